@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from gateway.domain.created_order import Created
+from gateway.domain.created_order import CreatedOrder
 
 KEEP = 10_000
 
@@ -20,7 +20,7 @@ class Latency:
         """(by reading, by timer): copies, from any thread."""
         return self.reading.copy(), self.timer.copy()
 
-    def created(self, orders: Sequence[Created], now: int) -> None:
+    def created(self, orders: Sequence[CreatedOrder], now: int) -> None:
         """Take the orders of one transaction, committed at `now`."""
         for order in orders:
             kind = self.reading if order.received and order.received >= order.at else self.timer

@@ -15,7 +15,7 @@ from typing import Any, Literal
 import structlog
 
 from gateway.domain.attribute_mask import masked
-from gateway.domain.language_values import told
+from gateway.domain.language_values import as_text_field
 from gateway.domain.text import Lang, Sayable, catalogue, say
 
 HIDDEN = "***"
@@ -50,7 +50,7 @@ class Spoken:
         key = key_of(str(event.get("event", "")))
         if key in catalogue():
             with suppress(KeyError):
-                fields = {name: told(value, self._lang) for name, value in event.items()}
+                fields = {name: as_text_field(value, self._lang) for name, value in event.items()}
                 event["message"] = say(key, self._lang, **fields)
         for name, value in event.items():
             if isinstance(value, Sayable):

@@ -88,7 +88,7 @@ class RegistryView(Directory, Protocol):
     def site(self, code: str) -> Site | None:
         """The site called `code`."""
 
-    def known(self) -> "RegistryContents":
+    def contents(self) -> "RegistryContents":
         """Everything."""
 
     def refused(self) -> Sequence[RefusedText]:
@@ -98,7 +98,7 @@ class RegistryView(Directory, Protocol):
         """Room again for what devices (or this one) bring; how many texts count no more. Blocking (the desk's thread).
         Raises KeyError for no such state point, StoreError."""
 
-    def forget_customer(self, code: str) -> None:
+    def remove_customer(self, code: str) -> None:
         """The store has erased them."""
 
 

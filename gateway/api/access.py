@@ -10,7 +10,7 @@ from fastapi import Depends, Request
 from gateway.api.values import refused
 from gateway.domain.device import Device
 from gateway.domain.workorder import Actor, Role
-from gateway.store import Deed
+from gateway.store import AuditedAct
 from gateway.store.keys_and_callbacks import ApiKey
 
 
@@ -49,9 +49,9 @@ class Principal:
     key: ApiKey
     address: str = ""
 
-    def deed(self, at: int, act: str, subject: str = "", detail: str = "") -> Deed:
+    def deed(self, at: int, act: str, subject: str = "", detail: str = "") -> AuditedAct:
         """For the audit."""
-        return Deed(at, self.key.name, self.address, act, subject, detail)
+        return AuditedAct(at, self.key.name, self.address, act, subject, detail)
 
     @property
     def actor(self) -> Actor:

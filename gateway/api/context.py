@@ -13,9 +13,9 @@ from fastapi import Depends, Request
 
 from gateway.api.config import ApiConfig, HealthConfig
 from gateway.api.event_loops import OwnerLoop
-from gateway.delivery import EndpointStats, Trial
+from gateway.delivery import EndpointStats, EndpointTestResult
 from gateway.desk import Desk
-from gateway.domain.attribute_mask import Mask
+from gateway.domain.attribute_mask import AttributeMask
 from gateway.domain.delivery import Delivery
 from gateway.domain.engine_status import EngineStatus
 from gateway.domain.reloaded import Reloaded
@@ -37,7 +37,7 @@ class ApiSettings:
     tenant: str
     partition: int
     language: Lang
-    mask: Mask
+    mask: AttributeMask
     data_dir: Path
     api: ApiConfig
     health: HealthConfig
@@ -54,7 +54,7 @@ class Deliverer(Protocol):
     def stats(self) -> Mapping[str, EndpointStats]:
         """By endpoint. On the loop that devices are read on."""
 
-    async def trial(self, endpoint: str, delivery: Delivery) -> Trial:
+    async def test_endpoint(self, endpoint: str, delivery: Delivery) -> EndpointTestResult:
         """Send it now, beside the queue; on the loop that devices are read on. Raises KeyError for an unknown one."""
 
 

@@ -16,7 +16,7 @@ from gateway.api.values import refused
 from gateway.domain.duration import HOUR
 from gateway.domain.errors import StoreError
 from gateway.domain.workorder import Role
-from gateway.store import Deed
+from gateway.store import AuditedAct
 
 _LOG_EVERY: Final = 60.0  # s
 ADMINS: Final = 1024
@@ -50,7 +50,7 @@ class RequestCounts:
             self._said = now
             log.warning("api access refused", reason=reason, address=address, so_far=self.refused.total())
         if count := self.limiter.refused(address, now, reason, guess=reason != "no_key"):
-            await _write(context, Deed(context.clock.now(), "", address, "access.refused", reason, str(count)))
+            await _write(context, AuditedAct(context.clock.now(), "", address, "access.refused", reason, str(count)))
 
     async def admin_seen(self, context: Context, principal: Principal, asked: str) -> None:
         """An admin's key is used: a row for each address, once an hour."""
@@ -66,6 +66,6 @@ class RequestCounts:
         await _write(context, principal.deed(now, "access.admin", principal.key.name, asked))
 
 
-async def _write(context: Context, deed: Deed) -> None:
+async def _write(context: Context, deed: AuditedAct) -> None:
     with suppress(StoreError):  # the answer is the same; the store's trouble shows elsewhere
         await in_desk(context, lambda: context.sql.audit.add(deed))

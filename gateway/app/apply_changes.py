@@ -62,7 +62,7 @@ class ApplyChanges:
         """What changed, in words. Raises ConfigError (nothing is changed) and StoreError (call again)."""
         before = self.in_force.project
         prepared = self._prepare(before, after)
-        facts = await self.desk_thread(lambda: self.registry.apply(after.wanted))
+        facts = await self.desk_thread(lambda: self.registry.apply(after.declared))
         await self.pump.pump()
         await self.desk_thread(prepared.decide)
         rules = await self.rules(after, actor)

@@ -48,7 +48,7 @@ from gateway.registry import Registry
 from gateway.scheduler import Scheduler
 from gateway.settings.model import Settings
 from gateway.settings.project import Project
-from gateway.store import CustomerAudience, Database, DeskBooks
+from gateway.store import CustomerAudience, Database, SqlDeskStore
 from gateway.supervisor import Supervisor
 from rules.engine import Engine, SnapshotError
 from rules.format import compile_policy, compile_source
@@ -134,7 +134,7 @@ def _consumers(
     engine, start = _engine(stores.journal, stores.snapshots, desk.cursor(), settings)
     rules = RulesConsumer(
         stores.journal, engine, desk, stores.snapshots, clock, rules_thread=threads.rules, desk_thread=threads.desk,
-        partition=stores.partition, start=start, on_commit=committed, on_due=ingest.ticker.nudge,
+        partition=stores.partition, start=start, on_commit=committed, on_due=ingest.ticker.tick_at,
         add_sentences=lambda found: with_sentences(found, engine.rules),
         most_work=settings.journal.max_bytes // SNAPSHOT_SHARE,
     )  # fmt: skip
@@ -157,7 +157,7 @@ def _imports(
     clock: Clock,
 ) -> Imports:
     ports = ImportPorts(
-        clock=clock, directory=stores.registry, points=lambda: stores.registry.known().points,
+        clock=clock, directory=stores.registry, points=lambda: stores.registry.contents().points,
         profiles=lambda: in_force.profiles, limits=lambda: in_force.imports, emit=intake.emit, fact=intake.fact,
         facts_kept=partial(stores.journal.kept, RecordKind.FACT), progress=progress, store=stores.series,
         series_thread=threads.series, queries=stores.sql.queries, audit=stores.sql.audit, desk_thread=threads.desk,
@@ -208,7 +208,7 @@ def _all(journal: SqliteJournal, kind: RecordKind, upto: int) -> list[Any]:
 def _desk(project: Project, stores: OpenStores) -> Desk:
     settings, database = project.settings, stores.sql.database
     epoch = stores.journal.lease(stores.partition, settings.name)
-    desk = Desk(DeskBooks(database, settings.mask), tenant=settings.tenant, partition=stores.partition, epoch=epoch)
+    desk = Desk(SqlDeskStore(database, settings.mask), tenant=settings.tenant, partition=stores.partition, epoch=epoch)
     _use(desk, database, project)()
     return desk
 
@@ -232,7 +232,7 @@ def _use(desk: Desk, database: Database, project: Project) -> Callable[[], None]
     )  # fmt: skip
     audience = CustomerAudience(database, settings.desk.audiences, settings.tenant)
     templates = Templates(project.templates, str(settings.templates or ""))
-    books = DeskBooks(database, settings.mask)
+    books = SqlDeskStore(database, settings.mask)
     return partial(desk.use, books, policy, routes=routes, templates=templates, audience=audience)
 
 
@@ -267,7 +267,7 @@ def _factory(stores: OpenStores, desk: Desk, clock: Clock) -> PartFactory:
 
 
 def _services(registry: Registry, journal: SqliteJournal, clock: Clock, project: Project, name: str) -> SourceServices:
-    return project.services(name, registry, journal, clock, lambda: registry.known().devices)
+    return project.services(name, registry, journal, clock, lambda: registry.contents().devices)
 
 
 def _source(services: Callable[[Project, str], SourceServices], project: Project, name: str) -> Source:

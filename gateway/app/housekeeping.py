@@ -14,7 +14,7 @@ from gateway.intake import ControlPump, Intake
 from gateway.ports import Clock
 from gateway.registry import shorter
 from gateway.scheduler import Scheduler
-from gateway.store import blank_dead, forget
+from gateway.store import blank_dead, delete_expired
 
 HISTORY = 30 * DAY  # settled deliveries, attempts and journaled facts are kept this long in SQL
 
@@ -64,11 +64,11 @@ class Housekeeping:
         for clean in (
             sql.deliveries.purge,
             sql.outbox.purge,
-            partial(forget, sql.database),
+            partial(delete_expired, sql.database),
             partial(blank_dead, sql.database),
         ):
             await self.threads.desk(partial(clean, old))
         # Last, and a file at a time: what is written meanwhile must not wait long.
-        moments = shorter(self.in_force.profiles.values(), stores.registry.known().points, now)
+        moments = shorter(self.in_force.profiles.values(), stores.registry.contents().points, now)
         while self.intake.clock_is_trusted() and await self.threads.series(lambda: stores.series.expire(moments)):
             pass

@@ -21,7 +21,7 @@ class ProjectInForce:
         """From now on it is this one."""
         settings = project.settings
         self.project = project
-        self.profiles: Mapping[str, Profile] = {profile.id: profile for profile in project.wanted.profiles}
+        self.profiles: Mapping[str, Profile] = {profile.id: profile for profile in project.declared.profiles}
         self.api = ApiSettings(
             settings.name, settings.tenant, settings.partition, settings.language, settings.mask, settings.data_dir,
             settings.api, settings.health, frozenset(settings.desk.order_types), settings.endpoints,

@@ -111,7 +111,7 @@ class App:
         await self.ingest.ticker.start()
         self._start_consumers()
         await progress.wait_judged(progress.head())
-        await self.threads.desk(lambda: self.stores.registry.apply(self.project.wanted))
+        await self.threads.desk(lambda: self.stores.registry.apply(self.project.declared))
         await self.ingest.pump.pump()
         await operation.changes.rules(self.project, CONFIGURATION)
         await progress.wait_judged(progress.head())
@@ -139,7 +139,7 @@ class App:
         await api.start()
         operation.readiness.ready = True
         log.info(
-            "gateway live", name=self.settings.name, api=api.url, devices=len(self.project.wanted.devices),
+            "gateway live", name=self.settings.name, api=api.url, devices=len(self.project.declared.devices),
             rules=len(self.project.rulebook.rules), ms=(self.clock.now() - operation.readiness.started) // 1000,
         )  # fmt: skip
 

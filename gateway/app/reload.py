@@ -17,10 +17,10 @@ from gateway.domain.errors import ConfigError, Problem, StoreError
 from gateway.domain.record import CustomerSet, DeviceSet, Fact, PolicySet, RuleGone, RuleSet, SiteSet
 from gateway.domain.reloaded import Reloaded
 from gateway.ports import Clock
-from gateway.settings.needs_restart import as_running
+from gateway.settings.needs_restart import without_restart_only
 from gateway.settings.project import Project, ProjectReport, inspect_project
 from gateway.settings.rulebook import Rulebook, RuleFiles
-from gateway.store import Deed
+from gateway.store import AuditedAct
 
 log = structlog.get_logger()
 POLL = 2.0  # s between two looks at the files
@@ -33,7 +33,7 @@ CONFIGURATION = "configuration"
 class AuditLog(Protocol):
     """The security audit."""
 
-    def add(self, deed: Deed) -> None:
+    def add(self, deed: AuditedAct) -> None:
         """Blocking; the desk's thread."""
 
 
@@ -50,7 +50,7 @@ class RuleJournal:
         """Their sequence numbers. Raises StoreError."""
         sequence = await self.facts(facts)
         actor = str(getattr(facts[0], "actor", "")) if facts else ""
-        deed = Deed(self.clock.now(), actor, "", "rule.change", " ".join(map(named, facts)), str(len(facts)))
+        deed = AuditedAct(self.clock.now(), actor, "", "rule.change", " ".join(map(named, facts)), str(len(facts)))
         await self.desk(lambda: self.audit.add(deed))
         return sequence
 
@@ -131,7 +131,7 @@ class Reload:
             report = await asyncio.to_thread(self._look)
             if report.project is None:
                 return self._refuse(actor, report.problems)
-            settings, at_start = as_running(self.project.settings, report.project.settings)
+            settings, at_start = without_restart_only(self.project.settings, report.project.settings)
             project = replace(report.project, settings=settings)
             try:
                 changed = await self.apply(project, actor)

@@ -8,7 +8,7 @@ import structlog
 
 from gateway.delivery import Relay
 from gateway.ports import Blocking, Clock, Sink
-from gateway.store import Deed, SqlDeliveryQueue
+from gateway.store import AuditedAct, SqlDeliveryQueue
 
 log = structlog.get_logger()
 
@@ -49,7 +49,7 @@ class RunningEndpoints:
             self._closing.append(asyncio.create_task(_close(unused, under_way)))
         self._closing = [task for task in self._closing if not task.done()]
         for name in fresh.keys() & before.keys():  # 410 Gone was the answer of the one before
-            deed = Deed(self._clock.now(), actor, "", "endpoint.enable", name)
+            deed = AuditedAct(self._clock.now(), actor, "", "endpoint.enable", name)
             if name in await self._desk(self._queue.disabled):
                 await self._desk(partial(self._queue.enable, name, deed))
         await self.log_left()

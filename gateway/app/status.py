@@ -61,6 +61,7 @@ class StatusReader:
     def _consumers(self) -> ConsumerStatus:
         rules, stored = self.rules, self.series.progress
         return ConsumerStatus(
-            rules.judged, rules.committed, rules.transitions, stored, self.intake.trail.upto(stored.cursor),
+            rules.judged, rules.committed, rules.transitions, stored,
+            self.intake.journaled_readings.upto(stored.cursor),
             *self.latency.values(),
         )  # fmt: skip

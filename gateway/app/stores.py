@@ -22,8 +22,8 @@ from gateway.lock import FileLock
 from gateway.ports import Clock, SeriesStore
 from gateway.registry import Registry
 from gateway.settings.model import Settings
-from gateway.store import Database, DeskBooks, Repositories, SqlRegistryStore
-from gateway.store.integrity_check import damage, identity
+from gateway.store import Database, Repositories, SqlDeskStore, SqlRegistryStore
+from gateway.store.integrity_check import find_damage, identity
 
 log = structlog.get_logger()
 LOOK = 3.0  # seconds a start looks for damage in the database; `fieldgate check --data` looks at all of it
@@ -52,7 +52,7 @@ def open_stores(settings: Settings, clock: Clock, lock: FileLock, opened: ExitSt
     series = SERIES[settings.series.type].build(data, settings.series, clock)
     opened.callback(series.close)
     stored = series.cursor(partition)
-    consumed = max(Desk(DeskBooks(database), partition=partition).cursor(), stored)
+    consumed = max(Desk(SqlDeskStore(database), partition=partition).cursor(), stored)
     path = data / JOURNAL
     journal = SqliteJournal(path, settings.journal, partition=partition, consumed=consumed, lock=lock)
     opened.callback(journal.close)
@@ -88,7 +88,7 @@ def close_to_others(data: Path) -> None:
 
 def _database(path: Path) -> Database:
     """Looked at, then brought to this release."""
-    if path.exists() and (what := damage(path, LOOK)):
+    if path.exists() and (what := find_damage(path, LOOK)):
         raise StoreError.of("store.damaged", path=path, what=worded(what))
     database = Database.at(path)
     database.upgrade()

@@ -8,7 +8,7 @@ from time import perf_counter
 from zoneinfo import ZoneInfo
 
 from gateway.backtest.installation import Installation
-from gateway.backtest.task import LEAST, MOST, RuleSetEpisodes, Task, judge_shared
+from gateway.backtest.task import LEAST, MOST, RuleSetEpisodes, Task, judge_in_processes
 from gateway.domain.alarm import Thing
 from gateway.domain.device import Life
 from rules.backtest import BacktestEpisode, Difference, compared, joined, orders_per_day
@@ -68,8 +68,8 @@ class BacktestResult:
         return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=us)).astimezone(self.zone)
 
 
-def run(installation: Installation, wanted: BacktestRequest, total: Total, told: Total) -> BacktestResult:
-    """`total` hears how many readings there may be, `told` how many more were judged. Raises StoreError."""
+def run(installation: Installation, wanted: BacktestRequest, total: Total, progress: Total) -> BacktestResult:
+    """`total` hears how many readings there may be, `progress` how many more were judged. Raises StoreError."""
     zone = ZoneInfo(installation.settings.timezone)
     begun = perf_counter()
     sets = [wanted.rules] if wanted.other is None else [wanted.rules, wanted.other]
@@ -93,7 +93,7 @@ def run(installation: Installation, wanted: BacktestRequest, total: Total, told:
         devices, points, zone.key, warm, wanted.start, wanted.end, spans, len(devices) == len(known.devices),
     )  # fmt: skip
     alone = rows < LEAST or any(joined(rule) for rule in rules)
-    answer = judge_shared(task, told, 1 if alone else min(MOST, os.cpu_count() or 1, len(devices)))
+    answer = judge_in_processes(task, progress, 1 if alone else min(MOST, os.cpu_count() or 1, len(devices)))
     readings = answer.readings
     judged = [_judged(found, installation, zone) for found in answer.sets]
     outcome = BacktestResult(

@@ -82,8 +82,8 @@ class GatewayClient:
         except httpx.TransportError as error:
             raise StoreUnavailable(say("review.no_answer", self._lang, url=self.url, error=reason(error))) from error
         if not answer.is_success:
-            said = answer.json()["detail"] if answer.headers["content-type"] == PROBLEM else answer.text[:300]
-            fields = {"url": f"{self.url}{path}", "status": answer.status_code, "said": said}
+            message = answer.json()["detail"] if answer.headers["content-type"] == PROBLEM else answer.text[:300]
+            fields = {"url": f"{self.url}{path}", "status": answer.status_code, "said": message}
             raise StoreError(say("review.refused", self._lang, **fields))
         return answer.content
 

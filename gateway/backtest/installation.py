@@ -21,7 +21,7 @@ from gateway.journal.reader import JournalReader
 from gateway.ports import RegistryContents
 from gateway.settings.model import Settings
 from gateway.settings.project import load_settings
-from gateway.store import ApiKeys, Database, Queries, SqlRegistryStore, lent_key
+from gateway.store import ApiKeys, Database, Queries, SqlRegistryStore, temporary_key
 
 if TYPE_CHECKING:
     from gateway.adapter_ports import HistoryReader
@@ -116,7 +116,7 @@ class Installation:
         keys = ApiKeys(self.database, self.settings.tenant)
         with ExitStack() as lent:
             try:
-                key = lent.enter_context(lent_key(keys, path, Role.OPERATOR, "history"))
+                key = lent.enter_context(temporary_key(keys, path, Role.OPERATOR, "history"))
             except (OSError, StoreError) as error:
                 why = reason(error)
                 raise StoreError(say("review.no_key", self.lang, path=path, error=why)) from error

@@ -13,7 +13,7 @@ Told = Callable[[int], None]
 """Hears how many readings were judged."""
 
 
-def play(players: Sequence[Player], before: Batch, pieces: Iterable[Batch], until: int, told: Told) -> int:
+def play(players: Sequence[Player], before: Batch, pieces: Iterable[Batch], until: int, progress: Told) -> int:
     """The number of readings judged. `before`: the newest values at the beginning, sorted by time."""
     parts = pieces if any(player.joined for player in players) else (part for one in pieces for part in by_device(one))
     for player in players:
@@ -23,7 +23,7 @@ def play(players: Sequence[Player], before: Batch, pieces: Iterable[Batch], unti
         for player in players:
             player.feed(batch)
         judged += len(batch)
-        told(len(batch))
+        progress(len(batch))
     for player in players:
         player.until(until)
     return judged

@@ -64,15 +64,15 @@ _tasks = msgspec.msgpack.Decoder(Task)
 _messages = msgspec.msgpack.Decoder(Message)
 
 
-def judge(task: Task, told: Told) -> TaskResult:
+def judge(task: Task, progress: Told) -> TaskResult:
     """In this process. Raises StoreError."""
     with open_history(task.history) as history:
-        players, readings = _played(task, history, told)
-        return TaskResult(readings, _looked_again(task, history, players))
+        players, readings = _played(task, history, progress)
+        return TaskResult(readings, _reevaluated(task, history, players))
 
 
 def _played(
-    task: Task, history: HistoryReader, told: Told, known: Sequence[Glitches | None] = ()
+    task: Task, history: HistoryReader, progress: Told, known: Sequence[Glitches | None] = ()
 ) -> tuple[list[Player], int]:
     """A player for each set of rules through the history, and how many readings there were."""
     ids, points = [one.id for one in task.devices], [one.id for one in task.points]
@@ -84,10 +84,10 @@ def _played(
     before = history.before(task.warm, ids, points)
     chosen = None if task.everyone else ids
     pieces = (history.rows(start, end, chosen, points) for start, end, _ in task.spans)
-    return players, play(players, before, pieces, task.end, told)
+    return players, play(players, before, pieces, task.end, progress)
 
 
-def _looked_again(task: Task, history: HistoryReader, players: Sequence[Player]) -> list[RuleSetEpisodes]:
+def _reevaluated(task: Task, history: HistoryReader, players: Sequence[Player]) -> list[RuleSetEpisodes]:
     """What came of it. Devices whose counters had glitches in which something was booked are judged once more, by
     those who know (decision 020); all of them, where a rule looks at several.
     """
@@ -109,21 +109,21 @@ def _found(task: Task, player: Player) -> RuleSetEpisodes:
     return RuleSetEpisodes(player.episodes.counted(task.end), player.episodes.before, player.episodes.merged)
 
 
-def judge_shared(task: Task, told: Told, workers: int) -> TaskResult:
+def judge_in_processes(task: Task, progress: Told, workers: int) -> TaskResult:
     """In so many processes, each with a share of the devices: for rules that look at one device at a time."""
     if workers < 2:
-        return judge(task, told)
+        return judge(task, progress)
     shares = [
         msgspec.structs.replace(task, devices=task.devices[k::workers], everyone=False) for k in range(workers)
     ]  # fmt: skip
     lock = Lock()
 
-    def tell(rows: int) -> None:
+    def report(rows: int) -> None:
         with lock:
-            told(rows)
+            progress(rows)
 
     with ThreadPoolExecutor(workers) as pool:
-        answers = list(pool.map(lambda share: _elsewhere(share, tell), shares))
+        answers = list(pool.map(lambda share: _in_worker_process(share, report), shares))
     sets = [_joined([answer.sets[k] for answer in answers]) for k in range(len(task.sets))]
     return TaskResult(sum(answer.readings for answer in answers), sets)
 
@@ -136,7 +136,7 @@ def _joined(parts: Sequence[RuleSetEpisodes]) -> RuleSetEpisodes:
     return RuleSetEpisodes(episodes, sum(part.before for part in parts), sum(part.merged for part in parts))
 
 
-def _elsewhere(task: Task, told: Told) -> TaskResult:
+def _in_worker_process(task: Task, progress: Told) -> TaskResult:
     """In a process of its own: the task goes in, length-prefixed messages come out."""
     command = [sys.executable, "-m", "gateway.backtest.task"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as worker:  # noqa: S603 - this module
@@ -148,7 +148,7 @@ def _elsewhere(task: Task, told: Told) -> TaskResult:
                 return message
             if isinstance(message, str):
                 raise StoreError(message)
-            told(message)
+            progress(message)
     raise StoreError(f"a part of the backtest ended with status {worker.returncode}")
 
 

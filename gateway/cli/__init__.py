@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import click
 
-from gateway.cli.language import of_arguments, speak, translated
+from gateway.cli.language import of_arguments, translated, use_language
 from gateway.cli.options import any_language
 from gateway.domain.text import Lang
 
@@ -21,7 +21,7 @@ class _Commands(click.Group):
     def main(self, args: Sequence[str] | None = None, *rest: Any, **extra: Any) -> Any:
         """As click has it."""
         self.lang = of_arguments(sys.argv[1:] if args is None else args)
-        speak(self.lang)
+        use_language(self.lang)
         return click.Group.main(cast(click.Group, translated(self, self.lang)), args, *rest, **extra)
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature

@@ -65,20 +65,20 @@ def command(config: Path, data: bool, lang: Lang) -> None:
 
 def _disk(project: "Project", lang: Lang) -> str:
     from gateway.domain.byte_size import format_size
-    from gateway.settings.disk_forecast import of_project
+    from gateway.settings.disk_forecast import forecast_of_project
 
-    room = of_project(project)
-    free, floor, lasts = format_size(room.free), format_size(room.floor), room.lasts_said().text(lang)
+    room = forecast_of_project(project)
+    free, floor, lasts = format_size(room.free), format_size(room.floor), room.lasts_in_words().text(lang)
     return say("room.check", lang, path=project.settings.data_dir, free=free, floor=floor, lasts=lasts)
 
 
 def _look_at_data(folder: Path, lang: Lang) -> None:
     from gateway.domain.errors import StoreError
-    from gateway.recovery import survey
+    from gateway.recovery import inspect_data
 
     wrong = 0
     try:
-        for path, what in survey(folder):
+        for path, what in inspect_data(folder):
             if what == "locked":
                 click.echo(say("check.data.locked", lang, path=path))
                 continue

@@ -47,18 +47,18 @@ def command(length: str, seed: int, lang: Lang, report: Path | None, keep: Path 
 
 
 def _perform(folder: Path, lang: Lang, seed: int, seconds: float) -> dict[str, object]:
-    from gateway.cli.demo.cast import Cast
-    from gateway.cli.demo.director import Director
+    from gateway.cli.demo.cast import DemoProcesses
+    from gateway.cli.demo.director import DemoRun
     from gateway.cli.demo.view import DemoView
     from simulators.servers import iotcore
 
     with iotcore(folder / "broker") as broker:
-        cast = Cast(folder, broker, lang, seed)
+        processes = DemoProcesses(folder, broker, lang, seed)
         try:
             with DemoView(lang) as view:
-                return asyncio.run(Director(cast, view, lang, seconds).play())
+                return asyncio.run(DemoRun(processes, view, lang, seconds).run())
         finally:
-            cast.close()
+            processes.close()
 
 
 def _judge(figures: dict[str, object], lang: Lang) -> None:

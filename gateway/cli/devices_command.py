@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from gateway.cli.options import main_file, report_language
-from gateway.cli.problems import refuse, say_filled
+from gateway.cli.problems import print_filled, refuse
 from gateway.domain.duration import iso
 from gateway.domain.errors import ConfigError, StoreError
 from gateway.domain.text import Lang, say
@@ -19,7 +19,7 @@ from gateway.expected_stores import JOURNAL
 if TYPE_CHECKING:
     from gateway.domain.record import Raw
     from gateway.settings.project import Project
-    from gateway.try_out import Stranger
+    from gateway.try_out import UnknownDevice
 
 PAGE = 1_000  # dead letters read at once
 LETTERS = 100_000
@@ -50,7 +50,7 @@ def unknown(config: Path, lang: Lang | None) -> None:
     """
     from gateway.clock import SystemClock
     from gateway.settings import load_project
-    from gateway.try_out import Strangers, propose
+    from gateway.try_out import UnknownDevices, propose_profiles
     from gateway.try_out.unknown_devices import MOST
 
     try:
@@ -58,27 +58,27 @@ def unknown(config: Path, lang: Lang | None) -> None:
     except ConfigError as error:
         refuse(error, lang or "zh")
     language: Lang = lang or project.settings.language
-    say_filled(project.filled, language)
-    strangers = Strangers()
+    print_filled(project.filled, language)
+    unknown_devices = UnknownDevices()
     try:
         for raws in _letters(project):
-            strangers.add(raws, {device.code: device for device in project.wanted.devices})
+            unknown_devices.add(raws, {device.code: device for device in project.declared.devices})
     except StoreError as error:
         click.echo(error.text(language), err=True)
         sys.exit(1)
-    if not strangers.found:
+    if not unknown_devices.found:
         click.echo(say("devices.none", language), err=True)
         return
-    propose(strangers, project, SystemClock())
-    for one in strangers.found.values():
+    propose_profiles(unknown_devices, project, SystemClock())
+    for one in unknown_devices.found.values():
         key = "devices.fits" if one.profile else "devices.fits_none"
         why = say(key, language, profile=one.profile, rows=one.rows)
         click.echo(say("devices.line", language, code=one.code, count=one.count, last=iso(one.last), topic=one.topic,
                        why=why), err=True)  # fmt: skip
-    if strangers.beyond:
+    if unknown_devices.beyond:
         click.echo(say("devices.more", language, count=MOST), err=True)
     lists = project.settings.registry.devices
-    click.echo(_rows(strangers.found.values(), lists), nl=False)
+    click.echo(_rows(unknown_devices.found.values(), lists), nl=False)
     if lists is not None and sys.stdout.isatty():
         click.echo(say("devices.append", language, file=lists), err=True)
 
@@ -104,7 +104,7 @@ def _letters(project: "Project") -> Iterator[list["Raw"]]:
         reader.close()
 
 
-def _rows(strangers: Iterable["Stranger"], file: Path | None) -> str:
+def _rows(unknown_devices: Iterable["UnknownDevice"], file: Path | None) -> str:
     """Lines in the columns of the list; with a header of its own where there is none."""
     columns, separator = _columns(file)
     out = io.StringIO()
@@ -112,7 +112,7 @@ def _rows(strangers: Iterable["Stranger"], file: Path | None) -> str:
     if not columns:
         columns = ["code", "profile"]
         writer.writerow(columns)
-    for one in strangers:
+    for one in unknown_devices:
         cells = {"code": one.code, "profile": one.profile}
         writer.writerow([cells.get(column, "") for column in columns])
     return out.getvalue()

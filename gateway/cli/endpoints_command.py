@@ -132,7 +132,7 @@ async def _alone(project: "Project", name: str, lang: Lang) -> dict[str, Any]:
     """Sent by this process itself."""
     from gateway.app.build import endpoint_sink
     from gateway.clock import SystemClock
-    from gateway.delivery import explain, try_once
+    from gateway.delivery import explain, test_endpoint
     from gateway.desk import endpoint_test
     from gateway.desk.policy import DeskPolicy
     from gateway.domain.delivery import Delivery
@@ -144,7 +144,7 @@ async def _alone(project: "Project", name: str, lang: Lang) -> dict[str, Any]:
     event = endpoint_test(DeskPolicy(installation=settings.name), settings.tenant, name, actor, clock.now())
     delivery = Delivery(event.id, name, event.type, event.subject, event.body, event.content_type, 1)
     try:
-        trial = await try_once(sink, delivery, settings.delivery.deadline)
+        trial = await test_endpoint(sink, delivery, settings.delivery.deadline)
     finally:
         await sink.close()
     return {

@@ -45,7 +45,7 @@ def customer(code: str, config: Path, lang: Lang) -> None:
 
     try:
         project = load_project(config)
-        if any(one.code == code for one in project.wanted.customers):
+        if any(one.code == code for one in project.declared.customers):
             click.echo(say("erase.listed", lang, code=code, file=project.settings.registry.customers), err=True)
             sys.exit(2)
         found = _running(project.settings, code, lang)
@@ -72,7 +72,7 @@ def _running(settings: "Settings", code: str, lang: Lang) -> tuple[bool, int, in
     from gateway.api.config import key_file
     from gateway.api.tls import pinned
     from gateway.domain.workorder import Role
-    from gateway.store import ApiKeys, Database, lent_key
+    from gateway.store import ApiKeys, Database, temporary_key
 
     api, key = settings.api, key_file(settings.data_dir, settings.tenant)
     file = settings.data_dir / DATABASE
@@ -83,7 +83,7 @@ def _running(settings: "Settings", code: str, lang: Lang) -> tuple[bool, int, in
     try:
         with httpx.Client(base_url=api.address, verify=verify, timeout=PATIENCE, trust_env=False) as client:
             client.get("/healthz")  # a key is made only for somebody who answers
-            with lent_key(ApiKeys(database, settings.tenant), key, Role.ADMIN, "erase") as secret:
+            with temporary_key(ApiKeys(database, settings.tenant), key, Role.ADMIN, "erase") as secret:
                 headers = {"authorization": f"Bearer {secret}", "accept-language": lang}
                 answer = client.delete(f"/v1/customers/{quote(code, safe='')}", headers=headers)
     except httpx.TransportError:
@@ -101,7 +101,7 @@ def _running(settings: "Settings", code: str, lang: Lang) -> tuple[bool, int, in
 def _alone(settings: "Settings", code: str) -> tuple[bool, int, int]:
     """No gateway runs: this process is the one writer of the database meanwhile. Raises StoreError."""
     from gateway.lock import FileLock
-    from gateway.store import Database, Deed, erase_customer
+    from gateway.store import AuditedAct, Database, erase_customer
 
     file = settings.data_dir / DATABASE
     if not file.is_file():
@@ -112,7 +112,7 @@ def _alone(settings: "Settings", code: str) -> tuple[bool, int, int]:
         database = Database.at(file)
         try:
             database.upgrade()
-            deed = Deed(time.time_ns() // 1000, "", "", "customer.erase", code)
+            deed = AuditedAct(time.time_ns() // 1000, "", "", "customer.erase", code)
             erased = erase_customer(database, settings.tenant, code, deed)
             if erased:
                 database.compact()

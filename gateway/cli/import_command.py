@@ -17,7 +17,7 @@ from gateway.cli.options import MAIN_FILE, MainFile, report_language
 from gateway.cli.problems import UNUSABLE, refuse
 from gateway.domain.error_reasons import reason
 from gateway.domain.errors import ConfigError, GatewayError, InvariantBroken, Problem, StoreError, StoreUnavailable
-from gateway.domain.language_values import told
+from gateway.domain.language_values import as_text_field
 from gateway.domain.text import Lang, say
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def command(
     except ConfigError as error:
         refuse(error, order.lang)
     except (GatewayError, InvariantBroken) as error:
-        click.echo(told(reason(error), order.lang), err=True)
+        click.echo(as_text_field(reason(error), order.lang), err=True)
         sys.exit(UNUSABLE)
     sys.exit(status)
 
@@ -103,7 +103,7 @@ def _user() -> str:
 
 async def _import(order: ImportOptions) -> int:
     from gateway.imports.mapping import load_map
-    from gateway.imports.target import Remote
+    from gateway.imports.target import GatewayImportTarget
 
     flaws: list[Problem] = []
     try:
@@ -116,8 +116,8 @@ async def _import(order: ImportOptions) -> int:
         raise ConfigError(flaws)
     url, key, cert = _addresses(order)
     if url:
-        async with Remote(url, _key(key), cert=cert) as remote:
-            if await remote.alive():
+        async with GatewayImportTarget(url, _key(key), cert=cert) as remote:
+            if await remote.is_running():
                 return await _run(order, remote)
     if order.api and not order.configured:
         raise StoreError(say("import.no_gateway", order.lang, url=order.api))
@@ -159,9 +159,9 @@ async def _alone(order: ImportOptions, url: str) -> int:
     """No gateway runs: this process is it, without sources and doors."""
     from gateway import logs
     from gateway.app.build import build
-    from gateway.imports.handover import GivingWay
-    from gateway.imports.job import Paper
-    from gateway.imports.target import Local, Remote
+    from gateway.imports.handover import HandoverTarget
+    from gateway.imports.job import DryRunTarget
+    from gateway.imports.target import GatewayImportTarget, LocalImportTarget
     from gateway.settings.project import load_project
 
     project = load_project(order.config)
@@ -169,7 +169,7 @@ async def _alone(order: ImportOptions, url: str) -> int:
         project = replace(project, settings=project.settings.model_copy(update={"data_dir": order.data}))
     if order.dry_run:
         oldest = time.time_ns() // 1000 - project.settings.series.retention
-        return await _run(order, Paper(project.wanted, oldest))
+        return await _run(order, DryRunTarget(project.declared, oldest))
     os.umask(0o077)
     logs.configure("warning", project.settings.log.format, project.settings.language)
     try:
@@ -184,12 +184,17 @@ async def _alone(order: ImportOptions, url: str) -> int:
         click.echo(say("import.handed_over", order.lang), err=True)
         await app.stop()
 
-    way = GivingWay(Local(app.imports), app.stores.lock.wanted, leave, lambda: Remote(url, _key(key)) if url else None)
+    way = HandoverTarget(
+        LocalImportTarget(app.imports),
+        app.stores.lock.wanted,
+        leave,
+        lambda: GatewayImportTarget(url, _key(key)) if url else None,
+    )
     watching = asyncio.create_task(way.watch())
     try:
         return await _run(order, way)
     finally:
-        if not way.gave_way:
+        if not way.handed_over:
             watching.cancel()
             await app.imports.reap(before=1 << 62)
             await app.stop()

@@ -99,7 +99,7 @@ class _Asking:
 
 
 def _answers(folder: Path, lang: Lang, ask: _Asking, given: Mapping[str, Any]) -> "InitAnswers":
-    from gateway.starter import InitAnswers, fitting, library, look, matches, sample_of
+    from gateway.starter import InitAnswers, fitting, library, matches, read_sample, sample_of
 
     def text(key: str) -> str | None:
         return None if given[key] is None else str(given[key])
@@ -127,7 +127,7 @@ def _answers(folder: Path, lang: Lang, ask: _Asking, given: Mapping[str, Any]) -
         key = "init.modbus" if wanted in library(demo=True) else "init.no_profile"
         _fail(say(key, lang, value=wanted, profile=wanted, known=", ".join(sorted(known))))
     document = _sample(Path(sample), lang) if sample else sample_of(known[wanted or ""])
-    found = look(document, device)
+    found = read_sample(document, device)
     if text("device") is None and not ask.someone and found.codes:
         topic = topic.replace(device, found.codes[0]) if text("topic") is None else topic
         device = found.codes[0]

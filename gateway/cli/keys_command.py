@@ -74,7 +74,7 @@ def create(name: str, role: str, sites: tuple[str, ...], expires: str | None, co
     """
 
     def work(keys: "ApiKeys", lang: Lang) -> None:
-        from gateway.store import Deed, me
+        from gateway.store import AuditedAct, local_actor
 
         now = time.time_ns() // 1000
         if not NAME.fullmatch(name):
@@ -82,7 +82,7 @@ def create(name: str, role: str, sites: tuple[str, ...], expires: str | None, co
         if any(key.name == name for key in keys.all()):
             raise KeyRefused("keys.taken", name=name)
         ends = _end(expires, now)
-        deed = Deed(now, me(), "", "key.create", name, f"{role} {' '.join(sites)}".strip())
+        deed = AuditedAct(now, local_actor(), "", "key.create", name, f"{role} {' '.join(sites)}".strip())
         secret, _ = keys.create(name, Role(role), now, sites, ends, deed)
         click.echo(say("keys.created", lang, name=name, role=role), err=True)
         click.echo(secret)
@@ -101,10 +101,10 @@ def revoke(name: str, config: Path, lang: Lang) -> None:
     """
 
     def work(keys: "ApiKeys", lang: Lang) -> None:
-        from gateway.store import Deed, me
+        from gateway.store import AuditedAct, local_actor
 
         now = time.time_ns() // 1000
-        if not keys.revoke(name, now, Deed(now, me(), "", "key.revoke", name)):
+        if not keys.revoke(name, now, AuditedAct(now, local_actor(), "", "key.revoke", name)):
             raise KeyRefused("keys.unknown", name=name)
         click.echo(say("keys.revoked", lang, name=name))
         if not any(_admin(key, now) for key in keys.all()):
@@ -116,14 +116,14 @@ def revoke(name: str, config: Path, lang: Lang) -> None:
 def _with_keys(config: Path, lang: Lang, work: "Callable[[ApiKeys, Lang], None]") -> None:
     """Exit status 0 done, 2 not done, and why."""
     from gateway.settings import load_settings
-    from gateway.store import ApiKeys, beside
+    from gateway.store import ApiKeys, local_database
 
     try:
         settings = load_settings(config)
     except ConfigError as error:
         refuse(error, lang)
     try:
-        with beside(settings.data_dir, "keys") as database:
+        with local_database(settings.data_dir, "keys") as database:
             work(ApiKeys(database, settings.tenant), lang)
     except KeyRefused as refused:
         click.echo(say(refused.key, lang, **refused.fields), err=True)

@@ -82,7 +82,7 @@ def remembered(ctx: click.Context, _param: click.Parameter, value: str | None) -
     ctx.meta[_KEY] = value
 
 
-def speak(lang: Lang) -> None:
+def use_language(lang: Lang) -> None:
     """Let click say its own words in `lang`; it takes them from gettext, under this name in each module."""
 
     def one(message: str) -> str:

@@ -26,7 +26,7 @@ def running_gateway(
 
     from gateway.api.config import key_file
     from gateway.api.tls import pinned
-    from gateway.store import ApiKeys, Database, lent_key
+    from gateway.store import ApiKeys, Database, temporary_key
 
     api, file = settings.api, settings.data_dir / DATABASE
     if not api.port:
@@ -52,7 +52,7 @@ def running_gateway(
         opened.callback(database.dispose)
         path = key_file(settings.data_dir, settings.tenant)
         try:
-            key = opened.enter_context(lent_key(ApiKeys(database, settings.tenant), path, role, what))
+            key = opened.enter_context(temporary_key(ApiKeys(database, settings.tenant), path, role, what))
         except (OSError, StoreError) as error:
             raise StoreError(say("review.no_key", lang, path=path, error=reason(error))) from error
         client.headers["authorization"] = f"Bearer {key}"

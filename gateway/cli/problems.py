@@ -12,7 +12,7 @@ from gateway.domain.text import Lang, say
 UNUSABLE = 2
 
 
-def say_filled(filled: Sequence[Problem], lang: Lang) -> None:
+def print_filled(filled: Sequence[Problem], lang: Lang) -> None:
     """One line on standard error: what is not set here, and is not needed for what was asked."""
     if filled:
         places = ", ".join(dict.fromkeys(problem.path for problem in filled))

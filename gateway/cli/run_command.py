@@ -20,7 +20,7 @@ from gateway.cli.options import main_file, report_language
 from gateway.cli.problems import refuse
 from gateway.domain.error_reasons import reason
 from gateway.domain.errors import ConfigError, GatewayError, InvariantBroken, StoreError
-from gateway.domain.language_values import told
+from gateway.domain.language_values import as_text_field
 from gateway.domain.text import Lang, say
 from gateway.settings.project import Project, load_project
 
@@ -51,7 +51,7 @@ def command(config: Path, lang: Lang) -> None:
     except ConfigError as error:
         refuse(error, lang)
     except (StoreError, InvariantBroken) as error:
-        click.echo(told(reason(error), lang), err=True)
+        click.echo(as_text_field(reason(error), lang), err=True)
         _leave(1)
 
 

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 import click
 
 from gateway.cli.options import main_file, report_language
-from gateway.cli.problems import UNUSABLE, refuse, say_filled
+from gateway.cli.problems import UNUSABLE, print_filled, refuse
 from gateway.domain.error_reasons import reason
 from gateway.domain.errors import ConfigError
 from gateway.domain.text import Lang, say
 
 if TYPE_CHECKING:
     from gateway.settings.project import Project
-    from gateway.try_out import Tried
+    from gateway.try_out import TryResult
 
 
 @click.command("try")
@@ -44,7 +44,7 @@ def command(topic: str, what: str, config: Path, retain: bool, source: str, lang
         project = load_project(config, offline=True)
     except ConfigError as error:
         refuse(error, lang)
-    say_filled(project.filled, lang)
+    print_filled(project.filled, lang)
     from gateway.adapters import SOURCES
 
     if topic in SOURCES and SOURCES[topic].try_poll is not None:
@@ -69,7 +69,9 @@ def _payload(file: str, lang: Lang) -> bytes:
         raise AssertionError from error
 
 
-def _message(project: "Project", topic: str, payload: bytes, retain: bool, source: str, lang: Lang) -> "list[Tried]":
+def _message(
+    project: "Project", topic: str, payload: bytes, retain: bool, source: str, lang: Lang
+) -> "list[TryResult]":
     from gateway.clock import SystemClock
     from gateway.try_out import message_sources, try_message
 
@@ -81,7 +83,7 @@ def _message(project: "Project", topic: str, payload: bytes, retain: bool, sourc
     return try_message(project, SystemClock(), topic, payload, retain=retain, source=source)
 
 
-def _poll(project: "Project", device: str, lang: Lang) -> "list[Tried]":
+def _poll(project: "Project", device: str, lang: Lang) -> "list[TryResult]":
     from gateway.clock import SystemClock
     from gateway.try_out import try_poll
 

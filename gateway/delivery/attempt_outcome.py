@@ -1,23 +1,23 @@
-"""What an attempt comes to: the settlement of the delivery, and what the breaker learns. Pure."""
+"""The outcome of an attempt: settlement of the delivery and signal for the breaker. Pure."""
 
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from gateway.delivery.config import DeliveryConfig
-from gateway.delivery.retry_schedule import RETRIES, wait
+from gateway.delivery.retry_schedule import RETRIES, retry_delay
 from gateway.domain.delivery import Receipt
 from gateway.domain.errors import DeliveryDeferred, DeliveryRefused
 from gateway.ports import Settled
 
 _MESSAGE = frozenset({400, 409, 411, 413, 414, 415, 422, 431})
-"""Statuses that speak of this message; all other failures speak of the endpoint."""
+"""HTTP statuses caused by this message; all other failures are of the endpoint."""
 
 Lesson = Literal["worked", "failed", "nothing"]
 
 
 @dataclass(frozen=True, slots=True)
 class SinkFault:
-    """The sink broke off with an error nobody foresaw: a fault of this program, not of the endpoint."""
+    """The sink raised an unexpected error: a fault of this program, not of the endpoint."""
 
     kind: str
 
@@ -27,21 +27,23 @@ Result = Receipt | DeliveryDeferred | DeliveryRefused | SinkFault
 
 @dataclass(frozen=True, slots=True)
 class AttemptOutcome:
-    """`rest` µs: the endpoint asked to be left alone. `disable`: it is gone."""
+    """`pause` µs: the wait that the endpoint asked for (0 = none). `disable`: the endpoint is gone."""
 
     settled: Settled
-    lesson: Lesson
-    rest: int = 0
+    signal: Lesson
+    pause: int = 0
     disable: bool = False
 
 
-def judge(result: Result, attempt: int, now: int, latency: int, draw: float, config: DeliveryConfig) -> AttemptOutcome:
+def outcome_of(
+    result: Result, attempt: int, now: int, latency: int, draw: float, config: DeliveryConfig
+) -> AttemptOutcome:
     """`now` in µs is the end of the attempt (counted from 1) and `draw` in [0, 1) the jitter's."""
-    outcome = _judge(result, attempt, now, draw, config)
+    outcome = _outcome(result, attempt, now, draw, config)
     return replace(outcome, settled=replace(outcome.settled, latency=latency))
 
 
-def _judge(result: Result, attempt: int, now: int, draw: float, config: DeliveryConfig) -> AttemptOutcome:
+def _outcome(result: Result, attempt: int, now: int, draw: float, config: DeliveryConfig) -> AttemptOutcome:
     match result:
         case Receipt():
             return AttemptOutcome(
@@ -52,29 +54,29 @@ def _judge(result: Result, attempt: int, now: int, draw: float, config: Delivery
             kept = Settled("retry", result.reason, result.status, next_at=now, charge=False)
             return AttemptOutcome(kept, "nothing", disable=True)
         case DeliveryRefused():
-            return AttemptOutcome(Settled("dead", result.reason, result.status), _lesson(result.status, refused=True))
+            return AttemptOutcome(Settled("dead", result.reason, result.status), _signal(result.status, refused=True))
         case DeliveryDeferred():
-            lesson: Lesson = _lesson(result.status) if result.charge else "nothing"
-            rest = 0
+            signal: Lesson = _signal(result.status) if result.charge else "nothing"
+            pause = 0
             if config.backoff and result.status in {429, 503}:
-                rest = min(result.retry_after, config.retry_after_max)
-            return AttemptOutcome(_again(result, attempt, now, draw, config), lesson, rest)
+                pause = min(result.retry_after, config.retry_after_max)
+            return AttemptOutcome(_retry(result, attempt, now, draw, config), signal, pause)
         case SinkFault():
             return AttemptOutcome(
-                _again(DeliveryDeferred(f"fault: {result.kind}"), attempt, now, draw, config), "nothing"
+                _retry(DeliveryDeferred(f"fault: {result.kind}"), attempt, now, draw, config), "nothing"
             )
 
 
-def _lesson(status: int, *, refused: bool = False) -> Lesson:
+def _signal(status: int, *, refused: bool = False) -> Lesson:
     if status == 0:
         return "nothing" if refused else "failed"
     return "worked" if status in _MESSAGE or 200 <= status < 300 else "failed"
 
 
-def _again(error: DeliveryDeferred, attempt: int, now: int, draw: float, config: DeliveryConfig) -> Settled:
+def _retry(error: DeliveryDeferred, attempt: int, now: int, draw: float, config: DeliveryConfig) -> Settled:
     # What does not count waits like a first failure, for ever if need be; the plan itself may be empty.
     step, retries = (attempt, config.retries) if error.charge else (1, config.retries or RETRIES)
-    delay = wait(
+    delay = retry_delay(
         step,
         retries,
         jitter=config.jitter,

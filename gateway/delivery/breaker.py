@@ -1,4 +1,4 @@
-"""Leaving an endpoint alone that does not work, without spending the attempts of what waits for it.
+"""Circuit breaker of an endpoint: stops sending while it fails, without using up attempts of waiting deliveries.
 
 closed --failures--> open --time--> half-open --success--> closed
                       ^                 |failure (longer pause)
@@ -77,11 +77,11 @@ class Breaker:
         return self._state
 
     def until(self, now: int) -> int | None:
-        """When an open breaker lets a probe through; None when it is not open."""
+        """µs at which an open breaker lets a probe through; None when it is not open."""
         return self._until if self.state(now) is BreakerState.OPEN else None
 
-    def room(self, now: int, most: int) -> int:
-        """How many attempts may begin now, at most `most`."""
+    def allowed(self, now: int, most: int) -> int:
+        """Number of attempts that may begin now, at most `most`."""
         match self.state(now):
             case BreakerState.CLOSED:
                 return most
@@ -92,7 +92,7 @@ class Breaker:
 
     def admit(self, now: int) -> int | None:
         """A permit for one attempt that begins now, or None."""
-        if not self.room(now, 1):
+        if not self.allowed(now, 1):
             return None
         self._probing = self._state is BreakerState.HALF_OPEN
         self._probed = now
@@ -113,7 +113,7 @@ class Breaker:
         self._recent.append((now, True))
 
     def failed(self, permit: int, now: int) -> None:
-        """The endpoint did not work (not: it refused one message)."""
+        """The endpoint failed (refusing one message is no failure)."""
         if permit != self._generation:
             return
         if self._state is BreakerState.HALF_OPEN:
@@ -129,17 +129,17 @@ class Breaker:
             self._open(now, now)
 
     def neutral(self, permit: int) -> None:
-        """The attempt says nothing about the endpoint: a fault of our own, or it was called off."""
+        """The attempt does not count: a fault of this program, or it was cancelled."""
         if permit == self._generation:
             self._probing = False
 
-    def begin_anew(self) -> None:
-        """Another receiver stands behind it: what was learned of the one before does not hold."""
+    def reset(self) -> None:
+        """Close it, for another receiver."""
         self._enter(BreakerState.CLOSED)
         self._opened = 0
 
-    def rest(self, now: int, pause: int) -> None:
-        """The endpoint asked to be left alone for `pause` µs (Retry-After). A longer pause under way stays."""
+    def pause_for(self, now: int, pause: int) -> None:
+        """Open for `pause` µs, as the endpoint asked (Retry-After). A longer pause under way stays."""
         until = max(now + pause, self._until if self.state(now) is BreakerState.OPEN else 0)
         self._enter(BreakerState.OPEN)
         self._until = until

@@ -12,9 +12,9 @@ _Positive = Annotated[Duration, Field(gt=0)]
 
 
 class BreakerConfig(Section):
-    """When an endpoint is left alone. It opens after `failures` in a row, or when at least `sample` attempts ended
-    within `window` and the share `share` of them failed; for `pause`, doubled with every failed probe up to
-    `longest`, so that an endpoint is found working that long after it came back; it closes after `successes` probes."""
+    """Limits of the circuit breaker of an endpoint. It opens after `failures` in a row, or when at least `sample`
+    attempts ended within `window` and the share `share` of them failed; for `pause`, doubled with every failed probe
+    up to `longest`; it closes after `successes` probes."""
 
     failures: Annotated[int, Field(ge=1, le=100)] = 3
     sample: Annotated[int, Field(ge=2, le=200)] = 10

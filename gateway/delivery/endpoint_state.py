@@ -1,4 +1,4 @@
-"""One endpoint as the relay sees it: its sink, its breaker, what is under way, what was counted."""
+"""State of one endpoint in the relay: its sink, its breaker, leased deliveries, counts."""
 
 from collections import deque
 from dataclasses import dataclass
@@ -42,63 +42,63 @@ class Leased:
 
 
 class EndpointState:
-    """What one endpoint is doing. Used from the event loop only; `now` is µs of the monotonic clock."""
+    """Leased deliveries and counts of one endpoint. Used from the event loop only; `now` is µs, monotonic."""
 
     def __init__(self, sink: Sink, policy: BreakerPolicy, concurrency: int) -> None:
         self.sink = sink
         self.breaker = Breaker(policy)
-        self.flying: dict[str, Leased] = {}  # being sent, by id
-        self.ahead: deque[Leased] = deque()  # not begun
-        self.hungry = True  # something may be due that we have not asked for
+        self.in_flight: dict[str, Leased] = {}  # being sent, by id
+        self.waiting: deque[Leased] = deque()  # leased, not begun
+        self.may_have_due = True  # the queue may hold due deliveries
         self._concurrency = concurrency
         self._pace = 0.0  # µs of a successful attempt, a moving average; 0 = none yet
         self._delivered = self._retried = self._dead = self._last_delivered_at = self._latency = 0
         self._last_error = ""
 
-    def ask(self, now: int) -> Ask | None:
-        """What to lease now, None when there is no room or nothing new can be due."""
-        if not self.hungry:
+    def lease_request(self, now: int) -> Ask | None:
+        """How many deliveries to lease now; None when there is no room or nothing can be due."""
+        if not self.may_have_due:
             return None
-        most = self._concurrency - len(self.flying)
+        most = self._concurrency - len(self.in_flight)
         probe = self.breaker.state(now) is BreakerState.HALF_OPEN
         if not probe and self._pace:
             most += min(_AHEAD * self._concurrency, int(self._concurrency * _SOON / self._pace))
-        room = self.breaker.room(now, max(0, most - len(self.ahead)))
+        room = self.breaker.allowed(now, max(0, most - len(self.waiting)))
         return Ask(room, longest=probe) if room else None
 
-    def holds(self, delivery: str) -> bool:
-        """Is it being sent, or about to be? A step of the wall clock ends leases before their time."""
-        return delivery in self.flying or any(leased.delivery.id == delivery for leased in self.ahead)
+    def has(self, delivery: str) -> bool:
+        """True when this delivery id is in flight or waiting: a step of the wall clock may end its lease early."""
+        return delivery in self.in_flight or any(leased.delivery.id == delivery for leased in self.waiting)
 
     def begin(self, now: int) -> tuple[Leased, int] | None:
-        """The next to be sent and the breaker's permit; None = not now."""
-        if not self.ahead or len(self.flying) >= self._concurrency or (permit := self.breaker.admit(now)) is None:
+        """The next delivery to send and the breaker's permit; None when there is none, or no room, or no permit."""
+        if not self.waiting or len(self.in_flight) >= self._concurrency or (permit := self.breaker.admit(now)) is None:
             return None
-        leased = self.ahead.popleft()
-        self.flying[leased.delivery.id] = leased
+        leased = self.waiting.popleft()
+        self.in_flight[leased.delivery.id] = leased
         return leased, permit
 
-    def give_back(self, now: int) -> list[Leased]:
-        """What is ahead and should not stay: the breaker is open, or it waits too long."""
-        if not self.ahead or (self.breaker.room(now, 1) and now - self.ahead[0].at < _STALE):
+    def take_stale(self, now: int) -> list[Leased]:
+        """Remove and return waiting deliveries when the breaker is open or the first is older than _STALE."""
+        if not self.waiting or (self.breaker.allowed(now, 1) and now - self.waiting[0].at < _STALE):
             return []
-        back = list(self.ahead)
-        self.ahead.clear()
-        self.hungry = True
-        return back
+        stale = list(self.waiting)
+        self.waiting.clear()
+        self.may_have_due = True
+        return stale
 
     def opens_in(self, now: int) -> int | None:
-        """µs until a hungry lane whose breaker was open may probe, 0 = since a moment ago; None when the breaker is not
-        what it waits for."""
-        if not self.hungry or self.breaker.state(now) is BreakerState.CLOSED:
+        """µs until an endpoint with due deliveries and an open breaker may send a probe, 0 = it may now; None when the
+        breaker is not what holds it back."""
+        if not self.may_have_due or self.breaker.state(now) is BreakerState.CLOSED:
             return None
         until = self.breaker.until(now)
         if until is None:
-            return 0 if self.breaker.room(now, 1) else None
+            return 0 if self.breaker.allowed(now, 1) else None
         return max(0, until - now)
 
     def count(self, settled: Settled, at: int) -> None:
-        """Note how an attempt ended; `at` µs since 1970."""
+        """Count an ended attempt; `at` µs since 1970."""
         if settled.latency:
             self._latency = settled.latency
         if settled.state == "delivered":
@@ -118,7 +118,7 @@ class EndpointState:
             self._delivered,
             self._retried,
             self._dead,
-            len(self.flying),
+            len(self.in_flight),
             self.breaker.state(now).value,
             self._last_error,
             self._last_delivered_at,

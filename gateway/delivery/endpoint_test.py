@@ -1,4 +1,4 @@
-"""One attempt outside of the queue: does this endpoint take what we sign? No delivery, breaker or count is touched."""
+"""A test event sent to an endpoint outside of the queue: no delivery, breaker or count changes."""
 
 import asyncio
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ _BY_STATUS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
+class EndpointTestResult:
     """`ok`: the receiver took it. `status` is the HTTP status, 0 = no answer; `latency` µs; `reason` (see `explain`) ""
     when ok; `answer` a redacted piece of the body; `hint`: a text `delivery.hint.<hint>`, what to look at."""
 
@@ -28,7 +28,7 @@ class Trial:
     hint: str
 
 
-async def try_once(sink: Sink, delivery: Delivery, deadline: int) -> Trial:
+async def test_endpoint(sink: Sink, delivery: Delivery, deadline: int) -> EndpointTestResult:
     """Send `delivery` once, for at most `deadline` µs."""
     begun = monotonic_ns()
     status, reason, answer = 0, "", ""
@@ -41,17 +41,19 @@ async def try_once(sink: Sink, delivery: Delivery, deadline: int) -> Trial:
         reason = "timeout"
     except (DeliveryDeferred, DeliveryRefused) as error:
         status, reason = error.status, error.reason
-        label, _, said = reason.partition(": ")
-        reason, answer = (label, said.partition(" ")[2]) if status else (reason, "")
-    return Trial(not reason, status, (monotonic_ns() - begun) // 1000, reason, answer, hint(reason, status))
+        label, _, detail = reason.partition(": ")
+        reason, answer = (label, detail.partition(" ")[2]) if status else (reason, "")
+    return EndpointTestResult(
+        not reason, status, (monotonic_ns() - begun) // 1000, reason, answer, hint(reason, status)
+    )
 
 
 def hint(reason: str, status: int) -> str:
-    """What a person looks at first."""
+    """Key of the text `delivery.hint.<key>` that says what to check first."""
     if not reason:
         return "ok"
     if status:
         return _BY_STATUS.get(status, "redirect" if 300 <= status < 400 else "receiver" if status >= 500 else "refused")
     label = reason.partition(": ")[0]
-    known = {"timeout", "resolve", "connect", "tls", "address", "broken", "authority"}
-    return label if label in known else "own_secret" if label.startswith("secret") else "log"
+    labels = {"timeout", "resolve", "connect", "tls", "address", "broken", "authority"}
+    return label if label in labels else "own_secret" if label.startswith("secret") else "log"

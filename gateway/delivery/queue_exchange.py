@@ -1,4 +1,4 @@
-"""The relay's side of the queue: what ended and what comes next, in one transaction."""
+"""Access of the relay to the delivery queue: one transaction settles ended attempts and leases the next deliveries."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
@@ -26,8 +26,8 @@ class RunBlocking(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
-    """What became of a delivery that is ours, not yet recorded. `disable`: the endpoint is gone."""
+class EndedAttempt:
+    """The settlement of a leased delivery, not yet recorded. `disable`: the endpoint is gone."""
 
     leased: Leased
     settled: Settled
@@ -35,16 +35,16 @@ class Ended:
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
-    """`leased` by endpoint; `cancelled`: the caller was, while the thread leased all the same."""
+class Leases:
+    """`leased` deliveries by endpoint; `cancelled`: the calling task was cancelled while the thread leased."""
 
     leased: Mapping[str, Sequence[Delivery]]
     cancelled: bool
 
 
-class Exchange:
-    """`done` waits for the next transaction, `endpoints` are those that are served. `next_due`, µs of the wall clock:
-    when something may become due that is not now; `failures` of the queue in a row. Used from the event loop."""
+class QueueExchange:
+    """`unrecorded` attempts wait for the next transaction, `endpoints` are served. `next_due`, µs of the wall clock:
+    when the next delivery may become due; `failures` of the queue in a row. Used from the event loop."""
 
     def __init__(
         self, queue: DeliveryQueue, clock: Clock, run_blocking: RunBlocking, owner: str, endpoints: Collection[str]
@@ -52,47 +52,51 @@ class Exchange:
         self.queue, self._clock, self._run_blocking = queue, clock, run_blocking
         self._owner = owner
         self.endpoints = tuple(endpoints)
-        self.done: list[Ended] = []
+        self.unrecorded: list[EndedAttempt] = []
         self.next_due: int | None = None
         self.failures = 0
 
-    async def turn(self, asks: Mapping[str, Ask], until: int) -> Turn:
+    async def settle_and_lease(self, requests: Mapping[str, Ask], until: int) -> Leases:
         """Record what ended and lease until `until`; when the queue cannot be reached, keep what ended."""
-        done, self.done = self.done, []
-        call = asyncio.ensure_future(self._run_blocking(lambda: self._turn(done, asks, until)))
+        ended_attempts, self.unrecorded = self.unrecorded, []
+        call = asyncio.ensure_future(
+            self._run_blocking(lambda: self._settle_and_lease(ended_attempts, requests, until))
+        )
         cancelled = False
         try:
             await asyncio.wait({call})
-        except asyncio.CancelledError:  # the thread may have leased already: know what, so that it can be given back
+        except asyncio.CancelledError:  # the thread may have leased already: wait for the result, to give it back
             cancelled = True
             await asyncio.wait({call})
         try:
             leased, self.next_due = call.result()
         except StoreError as error:
-            self._lost(error, done)
-            return Turn({}, cancelled)
+            self._queue_failed(error, ended_attempts)
+            return Leases({}, cancelled)
         if self.failures:
             _log.info("delivery queue available again", failures=self.failures)
         self.failures = 0
-        return Turn(leased, cancelled)
+        return Leases(leased, cancelled)
 
-    def _turn(
-        self, done: Sequence[Ended], asks: Mapping[str, Ask], until: int
+    def _settle_and_lease(
+        self, ended_attempts: Sequence[EndedAttempt], requests: Mapping[str, Ask], until: int
     ) -> tuple[Mapping[str, Sequence[Delivery]], int | None]:
         """In the desk's thread."""
         now = self._clock.now()
-        for endpoint, reason in {e.leased.delivery.endpoint: e.settled.reason for e in done if e.disable}.items():
+        for endpoint, reason in {
+            e.leased.delivery.endpoint: e.settled.reason for e in ended_attempts if e.disable
+        }.items():
             self.queue.disable(endpoint, reason, now)  # first, so that nothing more is leased for it
-        results = [(ended.leased.delivery, ended.settled) for ended in done]
+        results = [(ended.leased.delivery, ended.settled) for ended in ended_attempts]
         try:
-            leased = self.queue.exchange(self._owner, now, until, results, asks)
+            leased = self.queue.exchange(self._owner, now, until, results, requests)
         except (StoreUnavailable, StoreFull):
             raise
         except StoreError:  # one of them cannot be recorded: not the others' fault
             for delivery, settled in results:
                 self._record(delivery, settled, now)
-            leased = self.queue.exchange(self._owner, now, until, (), asks)
-        if all(len(leased[name]) >= ask.room for name, ask in asks.items()):  # then there is more now
+            leased = self.queue.exchange(self._owner, now, until, (), requests)
+        if all(len(leased[name]) >= request.room for name, request in requests.items()):  # then there is more now
             return leased, self.next_due
         return leased, self.queue.next_due(now, self.endpoints)
 
@@ -104,14 +108,14 @@ class Exchange:
         except StoreError as error:
             _log.error("attempt not recorded", endpoint=delivery.endpoint, delivery=delivery.id, error=error)
 
-    def _lost(self, error: StoreError, done: Sequence[Ended]) -> None:
+    def _queue_failed(self, error: StoreError, ended_attempts: Sequence[EndedAttempt]) -> None:
         """Keep what ended for as long as its lease lasts; after that the delivery is due again anyway."""
         if self.failures == 0:
             _log.warning("delivery queue unavailable", error=error)
         self.failures += 1
         now = self._clock.now()
-        self.done[:0] = [ended for ended in done if ended.leased.until > now]
-        for ended in done:
+        self.unrecorded[:0] = [ended for ended in ended_attempts if ended.leased.until > now]
+        for ended in ended_attempts:
             if ended.leased.until <= now and ended.settled.tried:
                 delivery = ended.leased.delivery
                 _log.error("attempt not recorded", endpoint=delivery.endpoint, delivery=delivery.id, error=error)
@@ -120,13 +124,13 @@ class Exchange:
         """Seconds until the queue should be tried again; 0 = it works."""
         return _WAIT[min(self.failures, len(_WAIT)) - 1] if self.failures else 0.0
 
-    async def hand_back(self, rest: Sequence[Ended]) -> None:
+    async def hand_back(self, unfinished: Sequence[EndedAttempt]) -> None:
         """At a stop: record what ended, and what is given back; not for long."""
-        done, self.done = [*self.done, *rest], []
-        if not done:
+        ended_attempts, self.unrecorded = [*self.unrecorded, *unfinished], []
+        if not ended_attempts:
             return
         try:
             async with asyncio.timeout(_HANDBACK):
-                await self._run_blocking(lambda: self._turn(done, {}, 0))
+                await self._run_blocking(lambda: self._settle_and_lease(ended_attempts, {}, 0))
         except (StoreError, TimeoutError):
-            _log.warning("deliveries left to their leases", count=len(done))
+            _log.warning("deliveries left to their leases", count=len(ended_attempts))

@@ -1,4 +1,4 @@
-"""What people and OA systems ask of the desk. Idempotent by command id; refusals are CommandErrors."""
+"""Commands of people and OA systems on orders and alarms. Idempotent by command id; refusals are CommandErrors."""
 
 import msgspec
 
@@ -18,7 +18,7 @@ from gateway.domain.workorder import (
     Command,
     Deadline,
     DeadlineReason,
-    Done,
+    ExecutedCommand,
     FaultReport,
     OrderState,
     Role,
@@ -35,132 +35,132 @@ def refused(status: int, code: str, **fields: object) -> CommandError:
 
 
 class Commands:
-    """Each method works in one open book and returns the row after it."""
+    """Each method works in one unit of work and returns the changed row."""
 
-    def __init__(self, clerk: OrderWriter, tenant: str) -> None:
-        self._clerk = clerk
+    def __init__(self, writer: OrderWriter, tenant: str) -> None:
+        self._writer = writer
         self._tenant = tenant
 
-    def order(self, book: UnitOfWork, command: Command) -> WorkOrder:
+    def order(self, work: UnitOfWork, command: Command) -> WorkOrder:
         """One act on one order."""
-        found = book.unit.order_numbered(self._tenant, command.order)
+        found = work.transaction.order_numbered(self._tenant, command.order)
         if found is None:
             raise refused(404, "unknown_order", no=command.order)
-        if self._repeated(book, command.command_id, _content(command)):
+        if self._repeated(work, command.command_id, _content(command)):
             return found
-        book.load_orders([found])
+        work.load_orders([found])
         if command.expected_version is not None and command.expected_version != found.version:
             numbers = {"version": found.version, "expected": command.expected_version}
             raise lifecycle.conflict(found, command.actor, "stale", numbers)
         if command.reading is not None and command.act not in _COMPLETES:
             raise refused(422, "reading", act=lifecycle.word(command.act))
-        raised = book.raised(found.id)
+        raised = work.raised(found.id)
         after = lifecycle.decide(lifecycle.MoveContext(found, command, len(raised)))
         if isinstance(after, lifecycle.Refusal):
             raise lifecycle.refuse(after, found, command.actor)
         if command.act is Act.RESOLVE or command.reading is not None:
-            self._completed(book, found, command)
+            self._completed(work, found, command)
         if after.state.ended and not found.state.ended:
-            self._consequences_of_end(book, after, command, bool(raised))
+            self._consequences_of_end(work, after, command, bool(raised))
         elif command.act is Act.REOPEN and found.closed_at is not None:
-            after = self._reopenable(book, found, after, raised, command.actor)
-        data = {k: v for k, v in msgspec.structs.asdict(command).items() if k in _SAID and v}
+            after = self._reopenable(work, found, after, raised, command.actor)
+        data = {k: v for k, v in msgspec.structs.asdict(command).items() if k in _RECORDED_FIELDS and v}
         data |= {} if command.reading is None else {"reading": command.reading}
-        after = self._clerk.move(
-            book, after, lifecycle.EVENT[command.act], command.actor, data, Origin(f"command-{command.command_id}",
-            book.now), before=found,
+        after = self._writer.save_version(
+            work, after, lifecycle.EVENT[command.act], command.actor, data, Origin(f"command-{command.command_id}",
+            work.now), before=found,
             changed=_changed(found, after), note=command.note or command.reason, occurred_at=command.occurred_at,
         )  # fmt: skip
-        self._done(book, command.command_id, _content(command), after.id)
+        self._record_command(work, command.command_id, _content(command), after.id)
         return after
 
-    def _consequences_of_end(self, book: UnitOfWork, after: WorkOrder, command: Command, raised: bool) -> None:
-        """The rules hear of it; a closed order under a raised alarm is looked at again."""
-        book.forget(after.tenant, after.id, DeadlineReason.TELL)
-        book.applied.ended += 1
+    def _consequences_of_end(self, work: UnitOfWork, after: WorkOrder, command: Command, raised: bool) -> None:
+        """Queue a fact for the rules; set the deadline at which an order closed under a raised alarm is checked."""
+        work.drop_deadlines(after.tenant, after.id, DeadlineReason.TELL)
+        work.applied.ended += 1
         if after.state is not OrderState.CLOSED:
             return
         things = {
             (alarm.rule, alarm.device, alarm.component, alarm.group, alarm.identity): None
-            for alarm in book.unit.listed_in(after.id)
+            for alarm in work.transaction.listed_in(after.id)
             if alarm.live
         }
         for rule, device, component, group, identity in things:
             fact = Closed(rule, device, component, after.no, command.actor.id, group, identity)
-            book.changes.facts.append((self._tenant, fact))
+            work.changes.facts.append((self._tenant, fact))
         if raised:
-            due = book.now + self._clerk.policy.recheck_after
-            book.wait(Deadline(after.id, after.tenant, DeadlineReason.RECHECK, due, book.now))
+            due = work.now + self._writer.policy.recheck_after
+            work.set_deadline(Deadline(after.id, after.tenant, DeadlineReason.RECHECK, due, work.now))
 
-    def _completed(self, book: UnitOfWork, order: WorkOrder, command: Command) -> None:
-        """The work was done, as a resolve says, or a close that brings the counter: plans count from it."""
+    def _completed(self, work: UnitOfWork, order: WorkOrder, command: Command) -> None:
+        """Queue CycleDone facts for work that was done (a resolve, or a close with a counter): plans count from it."""
         done = command.occurred_at if command.act is Act.RESOLVE else order.resolved_at
-        at = min(done or book.now, book.now)
-        alarms = book.unit.listed_in(order.id)
+        at = min(done or work.now, work.now)
+        alarms = work.transaction.listed_in(order.id)
         things = {(alarm.rule, alarm.device, alarm.component): None for alarm in alarms if alarm.live and alarm.device}
         for rule, device, component in things:
             fact = CycleDone(rule, device, component, command.reading, command.actor.id, at, order.no)
-            book.changes.facts.append((self._tenant, fact))
+            work.changes.facts.append((self._tenant, fact))
 
     def _reopenable(
-        self, book: UnitOfWork, found: WorkOrder, after: WorkOrder, raised: set[str], actor: Actor
+        self, work: UnitOfWork, found: WorkOrder, after: WorkOrder, raised: set[str], actor: Actor
     ) -> WorkOrder:
-        book.load((), [(found.tenant, found.key)], ())
-        other = book.open_order(found.tenant, found.key)
+        work.load((), [(found.tenant, found.key)], ())
+        other = work.open_order(found.tenant, found.key)
         if other is not None:
             raise lifecycle.conflict(found, actor, "other_open", {"other": other.no}, Act.REOPEN)
-        book.forget(found.tenant, found.id, DeadlineReason.RECHECK)
-        book.applied.reopened += 1
+        work.drop_deadlines(found.tenant, found.id, DeadlineReason.RECHECK)
+        work.applied.reopened += 1
         return msgspec.structs.replace(after, condition_cleared_at=None) if raised else after
 
-    def report(self, book: UnitOfWork, report: FaultReport) -> WorkOrder:
-        """A fault told by a person."""
+    def report(self, work: UnitOfWork, report: FaultReport) -> WorkOrder:
+        """A fault reported by a person: joins the open order of its key, or makes one."""
         content = digest("report", report.device, report.component, report.group, report.fault, report.note)
-        done = self._repeated(book, report.command_id, content)
+        done = self._repeated(work, report.command_id, content)
         if done:
-            return self._known(book, done)
-        if not report.group and book.place(report.device) is None:
+            return self._order_of(work, done)
+        if not report.group and work.place(report.device) is None:
             raise refused(404, "unknown_device", device=report.device)
         key = order_key(self._tenant, Thing(report.device, report.component, report.group), report.fault)
-        book.load((), [(self._tenant, key)], ())
-        order = self._clerk.report(book, report, self._tenant, key, Origin(f"command-{report.command_id}", book.now))
-        self._done(book, report.command_id, content, order.id)
+        work.load((), [(self._tenant, key)], ())
+        order = self._writer.report(work, report, self._tenant, key, Origin(f"command-{report.command_id}", work.now))
+        self._record_command(work, report.command_id, content, order.id)
         return order
 
-    def unlatch(self, book: UnitOfWork, alarm: str, actor: Actor, command_id: str) -> Alarm:
+    def unlatch(self, work: UnitOfWork, alarm: str, actor: Actor, command_id: str) -> Alarm:
         """Let a latched alarm (`auto_clear: false`) clear: a fact for the rules, a line in the order's audit."""
-        book.load_alarms([alarm])
-        found = book.alarm(alarm)
+        work.load_alarms([alarm])
+        found = work.alarm(alarm)
         if found is None or found.tenant != self._tenant:
             raise refused(404, "unknown_alarm", alarm=alarm)
         content = digest("unlatch", alarm)
-        if self._repeated(book, command_id, content):
+        if self._repeated(work, command_id, content):
             return found
         if actor.role not in _UNLATCH:
             raise refused(403, "not_allowed", role=actor.role.value, act="unlatch", no=alarm)
         if found.state is not AlarmState.RAISED:
             raise Conflict("not_raised", ("read_alarm",), key="desk.not_raised", fields={"alarm": alarm})
         fact = Unlatch(found.rule, found.device, found.component, actor.id, found.group, found.identity)
-        book.changes.facts.append((self._tenant, fact))
-        order = book.order(found.order) if found.order else None
+        work.changes.facts.append((self._tenant, fact))
+        order = work.order(found.order) if found.order else None
         if order is not None:
             data = {"alarm": found.id, "rule": found.rule}
-            self._clerk.move(
-                book, order, "alarm_unlatched", actor, data, Origin(f"command-{command_id}", book.now), alarm=found
+            self._writer.save_version(
+                work, order, "alarm_unlatched", actor, data, Origin(f"command-{command_id}", work.now), alarm=found
             )
-        self._done(book, command_id, content, found.order)
+        self._record_command(work, command_id, content, found.order)
         return found
 
-    def _known(self, book: UnitOfWork, done: Done) -> WorkOrder:
-        rows = book.unit.orders([done.order])
+    def _order_of(self, work: UnitOfWork, done: ExecutedCommand) -> WorkOrder:
+        rows = work.transaction.orders([done.order])
         if not rows:
             raise InvariantBroken(f"command {done.id} made order {done.order}, which is gone")
         return rows[0]
 
-    def _repeated(self, book: UnitOfWork, command_id: str, content: str) -> Done | None:
+    def _repeated(self, work: UnitOfWork, command_id: str, content: str) -> ExecutedCommand | None:
         if not command_id.strip():
             raise refused(422, "command_id")
-        done = book.unit.command(self._tenant, command_id)
+        done = work.transaction.command(self._tenant, command_id)
         if done is not None and done.digest != content:
             fields = {"command": command_id}
             raise Conflict(
@@ -168,17 +168,19 @@ class Commands:
             )
         return done
 
-    def _done(self, book: UnitOfWork, command_id: str, content: str, order: str) -> None:
-        book.changes.commands.append(Done(command_id, self._tenant, content, order, book.now))
+    def _record_command(self, work: UnitOfWork, command_id: str, content: str, order: str) -> None:
+        work.changes.commands.append(ExecutedCommand(command_id, self._tenant, content, order, work.now))
 
 
 _COMPLETES = frozenset({Act.RESOLVE, Act.CLOSE})
-_SAID = ("assignee", "reason", "fault", "cause", "remedy", "note")
+_RECORDED_FIELDS = ("assignee", "reason", "fault", "cause", "remedy", "note")
 
 
 def _content(command: Command) -> str:
     reading = () if command.reading is None else (command.reading,)  # what was digested without one stays a repeat
-    return digest("command", command.order, command.act.value, *(getattr(command, name) for name in _SAID), *reading)
+    return digest(
+        "command", command.order, command.act.value, *(getattr(command, name) for name in _RECORDED_FIELDS), *reading
+    )
 
 
 def _changed(before: WorkOrder, after: WorkOrder) -> tuple[str, ...]:

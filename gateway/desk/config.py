@@ -7,7 +7,7 @@ from gateway.section import Duration, Section
 
 
 class OrderTypeConfig(Section):
-    """What the operator decided about one type of work order (`then.order.type` of the rules)."""
+    """Settings of one type of work order (`then.order.type` of the rules)."""
 
     auto_close: bool = False
     """An order nobody accepted is closed when its condition clears."""
@@ -16,7 +16,7 @@ class OrderTypeConfig(Section):
 
 
 class DeskConfig(Section):
-    """How alarms become orders and who hears of them."""
+    """Settings of orders, events and notices."""
 
     order_types: dict[str, OrderTypeConfig] = Field(default={})
     skills: tuple[str, ...] = ()

@@ -5,9 +5,8 @@ deliveries, notices and the cursor, so a crash anywhere leaves either all of it 
 there.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
-from itertools import groupby
 from typing import TypeVar
 
 from gateway.desk.apply_transitions import TransitionApplier, preload
@@ -31,8 +30,8 @@ from gateway.domain.workorder import Actor, Alarm, Applied, Command, DeadlineRea
 from gateway.ports import Audience
 
 CHUNK = 500
-_DONE = 2**31 - 1  # ordinal of a record that is applied whole
-_FACT = _DONE - 1  # a fact comes after the transitions of its record
+_WHOLE_RECORD = 2**31 - 1  # ordinal of a record that is applied whole
+_FACT = _WHOLE_RECORD - 1  # a fact comes after the transitions of its record
 _Step = tuple[int, int, Transition | Fact]
 T = TypeVar("T")
 
@@ -42,7 +41,7 @@ class Desk:
 
     def __init__(
         self,
-        books: DeskStore,
+        store: DeskStore,
         policy: DeskPolicy | None = None,
         *,
         routes: Sequence[EndpointRoute] = (),
@@ -55,37 +54,37 @@ class Desk:
         """`epoch` is the lease under which this process holds the partition: an older holder is fenced off."""
         self._tenant, self._partition, self._epoch = tenant, partition, epoch
         self._releasing = True
-        self.use(books, policy, routes=routes, templates=templates, audience=audience)
+        self.use(store, policy, routes=routes, templates=templates, audience=audience)
 
     def use(
         self,
-        books: DeskStore,
+        store: DeskStore,
         policy: DeskPolicy | None = None,
         *,
         routes: Sequence[EndpointRoute] = (),
         templates: Templates | None = None,
         audience: Audience | None = None,
     ) -> None:
-        """From the next transaction on this is decided by. In the desk's thread."""
+        """Replace policy, routes, templates and audience from the next transaction on. In the desk's thread."""
         publisher = EventPublisher(policy or DeskPolicy(), routes, templates or Templates({}), audience)
-        clerk = OrderWriter(publisher)
-        parents = StormsAndBatches(clerk)
-        requests = OrderRequests(clerk, parents)
-        self._books, self._clerk = books, clerk
-        self._intake = TransitionApplier(clerk, requests, self._tenant)
-        self._commands = Commands(clerk, self._tenant)
-        self._ticker = DeskDeadlines(clerk, requests, parents)
+        writer = OrderWriter(publisher)
+        parents = StormsAndBatches(writer)
+        requests = OrderRequests(writer, parents)
+        self._store, self._writer = store, writer
+        self._applier = TransitionApplier(writer, requests, self._tenant)
+        self._commands = Commands(writer, self._tenant)
+        self._deadlines = DeskDeadlines(writer, requests, parents)
 
     def endpoint_test(self, endpoint: str, actor: Actor, now: int) -> OutboxEvent:
         """The event of a test; nothing is queued."""
-        return endpoint_test(self._clerk.policy, self._tenant, endpoint, actor, now)
+        return endpoint_test(self._writer.policy, self._tenant, endpoint, actor, now)
 
     def cursor(self) -> int:
         """The last sequence number that is applied whole: where the engine's replay of this desk begins."""
-        position = self._books.transact(lambda unit: unit.position(self._partition))
+        position = self._store.transact(lambda transaction: transaction.position(self._partition))
         if position is None:
             return 0
-        return position.seq if position.ordinal == _DONE else position.seq - 1
+        return position.seq if position.ordinal == _WHOLE_RECORD else position.seq - 1
 
     def apply(
         self, transitions: Sequence[Transition], cursor: int, facts: Sequence[tuple[int, Fact]] = (), now: int = 0
@@ -100,10 +99,14 @@ class Desk:
         total = Applied()
         for chunk in _chunks(steps) or [[]]:
             last = not steps or chunk[-1] is steps[-1]
-            goal = Position(cursor, _DONE, self._epoch) if last else Position(chunk[-1][0], chunk[-1][1], self._epoch)
+            goal = (
+                Position(cursor, _WHOLE_RECORD, self._epoch)
+                if last
+                else Position(chunk[-1][0], chunk[-1][1], self._epoch)
+            )
             self._release(total, now)
             self._releasing = _ends_import(chunk)
-            total.add(self._transact(now, partial(self._fold, steps=chunk, goal=goal)))
+            total.add(self._transact(now, partial(self._apply_steps, steps=chunk, goal=goal)))
         self._release(total, now)
         total.dropped = len(transitions) - total.fresh
         return total
@@ -121,20 +124,20 @@ class Desk:
         steps += [(seq, _FACT, fact) for seq, fact in facts if seq <= cursor]
         return sorted(steps, key=lambda step: step[:2])
 
-    def _fold(self, book: UnitOfWork, steps: Sequence[_Step], goal: Position) -> Applied:
-        done = self._held(book.unit)
-        at = (done.seq, done.ordinal)
+    def _apply_steps(self, work: UnitOfWork, steps: Sequence[_Step], goal: Position) -> Applied:
+        committed = self._committed_position(work.transaction)
+        at = (committed.seq, committed.ordinal)
         fresh = [step for step in steps if step[:2] > at]
-        preload(book, [body for _, _, body in fresh if isinstance(body, Transition)])
+        preload(work, [body for _, _, body in fresh if isinstance(body, Transition)])
         for seq, _, body in fresh:
             if isinstance(body, Transition):
-                self._intake.transition(book, body)
+                self._applier.transition(work, body)
             else:
-                self._intake.fact(book, body, Origin(f"{self._partition}-{seq}-fact", book.now))
-        if (goal.seq, goal.ordinal) > at or goal.epoch > done.epoch:
+                self._applier.fact(work, body, Origin(f"{self._partition}-{seq}-fact", work.now))
+        if (goal.seq, goal.ordinal) > at or goal.epoch > committed.epoch:
             forward = max((goal.seq, goal.ordinal), at)
-            book.unit.advance(self._partition, Position(*forward, self._epoch))
-        return book.close()
+            work.transaction.advance(self._partition, Position(*forward, self._epoch))
+        return work.write()
 
     def tick(self, now: int) -> Applied:
         """Fire the deadlines that are due, each once. Call it every few seconds, after the replay at start."""
@@ -147,46 +150,46 @@ class Desk:
             self._releasing = False
 
     def _fire(self, now: int, reasons: Sequence[DeadlineReason]) -> Applied:
-        def work(book: UnitOfWork) -> tuple[int, Applied]:
-            return self._ticker.fire(book, CHUNK, reasons), book.close()
+        def action(work: UnitOfWork) -> tuple[int, Applied]:
+            return self._deadlines.fire(work, CHUNK, reasons), work.write()
 
         total = Applied()
         while True:
-            fired, applied = self._transact(now, work)
+            fired, applied = self._transact(now, action)
             total.add(applied)
             if fired < CHUNK:
                 return total
 
     def command(self, command: Command, now: int) -> WorkOrder:
         """One act on one order; the same command id again returns the order as it is. Raises CommandError."""
-        return self._do(now, lambda book: self._commands.order(book, command))
+        return self._run(now, lambda work: self._commands.order(work, command))
 
     def report(self, report: FaultReport, now: int) -> WorkOrder:
-        """A fault told by a person: joins the open order of its key or makes one. Raises CommandError."""
-        return self._do(now, lambda book: self._commands.report(book, report))
+        """A fault reported by a person: joins the open order of its key or makes one. Raises CommandError."""
+        return self._run(now, lambda work: self._commands.report(work, report))
 
     def unlatch(self, alarm: str, actor: Actor, command_id: str, now: int) -> Alarm:
         """Let a latched alarm clear. Raises CommandError."""
-        return self._do(now, lambda book: self._commands.unlatch(book, alarm, actor, command_id))
+        return self._run(now, lambda work: self._commands.unlatch(work, alarm, actor, command_id))
 
-    def _transact(self, now: int, work: Callable[[UnitOfWork], T]) -> T:
-        def inside(unit: DeskTransaction) -> T:
-            self._held(unit)
-            return work(UnitOfWork(unit, now))
+    def _transact(self, now: int, action: Callable[[UnitOfWork], T]) -> T:
+        def inside(transaction: DeskTransaction) -> T:
+            self._committed_position(transaction)
+            return action(UnitOfWork(transaction, now))
 
-        return self._books.transact(inside)
+        return self._store.transact(inside)
 
-    def _held(self, unit: DeskTransaction) -> Position:
-        """How far the partition is; raises InvariantBroken, and so keeps nothing, once a newer epoch holds it."""
-        done = unit.position(self._partition) or Position(0, _DONE, 0)
-        if done.epoch > self._epoch:
-            raise InvariantBroken(f"partition {self._partition} belongs to epoch {done.epoch}, not {self._epoch}")
-        return done
+    def _committed_position(self, transaction: DeskTransaction) -> Position:
+        """The committed position of the partition. Raises InvariantBroken when a newer epoch holds the partition."""
+        committed = transaction.position(self._partition) or Position(0, _WHOLE_RECORD, 0)
+        if committed.epoch > self._epoch:
+            raise InvariantBroken(f"partition {self._partition} belongs to epoch {committed.epoch}, not {self._epoch}")
+        return committed
 
-    def _do(self, now: int, work: Callable[[UnitOfWork], T]) -> T:
-        def inside(book: UnitOfWork) -> T:
-            result = work(book)
-            book.close()
+    def _run(self, now: int, action: Callable[[UnitOfWork], T]) -> T:
+        def inside(work: UnitOfWork) -> T:
+            result = action(work)
+            work.write()
             return result
 
         return self._transact(now, inside)
@@ -205,9 +208,3 @@ def _chunks(steps: Sequence[_Step]) -> list[list[_Step]]:
 def _ends_import(chunk: Sequence[_Step]) -> bool:
     body = chunk[-1][2] if chunk else None
     return isinstance(body, ImportMark) and body.done
-
-
-def by_partition(transitions: Iterable[Transition]) -> dict[int, list[Transition]]:
-    """Transitions of several partitions, each for its own desk."""
-    ordered = sorted(transitions, key=lambda t: (t.partition, t.seq, t.ordinal))
-    return {partition: list(group) for partition, group in groupby(ordered, key=lambda t: t.partition)}

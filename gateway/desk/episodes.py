@@ -6,7 +6,7 @@ from gateway.desk.keys import alarm_key
 from gateway.domain.alarm import AlarmChange, Change, Evidence, Transition
 from gateway.domain.workorder import Alarm, AlarmState
 
-MAX_SEEN = 25  # readings, signals, thresholds that an episode keeps
+MAX_EVIDENCE = 25  # readings, signals, thresholds that an episode keeps
 MAX_TEXT = 2_000
 
 
@@ -14,12 +14,12 @@ def bounded(evidence: Evidence) -> Evidence:
     """Evidence with a bound: the first readings decided, the rest is noise."""
     lists = (evidence.readings, evidence.signals, evidence.thresholds, evidence.members)
     most = max(len(one) for one in lists)
-    if most <= MAX_SEEN and len(evidence.condition) <= MAX_TEXT:
+    if most <= MAX_EVIDENCE and len(evidence.condition) <= MAX_TEXT:
         return evidence
     return msgspec.structs.replace(
-        evidence, condition=evidence.condition[:MAX_TEXT], readings=evidence.readings[:MAX_SEEN],
-        signals=evidence.signals[:MAX_SEEN], thresholds=evidence.thresholds[:MAX_SEEN],
-        members=evidence.members[:MAX_SEEN], others=evidence.others + max(0, len(evidence.members) - MAX_SEEN),
+        evidence, condition=evidence.condition[:MAX_TEXT], readings=evidence.readings[:MAX_EVIDENCE],
+        signals=evidence.signals[:MAX_EVIDENCE], thresholds=evidence.thresholds[:MAX_EVIDENCE],
+        members=evidence.members[:MAX_EVIDENCE], others=evidence.others + max(0, len(evidence.members) - MAX_EVIDENCE),
     )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Puts events and notices into the outbox, with one delivery row per endpoint that wants them."""
+"""Puts events and notices into the outbox, with one delivery row for each endpoint whose route matches."""
 
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
@@ -16,24 +16,24 @@ from gateway.domain.alarm import Level, NoticePlan
 from gateway.domain.duration import from_us
 from gateway.domain.notice import EndpointRoute, Notice, NoticeState, OutboxEvent, Recipient
 from gateway.domain.text import Lang
-from gateway.domain.workorder import Actor, Alarm, Deadline, DeadlineReason, Shipment, WorkOrder
+from gateway.domain.workorder import Actor, Alarm, Deadline, DeadlineReason, QueuedDelivery, WorkOrder
 from gateway.ports import Audience
 
 
 class EventPublisher:
-    """Knows the routes; writes nothing itself, adds to the book."""
+    """Adds events, notices and their deliveries to a unit of work, by the configured routes."""
 
     def __init__(
         self, policy: DeskPolicy, routes: Sequence[EndpointRoute], templates: Templates, audience: Audience | None
     ) -> None:
-        """Raises ValueError when two routes name one endpoint: it would hear everything twice."""
+        """Raises ValueError when two routes name one endpoint: it would get each event twice."""
         if len({route.endpoint for route in routes}) != len(routes):
             raise ValueError("an endpoint has one route: put all its events into it")
         self.policy = policy
         self._routes = tuple(routes)
         self._templates = templates
         self._audience = audience
-        self._ways = lru_cache(maxsize=256)(self._match)
+        self._routes_for = lru_cache(maxsize=256)(self._match)
 
     def _match(self, payload: str, topic: str) -> tuple[EndpointRoute, ...]:
         routes = (one for one in self._routes if one.payload == payload)
@@ -41,7 +41,7 @@ class EventPublisher:
 
     def order(
         self,
-        book: UnitOfWork,
+        work: UnitOfWork,
         order: WorkOrder,
         kind: str,
         origin: Origin,
@@ -53,11 +53,11 @@ class EventPublisher:
     ) -> None:
         """One event about an order."""
         if alarm is None and order.alarm:
-            book.load_alarms([order.alarm])  # every event shows the evidence, also those of a person's command
-        shown = alarm or book.alarm(order.alarm)
-        place = book.where(order)
+            work.load_alarms([order.alarm])  # every event shows the evidence, also those of a person's command
+        shown = alarm or work.alarm(order.alarm)
+        place = work.place_of(order)
         self._send(
-            book,
+            work,
             order_event(
                 self.policy,
                 order,
@@ -68,27 +68,27 @@ class EventPublisher:
                 changed=changed,
                 actor=actor,
                 note=note,
-                now=book.now,
+                now=work.now,
             ),
             order.level,
         )
 
-    def alarm(self, book: UnitOfWork, alarm: Alarm, kind: str, origin: Origin) -> None:
+    def alarm(self, work: UnitOfWork, alarm: Alarm, kind: str, origin: Origin) -> None:
         """One event about an alarm."""
-        self._send(book, alarm_event(self.policy, alarm, kind, origin, book.where(alarm), book.now), alarm.level)
+        self._send(work, alarm_event(self.policy, alarm, kind, origin, work.place_of(alarm), work.now), alarm.level)
 
-    def _send(self, book: UnitOfWork, event: OutboxEvent, level: Level) -> None:
-        book.changes.events.append(event)
-        book.applied.events += 1
-        for route in self._ways("event", event.type.removeprefix(PREFIX)):
-            book.changes.shipments.append(
-                Shipment(event.tenant, route.endpoint, event.id, event.subject, event.created_at, level)
+    def _send(self, work: UnitOfWork, event: OutboxEvent, level: Level) -> None:
+        work.changes.events.append(event)
+        work.applied.events += 1
+        for route in self._routes_for("event", event.type.removeprefix(PREFIX)):
+            work.changes.deliveries.append(
+                QueuedDelivery(event.tenant, route.endpoint, event.id, event.subject, event.created_at, level)
             )
 
     # notices
     def notify(
         self,
-        book: UnitOfWork,
+        work: UnitOfWork,
         alarm: Alarm,
         order: WorkOrder | None,
         n: int = 1,
@@ -96,23 +96,27 @@ class EventPublisher:
         reminder: bool = False,
         again: bool = False,
     ) -> None:
-        """The notice the rule asks for, to everybody of its audience, once per order (or episode) and number.
+        """Queue the notice of the rule for each customer of its audience, once per order (or episode) and number.
 
-        What the rule decides outside its active hours is told to nobody, until a `reminder` is due. `again`: it may
-        have been told before, then its reminders stay as they are.
+        Outside the active hours of the rule only a `reminder` is sent. `again`: the notice may have been sent before,
+        then its reminders stay as they are.
         """
         plan = alarm.plan.notice
         if plan is None:
             return
         muted = alarm.muted and not reminder
-        told = 0 if muted else self._tell(book, alarm, order, plan, order.id if order else alarm.id, n, {})
-        if again and not told:
+        already_sent = (
+            0 if muted else self._add_notices(work, alarm, order, plan, order.id if order else alarm.id, n, {})
+        )
+        if again and not already_sent:
             return
         n += not muted
         if plan.remind and n <= plan.max:
-            book.wait(Deadline(alarm.id, alarm.tenant, DeadlineReason.REMIND, book.now + plan.remind, book.now, n))
+            work.set_deadline(
+                Deadline(alarm.id, alarm.tenant, DeadlineReason.REMIND, work.now + plan.remind, work.now, n)
+            )
 
-    def digest(self, book: UnitOfWork, alarm: Alarm, order: WorkOrder | None, subject: str, count: int, n: int) -> None:
+    def digest(self, work: UnitOfWork, alarm: Alarm, order: WorkOrder | None, subject: str, count: int, n: int) -> None:
         """Digest `n` of a storm of `count` alarms, to those whom `alarm` concerns and who did not get it yet."""
         plan = alarm.plan.notice
         if plan is None:
@@ -120,11 +124,11 @@ class EventPublisher:
         titles: dict[str, object] = {"title_en": order.title_en, "title_zh": order.title_zh} if order else {}
         template = self.policy.digest_template or plan.template
         plan = msgspec.structs.replace(plan, template=template)
-        self._tell(book, alarm, order, plan, subject, n, {"count": count, **titles})
+        self._add_notices(work, alarm, order, plan, subject, n, {"count": count, **titles})
 
-    def _tell(
+    def _add_notices(
         self,
-        book: UnitOfWork,
+        work: UnitOfWork,
         alarm: Alarm,
         order: WorkOrder | None,
         plan: NoticePlan,
@@ -132,21 +136,21 @@ class EventPublisher:
         n: int,
         extra: dict[str, object],
     ) -> int:
-        """Returns how many had not been told yet."""
-        fresh, told = 0, book.told(alarm.tenant, subject)
-        route = next(iter(self._ways("notice", f"notice.{plan.klass}")), None)
+        """Queue a notice for each recipient that has none with this number; returns how many."""
+        count_new, already_sent = 0, work.notices_sent(alarm.tenant, subject)
+        route = next(iter(self._routes_for("notice", f"notice.{plan.klass}")), None)
         recipients = self._audience.resolve(plan.audience, alarm.device, alarm.group) if self._audience else ()
         for recipient in recipients or (Recipient("", ""),):
-            if (recipient.customer, plan.template, n) in told:
+            if (recipient.customer, plan.template, n) in already_sent:
                 continue
-            told.add((recipient.customer, plan.template, n))
-            self._notice(book, alarm, order, plan, recipient, route, subject, n, extra)
-            fresh += 1
-        return fresh
+            already_sent.add((recipient.customer, plan.template, n))
+            self._notice(work, alarm, order, plan, recipient, route, subject, n, extra)
+            count_new += 1
+        return count_new
 
     def _notice(
         self,
-        book: UnitOfWork,
+        work: UnitOfWork,
         alarm: Alarm,
         order: WorkOrder | None,
         plan: NoticePlan,
@@ -159,15 +163,15 @@ class EventPublisher:
         fallback: Lang = route.language if route else "en"
         language: Lang = "zh" if to.language.startswith("zh") else "en" if to.language.startswith("en") else fallback
         identity = digest("notice", alarm.tenant, subject, to.customer, plan.template, n)
-        rendered, reason = self._render(book, alarm, order, plan, to, language, n, extra)
+        rendered, reason = self._render(work, alarm, order, plan, to, language, n, extra)
         reason = reason or ("no_phone" if not to.phone else "no_endpoint" if route is None else "")
-        event = "" if reason else event_id(Origin(identity, book.now), self.policy.installation)
+        event = "" if reason else event_id(Origin(identity, work.now), self.policy.installation)
         notice = Notice(
             identity, alarm.tenant, subject, alarm.id, plan.audience, to.customer, plan.template, n, plan.klass,
             language, orjson.dumps(rendered.params).decode() if rendered else "{}",
-            NoticeState.SUPPRESSED if reason else NoticeState.QUEUED, reason, event, book.now, book.now,
+            NoticeState.SUPPRESSED if reason else NoticeState.QUEUED, reason, event, work.now, work.now,
         )  # fmt: skip
-        book.changes.notices.append(notice)
+        work.changes.notices.append(notice)
         if reason or rendered is None or route is None:
             return
         body = {
@@ -175,7 +179,7 @@ class EventPublisher:
             "language": language,
         }  # fmt: skip
         kind = f"{PREFIX}notice.{plan.klass}"
-        book.changes.events.append(
+        work.changes.events.append(
             OutboxEvent(
                 event,
                 alarm.tenant,
@@ -185,17 +189,17 @@ class EventPublisher:
                 1,
                 orjson.dumps(body),
                 "application/json",
-                book.now,
+                work.now,
             )
         )
-        book.changes.shipments.append(
-            Shipment(alarm.tenant, route.endpoint, event, f"notice-{identity}", book.now, alarm.level)
+        work.changes.deliveries.append(
+            QueuedDelivery(alarm.tenant, route.endpoint, event, f"notice-{identity}", work.now, alarm.level)
         )
-        book.applied.notices += 1
+        work.applied.notices += 1
 
     def _render(
         self,
-        book: UnitOfWork,
+        work: UnitOfWork,
         alarm: Alarm,
         order: WorkOrder | None,
         plan: NoticePlan,
@@ -208,15 +212,15 @@ class EventPublisher:
             return None, "no_recipient"
         if plan.template not in self._templates:
             return None, "no_template"
-        values = self._values(book, alarm, order, to, language, n)
+        values = self._values(work, alarm, order, to, language, n)
         values |= {"title": extra.get(f"title_{language}", values["title"]), "count": extra.get("count", alarm.count)}
         rendered = self._templates.render(plan.template, language, values)
         return rendered, "" if rendered else "template_error"
 
     def _values(
-        self, book: UnitOfWork, alarm: Alarm, order: WorkOrder | None, to: Recipient, language: Lang, n: int
+        self, work: UnitOfWork, alarm: Alarm, order: WorkOrder | None, to: Recipient, language: Lang, n: int
     ) -> dict[str, object]:
-        place = book.where(alarm)
+        place = work.place_of(alarm)
         first = alarm.evidence.readings[0] if alarm.evidence.readings else None
         return {
             "no": order.no if order else "", "title": alarm.plan.title_zh if language == "zh" else alarm.plan.title_en,

@@ -28,7 +28,7 @@ MAJOR = 1
 
 
 def _as_sent(name: str) -> str:
-    """A type of ours under the name integrators know: `EventDevice` is `Device` in the contract."""
+    """The name of a type in the contract: `EventDevice` is `Device`."""
     return name.removeprefix("Event")
 
 

@@ -1,7 +1,7 @@
-"""The shapes of the events that leave the house, as types: their JSON Schemas are made from these (`schemas.py`).
+"""Types of the events that are sent: their JSON Schemas are made from these (`event_schemas.py`).
 
 `events.py` writes the same shapes by hand, on the hot path; a test holds every event that is sent against the schema.
-Times are RFC 3339 text in UTC with milliseconds. Receivers ignore what they do not know: fields may be added.
+Times are RFC 3339 text in UTC with milliseconds. Receivers ignore unknown fields: fields may be added.
 """
 
 from typing import Annotated, Literal

@@ -27,7 +27,7 @@ _LISTS = ("readings", "signals", "thresholds", "members")
 
 
 def _unnamed(evidence: dict[str, Any], named: int) -> int:
-    """How many members voted, or were counted, that a shorter list does not name."""
+    """Number of members that are not in a shortened list."""
     others: int = evidence["others"]
     return others + max(0, len(evidence["members"]) - named)
 

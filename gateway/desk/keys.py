@@ -24,7 +24,7 @@ def alarm_key(about: Transition | Parent, tenant: str) -> str:
 
 
 def order_key(tenant: str, thing: Thing, fault: str) -> str:
-    """One fault of one thing, whoever noticed it: tenant, device or group, component, fault class."""
+    """One fault of one thing: tenant, device or group, component, fault class."""
     return digest("order", tenant, thing.device, thing.component, thing.group, fault)
 
 
@@ -39,7 +39,7 @@ def batch_key(tenant: str, kind: str, fault: str, by: str, of: str) -> str:
 
 
 class Origin(NamedTuple):
-    """What caused a change: a transition, a command, a deadline; `at` µs is the same when it is replayed."""
+    """The cause of a change: a transition, a command, a deadline; `at` µs is the same in a replay."""
 
     id: str
     at: int

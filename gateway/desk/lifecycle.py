@@ -23,7 +23,7 @@ CANCEL_REASONS = frozenset({"duplicate", "false_alarm", "merged", "customer", "w
 
 @dataclass(frozen=True, slots=True)
 class MoveContext:
-    """What a guard may look at: the order, the command, and how many listed alarms are still raised."""
+    """Arguments of a guard: the order, the command, and the number of listed alarms that are still raised."""
 
     order: WorkOrder
     command: Command
@@ -73,7 +73,7 @@ def _cancel_reason(s: MoveContext) -> Refusal | None:
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """One legal line. `to` is where it leads; None = stays. Guards are asked in order."""
+    """One legal move. `to` gives the next state; `guards` are checked in order, the first refusal counts."""
 
     act: Act
     sources: frozenset[OrderState]
@@ -135,7 +135,7 @@ def decide(situation: MoveContext) -> WorkOrder | Refusal:
 
 
 def legal(order: WorkOrder, actor: Actor) -> tuple[Act, ...]:
-    """What `actor` may do now, contents aside: for the console's buttons."""
+    """The acts that `actor` may do now, without checking their contents: for the buttons of the console."""
     return tuple(
         move.act
         for move in MOVES

@@ -9,32 +9,34 @@ from gateway.domain.alarm import Transition
 from gateway.domain.workorder import Alarm, AlarmState
 
 
-def note(book: UnitOfWork, clerk: OrderWriter, before: Alarm | None, t: Transition, origin: Origin) -> None:
+def record_merged(work: UnitOfWork, writer: OrderWriter, before: Alarm | None, t: Transition, origin: Origin) -> None:
     """A MERGED transition: the alarm belongs to `t.parent`. One that has an episode of its own keeps it."""
     if before is not None and before.state is not AlarmState.MERGED:
-        book.applied.orphaned += 1
+        work.applied.orphaned += 1
         return
-    parent = book.open_alarm(t.tenant, alarm_key(t.parent, t.tenant)) if t.parent else None
+    parent = work.open_alarm(t.tenant, alarm_key(t.parent, t.tenant)) if t.parent else None
     if parent is not None:
-        book.load_merged([parent.id])
-    alarm = merged(continued(before, t, book.now) if before else opened(t, book.now), parent, book.now)
-    book.put_alarm(alarm)
-    book.changes.alarm_changes.append(change_of(t, alarm.id))
-    book.applied.merged += 1
+        work.load_merged([parent.id])
+    alarm = merged(continued(before, t, work.now) if before else opened(t, work.now), parent, work.now)
+    work.put_alarm(alarm)
+    work.changes.alarm_changes.append(change_of(t, alarm.id))
+    work.applied.merged += 1
     if parent is None or not alarm.counts or not parent.counts:
         return
-    if alarm.told:
-        clerk.publisher.alarm(book, alarm, "merged", origin)
-    order = book.order(parent.order) if parent.order else None
+    if alarm.reportable:
+        writer.publisher.alarm(work, alarm, "merged", origin)
+    order = work.order(parent.order) if parent.order else None
     if order is None:
         return  # it is listed when the parent gets its order
-    listed = clerk.enter(book, order, alarm)
+    listed = writer.list_alarm(work, order, alarm)
     if order.closed_at is None:
-        clerk.seen(book, order, listed, origin, recurred=True, quietly=bool(alarm.held_until and not alarm.safety))
+        writer.count_recurrence(
+            work, order, listed, origin, recurred=True, count_only=bool(alarm.held_until and not alarm.safety)
+        )
 
 
-def release(book: UnitOfWork, parent: Alarm, at: int) -> None:
+def release(work: UnitOfWork, parent: Alarm, at: int) -> None:
     """The parent's episode ended at `at` µs, and with it everything that was part of it."""
-    for child in book.merged(parent.id):
-        book.put_alarm(released(child, at, book.now))
-        release(book, child, at)
+    for child in work.merged(parent.id):
+        work.put_alarm(released(child, at, work.now))
+        release(work, child, at)

@@ -56,7 +56,7 @@ SAMPLE: dict[str, object] = {
 
 
 class _Sandbox(SandboxedEnvironment):
-    """Arithmetic is for numbers: a text times a number is as long as somebody likes."""
+    """Arithmetic takes numbers only: a text times a number could have any length."""
 
     intercepted_binops = frozenset({"*", "%", "//"})
 

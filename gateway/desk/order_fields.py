@@ -1,4 +1,4 @@
-"""How an order looks when it is made, and how it is called while its alarms come and go. Pure."""
+"""Fields of a new order, and its title and causes while alarms join and end. Pure."""
 
 from collections.abc import Sequence
 
@@ -30,13 +30,13 @@ def of_alarm(
         skill=plan.skill, sla=plan.sla, assign=plan.assign, reopen_within=plan.reopen_within,
         related_to=last.no if last else "",
     )  # fmt: skip
-    return titled(order, alarm)
+    return with_title(order, alarm)
 
 
 def of_report(
     report: FaultReport, tenant: str, key: str, *, id_: str, no: str, now: int, last: WorkOrder | None
 ) -> WorkOrder:
-    """The order of a fault that a person told."""
+    """The order of a fault that a person reported."""
     grade, why = priority(report.level)
     return WorkOrder(
         id=id_, tenant=tenant, no=no, key=key, type=report.type, fault=report.fault, source=report.source,
@@ -55,7 +55,7 @@ def of_storm(first: WorkOrder, alarm: Alarm, site: str, place: Place | None) -> 
         first, source=STORM, device=0, component=0, group="" if per_rule else site, count=1, reopen_within=0,
         fault=first.fault if per_rule else alarm.limited, why=say(why, "en"), why_zh=say(why, "zh"), causes=(),
     )  # fmt: skip
-    return titled(with_items(order, [item(order, alarm, place)]), alarm)
+    return with_title(with_causes(order, [cause_name(order, alarm, place)]), alarm)
 
 
 def of_batch(first: WorkOrder, alarm: Alarm, of: str, place: Place | None) -> WorkOrder:
@@ -63,11 +63,11 @@ def of_batch(first: WorkOrder, alarm: Alarm, of: str, place: Place | None) -> Wo
     order = msgspec.structs.replace(
         first, source=BATCH, device=0, component=0, group=of, count=1, reopen_within=0, causes=()
     )
-    return titled(with_items(order, [item(order, alarm, place)]), alarm)
+    return with_title(with_causes(order, [cause_name(order, alarm, place)]), alarm)
 
 
-def titled(order: WorkOrder, alarm: Alarm) -> WorkOrder:
-    """The order under the name it has now that `alarm` is in it: edited texts, an unstable alarm, a growing storm."""
+def with_title(order: WorkOrder, alarm: Alarm) -> WorkOrder:
+    """The order with the title it has with `alarm` in it: edited texts, an unstable alarm, a growing storm."""
     plan = alarm.plan
     titles: dict[Lang, str] = {"en": plan.title_en, "zh": plan.title_zh}
     if order.source == STORM:
@@ -93,23 +93,23 @@ def titled(order: WorkOrder, alarm: Alarm) -> WorkOrder:
     return msgspec.structs.replace(order, title_en=titles["en"], title_zh=titles["zh"])
 
 
-def worse(order: WorkOrder, level: Level) -> tuple[WorkOrder, tuple[str, ...]]:
-    """The highest level is kept; and what of the order changed."""
+def with_level(order: WorkOrder, level: Level) -> tuple[WorkOrder, tuple[str, ...]]:
+    """The order with at least this level, and the names of the changed fields."""
     if level <= order.level:
         return order, ()
     grade, why = priority(level)
     return msgspec.structs.replace(order, level=level, priority=grade, priority_reason=why), ("level", "priority")
 
 
-def item(order: WorkOrder, alarm: Alarm, place: Place | None) -> str:
-    """What is new of an order when this alarm joins it: of one rule's storm, and of a batch, the device."""
+def cause_name(order: WorkOrder, alarm: Alarm, place: Place | None) -> str:
+    """The entry in `causes` for an alarm that joins: the device in a batch or a storm of one rule, else its cause."""
     if order.source not in PARENTS or order.fault == PER_SITE:
         return cause(alarm)
     name = place.code if place and place.code else alarm.group or str(alarm.device)
     return f"{name}/{alarm.component}" if alarm.component else name
 
 
-def with_items(order: WorkOrder, new: Sequence[str]) -> WorkOrder:
+def with_causes(order: WorkOrder, new: Sequence[str]) -> WorkOrder:
     """The bounded list of causes."""
     most = MAX_ITEMS if order.source in PARENTS else MAX_CAUSES
     causes = tuple(dict.fromkeys((*order.causes, *new)))[:most]

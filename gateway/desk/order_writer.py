@@ -10,12 +10,13 @@ from gateway.desk import lifecycle, order_fields
 from gateway.desk.event_publisher import EventPublisher
 from gateway.desk.keys import Origin, stamped_id
 from gateway.desk.order_decision import reopens
+from gateway.desk.order_number import next_order_number
 from gateway.desk.policy import milestone
 from gateway.desk.unit_of_work import UnitOfWork
 from gateway.domain.alarm import OrderPlan
-from gateway.domain.created_order import Created
+from gateway.domain.created_order import CreatedOrder
 from gateway.domain.errors import InvariantBroken
-from gateway.domain.language_values import Both
+from gateway.domain.language_values import InBothLanguages
 from gateway.domain.text import say
 from gateway.domain.workorder import (
     SYSTEM,
@@ -35,99 +36,98 @@ from gateway.domain.workorder import (
 
 
 class OrderWriter:
-    """Carries out decisions in a book. `origin` is what caused it."""
+    """Makes and changes orders in a unit of work. `origin` is the cause of the change."""
 
     def __init__(self, publisher: EventPublisher) -> None:
         self.publisher = publisher
         self.policy = publisher.policy
 
-    def draft(
-        self, book: UnitOfWork, alarm: Alarm, plan: OrderPlan, key: str, last: WorkOrder | None, origin: Origin
+    def new_order(
+        self, work: UnitOfWork, alarm: Alarm, plan: OrderPlan, key: str, last: WorkOrder | None, origin: Origin
     ) -> WorkOrder:
-        """An order of one fault, numbered, not yet kept."""
+        """A numbered order of one fault, not saved."""
         id_ = stamped_id(origin, "order", alarm.tenant, key)
-        return order_fields.of_alarm(
-            alarm, plan, key, id_=id_, no=self._number(book, alarm.tenant), now=book.now, last=last
-        )  # fmt: skip
+        no = next_order_number(work, self.policy.zone, alarm.tenant)
+        return order_fields.of_alarm(alarm, plan, key, id_=id_, no=no, now=work.now, last=last)
 
     def open(
-        self, book: UnitOfWork, order: WorkOrder, alarms: Sequence[Alarm], origin: Origin, why: str
+        self, work: UnitOfWork, order: WorkOrder, alarms: Sequence[Alarm], origin: Origin, why: str
     ) -> list[Alarm]:
-        """Keep a new order that lists these alarms, the first of which asked for it; returns them listed."""
+        """Save a new order that lists these alarms, made for the first of them; returns the alarms with its id."""
         first, *more = alarms
-        order = self._with(book, order, more)
-        order = self._with(book, order, [child for alarm in alarms for child in self._inside(book, alarm)])
-        order = order_fields.titled(order, first)
-        book.put_order(order)
-        listed = [self.enter(book, order, alarm) for alarm in alarms]
+        order = self._with_alarms(work, order, more)
+        order = self._with_alarms(work, order, [child for alarm in alarms for child in self._merged_below(work, alarm)])
+        order = order_fields.with_title(order, first)
+        work.put_order(order)
+        listed = [self.list_alarm(work, order, alarm) for alarm in alarms]
         note = say("desk.late", self.policy.language) if first.late else ""
         data = {"alarm": first.id, "related_to": order.related_to, "why": why, "note": note}
-        self._record(book, order, "created", SYSTEM, "", data, origin)
-        self.publisher.order(book, order, "created", origin, alarm=listed[0], actor=SYSTEM, note=note)
-        place = book.where(order)
-        made = Created(
+        self._record(work, order, "created", SYSTEM, "", data, origin)
+        self.publisher.order(work, order, "created", origin, alarm=listed[0], actor=SYSTEM, note=note)
+        place = work.place_of(order)
+        made = CreatedOrder(
             order.no, origin.id, first.raised_at, first.received_at, first.decided_at,
-            Both(order.title_en, order.title_zh), place.code if place else order.group, order.level,
+            InBothLanguages(order.title_en, order.title_zh), place.code if place else order.group, order.level,
         )  # fmt: skip
-        book.applied.created.append(made)
+        work.applied.created.append(made)
         return listed
 
-    def _with(self, book: UnitOfWork, order: WorkOrder, alarms: Sequence[Alarm]) -> WorkOrder:
+    def _with_alarms(self, work: UnitOfWork, order: WorkOrder, alarms: Sequence[Alarm]) -> WorkOrder:
         """The order with these alarms counted in: level, causes, times."""
         for alarm in alarms:
-            order, _ = order_fields.worse(order, alarm.level)
-            order = order_fields.with_items(order, [order_fields.item(order, alarm, book.where(alarm))])
+            order, _ = order_fields.with_level(order, alarm.level)
+            order = order_fields.with_causes(order, [order_fields.cause_name(order, alarm, work.place_of(alarm))])
             last_seen = max(order.last_seen, alarm.last_seen)
             order = msgspec.structs.replace(order, count=order.count + 1, last_seen=last_seen)
         return order
 
-    def _inside(self, book: UnitOfWork, alarm: Alarm) -> list[Alarm]:
-        """All alarms that are part of this one's episode, and of theirs."""
-        return [deep for child in book.merged(alarm.id) for deep in (child, *self._inside(book, child))]
+    def _merged_below(self, work: UnitOfWork, alarm: Alarm) -> list[Alarm]:
+        """All alarms merged into this one's episode, and into theirs."""
+        return [inner for child in work.merged(alarm.id) for inner in (child, *self._merged_below(work, child))]
 
-    def report(self, book: UnitOfWork, report: FaultReport, tenant: str, key: str, origin: Origin) -> WorkOrder:
+    def report(self, work: UnitOfWork, report: FaultReport, tenant: str, key: str, origin: Origin) -> WorkOrder:
         """A person's report: joins the open order, reopens the last one, or makes one."""
-        open_, last = book.open_order(tenant, key), book.last_order(tenant, key)
+        open_, last = work.open_order(tenant, key), work.last_order(tenant, key)
         data = {"source": report.source, "note": report.note}
         if open_ is not None:
-            order, changed = order_fields.worse(open_, report.level)
-            order = order_fields.with_items(order, [report.source])
-            order = msgspec.structs.replace(order, count=order.count + 1, last_seen=book.now)
-            return self.move(
-                book, order, "updated", report.actor, data, origin, changed=("reports", *changed), note=report.note
+            order, changed = order_fields.with_level(open_, report.level)
+            order = order_fields.with_causes(order, [report.source])
+            order = msgspec.structs.replace(order, count=order.count + 1, last_seen=work.now)
+            return self.save_version(
+                work, order, "updated", report.actor, data, origin, changed=("reports", *changed), note=report.note
             )
-        if last and reopens(last, report.reopen_within, book.now):
-            again, _ = order_fields.worse(last, report.level)
-            again = msgspec.structs.replace(order_fields.with_items(again, [report.source]), count=last.count + 1)
-            return self.reopen(book, again, report.actor, report.note or report.source, origin, last_seen=book.now)
-        id_, no = stamped_id(origin, "order", tenant, key), self._number(book, tenant)
-        order = order_fields.of_report(report, tenant, key, id_=id_, no=no, now=book.now, last=last)
-        book.put_order(order)
-        self._record(book, order, "created", report.actor, "", data, origin)
-        self.publisher.order(book, order, "created", origin, actor=report.actor, note=report.note)
+        if last and reopens(last, report.reopen_within, work.now):
+            again, _ = order_fields.with_level(last, report.level)
+            again = msgspec.structs.replace(order_fields.with_causes(again, [report.source]), count=last.count + 1)
+            return self.reopen(work, again, report.actor, report.note or report.source, origin, last_seen=work.now)
+        id_, no = stamped_id(origin, "order", tenant, key), next_order_number(work, self.policy.zone, tenant)
+        order = order_fields.of_report(report, tenant, key, id_=id_, no=no, now=work.now, last=last)
+        work.put_order(order)
+        self._record(work, order, "created", report.actor, "", data, origin)
+        self.publisher.order(work, order, "created", origin, actor=report.actor, note=report.note)
         return order
 
-    def join(self, book: UnitOfWork, order: WorkOrder, alarms: Sequence[Alarm], origin: Origin) -> list[Alarm]:
-        """An open order lists these alarms too: one event, if it is worth one."""
-        order = self._with(book, order, alarms[1:])
-        order = self._with(book, order, [child for alarm in alarms for child in self._inside(book, alarm)])
-        listed = [self.enter(book, order, alarm) for alarm in alarms]
-        self.seen(book, order, listed[0], origin, recurred=True)
+    def join(self, work: UnitOfWork, order: WorkOrder, alarms: Sequence[Alarm], origin: Origin) -> list[Alarm]:
+        """Add alarms to an open order; an event when level, causes, title or a milestone changed."""
+        order = self._with_alarms(work, order, alarms[1:])
+        order = self._with_alarms(work, order, [child for alarm in alarms for child in self._merged_below(work, alarm)])
+        listed = [self.list_alarm(work, order, alarm) for alarm in alarms]
+        self.count_recurrence(work, order, listed[0], origin, recurred=True)
         return listed
 
-    def reopen_for(self, book: UnitOfWork, last: WorkOrder, alarm: Alarm, origin: Origin, why: str) -> Alarm:
-        """The fault is back: the ended order goes on."""
-        order = self._with(book, last, [alarm, *self._inside(book, alarm)])
-        listed = self.enter(book, last, alarm)
+    def reopen_for(self, work: UnitOfWork, last: WorkOrder, alarm: Alarm, origin: Origin, why: str) -> Alarm:
+        """Reopen the ended order for an alarm of the same fault."""
+        order = self._with_alarms(work, last, [alarm, *self._merged_below(work, alarm)])
+        listed = self.list_alarm(work, last, alarm)
         order = msgspec.structs.replace(
-            order_fields.titled(order, alarm), condition_cleared_at=None, told_cleared=False
+            order_fields.with_title(order, alarm), condition_cleared_at=None, told_cleared=False
         )
-        self.reopen(book, order, SYSTEM, why, origin, last_seen=order.last_seen, alarm=listed)
+        self.reopen(work, order, SYSTEM, why, origin, last_seen=order.last_seen, alarm=listed)
         return listed
 
     def reopen(
         self,
-        book: UnitOfWork,
+        work: UnitOfWork,
         order: WorkOrder,
         actor: Actor,
         reason: str,
@@ -141,29 +141,36 @@ class OrderWriter:
         if isinstance(after, lifecycle.Refusal):
             raise InvariantBroken(f"order {order.no} in state {order.state} cannot be reopened: {after.key}")
         after = msgspec.structs.replace(after, last_seen=last_seen)
-        book.forget(order.tenant, order.id, DeadlineReason.RECHECK)
-        book.applied.reopened += 1
-        return self.move(
-            book, after, "reopened", actor, {"reason": reason}, origin, before=order, alarm=alarm, note=reason,
+        work.drop_deadlines(order.tenant, order.id, DeadlineReason.RECHECK)
+        work.applied.reopened += 1
+        return self.save_version(
+            work, after, "reopened", actor, {"reason": reason}, origin, before=order, alarm=alarm, note=reason,
             changed=("state",),
         )  # fmt: skip
 
-    def seen(
-        self, book: UnitOfWork, order: WorkOrder, alarm: Alarm, origin: Origin, *, recurred: bool, quietly: bool = False
+    def count_recurrence(
+        self,
+        work: UnitOfWork,
+        order: WorkOrder,
+        alarm: Alarm,
+        origin: Origin,
+        *,
+        recurred: bool,
+        count_only: bool = False,
     ) -> None:
-        """A listed alarm was raised (again), or its level rose. An event only for what matters; `quietly` only counts:
-        its quiet time is not over."""
-        before = book.order(order.id) or order
+        """A listed alarm was raised (again), or its level rose: count it, and publish an event for a new level, cause,
+        title or milestone. `count_only`: its quiet time is not over, so no event."""
+        before = work.order(order.id) or order
         count, last_seen = order.count + recurred, max(order.last_seen, alarm.last_seen)
         after = msgspec.structs.replace(
-            order, count=count, last_seen=last_seen, condition_cleared_at=None, updated_at=book.now
+            order, count=count, last_seen=last_seen, condition_cleared_at=None, updated_at=work.now
         )
-        if quietly:
-            book.put_order(after)
+        if count_only:
+            work.put_order(after)
             return
-        after, _ = order_fields.worse(after, alarm.level)
-        after = order_fields.titled(
-            order_fields.with_items(after, [order_fields.item(after, alarm, book.where(alarm))]), alarm
+        after, _ = order_fields.with_level(after, alarm.level)
+        after = order_fields.with_title(
+            order_fields.with_causes(after, [order_fields.cause_name(after, alarm, work.place_of(alarm))]), alarm
         )
         changed: tuple[str, ...] = ("level", "priority") if after.level > before.level else ()
         if after.causes != before.causes and after.source != order_fields.STORM:
@@ -171,49 +178,53 @@ class OrderWriter:
         if after.title_en != before.title_en and after.source not in order_fields.PARENTS:
             changed += ("title",)
         if changed or (recurred and any(milestone(n) for n in range(before.count + 1, count + 1))):
-            self.move(
-                book, after, "updated", SYSTEM, {"alarm": alarm.id}, origin, alarm=alarm, changed=changed or ("count",)
+            self.save_version(
+                work, after, "updated", SYSTEM, {"alarm": alarm.id}, origin, alarm=alarm, changed=changed or ("count",)
             )
         else:
-            book.put_order(after)
-            self._tell_later(book, after)
+            work.put_order(after)
+            self._report_condition_later(work, after)
 
-    def condition_gone(self, book: UnitOfWork, order: WorkOrder, alarm: Alarm, origin: Origin) -> None:
+    def condition_ended(self, work: UnitOfWork, order: WorkOrder, alarm: Alarm, origin: Origin) -> None:
         """The last raised alarm of an open order cleared, was withdrawn, or left it."""
-        gone = book.now if alarm.cleared_at is None else alarm.cleared_at
-        after = msgspec.structs.replace(order, condition_cleared_at=gone, updated_at=book.now)
+        ended_at = work.now if alarm.cleared_at is None else alarm.cleared_at
+        after = msgspec.structs.replace(order, condition_cleared_at=ended_at, updated_at=work.now)
         untouched = order.state in {OrderState.NEW, OrderState.ASSIGNED} and order.source in order_fields.PARENTS | {
             "alarm"
         }
         if alarm.state is AlarmState.WITHDRAWN and untouched and order.count == 1:
-            self._end(book, after, Act.CANCEL, "withdrawn", alarm, origin)
+            self._end(work, after, Act.CANCEL, "withdrawn", alarm, origin)
         elif self.policy.auto_closes(order):
-            self._end(book, after, Act.CLOSE, "cleared", alarm, origin)
+            self._end(work, after, Act.CLOSE, "cleared", alarm, origin)
         elif milestone(order.count):
             data = {"alarm": alarm.id}
-            self.move(book, after, "updated", SYSTEM, data, origin, alarm=alarm, changed=("conditionClearedAt",))
+            self.save_version(
+                work, after, "updated", SYSTEM, data, origin, alarm=alarm, changed=("conditionClearedAt",)
+            )
         else:
-            book.put_order(after)
-            self._tell_later(book, after)
+            work.put_order(after)
+            self._report_condition_later(work, after)
 
-    def _end(self, book: UnitOfWork, order: WorkOrder, act: Act, reason: str, alarm: Alarm, origin: Origin) -> None:
+    def _end(self, work: UnitOfWork, order: WorkOrder, act: Act, reason: str, alarm: Alarm, origin: Origin) -> None:
         command = Command(order.no, act, SYSTEM, origin.id, reason=reason)
         after = lifecycle.decide(lifecycle.MoveContext(order, command, 0))
         if isinstance(after, lifecycle.Refusal):
             raise InvariantBroken(f"the desk may not {act} order {order.no} in state {order.state}: {after.key}")
         kind = lifecycle.EVENT[act]
-        book.applied.ended += 1
-        self.move(book, after, kind, SYSTEM, {"reason": reason}, origin, before=order, alarm=alarm, changed=("state",))
+        work.applied.ended += 1
+        self.save_version(
+            work, after, kind, SYSTEM, {"reason": reason}, origin, before=order, alarm=alarm, changed=("state",)
+        )
 
-    def _tell_later(self, book: UnitOfWork, order: WorkOrder) -> None:
-        """A condition that comes and goes is told once it has lasted, not every time."""
+    def _report_condition_later(self, work: UnitOfWork, order: WorkOrder) -> None:
+        """Set the deadline after which a changed condition is published, if it has lasted."""
         if (order.condition_cleared_at is not None) != order.told_cleared:
-            due = book.now + self.policy.tell_after
-            book.wait(Deadline(order.id, order.tenant, DeadlineReason.TELL, due, book.now))
+            due = work.now + self.policy.tell_after
+            work.set_deadline(Deadline(order.id, order.tenant, DeadlineReason.TELL, due, work.now))
 
-    def move(
+    def save_version(
         self,
-        book: UnitOfWork,
+        work: UnitOfWork,
         after: WorkOrder,
         kind: str,
         actor: Actor,
@@ -227,19 +238,19 @@ class OrderWriter:
         occurred_at: int = 0,
     ) -> WorkOrder:
         """Keep `after` as the next version of the order: row, audit, event."""
-        was = before or book.order(after.id) or after
-        after = lifecycle.stamped(was, after, book.now)
+        was = before or work.order(after.id) or after
+        after = lifecycle.stamped(was, after, work.now)
         after = msgspec.structs.replace(
-            after, version=was.version + 1, updated_at=book.now, told_cleared=after.condition_cleared_at is not None
+            after, version=was.version + 1, updated_at=work.now, told_cleared=after.condition_cleared_at is not None
         )
-        book.put_order(after)
-        self._record(book, after, kind, actor, was.state.value, data, origin, occurred_at)
-        self.publisher.order(book, after, kind, origin, alarm=alarm, changed=changed, actor=actor, note=note)
+        work.put_order(after)
+        self._record(work, after, kind, actor, was.state.value, data, origin, occurred_at)
+        self.publisher.order(work, after, kind, origin, alarm=alarm, changed=changed, actor=actor, note=note)
         return after
 
     def _record(
         self,
-        book: UnitOfWork,
+        work: UnitOfWork,
         order: WorkOrder,
         kind: str,
         actor: Actor,
@@ -248,24 +259,20 @@ class OrderWriter:
         origin: Origin,
         occurred_at: int = 0,
     ) -> None:
-        said = {k: v for k, v in data.items() if v or isinstance(v, float)}
-        text = orjson.dumps({**said, "origin": origin.id}).decode()
-        book.changes.audits.append(
+        given = {k: v for k, v in data.items() if v or isinstance(v, float)}
+        text = orjson.dumps({**given, "origin": origin.id}).decode()
+        work.changes.audits.append(
             Audit(
                 order.id, order.tenant, order.version, kind, actor.id, actor.role.value, before, order.state.value,
-                text, book.now, occurred_at or book.now,
+                text, work.now, occurred_at or work.now,
             )
         )  # fmt: skip
 
-    def enter(self, book: UnitOfWork, order: WorkOrder, alarm: Alarm) -> Alarm:
+    def list_alarm(self, work: UnitOfWork, order: WorkOrder, alarm: Alarm) -> Alarm:
         """The order lists the alarm, and all that is part of its episode, from now on."""
-        for child in book.merged(alarm.id):
-            self.enter(book, order, child)
+        for child in work.merged(alarm.id):
+            self.list_alarm(work, order, child)
         listed = msgspec.structs.replace(alarm, order=order.id)
-        book.put_alarm(listed)
-        book.changes.links.append(AlarmLink(order.id, order.tenant, alarm.id, book.now))
+        work.put_alarm(listed)
+        work.changes.links.append(AlarmLink(order.id, order.tenant, alarm.id, work.now))
         return listed
-
-    def _number(self, book: UnitOfWork, tenant: str) -> str:
-        day = self.policy.day(book.now)
-        return f"WO-{day}-{book.number(tenant, day):05d}"

@@ -1,4 +1,4 @@
-"""What the installation decided about orders: plain values, made from the configuration (`config.py`) by the app."""
+"""Policy of the installation for orders: plain values, made from the configuration (`config.py`) by the app."""
 
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
@@ -26,10 +26,10 @@ class DeskPolicy:
     """`installation` names this gateway in events; `zone` dates the order numbers; notes of the desk are written in
     `language`. Durations µs.
 
-    `recheck_after`: when an order closed under a raised alarm is looked at again. `tell_after`: at most so often an
-    event tells that a condition came or went, once it has done so a few times. `page` and `callback` are URLs with
+    `recheck_after`: when an order closed under a raised alarm is checked again. `tell_after`: at most so often an
+    event reports that a condition came or went, once it has done so a few times. `page` and `callback` are URLs with
     `{no}`, where people see an order and where an OA system answers; "" leaves the link out. `digest_every`: at most so
-    often a customer hears of one storm, by `digest_template` ("" = the rule's own).
+    often a customer gets a notice of one storm, by `digest_template` ("" = the rule's own).
     """
 
     installation: str = "fieldgate"
@@ -42,10 +42,6 @@ class DeskPolicy:
     digest_every: int = 10 * MINUTE
     digest_template: str = ""
     language: Lang = "en"
-
-    def day(self, now: int) -> str:
-        """`20261122`: the local date of an order number."""
-        return from_us(now).astimezone(self.zone).strftime("%Y%m%d")
 
     def batch_end(self, every: int, now: int) -> int:
         """µs: when the batch period of length `every` that runs at `now` ends: for all orders and gateways of a zone
@@ -60,7 +56,7 @@ class DeskPolicy:
         return next(end for end in map(to_us, ends) if end > now)
 
     def auto_closes(self, order: WorkOrder) -> bool:
-        """The condition is gone: may the desk itself close this order? Never critical, safety, or a person's report."""
+        """True when the desk may close this order after its condition ended: never critical, safety, or a report."""
         kind = self.types.get(order.type, OrderType())
         return (
             kind.auto_close
@@ -84,5 +80,5 @@ def milestone(count: int) -> bool:
 
 
 def cause(alarm: Alarm) -> str:
-    """What of an order is new when this alarm joins it: the rule, and the vendor code if that is in its key."""
+    """The cause of an alarm: the rule, and the vendor code if that is in its key."""
     return "/".join((alarm.rule, *alarm.identity))

@@ -1,9 +1,18 @@
-"""What the desk needs of a database (implemented by gateway.store.desk_store) and of the directory of people."""
+"""Ports of the desk: the database transaction (implemented by gateway.store.desk_store)."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol, TypeVar
 
-from gateway.domain.workorder import Alarm, Changes, Deadline, DeadlineReason, Done, Place, Position, WorkOrder
+from gateway.domain.workorder import (
+    Alarm,
+    Changes,
+    Deadline,
+    DeadlineReason,
+    ExecutedCommand,
+    Place,
+    Position,
+    WorkOrder,
+)
 
 T = TypeVar("T")
 
@@ -59,7 +68,7 @@ class DeskTransaction(Protocol):
     def counter(self, tenant: str, day: str) -> int:
         """The last order number of a day (`20261122`), 0 when there is none."""
 
-    def told(self, tenant: str, subjects: Sequence[str]) -> set[tuple[str, str, str, int]]:
+    def notices_sent(self, tenant: str, subjects: Sequence[str]) -> set[tuple[str, str, str, int]]:
         """(subject, recipient, template, n) of the notices these orders or alarms have."""
 
     def due(self, now: int, limit: int, reasons: Sequence[DeadlineReason]) -> list[Deadline]:
@@ -74,7 +83,7 @@ class DeskTransaction(Protocol):
     def step_back(self, frm: int, to: int) -> None:
         """The clock was set back: what is due later than it would have been without the step comes forward."""
 
-    def command(self, tenant: str, command: str) -> Done | None:
+    def command(self, tenant: str, command: str) -> ExecutedCommand | None:
         """The command of this id, when it was carried out before."""
 
     def write(self, changes: Changes, now: int) -> None:

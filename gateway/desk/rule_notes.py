@@ -14,23 +14,25 @@ from gateway.domain.text import say
 from gateway.domain.workorder import SYSTEM, WorkOrder
 
 
-def of_rule(book: UnitOfWork, clerk: OrderWriter, tenant: str, fact: RuleGone | RuleSet, origin: Origin) -> None:
-    """Tell the open orders that list an alarm of the rule."""
-    orders = book.orders_of_rule(tenant, fact.id)
+def note_rule_change(
+    work: UnitOfWork, writer: OrderWriter, tenant: str, fact: RuleGone | RuleSet, origin: Origin
+) -> None:
+    """Add a note, or the new title, to the open orders that list an alarm of the rule."""
+    orders = work.orders_of_rule(tenant, fact.id)
     if isinstance(fact, RuleGone):
         for order in orders:
-            _note(book, clerk, order, "desk.rule_gone", fact, origin)
+            _note(work, writer, order, "desk.rule_gone", fact, origin)
         return
     source = _source(fact)
     for order in orders:
         if (mode := source.get("mode")) in ("off", "shadow"):
-            _note(book, clerk, order, f"desk.rule_{mode}", fact, origin)
+            _note(work, writer, order, f"desk.rule_{mode}", fact, origin)
         else:
-            _retitle(book, clerk, order, source, fact, origin)
+            _retitle(work, writer, order, source, fact, origin)
 
 
 def _source(fact: RuleSet) -> dict[str, Any]:
-    """The rule as it was written; a source nobody can read says nothing."""
+    """The rule as it was written; {} when the source cannot be parsed."""
     try:
         tree = orjson.loads(fact.source)
     except orjson.JSONDecodeError:
@@ -40,20 +42,20 @@ def _source(fact: RuleSet) -> dict[str, Any]:
 
 
 def _note(
-    book: UnitOfWork, clerk: OrderWriter, order: WorkOrder, key: str, fact: RuleGone | RuleSet, origin: Origin
+    work: UnitOfWork, writer: OrderWriter, order: WorkOrder, key: str, fact: RuleGone | RuleSet, origin: Origin
 ) -> None:
-    note = say(key, clerk.policy.language, rule=fact.id)
+    note = say(key, writer.policy.language, rule=fact.id)
     data = {"rule": fact.id, "actor": fact.actor}
-    clerk.move(book, order, "comment_added", SYSTEM, data, origin, note=note)
+    writer.save_version(work, order, "comment_added", SYSTEM, data, origin, note=note)
 
 
 def _retitle(
-    book: UnitOfWork, clerk: OrderWriter, order: WorkOrder, source: dict[str, Any], fact: RuleSet, origin: Origin
+    work: UnitOfWork, writer: OrderWriter, order: WorkOrder, source: dict[str, Any], fact: RuleSet, origin: Origin
 ) -> None:
     """A text that was corrected shows in the orders that are open."""
     if not source or order.rule != fact.id or order.source in order_fields.PARENTS:
         return
-    (en, zh), (why, why_zh) = _both(source.get("title") or fact.id), _both(source.get("why"))
+    (en, zh), (why, why_zh) = _in_both_languages(source.get("title") or fact.id), _in_both_languages(source.get("why"))
     unstable = order.title_en.startswith(f"{en} (") and order.title_zh.startswith(f"{zh}（")
     kept = unstable or (order.title_en, order.title_zh) == (en, zh)
     after = order if kept else msgspec.structs.replace(order, title_en=en, title_zh=zh)
@@ -61,10 +63,12 @@ def _retitle(
     if after == order:
         return
     changed = ("title",) * (not kept) + ("why",) * ((order.why, order.why_zh) != (why, why_zh))
-    clerk.move(book, after, "updated", SYSTEM, {"rule": fact.id, "revision": fact.revision}, origin, changed=changed)
+    writer.save_version(
+        work, after, "updated", SYSTEM, {"rule": fact.id, "revision": fact.revision}, origin, changed=changed
+    )
 
 
-def _both(written: object) -> tuple[str, str]:
+def _in_both_languages(written: object) -> tuple[str, str]:
     """English and Chinese of a text that is written once, or in a language each; "" when there is none."""
     texts = written if isinstance(written, dict) else {"en": written}
     en, zh = (text if isinstance(text := texts.get(lang), str) else "" for lang in ("en", "zh"))

@@ -15,60 +15,60 @@ from gateway.domain.workorder import Alarm, Deadline, DeadlineReason, WorkOrder
 
 
 class StormsAndBatches:
-    """Carries out what `ordering` decided about alarms that get no order of their own."""
+    """Carries out decisions about alarms that get no order of their own."""
 
-    def __init__(self, clerk: OrderWriter) -> None:
-        self._clerk = clerk
-        self._policy = clerk.policy
+    def __init__(self, writer: OrderWriter) -> None:
+        self._writer = writer
+        self._policy = writer.policy
 
-    def storm(self, book: UnitOfWork, alarm: Alarm, plan: OrderPlan, origin: Origin, why: str) -> Alarm:
+    def storm(self, work: UnitOfWork, alarm: Alarm, plan: OrderPlan, origin: Origin, why: str) -> Alarm:
         """The alarm joins the parent of its storm, or begins one; its notice goes into the next digest."""
-        key, site = self._storm_of(book, alarm)
-        open_, last = book.orders_of_key(alarm.tenant, key)
+        key, site = self._storm_key(work, alarm)
+        open_, last = work.orders_of_key(alarm.tenant, key)
         if open_ is None:
-            draft = self._clerk.draft(book, alarm, plan, key, last, origin)
-            order = order_fields.of_storm(draft, alarm, site, book.where(alarm))
-            listed = self._clerk.open(book, order, [alarm], origin, why)[0]
+            new_order = self._writer.new_order(work, alarm, plan, key, last, origin)
+            order = order_fields.of_storm(new_order, alarm, site, work.place_of(alarm))
+            listed = self._writer.open(work, order, [alarm], origin, why)[0]
             open_ = order
         else:
-            listed = self._clerk.join(book, open_, [alarm], origin)[0]
-        book.applied.gathered += 1
-        self.digest(book, listed, open_)
+            listed = self._writer.join(work, open_, [alarm], origin)[0]
+        work.applied.gathered += 1
+        self.digest(work, listed, open_)
         return listed
 
-    def _storm_of(self, book: UnitOfWork, alarm: Alarm) -> tuple[str, str]:
+    def _storm_key(self, work: UnitOfWork, alarm: Alarm) -> tuple[str, str]:
         """The key of the alarm's storm, and the site of the alarm."""
-        place = book.where(alarm)
+        place = work.place_of(alarm)
         site = place.site if place else alarm.group
         return (
-            self._rule(alarm)
+            self._rule_key(alarm)
             if alarm.limited == order_fields.PER_RULE
             else storm_key(alarm.tenant, alarm.limited, site)
         ), site
 
-    def _rule(self, alarm: Alarm) -> str:
+    def _rule_key(self, alarm: Alarm) -> str:
         return storm_key(alarm.tenant, order_fields.PER_RULE, alarm.rule)
 
-    def digest(self, book: UnitOfWork, alarm: Alarm, parent: WorkOrder | None) -> None:
+    def digest(self, work: UnitOfWork, alarm: Alarm, parent: WorkOrder | None) -> None:
         """Wait for the next digest: the first one of a storm at once, then one per `digest_every`."""
         if alarm.plan.notice is None or alarm.muted:
             return
         every, start = self._policy.digest_every, parent.created_at if parent else 0
-        due = start + max(0, -(-(book.now - start) // every)) * every
-        book.wait(Deadline(alarm.id, alarm.tenant, DeadlineReason.DIGEST, due, book.now))
+        due = start + max(0, -(-(work.now - start) // every)) * every
+        work.set_deadline(Deadline(alarm.id, alarm.tenant, DeadlineReason.DIGEST, due, work.now))
 
-    def tell(self, book: UnitOfWork, due: Sequence[Deadline]) -> None:
-        """The digests that are due: one notice to each customer, however many of their alarms are in the storm."""
-        book.load_alarms([deadline.subject for deadline in due])
+    def send_digests(self, work: UnitOfWork, due: Sequence[Deadline]) -> None:
+        """Queue the due digests: one notice to each customer, for any number of alarms in the storm."""
+        work.load_alarms([deadline.subject for deadline in due])
         alone: dict[str, int] = {}
         for deadline in due:
-            book.forget(deadline.tenant, deadline.subject, DeadlineReason.DIGEST)
-        waiting = [(d, alarm) for d in due if (alarm := book.alarm(d.subject)) is not None]
+            work.drop_deadlines(deadline.tenant, deadline.subject, DeadlineReason.DIGEST)
+        waiting = [(d, alarm) for d in due if (alarm := work.alarm(d.subject)) is not None]
         for _, alarm in waiting:
             alone[alarm.rule] = alone.get(alarm.rule, 0) + 1
         done = set()
         for deadline, alarm in waiting:
-            order = book.order(alarm.order) if alarm.order else None
+            order = work.order(alarm.order) if alarm.order else None
             if (
                 order is not None and order.source != order_fields.STORM
             ):  # it got an order of its own meanwhile, and a notice
@@ -79,34 +79,34 @@ class StormsAndBatches:
             if concerned in done:
                 continue
             done.add(concerned)
-            subject, count = (order.id, order.count) if order else (self._rule(alarm), alone[alarm.rule])
-            self._clerk.publisher.digest(book, alarm, order, subject, count, n)
+            subject, count = (order.id, order.count) if order else (self._rule_key(alarm), alone[alarm.rule])
+            self._writer.publisher.digest(work, alarm, order, subject, count, n)
 
     def batch_at(self, plan: OrderPlan | None, now: int) -> int:
         """µs: the end of the batch period that runs; 0 = the rule has no batches."""
         return self._policy.batch_end(plan.batch_every, now) if plan and plan.batch_by and plan.batch_every else 0
 
-    def batch_of(self, book: UnitOfWork, alarm: Alarm, plan: OrderPlan) -> tuple[str, str]:
+    def batch_of(self, work: UnitOfWork, alarm: Alarm, plan: OrderPlan) -> tuple[str, str]:
         """The key of the alarm's batch, and its area or route; a site that lacks it is a batch of its own."""
-        place = book.where(alarm)
+        place = work.place_of(alarm)
         of = "" if place is None else (place.area if plan.batch_by == "area" else place.route) or place.site
         return batch_key(alarm.tenant, plan.type, plan.fault, plan.batch_by, of or alarm.group), of or alarm.group
 
     def batch(
-        self, book: UnitOfWork, alarms: Sequence[Alarm], plan: OrderPlan, origin: Origin, why: str
+        self, work: UnitOfWork, alarms: Sequence[Alarm], plan: OrderPlan, origin: Origin, why: str
     ) -> list[Alarm]:
         """These alarms, of one batch, get one order; while it is open the next period adds to it."""
         first = alarms[0]
-        key, of = self.batch_of(book, first, plan)
-        open_, last = book.orders_of_key(first.tenant, key)
+        key, of = self.batch_of(work, first, plan)
+        open_, last = work.orders_of_key(first.tenant, key)
         if open_ is None:
-            draft = self._clerk.draft(book, first, plan, key, last, origin)
-            order = order_fields.of_batch(draft, first, of, book.where(first))
-            listed = self._clerk.open(book, order, alarms, origin, why)
+            new_order = self._writer.new_order(work, first, plan, key, last, origin)
+            order = order_fields.of_batch(new_order, first, of, work.place_of(first))
+            listed = self._writer.open(work, order, alarms, origin, why)
         else:
-            order, listed = open_, self._clerk.join(book, open_, alarms, origin)
-        book.applied.gathered += len(listed)
-        kept = book.order(order.id)
+            order, listed = open_, self._writer.join(work, open_, alarms, origin)
+        work.applied.gathered += len(listed)
+        kept = work.order(order.id)
         for alarm in listed:
-            self._clerk.publisher.notify(book, alarm, kept)
+            self._writer.publisher.notify(work, alarm, kept)
         return listed

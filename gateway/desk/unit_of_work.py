@@ -1,4 +1,4 @@
-"""The open pages of one transaction: what was read, what is about to be written."""
+"""Rows of one transaction: those that were read, and the changes to be written."""
 
 from collections.abc import Iterable, Sequence
 
@@ -13,8 +13,8 @@ _Key = tuple[str, str]
 class UnitOfWork:
     """Rows by key, read in bulk, changed in memory, written at once. Holds no decision."""
 
-    def __init__(self, unit: DeskTransaction, now: int) -> None:
-        self.unit = unit
+    def __init__(self, transaction: DeskTransaction, now: int) -> None:
+        self.transaction = transaction
         self.now = now
         self.changes = Changes()
         self.applied = Applied()
@@ -25,10 +25,10 @@ class UnitOfWork:
         self._last_orders: dict[_Key, str] = {}
         self._raised: dict[str, set[str]] = {}
         self._merged: dict[str, set[str]] = {}
-        self._asked: set[_Key] = set()
+        self._loaded_keys: set[_Key] = set()
         self._places: dict[int, Place | None] = {}
         self._sites: dict[_Key, Place | None] = {}
-        self._told: dict[str, set[tuple[str, str, int]]] = {}
+        self._notices_sent: dict[str, set[tuple[str, str, int]]] = {}
         self._new_alarms: dict[str, None] = {}
         self._new_orders: dict[str, None] = {}
         self._touched_alarms: dict[str, None] = {}
@@ -39,19 +39,19 @@ class UnitOfWork:
     def load(self, alarm_keys: Iterable[_Key], order_keys: Iterable[_Key], devices: Iterable[int]) -> None:
         """Bring in everything these keys lead to, a few statements per tenant."""
         for tenant, keys in _by_tenant(alarm_keys).items():
-            self._keep_alarms(self.unit.open_alarms(tenant, keys))
-        wanted = {alarm.order for alarm in self._alarms.values() if alarm.order} - self._orders.keys()
-        self._keep_orders(self.unit.orders(sorted(wanted)) if wanted else ())
+            self._keep_alarms(self.transaction.open_alarms(tenant, keys))
+        missing_orders = {alarm.order for alarm in self._alarms.values() if alarm.order} - self._orders.keys()
+        self._keep_orders(self.transaction.orders(sorted(missing_orders)) if missing_orders else ())
         for tenant, keys in _by_tenant(order_keys).items():
-            self._asked.update((tenant, key) for key in keys)
-            self._keep_orders(self.unit.open_orders(tenant, keys))
+            self._loaded_keys.update((tenant, key) for key in keys)
+            self._keep_orders(self.transaction.open_orders(tenant, keys))
             missing = [key for key in keys if (tenant, key) not in self._open_orders]
-            for order in self.unit.last_orders(tenant, missing) if missing else ():
+            for order in self.transaction.last_orders(tenant, missing) if missing else ():
                 self._keep_orders((order,))
                 self._last_orders[tenant, order.key] = order.id
         self._load_raised()
         unknown = sorted(set(devices) - self._places.keys() - {0})
-        found = self.unit.places(unknown) if unknown else {}
+        found = self.transaction.places(unknown) if unknown else {}
         self._places.update({device: found.get(device) for device in unknown})
 
     def load_orders(self, orders: Sequence[WorkOrder], last: bool = False) -> None:
@@ -64,16 +64,16 @@ class UnitOfWork:
     def load_alarms(self, ids: Sequence[str]) -> None:
         """Bring in alarms and the orders they are listed in."""
         missing = [i for i in ids if i not in self._alarms]
-        self._keep_alarms(self.unit.alarms(missing) if missing else ())
-        wanted = {a.order for i in ids if (a := self._alarms.get(i)) and a.order} - self._orders.keys()
-        self._keep_orders(self.unit.orders(sorted(wanted)) if wanted else ())
+        self._keep_alarms(self.transaction.alarms(missing) if missing else ())
+        missing_orders = {a.order for i in ids if (a := self._alarms.get(i)) and a.order} - self._orders.keys()
+        self._keep_orders(self.transaction.orders(sorted(missing_orders)) if missing_orders else ())
         self._load_raised()
 
     def load_merged(self, parents: Iterable[str]) -> None:
         """Bring in what is part of the episodes of these alarms."""
         missing = [i for i in dict.fromkeys(parents) if i not in self._merged]
         self._merged.update((i, set()) for i in missing)
-        found = self.unit.merged_under(missing) if missing else []
+        found = self.transaction.merged_under(missing) if missing else []
         self.load_alarms_of(found)
         for alarm in found:
             now = self._alarms[alarm.id]
@@ -102,7 +102,7 @@ class UnitOfWork:
     def _load_raised(self) -> None:
         unknown = sorted(self._orders.keys() - self._raised.keys())
         if unknown:
-            found = self.unit.raised_of(unknown)
+            found = self.transaction.raised_of(unknown)
             self._raised.update({order: set(found.get(order, ())) for order in unknown})
 
     def alarm(self, alarm: str) -> Alarm | None:
@@ -116,7 +116,7 @@ class UnitOfWork:
 
     def past_alarm(self, tenant: str, key: str, raised_at: int) -> Alarm | None:
         """The newest episode of an alarm key that was raised at `raised_at` µs, if it is over and truly was."""
-        self.load_alarms_of(self.unit.episodes(tenant, key, raised_at))
+        self.load_alarms_of(self.transaction.episodes(tenant, key, raised_at))
         found = [a for a in self._alarms.values() if (a.tenant, a.key, a.raised_at) == (tenant, key, raised_at)]
         over = [a for a in found if a.cleared_at is not None and a.state is not AlarmState.WITHDRAWN]
         return max(over, key=lambda a: (a.recorded_at, a.id), default=None)
@@ -136,24 +136,24 @@ class UnitOfWork:
         return self._orders[found] if found else None
 
     def merged(self, alarm: str) -> list[Alarm]:
-        """What is part of the episode of this alarm, in a fixed order."""
+        """The alarms merged into the episode of this alarm, sorted by id."""
         self.load_merged([alarm])
         inside = sorted(self._merged[alarm])
-        self.load_merged(inside)  # whoever asks goes on with those: once for all, not for each
+        self.load_merged(inside)  # callers continue with those: one query for all
         return [self._alarms[i] for i in inside]
 
     def orders_of_key(self, tenant: str, key: str) -> tuple[WorkOrder | None, WorkOrder | None]:
         """The open order of a key, and the one that ended last; read once."""
-        if (tenant, key) not in self._asked:
+        if (tenant, key) not in self._loaded_keys:
             self.load((), [(tenant, key)], ())
         return self.open_order(tenant, key), self.last_order(tenant, key)
 
     def orders_of_rule(self, tenant: str, rule: str) -> list[WorkOrder]:
         """Open orders that list an alarm of `rule`, those of this transaction too, oldest first."""
-        stored = self.unit.orders_of_rule(tenant, rule)
+        stored = self.transaction.orders_of_rule(tenant, rule)
         self.load_orders(stored)
-        mine = {alarm.order for alarm in self._alarms.values() if (alarm.tenant, alarm.rule) == (tenant, rule)}
-        found = [self._orders[i] for i in {order.id for order in stored} | (mine - {""})]
+        pending = {alarm.order for alarm in self._alarms.values() if (alarm.tenant, alarm.rule) == (tenant, rule)}
+        found = [self._orders[i] for i in {order.id for order in stored} | (pending - {""})]
         return sorted((o for o in found if o.closed_at is None), key=lambda o: (o.created_at, o.id))
 
     def raised(self, order: str) -> set[str]:
@@ -161,27 +161,27 @@ class UnitOfWork:
         return self._raised[order]
 
     def place(self, device: int) -> Place | None:
-        """The names of a device; None = a group, or nobody registered it."""
+        """The names of a device; None = a group, or an unknown device."""
         if device and device not in self._places:
-            self._places[device] = self.unit.places([device]).get(device)
+            self._places[device] = self.transaction.places([device]).get(device)
         return self._places.get(device)
 
-    def where(self, of: Alarm | WorkOrder) -> Place | None:
+    def place_of(self, of: Alarm | WorkOrder) -> Place | None:
         """The names of the device it is about, or of the site that its group is; None = neither is known."""
         if of.device or not of.group:
             return self.place(of.device)
         key = (of.tenant, of.group)
         if key not in self._sites:
-            self._sites[key] = self.unit.sites(of.tenant, [of.group]).get(of.group)
+            self._sites[key] = self.transaction.sites(of.tenant, [of.group]).get(of.group)
         return self._sites[key]
 
-    def told(self, tenant: str, subject: str) -> set[tuple[str, str, int]]:
+    def notices_sent(self, tenant: str, subject: str) -> set[tuple[str, str, int]]:
         """(recipient, template, n) of the notices about an order or alarm, those of this transaction too."""
-        if subject not in self._told:
+        if subject not in self._notices_sent:
             fresh = subject in self._new_orders or subject in self._new_alarms
-            rows = set() if fresh else self.unit.told(tenant, [subject])
-            self._told[subject] = {(recipient, template, n) for _, recipient, template, n in rows}
-        return self._told[subject]
+            rows = set() if fresh else self.transaction.notices_sent(tenant, [subject])
+            self._notices_sent[subject] = {(recipient, template, n) for _, recipient, template, n in rows}
+        return self._notices_sent[subject]
 
     # writing
     def put_alarm(self, alarm: Alarm) -> None:
@@ -218,36 +218,31 @@ class UnitOfWork:
             del self._open_orders[key]
             self._last_orders[key] = order.id
 
-    def number(self, tenant: str, day: str) -> int:
-        """The next order number of a day, without gaps."""
-        last = self.changes.counters.get((tenant, day))
-        number = (self.unit.counter(tenant, day) if last is None else last) + 1
-        self.changes.counters[tenant, day] = number
-        return number
-
-    def wait(self, deadline: Deadline) -> None:
-        """Set, or move, a deadline."""
+    def set_deadline(self, deadline: Deadline) -> None:
+        """Set or move a deadline."""
         self._deadlines[deadline.tenant, deadline.subject, deadline.reason] = deadline
 
-    def forget(self, tenant: str, subject: str, *reasons: DeadlineReason) -> None:
-        """Nothing waits for these reasons any more."""
+    def drop_deadlines(self, tenant: str, subject: str, *reasons: DeadlineReason) -> None:
+        """Remove the deadlines with these reasons."""
         for reason in reasons:
             self._deadlines[tenant, subject, reason] = None
 
-    def waits(self, tenant: str, reason: DeadlineReason) -> bool:
-        """Does anything wait for this reason, this transaction included?"""
-        rows = {deadline.subject for deadline in self.unit.waiting(tenant, reason)}
-        mine = {key[1]: deadline for key, deadline in self._deadlines.items() if key[0] == tenant and key[2] is reason}
-        return any(mine.values()) or bool(rows - mine.keys())
+    def has_deadline(self, tenant: str, reason: DeadlineReason) -> bool:
+        """True when a deadline with this reason exists, changes of this transaction included."""
+        rows = {deadline.subject for deadline in self.transaction.waiting(tenant, reason)}
+        pending = {
+            key[1]: deadline for key, deadline in self._deadlines.items() if key[0] == tenant and key[2] is reason
+        }
+        return any(pending.values()) or bool(rows - pending.keys())
 
     def release(self, tenant: str, reason: DeadlineReason) -> None:
         """Everything that waits for this reason without a time is due now."""
-        self.unit.release(tenant, reason, self.now)
+        self.transaction.release(tenant, reason, self.now)
         for key, deadline in self._deadlines.items():
             if deadline and key[0] == tenant and key[2] is reason and deadline.due_at is None:
                 self._deadlines[key] = msgspec.structs.replace(deadline, due_at=self.now)
 
-    def close(self) -> Applied:
+    def write(self) -> Applied:
         """Write everything."""
         changes = self.changes
         changes.alarms_new = [self._alarms[i] for i in self._new_alarms]
@@ -255,8 +250,8 @@ class UnitOfWork:
         changes.orders_new = [self._orders[i] for i in self._new_orders]
         changes.orders_changed = [self._orders[i] for i in self._touched_orders if i not in self._new_orders]
         changes.deadlines = [deadline for deadline in self._deadlines.values() if deadline]
-        changes.deadlines_gone = [key for key, deadline in self._deadlines.items() if deadline is None]
-        self.unit.write(changes, self.now)
+        changes.deadlines_dropped = [key for key, deadline in self._deadlines.items() if deadline is None]
+        self.transaction.write(changes, self.now)
         return self.applied
 
 

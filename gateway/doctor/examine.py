@@ -17,7 +17,7 @@ from gateway.expected_stores import JOURNAL
 from gateway.journal import JournalReader
 from gateway.lock import FileLock
 from gateway.settings import Project
-from gateway.settings.disk_forecast import of_project
+from gateway.settings.disk_forecast import forecast_of_project
 from gateway.settings.model import Settings, sections
 
 
@@ -26,16 +26,18 @@ def examine(project: Project, lang: Lang) -> Iterator[DoctorFinding]:
     settings, data = project.settings, project.settings.data_dir
     running = _running(data)
     yield ok("doctor.running", path=data) if running else ok("doctor.stopped", path=data)
-    yield from machine.versions(machine.mosquitto_here())
+    yield from machine.versions(machine.mosquitto_version())
     journal = data / JOURNAL
-    yield machine.disk(of_project(project))
+    yield machine.disk(forecast_of_project(project))
     yield machine.clock(time.time_ns() // 1000, _newest(journal))
-    yield machine.keeping(machine.kernel_clock(), machine.chrony())
+    yield machine.clock_kept(machine.kernel_clock(), machine.chrony())
     yield from machine.modes(_private(settings))
     yield from running_gateway.stores(data, settings.tenant)
     if running and settings.api.port:
         url, cert = _health(settings)
-        yield from running_gateway.asked(url, lang, cert) or [warn("doctor.unheard", "doctor.unheard.do", url=url)]
+        yield from running_gateway.fetch_health(url, lang, cert) or [
+            warn("doctor.unheard", "doctor.unheard.do", url=url)
+        ]
     unset = {problem.path.split(".")[1] for problem in project.filled if problem.path.startswith("sources.")}
     for problem in project.filled:
         yield warn("doctor.unset", "doctor.unset.do", place=problem.path)

@@ -16,9 +16,9 @@ from gateway.domain.byte_size import format_size
 from gateway.domain.clocks import BUILT
 from gateway.domain.duration import DAY, MINUTE, SECOND, iso
 from gateway.domain.finding import DoctorFinding, bad, ok, warn
-from gateway.domain.language_values import SpokenDuration
+from gateway.domain.language_values import WordedDuration
 from gateway.journal.schema import OLDEST_SQLITE
-from gateway.settings.disk_forecast import Room
+from gateway.settings.disk_forecast import DiskForecast
 
 PYTHON: Final = (3, 11)
 SOON: Final = 30 * DAY
@@ -47,13 +47,13 @@ def versions(mosquitto: str) -> Iterator[DoctorFinding]:
            else ok("doctor.mosquitto", found=mosquitto))  # fmt: skip
 
 
-def mosquitto_here() -> str:
+def mosquitto_version() -> str:
     """The version of the mosquitto on this machine, "" when there is none."""
-    words = _said("mosquitto", "-h").split()
+    words = _output_of("mosquitto", "-h").split()
     return words[2] if words[:2] == ["mosquitto", "version"] and len(words) > 2 else ""
 
 
-def _said(name: str, *arguments: str) -> str:
+def _output_of(name: str, *arguments: str) -> str:
     """What a program of this machine prints, "" when there is none."""
     program = shutil.which(name) or shutil.which(name, path="/usr/sbin:/usr/local/sbin")
     if program is None:
@@ -65,9 +65,9 @@ def _said(name: str, *arguments: str) -> str:
         return ""
 
 
-def disk(room: Room) -> DoctorFinding:
+def disk(room: DiskForecast) -> DoctorFinding:
     """Free, floor, and how long it lasts at the expected rate."""
-    fields = {"free": format_size(room.free), "floor": format_size(room.floor), "lasts": room.lasts_said()}
+    fields = {"free": format_size(room.free), "floor": format_size(room.floor), "lasts": room.lasts_in_words()}
     if room.free <= room.floor:
         return bad("doctor.disk", "doctor.disk_full.do", **fields)
     if room.lasts is not None and room.lasts < SOON:
@@ -80,7 +80,7 @@ def clock(now: int, newest: int) -> DoctorFinding:
     if now < BUILT:
         return bad("doctor.clock", "doctor.clock_unset.do", now=iso(now))
     if newest > now + MINUTE:
-        behind = SpokenDuration((newest - now) // SECOND * SECOND)
+        behind = WordedDuration((newest - now) // SECOND * SECOND)
         return bad("doctor.clock_behind", "doctor.clock_unset.do", now=iso(now), behind=behind)
     return ok("doctor.clock", now=iso(now))
 
@@ -106,10 +106,10 @@ def kernel_clock() -> bool | None:
 
 def chrony() -> str:
     """What `chronyc tracking` says, "" without chrony: it need not tell the kernel (`rtcsync`)."""
-    return _said("chronyc", "-n", "tracking")
+    return _output_of("chronyc", "-n", "tracking")
 
 
-def keeping(kernel: bool | None, tracking: str) -> DoctorFinding:
+def clock_kept(kernel: bool | None, tracking: str) -> DoctorFinding:
     """Does something keep the clock right? Pure."""
     leap = next((line.partition(":")[2].strip() for line in tracking.splitlines() if line.startswith("Leap")), "")
     if kernel or leap == "Normal":

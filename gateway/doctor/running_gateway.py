@@ -18,7 +18,7 @@ PATIENCE: Final = 10.0
 OK: Final = "ok"
 
 
-def asked(url: str, lang: Lang, cert: Path | None = None) -> list[DoctorFinding] | None:
+def fetch_health(url: str, lang: Lang, cert: Path | None = None) -> list[DoctorFinding] | None:
     """What /readyz and /metrics at `url` say; None when nobody answers. `cert`: what it has to show."""
     verify = pinned(cert) if cert is not None else True
     try:

@@ -15,7 +15,7 @@ def masked(text: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Mask:
+class AttributeMask:
     """Names of the attributes that are shown masked. Rules see the whole values."""
 
     names: frozenset[str] = frozenset()
@@ -33,5 +33,5 @@ class Mask:
         return text
 
 
-NOTHING = Mask()
+NO_MASK = AttributeMask()
 """All is shown."""

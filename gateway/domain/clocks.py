@@ -43,7 +43,7 @@ def clamp(batch: Batch, ahead_limit: int) -> tuple[Batch, NDArray[np.bool_] | No
     ), wrong
 
 
-def outlived(at: I64, received: I64, retention: int) -> NDArray[np.bool_] | None:
+def older_than_retention(at: I64, received: I64, retention: int) -> NDArray[np.bool_] | None:
     """Which event times are older than `retention` µs (0 = nothing is), though no clock is wrong; None = none is. A
     reading of such a time would be deleted as it is stored."""
     if not retention or not len(at):
@@ -108,7 +108,7 @@ class Timekeeper:
         self._doubted: int | None = None
         self._before: tuple[int | None, int, int | None] = (None, newest, None)
 
-    def look(self, now: int, steady: int) -> tuple[Down | ClockStep, ...]:
+    def check(self, now: int, steady: int) -> tuple[Down | ClockStep, ...]:
         """What to journal before anything else, now that the clock says `now`; mostly nothing."""
         self._before = self._offset, self.mark.newest, self._behind
         newest = self.mark.newest

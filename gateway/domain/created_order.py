@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 
 from gateway.domain.alarm import Level
-from gateway.domain.language_values import Both
+from gateway.domain.language_values import InBothLanguages
 
 
 @dataclass(frozen=True, slots=True)
-class Created:
+class CreatedOrder:
     """An order that was made, and the transition that decided it (latency = committed - received). `where` is the code
     of its device, or its group."""
 
@@ -16,6 +16,6 @@ class Created:
     at: int
     received: int
     decided: int
-    title: Both
+    title: InBothLanguages
     where: str
     level: Level

@@ -29,7 +29,7 @@ class ReadingCounts:
     unproven: int = 0
     cold: int = 0
 
-    def with_looks(self, others: Iterable["ReadingCounts"]) -> "ReadingCounts":
+    def with_reruns(self, others: Iterable["ReadingCounts"]) -> "ReadingCounts":
         """A copy: the same readings, and the second looks of all."""
         found = dataclasses.replace(self)
         for one in others:

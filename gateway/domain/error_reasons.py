@@ -30,19 +30,19 @@ _BY_CLASS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Original:
+class LibraryMessage:
     """A message as it came; in Chinese the text `key` of the catalogue."""
 
-    said: str
+    message: str
     key: str
     fields: Mapping[str, object]
 
     def text(self, lang: Lang) -> str:
         """In words."""
-        return self.said if lang == "en" else say(self.key, lang, **self.fields)
+        return self.message if lang == "en" else say(self.key, lang, **self.fields)
 
     def __str__(self) -> str:
-        return self.said
+        return self.message
 
 
 def reason(error: BaseException) -> Sayable | str:
@@ -70,7 +70,7 @@ def worded(message: str) -> Sayable | str:
         text = bare
     for pattern, key in _known():
         if found := pattern.fullmatch(text):
-            return Original(text, key, {name: worded(said) for name, said in found.groupdict().items()})
+            return LibraryMessage(text, key, {name: worded(said) for name, said in found.groupdict().items()})
     return text
 
 

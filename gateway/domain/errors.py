@@ -7,8 +7,7 @@ GatewayError
 |   +-- SourceRejected     wrong credentials, unit or register: long backoff          <- supervisor
 |   +-- DecodeError        one message or point: dead letter, count, go on            <- the source itself
 +-- StoreError
-|   +-- StoreUnavailable   hold the batch, stop taking more                           <- supervisor
-|   |   +-- StoreClosed        for good: this process is ending                       <- whoever waits
+|   +-- StoreUnavailable   hold the batch, stop taking more; `closed`: for good       <- supervisor
 |   +-- StoreFull          the disk or the configured bound is reached                <- intake
 +-- DeliveryError
 |   +-- DeliveryDeferred   try again, not before `retry_after`                        <- delivery
@@ -107,15 +106,13 @@ class DecodeError(SourceError):
 
 
 class StoreError(GatewayError):
-    """A store did not do what was asked."""
+    """A store did not do what was asked. `closed`: it is closed for good, and waiting would not help."""
+
+    closed = False
 
 
 class StoreUnavailable(StoreError):
     """Locked, unreachable, restarting: hold what you have and try again."""
-
-
-class StoreClosed(StoreUnavailable):
-    """Closed for good: waiting would not help."""
 
 
 class StoreFull(StoreError):

@@ -21,14 +21,14 @@ class Phrase:
 
     def text(self, lang: Lang) -> str:
         """In words."""
-        return say(self.key, lang, **{name: told(value, lang) for name, value in self.fields.items()})
+        return say(self.key, lang, **{name: as_text_field(value, lang) for name, value in self.fields.items()})
 
     def __str__(self) -> str:
         return self.text("en")
 
 
 @dataclass(frozen=True, slots=True)
-class Both:
+class InBothLanguages:
     """Written by people in both languages."""
 
     english: str
@@ -43,7 +43,7 @@ class Both:
 
 
 @dataclass(frozen=True, slots=True)
-class SpokenDuration:
+class WordedDuration:
     """A duration, µs, as people say it: at most two units, nothing below a second."""
 
     us: int
@@ -73,12 +73,12 @@ def spelled(written: object, lang: Lang) -> str:
     return " ".join(f"{number} {say(f'sentence.time.{unit}', lang)}" for number, unit in parts)
 
 
-def told(value: object, lang: Lang) -> object:
+def as_text_field(value: object, lang: Lang) -> object:
     """`value` as a field of a text: in words of `lang` where it has some, lists joined, numbers with separators."""
     if isinstance(value, Sayable):
         return value.text(lang)
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) >= 10_000:
         return f"{value:,}"
     if isinstance(value, list | tuple):
-        return ("、" if lang == "zh" else ", ").join(str(told(item, lang)) for item in value)
+        return ("、" if lang == "zh" else ", ").join(str(as_text_field(item, lang)) for item in value)
     return value

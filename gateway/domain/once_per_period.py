@@ -9,20 +9,20 @@ MOST: Final = 1000
 """Kinds remembered; the one that was said longest ago is forgotten first."""
 
 
-class Firsts:
-    """A kind is news once in `again` µs."""
+class OncePerPeriod:
+    """A kind is news once in `period` µs."""
 
-    def __init__(self, again: int = DAY) -> None:
-        self._again = again
-        self._said: dict[Hashable, int] = {}
+    def __init__(self, period: int = DAY) -> None:
+        self._period = period
+        self._last: dict[Hashable, int] = {}
 
-    def fresh(self, kind: Hashable, now: int) -> bool:
+    def allows(self, kind: Hashable, now: int) -> bool:
         """Is it news at `now` (µs of a clock that nobody sets)? Counts as said then."""
-        last = self._said.get(kind)
-        if last is not None and now - last < self._again:
+        last = self._last.get(kind)
+        if last is not None and now - last < self._period:
             return False
-        self._said.pop(kind, None)
-        self._said[kind] = now
-        if len(self._said) > MOST:
-            del self._said[next(iter(self._said))]
+        self._last.pop(kind, None)
+        self._last[kind] = now
+        if len(self._last) > MOST:
+            del self._last[next(iter(self._last))]
         return True

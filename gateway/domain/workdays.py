@@ -24,7 +24,7 @@ class WorkCalendar:
     provisional: tuple[int, ...] = ()
     weekend: tuple[int, ...] = WEEKEND
 
-    def knows(self, year: int) -> bool:
+    def covers(self, year: int) -> bool:
         """Are the holidays of this year in it?"""
         return year in self.years
 
@@ -46,7 +46,7 @@ class WorkCalendar:
         if today is None:
             return (), self.provisional
         soon = (today.year, today.year + 1) if today.month >= _AUTUMN else (today.year,)
-        return tuple(y for y in soon if not self.knows(y)), tuple(y for y in soon if y in self.provisional)
+        return tuple(y for y in soon if not self.covers(y)), tuple(y for y in soon if y in self.provisional)
 
 
 NO_CALENDAR = WorkCalendar("none")

@@ -6,7 +6,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 from gateway.domain.alarm import AlarmChange, AlarmPlan, Evidence, Level
-from gateway.domain.created_order import Created
+from gateway.domain.created_order import CreatedOrder
 from gateway.domain.notice import Notice, OutboxEvent
 from gateway.domain.record import Fact
 
@@ -171,7 +171,7 @@ class Alarm(Struct, frozen=True):
         return self.live and not self.stale
 
     @property
-    def told(self) -> bool:
+    def reportable(self) -> bool:
         """Is it news? History is not."""
         return self.counts and not self.imported
 
@@ -288,7 +288,7 @@ class Deadline(Struct, frozen=True):
     n: int = 0
 
 
-class Done(Struct, frozen=True):
+class ExecutedCommand(Struct, frozen=True):
     """A command that was carried out: (tenant, id) is unique. `digest` tells a repeat from a reuse."""
 
     id: str
@@ -298,7 +298,7 @@ class Done(Struct, frozen=True):
     at: int
 
 
-class Shipment(Struct, frozen=True):
+class QueuedDelivery(Struct, frozen=True):
     """Event `event` has to reach `endpoint`, before those of a lower level."""
 
     tenant: str
@@ -335,11 +335,11 @@ class Changes:
     links: list[AlarmLink] = field(default_factory=list)
     audits: list[Audit] = field(default_factory=list)
     events: list[OutboxEvent] = field(default_factory=list)
-    shipments: list[Shipment] = field(default_factory=list)
+    deliveries: list[QueuedDelivery] = field(default_factory=list)
     notices: list[Notice] = field(default_factory=list)
     deadlines: list[Deadline] = field(default_factory=list)
-    deadlines_gone: list[tuple[str, str, DeadlineReason]] = field(default_factory=list)  # tenant, subject, reason
-    commands: list[Done] = field(default_factory=list)
+    deadlines_dropped: list[tuple[str, str, DeadlineReason]] = field(default_factory=list)  # tenant, subject, reason
+    commands: list[ExecutedCommand] = field(default_factory=list)
     facts: list[tuple[str, Fact]] = field(default_factory=list)  # tenant, fact
     counters: dict[tuple[str, str], int] = field(default_factory=dict)  # (tenant, day) -> last number given
 
@@ -357,8 +357,9 @@ class Position:
 class Applied:
     """What one call did. `fresh` transitions were applied, `dropped` were at or below the committed cursor.
 
-    `orphaned`: clears of episodes that were not open. `held` orders wait for a deadline row. `merged` alarms became
-    part of another's episode, `gathered` joined the parent order of a storm or a batch. `clock_steps` moved due-times.
+    `orphaned`: clears of episodes that were not open. `postponed` orders wait for a deadline row. `merged` alarms
+    became part of another's episode, `gathered` joined the parent order of a storm or a batch. `clock_steps` moved
+    due-times.
     """
 
     fresh: int = 0
@@ -371,14 +372,14 @@ class Applied:
     orphaned: int = 0
     joined: int = 0
     reopened: int = 0
-    held: int = 0
+    postponed: int = 0
     merged: int = 0
     gathered: int = 0
     ended: int = 0
     events: int = 0
     notices: int = 0
     clock_steps: int = 0
-    created: list[Created] = field(default_factory=list)
+    created: list[CreatedOrder] = field(default_factory=list)
 
     def add(self, other: "Applied") -> None:
         """Sum up."""

@@ -21,7 +21,7 @@ from rules.engine.late.lookback import UNPROMISED
 from rules.format import compile_source
 
 RECENT = 500
-AROUND = 30  # intervals of a point shown before and after an episode
+MARGIN = 30  # intervals of a point shown before and after an episode
 SEEN = 3  # readings that the timeline names for a change
 ENDS = frozenset({Change.CLEARED, Change.WITHDRAWN})
 _END = {AlarmState.WITHDRAWN: "withdrawn"} | dict.fromkeys(set(AlarmState) - {AlarmState.WITHDRAWN}, "cleared")
@@ -29,7 +29,7 @@ SHORTEST, LONGEST = 10 * MINUTE, 400 * MINUTE  # of what is shown before and aft
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
+class HistoryEntry:
     """Something that happened at `at` µs; `key` of the catalogue."""
 
     at: int
@@ -46,7 +46,7 @@ class Track:
 
 
 @dataclass(frozen=True, slots=True)
-class Story:
+class AlarmHistory:
     """`rule` is the revision that raised it, or the newest known (`exact` False), None = it is in no journal."""
 
     alarm: Alarm
@@ -54,12 +54,12 @@ class Story:
     rule: Rule | None
     exact: bool
     order: WorkOrder | None
-    moments: Sequence[Moment]
+    entries: Sequence[HistoryEntry]
     tracks: Sequence[Track]
     flaw: str = ""  # why there are no stored readings
 
 
-def story_of(installation: Installation, alarm_id: str) -> Story:
+def alarm_history(installation: Installation, alarm_id: str) -> AlarmHistory:
     """Raises CommandError for an id that is not known."""
     queries = installation.queries
     alarm = queries.alarm(alarm_id)
@@ -70,42 +70,42 @@ def story_of(installation: Installation, alarm_id: str) -> Story:
     fact = installation.revision(alarm.rule, alarm.revision)
     rule = compile_source(fact.source) if fact is not None else None
     device = installation.device(alarm.device)
-    moments = list(_moments(installation, alarm, order))
+    entries = list(_entries(installation, alarm, order))
     end = alarm.cleared_at if alarm.cleared_at is not None else max(alarm.last_seen, alarm.updated_at)
     thing, tracks, flaw = Thing(alarm.device, alarm.component, alarm.group), list[Track](), ""
     try:
         tracks = tracks_of(installation, thing, alarm.evidence, rule, alarm.raised_at, end)
     except StoreError as error:  # what was decided, and why, is told all the same
         flaw = str(error)
-    moments = sorted([*moments, *(one for track in tracks for one in _glitches(track))], key=lambda one: one.at)
+    entries = sorted([*entries, *(one for track in tracks for one in _glitches(track))], key=lambda one: one.at)
     exact = fact is not None and fact.revision == alarm.revision
-    return Story(alarm, device, rule, exact, order, moments, tracks, flaw)
+    return AlarmHistory(alarm, device, rule, exact, order, entries, tracks, flaw)
 
 
 MOST_STORIES = 20  # alarms of one order that are shown
 
 
 @dataclass(frozen=True, slots=True)
-class OrderStory:
-    """`listed` alarms are in the order; the first of them as `stories`. Neither, when a person reported the fault."""
+class OrderHistory:
+    """`listed` alarms are in the order; the first of them as `histories`. Neither, when a person reported the fault."""
 
     order: WorkOrder
     listed: int
-    stories: Sequence[Story]
+    histories: Sequence[AlarmHistory]
 
 
-def order_story_of(installation: Installation, no: str) -> OrderStory | None:
+def order_history(installation: Installation, no: str) -> OrderHistory | None:
     """The order with number `no` and the stories of its alarms; None when there is no such order."""
     order = installation.queries.order(no)
     if order is None:
         return None
     alarms = installation.queries.alarms_of(no)
-    return OrderStory(order, len(alarms), [story_of(installation, one.id) for one in alarms[:MOST_STORIES]])
+    return OrderHistory(order, len(alarms), [alarm_history(installation, one.id) for one in alarms[:MOST_STORIES]])
 
 
-def zone_of(installation: Installation, story: Story) -> ZoneInfo:
+def zone_of(installation: Installation, history: AlarmHistory) -> ZoneInfo:
     """That of the alarm's site, else the installation's."""
-    code = story.device.site if story.device is not None else story.alarm.group
+    code = history.device.site if history.device is not None else history.alarm.group
     zone = next((site.timezone for site in installation.known.sites if site.code == code), "")
     return ZoneInfo(zone or installation.settings.timezone)
 
@@ -133,15 +133,15 @@ def tracks_of(
     ]  # fmt: skip
     if not points:
         return []
-    every = max((point.every for point in points), default=0) or UNPROMISED // AROUND
-    margin = min(max(AROUND * every, SHORTEST), max(LONGEST, 4 * every))
+    every = max((point.every for point in points), default=0) or UNPROMISED // MARGIN
+    margin = min(max(MARGIN * every, SHORTEST), max(LONGEST, 4 * every))
     ids = [point.id for point in points]
     with installation.history() as (history, _):
         rows = history.rows(max(0, start - margin), end + margin, [device.id], ids)
     return [Track(point, rows.select(rows.point == point.id)) for point in points if (rows.point == point.id).any()]
 
 
-def _glitches(track: Track) -> Iterator[Moment]:
+def _glitches(track: Track) -> Iterator[HistoryEntry]:
     """Falls of a counter that were taken back, among the readings that are shown."""
     point = track.point
     state: CounterState | None = None
@@ -158,53 +158,53 @@ def _glitches(track: Track) -> Iterator[Moment]:
                 "unit": point.unit,
                 "away": away,
             }
-            yield Moment(at, "explain.at.glitch", what)
+            yield HistoryEntry(at, "explain.at.glitch", what)
         if state is None:
             state = CounterState(value, 0.0, at)
         elif step is not None:
             state = step.state
 
 
-def _moments(installation: Installation, alarm: Alarm, order: WorkOrder | None) -> Iterator[Moment]:
+def _entries(installation: Installation, alarm: Alarm, order: WorkOrder | None) -> Iterator[HistoryEntry]:
     yield from _changes(installation, alarm)
     lang = installation.lang
-    yield Moment(alarm.decided_at, "explain.at.decided")
-    yield Moment(alarm.recorded_at, "explain.at.recorded")
+    yield HistoryEntry(alarm.decided_at, "explain.at.decided")
+    yield HistoryEntry(alarm.recorded_at, "explain.at.recorded")
     for wait in installation.queries.deadlines(alarm.id):
         if wait.due_at is not None:
-            yield Moment(wait.due_at, "explain.at.wait", {"reason": word("wait", wait.reason.value, lang)})
+            yield HistoryEntry(wait.due_at, "explain.at.wait", {"reason": word("wait", wait.reason.value, lang)})
     if order is not None:
         yield from _of_order(installation, order)
     subjects = [alarm.id, *([order.id] if order else [])]
     notices = [one for subject in subjects for one in installation.queries.notices_about(subject)]
     for notice in notices:
-        yield Moment(
+        yield HistoryEntry(
             notice.created_at, "explain.at.notice",
             {"template": notice.template, "to": notice.recipient or "-",
              "state": word("notice", notice.state.value, lang), "reason": word("unsent", notice.reason or "-", lang)},
         )  # fmt: skip
     for subject in [*subjects, *(f"notice-{notice.id}" for notice in notices)]:
         for row in installation.queries.deliveries(DeliveryFilter(subject=subject), RECENT).items:
-            yield Moment(
+            yield HistoryEntry(
                 row.updated_at, "explain.at.delivery",
                 {"endpoint": row.endpoint, "type": row.type, "state": word("delivery", row.state, lang),
                  "attempt": row.attempt, "reason": row.reason or "-"},
             )  # fmt: skip
 
 
-def _changes(installation: Installation, alarm: Alarm) -> Iterator[Moment]:
+def _changes(installation: Installation, alarm: Alarm) -> Iterator[HistoryEntry]:
     """The transitions of the episode; of one older than their history, what its row says."""
     lang = installation.lang
     changes = installation.queries.alarm_changes(alarm.id)
     if not changes:
-        yield Moment(alarm.raised_at, "explain.change.raised", _decided(alarm.level, alarm.evidence, lang))
+        yield HistoryEntry(alarm.raised_at, "explain.change.raised", _decided(alarm.level, alarm.evidence, lang))
     for one in changes:
         fields = _decided(one.level, one.evidence, lang) | {"because": _because(one.reason, lang)}
         if one.reason:
             fields["how"] = ""  # the reason says it
-        yield Moment(one.at, f"explain.change.{one.change.value}", fields)
+        yield HistoryEntry(one.at, f"explain.change.{one.change.value}", fields)
     if alarm.cleared_at is not None and not any(one.change in ENDS for one in changes):
-        yield Moment(
+        yield HistoryEntry(
             alarm.cleared_at,
             f"explain.change.{_END[alarm.state]}",
             {"because": _because(alarm.reason, lang), "how": ""},
@@ -217,11 +217,11 @@ def _decided(level: Level, evidence: Evidence, lang: Lang) -> dict[str, object]:
         f"{one.point} {one.value}" if isinstance(one.value, str) else f"{one.point} {one.value:.6g} {one.unit}".strip()
         for one in evidence.readings[:SEEN] if one.value is not None
     )  # fmt: skip
-    told = evidence.sentence_in(lang)  # it says the values, too
-    seen = say("explain.seen", lang, values=values) if values and not told else ""
-    how = say("explain.how", lang, sentence=told) if told else ""
+    sentence = evidence.sentence_in(lang)  # it says the values, too
+    seen = say("explain.seen", lang, values=values) if values and not sentence else ""
+    how = say("explain.how", lang, sentence=sentence) if sentence else ""
     level_word = say(f"word.level.{level.word}", lang)
-    return {"level": level_word, "condition": told or evidence.condition or "-", "seen": seen, "how": how}
+    return {"level": level_word, "condition": sentence or evidence.condition or "-", "seen": seen, "how": how}
 
 
 def _because(reason: str, lang: Lang) -> str:
@@ -235,10 +235,10 @@ def word(family: str, name: str, lang: Lang) -> str:
     return say(key, lang) if key in catalogue() else name
 
 
-def _of_order(installation: Installation, order: WorkOrder) -> Iterator[Moment]:
+def _of_order(installation: Installation, order: WorkOrder) -> Iterator[HistoryEntry]:
     lang = installation.lang
     for one in installation.queries.audit(order.no):
-        yield Moment(
+        yield HistoryEntry(
             one.at, "explain.at.order",
             {"no": order.no, "type": word("event", one.type, lang), "actor": word("actor", one.actor, lang),
              "before": _state(one.before, lang), "after": _state(one.after, lang)},

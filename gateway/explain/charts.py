@@ -10,19 +10,19 @@ from gateway.backtest.installation import Installation
 from gateway.domain.alarm import Evidence
 from gateway.domain.device import PointKind
 from gateway.domain.text import Lang, say
-from gateway.explain.alarm_history import Story, Track, tracks_of
+from gateway.explain.alarm_history import AlarmHistory, Track, tracks_of
 from gateway.explain.page import holds, local, number, thing_of
 from gateway.explain.svg import Line, Picture, draw
 from rules.compiled import Levels
 
 
-def of_story(story: Story, zone: ZoneInfo, lang: Lang) -> str:
+def chart_of(history: AlarmHistory, zone: ZoneInfo, lang: Lang) -> str:
     """The SVG of an alarm."""
-    alarm = story.alarm
+    alarm = history.alarm
     title = alarm.plan.title_zh if lang == "zh" else alarm.plan.title_en
-    hold, clear_hold = holds(story)
+    hold, clear_hold = holds(history)
     return _picture(
-        f"{title} · {thing_of(story)}", f"{alarm.rule} · {alarm.id} · {local(alarm.raised_at, zone)}", story.tracks,
+        f"{title} · {thing_of(history)}", f"{alarm.rule} · {alarm.id} · {local(alarm.raised_at, zone)}", history.tracks,
         alarm.evidence, (alarm.raised_at, alarm.cleared_at), (hold, clear_hold), zone, lang,
     )  # fmt: skip
 

@@ -12,63 +12,65 @@ from gateway.domain.duration import MINUTE, MS, SECOND, format_duration
 from gateway.domain.language_values import spelled
 from gateway.domain.reading import Quality
 from gateway.domain.text import Lang, say
-from gateway.explain.alarm_history import OrderStory, Story, Track
+from gateway.explain.alarm_history import AlarmHistory, OrderHistory, Track
 from rules.compiled import Levels
 
 BEFORE, AFTER = 6, 4
 """Stored readings shown before and after the raise."""
 
 
-def page(story: Story, zone: ZoneInfo, lang: Lang) -> Iterator[str]:
+def page(history: AlarmHistory, zone: ZoneInfo, lang: Lang) -> Iterator[str]:
     """Line by line."""
-    alarm, plan = story.alarm, story.alarm.plan
+    alarm, plan = history.alarm, history.alarm.plan
     title = plan.title_zh if lang == "zh" else plan.title_en
     yield say("explain.head", lang, id=alarm.id, title=title)
     yield say("explain.rule", lang, rule=alarm.rule, revision=alarm.revision)
-    if not story.exact:
-        yield "  " + say("explain.revision_gone" if story.rule is not None else "explain.rule_gone", lang)
-    yield say("explain.thing", lang, thing=thing_of(story), site=story.device.site or "-" if story.device else "-")
+    if not history.exact:
+        yield "  " + say("explain.revision_gone" if history.rule is not None else "explain.rule_gone", lang)
+    yield say(
+        "explain.thing", lang, thing=thing_of(history), site=history.device.site or "-" if history.device else "-"
+    )
     yield say(
         "explain.state", lang, state=say(f"explain.state.{alarm.state.value}", lang), count=alarm.count,
         level=say(f"word.level.{alarm.level.word}", lang), peak=say(f"word.level.{alarm.peak.word}", lang),
     )  # fmt: skip
-    yield from (f"  {line}" for line in _marks(story, zone, lang))
+    yield from (f"  {line}" for line in _marks(history, zone, lang))
     if why := plan.why_in(lang):
         yield say("explain.why", lang, why=why)
     yield ""
     yield from _evidence(alarm.evidence, zone, lang)
-    if story.rule is not None:
-        yield from _timing(story, lang)
+    if history.rule is not None:
+        yield from _timing(history, lang)
     yield ""
     yield say("explain.timeline", lang)
-    for moment in story.moments:
+    for moment in history.entries:
         yield f"  {local(moment.at, zone)}  {say(moment.key, lang, **moment.fields)}"
-    if story.flaw:
+    if history.flaw:
         yield ""
-        yield say("explain.no_readings", lang, flaw=story.flaw)
-    for track in story.tracks:
+        yield say("explain.no_readings", lang, flaw=history.flaw)
+    for track in history.tracks:
         yield ""
         yield from _track(track, alarm.raised_at, alarm.cleared_at, zone, lang)
 
 
-def order_page(found: OrderStory, zones: Sequence[ZoneInfo], lang: Lang) -> Iterator[str]:
+def order_page(found: OrderHistory, zones: Sequence[ZoneInfo], lang: Lang) -> Iterator[str]:
     """The head of an order, then the page of every alarm in it, each by the clock of its site."""
     order = found.order
     title = order.title_zh if lang == "zh" else order.title_en
     state = say(f"word.state.{order.state.value}", lang)
     yield say("explain.order", lang, no=order.no, title=title, state=state, count=found.listed)
-    if not found.stories:
+    if not found.histories:
         yield say("explain.order_alone", lang, source=order.source)
-    for story, zone in zip(found.stories, zones, strict=True):
+    for story, zone in zip(found.histories, zones, strict=True):
         yield ""
         yield from page(story, zone, lang)
-    if found.listed > len(found.stories):
-        yield say("explain.order_more", lang, count=found.listed - len(found.stories))
+    if found.listed > len(found.histories):
+        yield say("explain.order_more", lang, count=found.listed - len(found.histories))
 
 
-def thing_of(story: Story) -> str:
+def thing_of(history: AlarmHistory) -> str:
     """`CH-1/2 name`, or the group."""
-    alarm, device = story.alarm, story.device
+    alarm, device = history.alarm, history.device
     if alarm.group:
         return alarm.group
     code = device.code if device else str(alarm.device)
@@ -77,8 +79,8 @@ def thing_of(story: Story) -> str:
     ).strip()
 
 
-def _marks(story: Story, zone: ZoneInfo, lang: Lang) -> Iterator[str]:
-    alarm = story.alarm
+def _marks(history: AlarmHistory, zone: ZoneInfo, lang: Lang) -> Iterator[str]:
+    alarm = history.alarm
     for name, true in (
         ("shadow", not alarm.live), ("late", alarm.late), ("imported", alarm.imported), ("suspect", alarm.suspect),
         ("unstable", alarm.unstable), ("stale", alarm.stale), ("muted", alarm.muted),
@@ -94,8 +96,8 @@ def _marks(story: Story, zone: ZoneInfo, lang: Lang) -> Iterator[str]:
 
 
 def _evidence(evidence: Evidence, zone: ZoneInfo, lang: Lang) -> Iterator[str]:
-    if told := evidence.sentence_in(lang):
-        yield say("explain.sentence", lang, sentence=told)
+    if sentence := evidence.sentence_in(lang):
+        yield say("explain.sentence", lang, sentence=sentence)
     yield say("explain.condition", lang, condition=evidence.condition or "-")
     if evidence.readings:
         yield say("explain.readings", lang)
@@ -168,8 +170,8 @@ def _origin(origin: str, lang: Lang) -> str:
     return origin
 
 
-def _timing(story: Story, lang: Lang) -> Iterator[str]:
-    hold, clear_hold = holds(story)
+def _timing(history: AlarmHistory, lang: Lang) -> Iterator[str]:
+    hold, clear_hold = holds(history)
     if hold or clear_hold:
         yield say("explain.holds", lang, hold=_lasting(hold, lang), clear_hold=_lasting(clear_hold, lang))
 
@@ -178,12 +180,12 @@ def _lasting(us: int, lang: Lang) -> str:
     return spelled(format_duration(us), lang)
 
 
-def holds(story: Story) -> tuple[int, int]:
+def holds(history: AlarmHistory) -> tuple[int, int]:
     """`hold.for` and `clear_hold` µs of the level it is at, as far as the rule has levels."""
-    condition = story.rule.condition if story.rule is not None else None
+    condition = history.rule.condition if history.rule is not None else None
     if not isinstance(condition, Levels):
         return 0, 0
-    level = next((one for one in condition.levels if one.level == story.alarm.level), condition.levels[0])
+    level = next((one for one in condition.levels if one.level == history.alarm.level), condition.levels[0])
     return level.hold.for_, level.clear_hold
 
 

@@ -8,7 +8,7 @@ from gateway.domain.alarm import Change, Thing, Transition
 from gateway.domain.device import Device
 from gateway.domain.duration import MINUTE
 from gateway.domain.language_values import Phrase
-from gateway.domain.once_per_period import Firsts
+from gateway.domain.once_per_period import OncePerPeriod
 from gateway.domain.workorder import Applied
 
 log = structlog.get_logger()
@@ -21,7 +21,7 @@ class AlarmLog:
 
     def __init__(self, device: Callable[[int], Device | None], steady: Callable[[], int]) -> None:
         self._device, self._steady = device, steady
-        self._firsts = Firsts()
+        self._firsts = OncePerPeriod()
         self._minute, self._lines, self._unsaid = 0, 0, 0
         self._fresh = False
         self.alarms = self.orders = 0
@@ -51,7 +51,7 @@ class AlarmLog:
             return
         now = self._steady()
         for transition in transitions:
-            if transition.change is Change.RAISED and transition.live and self._firsts.fresh(transition.rule, now):
+            if transition.change is Change.RAISED and transition.live and self._firsts.allows(transition.rule, now):
                 severity = Phrase(f"word.level.{transition.level.name.lower()}")
                 log.info(
                     "first alarm of a rule", rule=transition.rule, thing=self._name(transition.thing), severity=severity

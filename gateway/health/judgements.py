@@ -8,7 +8,7 @@ from gateway.domain.byte_size import format_size
 from gateway.domain.clocks import BUILT
 from gateway.domain.duration import HOUR, MINUTE, SECOND, iso
 from gateway.domain.errors import Problem
-from gateway.domain.language_values import Phrase, SpokenDuration
+from gateway.domain.language_values import Phrase, WordedDuration
 from gateway.domain.record import ClockStep
 from gateway.domain.refused_text import RefusedText
 
@@ -86,7 +86,7 @@ def clock(state: Clocks) -> Trouble | None:
     """The worst thing first."""
     if state.suspect and state.behind > 0:
         whole = -(-state.behind // SECOND) * SECOND
-        return Trouble(Phrase("api.clock.behind", {"behind": SpokenDuration(whole)}))
+        return Trouble(Phrase("api.clock.behind", {"behind": WordedDuration(whole)}))
     if state.now < BUILT:
         return Trouble(Phrase("ready.clock_unset", {"now": iso(state.now)}))
     if state.readings >= CLAMPED_LEAST and state.share >= CLAMPED_SHARE:
@@ -138,4 +138,4 @@ def silence(connected: int, heard: int | None, after: int, now: int) -> Trouble 
     if not after or since < after:
         return None
     key = "source.unheard" if heard is None else "source.silent"
-    return Trouble(Phrase(key, {"since": SpokenDuration(since // MINUTE * MINUTE)}))
+    return Trouble(Phrase(key, {"since": WordedDuration(since // MINUTE * MINUTE)}))

@@ -14,7 +14,7 @@ from gateway.delivery.reasons import Reason
 from gateway.domain.duration import HOUR
 from gateway.domain.errors import StoreError
 from gateway.domain.language_values import Phrase
-from gateway.domain.once_per_period import Firsts
+from gateway.domain.once_per_period import OncePerPeriod
 from gateway.domain.record import Raw, Record
 from gateway.domain.text import catalogue
 from gateway.health.alarm_log import AlarmLog
@@ -67,14 +67,14 @@ class HealthMonitor:
     ) -> None:
         self._status, self._sources, self._settings = status, sources, settings
         self._letters, self._alarms, self._clock, self._steady = letters, alarms, clock, steady
-        self._summary, self._firsts = Summary(steady()), Firsts()
+        self._summary, self._firsts = Summary(steady()), OncePerPeriod()
         self._files_since = 0
         self._counted: dict[str, int] = {}  # source -> messages at the last look
         self._newest: dict[str, int] = {}  # source -> when its count last rose
         self._connected: dict[str, int] = {}  # source -> since when
         self._dead: dict[tuple[str, str], int] = {}
         self._clamps: deque[tuple[int, int]] = deque([(0, 0)], LATELY)
-        self._hourly, self._logged = Firsts(HOUR), set[tuple[str, str]]()
+        self._hourly, self._logged = OncePerPeriod(HOUR), set[tuple[str, str]]()
 
     # ---- asked ------------------------------------------------------------------------------------------------
     def look(self) -> tuple[GatewayStatus, HealthState]:
@@ -154,7 +154,7 @@ class HealthMonitor:
         for place, trouble in found.items():
             if trouble.logged:  # whoever found it logs it
                 continue
-            if self._hourly.fresh((*place, trouble.phrase.key), now):
+            if self._hourly.allows((*place, trouble.phrase.key), now):
                 write = log.error if trouble.vital else log.warning
                 write("trouble", part=_part(*place), what=trouble.phrase)
                 self._logged.add(place)
@@ -167,7 +167,7 @@ class HealthMonitor:
         for name, source in self._sources().items():
             dead = Counter(getattr(source.stats, "rejected", {})) + Counter(getattr(source.stats, "partial", {}))
             for reason, count in dead.items():
-                if count > self._dead.get((name, reason), 0) and self._firsts.fresh((name, reason), now):
+                if count > self._dead.get((name, reason), 0) and self._firsts.allows((name, reason), now):
                     raw = await asyncio.to_thread(self._example, name, reason)
                     known = f"trial.why.{reason}" in catalogue()
                     why = Phrase(f"trial.why.{reason}") if known else reason

@@ -20,7 +20,7 @@ from gateway.import_service.session import HARD, TARGET, ImportSession, steady
 from gateway.import_service.wire import Begin, Begun, Chunk, End, ImportScope, Lookup, Result, Taken
 from gateway.ports import Blocking, Clock, Directory, Emit, SeriesStore
 from gateway.registry import shorter
-from gateway.store import Deed, Queries, SecurityAudit
+from gateway.store import AuditedAct, Queries, SecurityAudit
 
 log = structlog.get_logger()
 IDLE: Final = 10 * MINUTE
@@ -152,7 +152,7 @@ class Imports:
     # --- inside
     async def _note(self, session: ImportSession, act: str, detail: str) -> None:
         ports = self._ports
-        deed = Deed(ports.clock.now(), session.key, session.address, act, session.file, detail)
+        deed = AuditedAct(ports.clock.now(), session.key, session.address, act, session.file, detail)
         await ports.desk_thread(lambda: ports.audit.add(deed))
 
     def _session(self, number: str) -> ImportSession:

@@ -10,7 +10,7 @@ from gateway.domain.errors import Problem
 from gateway.domain.reading import Quality
 from gateway.domain.units import DIMENSIONLESS, parse_unit
 from gateway.import_service.wire import PointInfo
-from gateway.imports.mapping import Numbers
+from gateway.imports.mapping import NumberFormat
 from gateway.imports.parse_number import parse_number
 
 _WITH_UNIT = re.compile(r"([+-]?[0-9][0-9.,]*(?:[eE][+-]?[0-9]+)?)\s*([^\s0-9.,+-].*)")
@@ -50,7 +50,7 @@ def target_of(info: PointInfo, component: int | None) -> ColumnTarget:
     return ColumnTarget(info, component)
 
 
-def misfit(numbers: Numbers, info: PointInfo, file: str, path: str) -> Problem | None:
+def misfit(numbers: NumberFormat, info: PointInfo, file: str, path: str) -> Problem | None:
     """What is wrong with the settings of a column for this point."""
     if info.kind is PointKind.STATE:
         if numbers.unit is not None or numbers.scale != 1.0 or numbers.offset or numbers.decimal:
@@ -68,7 +68,7 @@ def misfit(numbers: Numbers, info: PointInfo, file: str, path: str) -> Problem |
     return None
 
 
-def converter(numbers: Numbers, info: PointInfo, decimal: str, texts: Texts) -> Callable[[str], Value | None]:
+def converter(numbers: NumberFormat, info: PointInfo, decimal: str, texts: Texts) -> Callable[[str], Value | None]:
     """A function cell -> value; None = an empty cell, no reading. It raises BadCell.
 
     A cell that says its unit ("12,5 kWh") is in that one, whatever the map says of the column.
@@ -90,9 +90,9 @@ def converter(numbers: Numbers, info: PointInfo, decimal: str, texts: Texts) -> 
             return MISSING
         by, plus = factor, shift
         try:
-            found, said = _number_and_unit(text, decimal)
-            if said:
-                by, plus = measured(text, said)
+            found, cell_unit = _number_and_unit(text, decimal)
+            if cell_unit:
+                by, plus = measured(text, cell_unit)
         except BadCell:
             raise
         except ValueError:
@@ -119,7 +119,7 @@ def _number_and_unit(text: str, decimal: str) -> tuple[float, str]:
         return parse_number(split[1], decimal), split[2]
 
 
-def _measured(numbers: Numbers, info: PointInfo) -> Callable[[str, str], tuple[float, float]]:
+def _measured(numbers: NumberFormat, info: PointInfo) -> Callable[[str, str], tuple[float, float]]:
     """A function (cell, the unit in it) -> (factor, shift) to the unit of the point. Raises ValueError for what is no
     unit, BadCell for one that measures something else."""
     known: dict[str, tuple[float, float]] = {}
@@ -136,7 +136,7 @@ def _measured(numbers: Numbers, info: PointInfo) -> Callable[[str, str], tuple[f
 
 
 def _states(
-    numbers: Numbers, info: PointInfo, words: frozenset[str], figures: frozenset[float], texts: Texts
+    numbers: NumberFormat, info: PointInfo, words: frozenset[str], figures: frozenset[float], texts: Texts
 ) -> Callable[[str], Value | None]:
     table = {str(written): str(meant) for written, meant in numbers.map.items()}
     codes = {name: float(texts(name)) for name in info.values}

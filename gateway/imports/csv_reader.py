@@ -12,7 +12,7 @@ from gateway.import_service.wire import ImportScope, PointInfo
 from gateway.imports.cell import BadCell, ColumnTarget, Value, converter, misfit, target_of
 from gateway.imports.columns import Columns
 from gateway.imports.import_file import ImportFile
-from gateway.imports.mapping import ImportMap, Numbers
+from gateway.imports.mapping import ImportMap, NumberFormat
 from gateway.imports.rejects import Rejects
 from gateway.imports.timestamps import BadTime, reader_of
 
@@ -20,7 +20,7 @@ from gateway.imports.timestamps import BadTime, reader_of
 _SCIENTIFIC: Final = re.compile(r"[-+]?\d(?:[.,]\d+)?[eE]\+?\d{2,3}")
 _AHEAD: Final = 5 * MINUTE
 _QUALITY: Final = {"good": Quality.GOOD, "uncertain": Quality.UNCERTAIN, "bad": Quality.BAD}
-_PLAIN: Final = Numbers()
+_PLAIN: Final = NumberFormat()
 Reader = Callable[[str], Value | None]
 Cells = Iterator[tuple[int, int, Value]]
 """(index of the point in Columns, µs, value)"""
@@ -63,7 +63,7 @@ class FileReader:
     def _misfits(self, file: str) -> Iterator[Problem]:
         if not self._profiles:
             return
-        named: dict[str, tuple[str, Numbers, int | None]] = {
+        named: dict[str, tuple[str, NumberFormat, int | None]] = {
             name: (f"points.{name}", column, column.component) for name, column in self._map.points.items()
         }
         if self._map.point is not None:
@@ -103,7 +103,7 @@ class FileReader:
                 column = "" if self._map.device.column is None else str(self._map.device.column)
                 rejects.add(row, column, key if code else "import.row.no_device", cells, value=code)
                 continue
-            if self._crowded(row, cells, rejects):
+            if self._has_extra_cells(row, cells, rejects):
                 continue
             written = cells[times[0]] if len(times) == 1 else " ".join(cells[index].strip() for index in times)
             try:
@@ -145,7 +145,7 @@ class FileReader:
             raise BadCell("import.row.point", value=name, profile=profile)
         return info
 
-    def _crowded(self, row: int, cells: list[str], rejects: Rejects) -> bool:
+    def _has_extra_cells(self, row: int, cells: list[str], rejects: Rejects) -> bool:
         """More cells than the header has columns: a stray delimiter has shifted them."""
         width = len(self._table.header)
         if len(cells) <= width or not any(cell.strip() for cell in cells[width:]):
@@ -245,7 +245,7 @@ class FileReader:
             raise BadCell("import.row.component", value=text)
         return int(text)
 
-    def _reader(self, profile: str, name: str, numbers: Numbers, info: PointInfo) -> Reader:
+    def _reader(self, profile: str, name: str, numbers: NumberFormat, info: PointInfo) -> Reader:
         found = self._readers.get((profile, name))
         if found is None or self._map.points:
             found = self._readers[profile, name] = converter(numbers, info, self._map.decimal, self._text)

@@ -6,7 +6,7 @@ from typing import Any, Final, TypeVar
 
 from gateway.domain.errors import GatewayError, StoreError
 from gateway.import_service.wire import Begin, Begun, Chunk, ImportScope, Result, Taken
-from gateway.imports.target import ImportTarget, Remote
+from gateway.imports.target import GatewayImportTarget, ImportTarget
 
 T = TypeVar("T")
 LOOK: Final = 0.2
@@ -15,7 +15,7 @@ STARTING: Final = 120.0
 """Seconds the gateway may take until it answers."""
 
 
-class GivingWay:
+class HandoverTarget:
     """The target of an import that has the data itself (`own`), until a gateway wants it: then what runs here ends
     (`leave`), and the gateway is asked from there on (`remote`; None = it has no address). Imports that are under way
     survive that as they survive a restart of a gateway: their first mark is in the journal.
@@ -26,15 +26,15 @@ class GivingWay:
         own: ImportTarget,
         wanted: Callable[[], bool],
         leave: Callable[[], Awaitable[None]],
-        remote: Callable[[], Remote | None],
+        remote: Callable[[], GatewayImportTarget | None],
     ) -> None:
         self._own, self._wanted, self._leave, self._remote = own, wanted, leave, remote
         self._asked, self._gone, self._turn = asyncio.Event(), asyncio.Event(), asyncio.Lock()
-        self._other: Remote | None = None
+        self._other: GatewayImportTarget | None = None
         self._failed: BaseException | None = None
 
     @property
-    def gave_way(self) -> bool:
+    def handed_over(self) -> bool:
         """Has a gateway asked for the data?"""
         return self._asked.is_set()
 
@@ -74,7 +74,7 @@ class GivingWay:
 
     async def _ask(self, call: Callable[[ImportTarget], Coroutine[Any, Any, T]]) -> T:
         """Here, unless a gateway asks meanwhile: then the request ends half-way, as in a crash, and goes there."""
-        if not self.gave_way:
+        if not self.handed_over:
             async with self._turn:
                 task, asked = asyncio.ensure_future(call(self._own)), asyncio.ensure_future(self._asked.wait())
                 try:
@@ -88,7 +88,7 @@ class GivingWay:
         await self._gone.wait()
         return await call(await self._answering())
 
-    async def _answering(self) -> Remote:
+    async def _answering(self) -> GatewayImportTarget:
         """The gateway. Raises StoreError when it has no address, or does not answer in time."""
         if self._failed is not None:
             raise self._failed

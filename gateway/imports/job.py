@@ -16,9 +16,9 @@ from gateway.imports.rejects import Rejects
 from gateway.imports.target import ImportRefused, ImportTarget
 from gateway.imports.upload import send
 from gateway.ports import RegistryContents
-from gateway.registry import DeclaredInventory, plan
+from gateway.registry import DeclaredInventory, difference
 
-__all__ = ["Paper", "Prepared", "prepare", "send"]
+__all__ = ["DryRunTarget", "Prepared", "prepare", "send"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ async def prepare(file: Path, map_file: Path, target: ImportTarget, lang: Lang, 
     return Prepared(columns, rejects, beside)
 
 
-class Paper:
+class DryRunTarget:
     """The target of a dry run without a gateway: what the configuration lists answers look-ups."""
 
     def __init__(self, wanted: DeclaredInventory, oldest: int = 0) -> None:
@@ -59,7 +59,7 @@ class Paper:
 
     async def lookup(self, codes: Sequence[str]) -> ImportScope:
         """As Target."""
-        rows = plan(RegistryContents((), (), (), ()), self._wanted, 0).rows
+        rows = difference(RegistryContents((), (), (), ()), self._wanted, 0).rows
         return found_in(rows.devices, rows.points, self._wanted.profiles, codes, self._oldest)
 
     async def begin(self, wanted: Begin) -> Begun:

@@ -12,7 +12,7 @@ from gateway.domain.nearest import nearest
 from gateway.domain.units import UnitError, parse_unit
 from gateway.section import Section, wrong
 from gateway.settings.inventory import zones
-from gateway.settings.validation_messages import explain
+from gateway.settings.validation_messages import problems_of
 from gateway.settings.yaml_document import read_document
 
 _DIRECTIVE = re.compile(r"%(.?)")
@@ -32,20 +32,20 @@ Column = Annotated[Annotated[str, Field(min_length=1)] | Annotated[int, Field(ge
 """A name of the header, or the place of the column, from 1."""
 
 
-class Where(Section):
+class ColumnOrValue(Section):
     """A column, or one value for the whole file: exactly one of them."""
 
     column: Column | None = None
     value: str | int | None = None
 
     @model_validator(mode="after")
-    def _one(self) -> "Where":
+    def _one(self) -> "ColumnOrValue":
         if (self.column is None) == (self.value is None):
             raise wrong("import.map.column_or_value")
         return self
 
 
-class Time(Section):
+class TimeColumns(Section):
     """`format` is `iso`, `s` or `ms` (since 1970 UTC), or as strptime takes it. `zone` is an IANA name. `columns`: date
     and time stand apart; they are joined by a blank."""
 
@@ -67,7 +67,7 @@ class Time(Section):
         return self.columns if self.column is None else (self.column,)
 
     @model_validator(mode="after")
-    def _whole(self) -> "Time":
+    def _whole(self) -> "TimeColumns":
         if (self.column is None) != bool(self.columns) or len(self.columns) == 1:
             raise wrong("import.map.time_column")
         if self.format in {"s", "ms"}:
@@ -89,7 +89,7 @@ class Time(Section):
         return None if self.zone is None else ZoneInfo(self.zone)
 
 
-class Numbers(Section):
+class NumberFormat(Section):
     """How written numbers become values: (number x scale + offset) in `unit`; `missing` means "no data"."""
 
     unit: Unit | None = None
@@ -103,7 +103,7 @@ class Numbers(Section):
     """Of this column, where it is not that of the file."""
 
 
-class PointColumn(Numbers):
+class PointColumn(NumberFormat):
     """One point of a wide file. `component` is needed where the device has several (connector 2)."""
 
     column: Column
@@ -115,17 +115,17 @@ class PointNames(Section):
 
     column: Column
     names: dict[str | int, str] = Field(default={})
-    numbers: dict[str, Numbers] = Field(default={})
+    numbers: dict[str, NumberFormat] = Field(default={})
     """By point of the gateway: unit, scale, offset, missing, map."""
 
 
-class Just(Section):
+class ColumnReference(Section):
     """A column."""
 
     column: Column
 
 
-class Grades(Section):
+class QualityColumn(Section):
     """How good the readings of a row are: good, uncertain, bad, or texts that `map` translates into these."""
 
     column: Column
@@ -139,15 +139,15 @@ class ImportMap(Section):
     false: there is none, and columns are numbers.
     """
 
-    device: Where = Field(examples=["{column: 表号}"])
-    time: Time = Field(examples=["{column: 抄表时间, format: iso, zone: Asia/Shanghai}"])
+    device: ColumnOrValue = Field(examples=["{column: 表号}"])
+    time: TimeColumns = Field(examples=["{column: 抄表时间, format: iso, zone: Asia/Shanghai}"])
     skip: int | None = Field(default=None, ge=0, le=1000)
     header: bool = True
     points: dict[str, PointColumn] = Field(default={})
     point: PointNames | None = None
-    value: Just | None = None
-    component: Where | None = None
-    quality: Grades | None = None
+    value: ColumnReference | None = None
+    component: ColumnOrValue | None = None
+    quality: QualityColumn | None = None
     delimiter: Literal["auto", ",", ";", "\t", "|", "tab"] = "auto"
     encoding: Literal["auto", "utf-8", "utf-8-sig", "gb18030"] = "auto"
     decimal: Literal[".", ","] = "."
@@ -179,7 +179,7 @@ class ImportMap(Section):
         return {path: column for path, column in named.items() if column}
 
 
-def _named(part: Where | PointNames | Just | Grades | None) -> str | int | None:
+def _named(part: ColumnOrValue | PointNames | ColumnReference | QualityColumn | None) -> str | int | None:
     return None if part is None else part.column
 
 
@@ -196,4 +196,4 @@ def load_map(path: Path) -> ImportMap:
     try:
         return ImportMap.model_validate(document.value)
     except ValidationError as error:
-        raise ConfigError(explain(error, document, ImportMap)) from None
+        raise ConfigError(problems_of(error, document, ImportMap)) from None

@@ -68,12 +68,12 @@ class Rejects:
             )
             self._file.write("\r\n" * self.skip)
             if self.named:
-                names = [*map(harmless, self.header), "_row", "_reason"]
+                names = [*map(without_formula, self.header), "_row", "_reason"]
                 csv.writer(self._file, delimiter=self.delimiter).writerow(names)
         width = len(self.header)
         padded = [*cells[:width], *[""] * (width - len(cells))]
         text = say(reject.key, self.lang, **reject.fields)
-        row = [*map(harmless, padded), reject.row, harmless(text)]
+        row = [*map(without_formula, padded), reject.row, without_formula(text)]
         csv.writer(self._file, delimiter=self.delimiter).writerow(row)
 
     def close(self) -> None:
@@ -85,7 +85,7 @@ class Rejects:
             self.path.unlink(missing_ok=True)
 
 
-def harmless(cell: str) -> str:
+def without_formula(cell: str) -> str:
     """`cell` as a spreadsheet shows it and does not calculate it: what begins like a formula and is no number gets a
     quotation mark before it."""
     if not cell.lstrip().startswith(FORMULA) and not cell.startswith(("\t", "\r", "\n")):

@@ -24,7 +24,7 @@ class ImportRefused(GatewayError):
     """The gateway does not take it; the text says why."""
 
 
-class Lost(GatewayError):
+class ChunkExpected(GatewayError):
     """The gateway restarted and expects chunk `expected` again."""
 
     def __init__(self, expected: int) -> None:
@@ -32,7 +32,7 @@ class Lost(GatewayError):
         super().__init__(f"chunk {expected} is expected")
 
 
-class Unknown(ImportRefused):
+class UnknownImport(ImportRefused):
     """The gateway knows no such import: it ended with its last mark, and the gateway restarted before it said so."""
 
 
@@ -64,7 +64,7 @@ def merged(answers: Iterable[ImportScope]) -> ImportScope:
     return ImportScope(devices, profiles, oldest)
 
 
-class Local:
+class LocalImportTarget:
     """The import service of this process."""
 
     def __init__(self, imports: Imports) -> None:
@@ -89,7 +89,7 @@ class Local:
         return result
 
 
-class Remote:
+class GatewayImportTarget:
     """The API of a running gateway. Waits out a restart of it, `patience` seconds each time."""
 
     def __init__(self, url: str, key: str = "", patience: float = PATIENCE, cert: Path | None = None) -> None:
@@ -98,7 +98,7 @@ class Remote:
         self._client = httpx.AsyncClient(base_url=url, headers=headers, timeout=90, trust_env=False, verify=verify)
         self._patience = patience
 
-    async def __aenter__(self) -> "Remote":
+    async def __aenter__(self) -> "GatewayImportTarget":
         return self
 
     async def __aexit__(
@@ -106,7 +106,7 @@ class Remote:
     ) -> None:
         await self._client.aclose()
 
-    async def alive(self) -> bool:
+    async def is_running(self) -> bool:
         """Whether a gateway answers."""
         return await self._health() in {200, 503}
 
@@ -133,7 +133,7 @@ class Remote:
         """As Target."""
         try:
             return await self._ask(f"/v1/imports/{number}/rows", chunk, Taken)
-        except Lost as lost:
+        except ChunkExpected as lost:
             return Taken(lost.expected)
 
     async def end(self, number: str, chunks: int) -> Result | None:
@@ -141,7 +141,7 @@ class Remote:
         try:
             while not (result := await self._ask(f"/v1/imports/{number}/end", End(chunks), Result)).done:
                 pass
-        except Lost:
+        except ChunkExpected:
             return None
         return result
 
@@ -163,19 +163,19 @@ class Remote:
 
 def _decoded(response: httpx.Response, answer: type[T]) -> T:
     if not response.is_success:
-        said = _problem(response)
-        if response.status_code == httpx.codes.CONFLICT and isinstance(expected := said.get("expected"), int):
-            raise Lost(expected)
-        if said.get("code") == "unknown-import":
-            raise Unknown(f"{response.request.url}: 404 {said.get('detail')}")
-        detail = said.get("detail") or said.get("title") or response.reason_phrase
+        answer_body = _problem(response)
+        if response.status_code == httpx.codes.CONFLICT and isinstance(expected := answer_body.get("expected"), int):
+            raise ChunkExpected(expected)
+        if answer_body.get("code") == "unknown-import":
+            raise UnknownImport(f"{response.request.url}: 404 {answer_body.get('detail')}")
+        detail = answer_body.get("detail") or answer_body.get("title") or response.reason_phrase
         raise ImportRefused(f"{response.request.url}: {response.status_code} {detail}")
     return msgspec.msgpack.decode(response.content, type=answer)
 
 
 def _problem(response: httpx.Response) -> dict[str, Any]:
     try:
-        said = response.json()
+        answer_body = response.json()
     except ValueError:
         return {}
-    return said if isinstance(said, dict) else {}
+    return answer_body if isinstance(answer_body, dict) else {}

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from gateway.domain.errors import StoreUnavailable
 from gateway.import_service.wire import Begin, Result
 from gateway.imports.columns import Columns
-from gateway.imports.target import ImportTarget, Unknown
+from gateway.imports.target import ImportTarget, UnknownImport
 
 Step = Callable[[int], None]
 """Readings sent since the last call."""
@@ -16,7 +16,7 @@ async def send(target: ImportTarget, columns: Columns, file: str, actor: str, st
     """The whole import, from the first mark to the last. A gateway that restarted meanwhile gets all chunks again: it
     knows what it has. Raises GatewayError."""
     begun = await target.begin(Begin(file, actor))
-    told = 0
+    reported = 0
     for _ in range(_RESTARTS):
         count, complete = 0, True
         try:
@@ -25,11 +25,11 @@ async def send(target: ImportTarget, columns: Columns, file: str, actor: str, st
                     complete = False
                     break
                 count = chunk.number + 1
-                if count > told:
-                    told = count
+                if count > reported:
+                    reported = count
                     step(len(chunk.at))
             result = await target.end(begun.id, count) if complete else None
-        except Unknown:
+        except UnknownImport:
             begun = await target.begin(Begin(file, actor))
             continue
         if result is not None:

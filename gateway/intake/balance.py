@@ -1,4 +1,4 @@
-"""Nothing gets lost in between: what came in equals what went somewhere, always asserted (DESIGN section 5)."""
+"""The balance of messages and readings: received equals journaled and refused, always asserted (DESIGN section 5)."""
 
 from collections import deque
 from dataclasses import dataclass, fields
@@ -6,7 +6,7 @@ from typing import Final
 
 from gateway.domain.errors import InvariantBroken
 
-REMEMBERED: Final = 4096
+MOST_MARKS: Final = 4096
 """Batch records a trail remembers: more than a minute at the highest rate of commits."""
 
 
@@ -15,7 +15,7 @@ class Balance:
     """Counts since the start of the process, of one source or of all.
 
     Messages (or poll cycles): received = journaled + duplicate + rejected + refused + in_flight. A refused one was not
-    acknowledged: it comes again, or its source says so. Readings: decoded = readings_journaled + readings_refused +
+    acknowledged: it is sent again, or its source counts it. Readings: decoded = readings_journaled + readings_refused +
     readings_in_flight; `clamped`, `suspect` and `implausible` of the journaled ones carry
     those flags. `partial` of the journaled messages left a dead letter, too: a part of them could not be used.
     """
@@ -49,10 +49,10 @@ class Balance:
 
 
 class JournaledReadings:
-    """How many readings were journaled since the start up to which sequence number, so that a consumer's own count can
-    be held against it wherever the consumer stands. Bounded: the oldest marks are forgotten."""
+    """Readings journaled since the start, by sequence number, so that a consumer's count can be compared at its cursor.
+    Bounded: the oldest marks are dropped."""
 
-    def __init__(self, most: int = REMEMBERED) -> None:
+    def __init__(self, most: int = MOST_MARKS) -> None:
         self._marks: deque[tuple[int, int]] = deque([(0, 0)], most)
 
     def add(self, seq: int, rows: int) -> None:

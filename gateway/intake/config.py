@@ -14,7 +14,7 @@ class IntakeConfig(Section):
     `ahead_limit`: an event time further ahead of its receive time is a wrong clock. `linger` is the least time between
     two appends: parcels that arrive meanwhile share one batch (keep it equal to the journal's). `raw_payload` bytes of
     a rejected message are kept. While the journal takes nothing (it is full, the disk fails), parcels wait up to
-    `full_wait`, then the source is told. `tick` is the interval of ticks (ten times as long while nothing comes and no
+    `full_wait`, then they are refused. `tick` is the interval of ticks (ten times as long while nothing comes and no
     timer is due), `tick_spacing` the least between two when timers ask for finer ones.
     """
 

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from gateway.domain.clocks import Timekeeper, clamp, mark_suspect, received_by
 from gateway.domain.duration import SECOND, iso
-from gateway.domain.errors import InvariantBroken, StoreClosed, StoreError, StoreFull, StoreUnavailable
-from gateway.domain.plausible import Plausibility, PlausibilityResult, PointBook
+from gateway.domain.errors import InvariantBroken, StoreError, StoreFull, StoreUnavailable
+from gateway.domain.plausible import Plausibility, PlausibilityResult, PointLookup
 from gateway.domain.reading import Batch, concat
 from gateway.domain.record import Body, ClockStep, Define, Fact, Parcel, Raw, Record, RecordKind, Tick
 from gateway.intake.balance import Balance, JournaledReadings
@@ -37,7 +37,7 @@ class Log(PartitionedLog, Protocol):
         """The newest record of a kind (of any kind when None); None when there is none."""
 
 
-class Points(Directory, PointBook, Protocol):
+class Points(Directory, PointLookup, Protocol):
     """The registry, as intake needs it."""
 
 
@@ -97,7 +97,7 @@ class Intake:
         """Why the journal took no parcel the last time."""
         self._last_start = float("-inf")
         self._counts: dict[str, SourceCounts] = {}
-        self.trail = JournaledReadings()
+        self.journaled_readings = JournaledReadings()
 
     async def emit(self, parcel: Parcel) -> None:
         """As the port Emit. Raises StoreFull when there was no room for `full_wait`, StoreUnavailable when the journal
@@ -145,7 +145,7 @@ class Intake:
             self._directory.journaled(group.defines)
             self._keep(parcels, group, records)
         except BaseException as error:
-            # Every emit of the group hears of it; a cancelled flush (shutdown) leaves them unacknowledged.
+            # Every emit of the group gets the error; a cancelled flush (shutdown) leaves them unacknowledged.
             for item in items:
                 self._counts[item.parcel.source].refuse(item.parcel)
                 if not item.done.done():
@@ -193,9 +193,9 @@ class Intake:
                 records = await self.journal.append(self.partition, append, self.clock.now())
                 self.failing = None
                 return records
-            except StoreClosed:
-                raise
             except (StoreFull, StoreUnavailable) as error:
+                if error.closed:
+                    raise
                 self.failing = error
                 if self._ending or loop.time() + FULL_RETRY > until:
                     raise
@@ -207,7 +207,7 @@ class Intake:
             raise InvariantBroken(f"intake appended {group.rows} readings, the journal kept {kept}")
         for record in records:
             if isinstance(record.body, Batch):
-                self.trail.add(record.seq, len(record.body))
+                self.journaled_readings.add(record.seq, len(record.body))
         self._plausibility.keep(group.judged)
         for parcel, clamped, implausible in zip(parcels, group.clamped, group.implausible, strict=True):
             self._counts[parcel.source].keep(
@@ -218,7 +218,7 @@ class Intake:
 
     async def keep_time(self) -> None:
         """Look at the clock: a step of it is journaled before whatever comes after it. Raises StoreError."""
-        found = self._time.look(self.clock.now(), self.steady())
+        found = self._time.check(self.clock.now(), self.steady())
         if not found:
             return
         try:
@@ -233,12 +233,12 @@ class Intake:
         log.warning("the clock was set", before=iso(step.frm), now=iso(step.to),
                     timers="wait until it has caught up" if step.waits else "go on at the new time")  # fmt: skip
         if step.goes_back:
-            self._plausibility.forget()
+            self._plausibility.reset()
         self.last_step, self.stepped = step, self.clock.now()
         self._on_step(step)
 
     def clock_is_trusted(self) -> bool:
-        """May what is old by the clock be deleted? See `Timekeeper`."""
+        """True when retention may delete by this clock. See `Timekeeper`."""
         return self._time.trusted(self.steady())
 
     async def drain(self) -> None:
@@ -283,7 +283,7 @@ class Intake:
 
 
 def _per_parcel(rows: NDArray[np.bool_] | None, ends: Sequence[int]) -> list[int]:
-    """How many of the marked rows each parcel brought; `ends` are the rows at which the parcels end."""
+    """Marked rows per parcel; `ends` are the rows at which the parcels end."""
     if rows is None:
         return [0] * len(ends)
     return [int(rows[a:b].sum()) for a, b in zip([0, *ends[:-1]], ends, strict=True)]

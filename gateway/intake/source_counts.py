@@ -8,7 +8,7 @@ from gateway.intake.balance import Balance
 
 
 class SourceCounts:
-    """Of one source. Arrivals and outcomes are counted apart: only so can the balance tell that something got lost."""
+    """Counts of one source. Arrivals and outcomes are counted apart, so that the balance shows a loss."""
 
     def __init__(self) -> None:
         self._n: Counter[str] = Counter()
@@ -47,7 +47,7 @@ class SourceCounts:
 
 
 def check_parcel(parcel: Parcel) -> None:
-    """What a source hands over must be whole: a batch whose columns disagree could never be read back.
+    """Check a parcel: columns of equal length, frames in order, message counts consistent.
 
     Raises InvariantBroken: a source that does this is broken.
     """

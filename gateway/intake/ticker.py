@@ -1,4 +1,4 @@
-"""Ticks: the only time the engine knows. One a second, finer while a timer is due; never behind one another."""
+"""Ticks: the engine time. One a second, more often while a timer is due; never queued behind one another."""
 
 import asyncio
 import heapq
@@ -31,47 +31,47 @@ class Cadence:
 
     def __init__(self, every: int, spacing: int) -> None:
         self._every, self._spacing = every, spacing
-        self._asked: list[int] = []
-        self._known: set[int] = set()
+        self._requested: list[int] = []
+        self._requested_slots: set[int] = set()
         self._reached = 0
         self._last: int | None = None
-        self._passed = 0
+        self._skipped = 0
 
-    def ask(self, due: int, now: int) -> bool:
-        """A tick is wanted at `due`; True when it is now the next one asked for."""
+    def request(self, due: int, now: int) -> bool:
+        """Request a tick at `due` µs; True when it is now the earliest requested one."""
         slot = -(-due // self._spacing) * self._spacing
-        if due <= self._reached or due - now > HORIZON or slot in self._known:
+        if due <= self._reached or due - now > HORIZON or slot in self._requested_slots:
             return False
-        self._known.add(slot)
-        heapq.heappush(self._asked, slot)
-        return self._asked[0] == slot
+        self._requested_slots.add(slot)
+        heapq.heappush(self._requested, slot)
+        return self._requested[0] == slot
 
     def wait(self, now: int, steady: int) -> int:
         """Until the next tick; never longer than `every`, whatever was done to the clock."""
         if self._last is None:
             return 0
         left = self._last + self._every - steady
-        if self._asked:
-            left = min(left, max(self._asked[0] - now, self._last + self._spacing - steady))
+        if self._requested:
+            left = min(left, max(self._requested[0] - now, self._last + self._spacing - steady))
         return min(max(left, 0), self._every)
 
-    def wanted(self, now: int) -> bool:
-        """Though nothing came: is a timer due, or was the last tick long ago?"""
-        return self._passed + 1 >= QUIET or (bool(self._asked) and self._asked[0] <= now)
+    def is_due(self, now: int) -> bool:
+        """True when a timer is due, or the last tick was long ago, though no record came."""
+        return self._skipped + 1 >= QUIET or (bool(self._requested) and self._requested[0] <= now)
 
-    def passed(self, steady: int) -> None:
-        """A tick was due, and not wanted."""
-        self._last, self._passed = steady, self._passed + 1
+    def skip(self, steady: int) -> None:
+        """Leave out a due tick that is not needed."""
+        self._last, self._skipped = steady, self._skipped + 1
 
     def ticked(self, at: int, steady: int) -> None:
-        """A tick moved engine time to `at`. What was asked before a step back is asked again when it is due."""
-        self._passed = 0
+        """A tick moved engine time to `at`. Requests from before a step back are dropped; the engine repeats them."""
+        self._skipped = 0
         if at < self._reached:
-            self._asked.clear()
-            self._known.clear()
+            self._requested.clear()
+            self._requested_slots.clear()
         self._last, self._reached = steady, at
-        while self._asked and self._asked[0] <= at:
-            self._known.discard(heapq.heappop(self._asked))
+        while self._requested and self._requested[0] <= at:
+            self._requested_slots.discard(heapq.heappop(self._requested))
 
 
 class Ticker:
@@ -99,7 +99,7 @@ class Ticker:
         await self._tick(downs)
 
     async def run(self) -> None:
-        """Tick on, until cancelled. A journal that takes no tick is asked again at the next."""
+        """Tick on, until cancelled. When the journal refuses a tick, the next one tries again."""
         while True:
             self._sooner.clear()
             wait = self._cadence.wait(self._intake.clock.now(), self._intake.steady())
@@ -107,18 +107,18 @@ class Ticker:
                 try:
                     async with asyncio.timeout(wait / SECOND):
                         await self._sooner.wait()
-                    continue  # somebody wants one sooner: look again
+                    continue  # an earlier tick was requested
                 except TimeoutError:
                     pass
             try:
-                await self.turn()
+                await self.tick_if_needed()
             except StoreError as error:
                 self._missed(error)
 
-    async def turn(self) -> bool:
-        """A tick's turn: made, or passed over while nothing comes. Raises StoreError."""
+    async def tick_if_needed(self) -> bool:
+        """Make the due tick, or skip it while no records come; True = made. Raises StoreError."""
         if not await self._needed():
-            self._cadence.passed(self._intake.steady())
+            self._cadence.skip(self._intake.steady())
             return False
         await self._tick()
         self._recovered()
@@ -129,7 +129,7 @@ class Ticker:
         intake = self._intake
         await intake.keep_time()
         quiet = self._empty >= EMPTY and intake.journal.head(intake.partition) == self._head
-        return not quiet or self.last.suspect or self.failing is not None or self._cadence.wanted(intake.clock.now())
+        return not quiet or self.last.suspect or self.failing is not None or self._cadence.is_due(intake.clock.now())
 
     def _recovered(self) -> None:
         if self.failing is not None:
@@ -154,7 +154,7 @@ class Ticker:
         self._cadence.ticked(tick.at, intake.steady())
         self.last = tick
 
-    def nudge(self, due_at: int) -> None:
+    def tick_at(self, due_at: int) -> None:
         """A timer is due at `due_at` (µs): tick then, not up to a second later. On the event loop."""
-        if self._cadence.ask(due_at, self._intake.clock.now()):
+        if self._cadence.request(due_at, self._intake.clock.now()):
             self._sooner.set()

@@ -12,7 +12,7 @@ from gateway.domain.errors import InvariantBroken, StoreFull, StoreUnavailable
 from gateway.domain.record import Receipts, RecordKind
 from gateway.journal.config import JournalConfig
 from gateway.journal.receipts import InMemoryReceipts, ReceiptPlan, ReceiptRows
-from gateway.journal.reserved_space import Ballast
+from gateway.journal.reserved_space import ReservedSpace
 from gateway.journal.retention import ROW_BYTES, JournalState, Trimmed, expire_raw, trim
 from gateway.journal.schema import (
     INSERT_RECORD,
@@ -77,14 +77,14 @@ class JournalFile:
         db: Connection,
         state: JournalState,
         ledger: InMemoryReceipts,
-        ballast: Ballast,
+        reserved_space: ReservedSpace,
     ) -> None:
         self.path, self._config, self._ledger = path, config, ledger
         self._db: Connection | None = db
         self.state = state
         self.released = 0
         self.counters = Counters()
-        self.ballast = ballast
+        self.reserved_space = reserved_space
         self._receipts = ReceiptRows(config.receipts)
         self._receipts.load(db, ledger, state.head_at - config.max_age)
         # The log is copied into the file after about this much; on a full disk that must fit into the ballast.
@@ -92,7 +92,7 @@ class JournalFile:
         self._unchecked = self._log_bytes  # the log left by the last process counts as due
         self._refused = False
         self.file_bytes, self.used_bytes = self._measure(db)
-        ballast.keep()
+        reserved_space.take()
         self.limit = config.max_bytes
 
     def write(self, entries: Sequence[EncodedAppend]) -> list[int | None]:
@@ -130,7 +130,7 @@ class JournalFile:
         """The connection; after a failure a new one.
 
         A failed commit may lie in the log, valid but unsynced, and what follows it would hang on it. So the whole log
-        goes into the file (synced) first, and what nobody was promised is deleted.
+        goes into the file (synced) first, and records that were not acknowledged are deleted.
         """
         if self._db is None:
             try:
@@ -201,7 +201,7 @@ class JournalFile:
         self.state = state
         self._receipts.committed(plan)
         for chunk in plan.chunks:
-            self._ledger.learn(*chunk)
+            self._ledger.add(*chunk)
         self.counters.commits += 1
         self.counters.fsyncs += 1
         self.counters.deleted += trimmed.rows
@@ -234,7 +234,7 @@ class JournalFile:
 
     def _emergency(self, db: Connection, need: int) -> None:
         """On a full disk: give the ballast back, reuse the log from its start, delete what may go."""
-        self.ballast.drop()
+        self.reserved_space.release()
         with suppress(sqlite.OperationalError):  # not even that fits: the log may grow into what the ballast gave
             self._checkpoint(db)
         db.execute("BEGIN IMMEDIATE")
@@ -272,7 +272,7 @@ class JournalFile:
                 self.file_bytes, self.used_bytes = self._measure(db)
         except sqlite.Error as error:
             self._undo(db, error)
-        self.ballast.keep()
+        self.reserved_space.take()
 
     def _checkpoint(self, db: Connection) -> None:
         _, frames, _ = db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()

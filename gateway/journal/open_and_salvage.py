@@ -1,7 +1,7 @@
-"""Opening the file: who may write it, is it whole, and what to do when it is not.
+"""Opens the journal file: checks the newest part, and recovers intact records of a damaged file.
 
 A torn write is no damage: SQLite drops the unfinished end of its log, and nothing in it was acknowledged (every commit
-is synced before anyone hears of it). What counts as damage: pages or rows that do not match their checksums, numbers
+is synced before its acknowledgement). Damage is: pages or rows that do not match their checksums, numbers
 missing in between, a file that ends before what its consumers have taken. Then the journal refuses to start. With
 `recover` the damaged file is moved aside and its intact records are copied; numbers that are gone are listed as lost,
 and numbering goes on well above everything anyone may have seen: a number must never mean two records.
@@ -32,9 +32,9 @@ from gateway.journal.schema import (
     connect_writer,
     create,
     is_damage,
+    is_intact,
     meta,
     sync_folder,
-    whole,
 )
 
 TAIL_ROWS: Final = 256
@@ -52,8 +52,8 @@ def open_file(path: Path, partition: int, *, recover: bool, consumed: int) -> tu
     `consumed` is the highest sequence number any consumer has taken. Raises StoreError (see the module's text).
     """
     check_version()
-    if not path.exists() and _fresh(path).exists():
-        _fresh(path).rename(path)  # a recovery was cut off in its last step
+    if not path.exists() and _recovery_file(path).exists():
+        _recovery_file(path).rename(path)  # a recovery was cut off in its last step
     try:
         what = _damage(path, partition)
         if recover and not what:
@@ -77,12 +77,12 @@ def open_file(path: Path, partition: int, *, recover: bool, consumed: int) -> tu
     return db, state
 
 
-def _fresh(path: Path) -> Path:
+def _recovery_file(path: Path) -> Path:
     return path.with_name(path.name + ".recovering")
 
 
 def _damage(path: Path, partition: int) -> str:
-    """What is wrong with the newest part of the file; "" = nothing. Looks only: a foreign file stays as it is."""
+    """The damage in the newest part of the file; "" = none. Changes nothing: a foreign file stays as it is."""
     if not path.exists() or not path.stat().st_size:
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o640))
         return ""
@@ -96,7 +96,7 @@ def _damage(path: Path, partition: int) -> str:
 
 
 def _hidden_damage(path: Path, partition: int) -> str:
-    """The same of the whole file."""
+    """The damage in the whole file; "" = none."""
     if not path.stat().st_size:
         return ""
     try:
@@ -114,7 +114,7 @@ def _tail_damage(db: Connection) -> str:
     lost = db.execute("SELECT first, last FROM lost").fetchall()
     query = COLUMNS + "WHERE seq > ? ORDER BY seq DESC LIMIT ?"
     for seq, kind, at, crc, body, _ in db.execute(query, (state.floor, TAIL_ROWS)):
-        if not whole(seq, kind, at, crc, body):
+        if not is_intact(seq, kind, at, crc, body):
             return f"record {seq} has a wrong checksum"
         if expected and seq != expected and not any(first <= expected <= last for first, last in lost):
             return f"record {expected} is missing after {seq}"
@@ -127,13 +127,13 @@ def _tail_damage(db: Connection) -> str:
 
 def _salvage(path: Path, partition: int, consumed: int) -> None:
     """Copy the intact records into a new file, list what is lost, skip ahead; then change the files over."""
-    fresh = _fresh(path)
+    fresh = _recovery_file(path)
     for suffix in ("", "-wal", "-shm"):
         fresh.with_name(fresh.name + suffix).unlink(missing_ok=True)
     os.close(os.open(fresh, os.O_WRONLY | os.O_CREAT, 0o640))
     with closing(connect_writer(fresh)) as db:
         create(db, partition)
-        _pad(path)
+        _fill_to_header_size(path)
         if _has_records(path):
             with closing(connect_reader(path)) as old:
                 _copy(old, db)
@@ -149,8 +149,8 @@ def _salvage(path: Path, partition: int, consumed: int) -> None:
     sync_folder(path)
 
 
-def _pad(path: Path) -> None:
-    """SQLite reads nothing of a file that is shorter than its header says: fill up with zeros (a hole, no room)."""
+def _fill_to_header_size(path: Path) -> None:
+    """Extend a file that is shorter than its header says with zeros (a hole): else SQLite reads nothing of it."""
     with path.open("r+b") as file:
         head = file.read(32)
         page = int.from_bytes(head[16:18], "big") if head[:16] == b"SQLite format 3\0" else 0
@@ -160,7 +160,7 @@ def _pad(path: Path) -> None:
 
 
 def _has_records(path: Path) -> bool:
-    """Is it still a database with our table in it?"""
+    """True when the file is a database with table `record`."""
     try:
         with closing(connect_reader(path)) as db:
             db.execute("SELECT seq FROM record LIMIT 1").fetchone()
@@ -191,7 +191,7 @@ def _copy(old: Connection, new: Connection) -> None:
     expected = floor + 1
     for seq in sorted(seqs):
         if seq > expected:
-            _lose(new, expected, seq - 1)
+            _record_lost(new, expected, seq - 1)
         expected = max(expected, seq + 1)
     new.executemany("UPDATE meta SET value = ? WHERE key = ?", [(floor, "floor"), (raw, "raw_bytes")])
     new.execute("COMMIT")
@@ -200,18 +200,18 @@ def _copy(old: Connection, new: Connection) -> None:
 def _intact(db: Connection) -> Iterator[_Row]:
     """Rows that can be read and whose checksum is right: from the front until the pages end, then from the back."""
     seen = 0
-    for row in _walk(db, COLUMNS + "WHERE seq > ? ORDER BY seq LIMIT 1", 0, 1):
-        if whole(*row[:5]):
+    for row in _readable_rows(db, COLUMNS + "WHERE seq > ? ORDER BY seq LIMIT 1", 0, 1):
+        if is_intact(*row[:5]):
             seen = row[0]
             yield row
-    for row in _walk(db, COLUMNS + "WHERE seq < ? ORDER BY seq DESC LIMIT 1", 2**62, -1):
+    for row in _readable_rows(db, COLUMNS + "WHERE seq < ? ORDER BY seq DESC LIMIT 1", 2**62, -1):
         if row[0] <= seen:
             return
-        if whole(*row[:5]):
+        if is_intact(*row[:5]):
             yield row
 
 
-def _walk(db: Connection, query: str, place: int, step: int) -> Iterator[_Row]:
+def _readable_rows(db: Connection, query: str, place: int, step: int) -> Iterator[_Row]:
     """Row by row; a row that cannot be read is stepped over. Ends when too many in a row cannot."""
     errors = 0
     while errors < BAD_IN_A_ROW:
@@ -231,12 +231,12 @@ def _walk(db: Connection, query: str, place: int, step: int) -> Iterator[_Row]:
         yield row
 
 
-def _lose(db: Connection, first: int, last: int) -> None:
+def _record_lost(db: Connection, first: int, last: int) -> None:
     now = to_us(datetime.now(UTC))
     db.execute("INSERT OR REPLACE INTO lost (first, last, at) VALUES (?, ?, ?)", (first, last, now))
 
 
 def _skip(db: Connection, state: JournalState, head: int) -> None:
     """Continue numbering after `head`."""
-    _lose(db, state.head + 1, head)
+    _record_lost(db, state.head + 1, head)
     state.head = head

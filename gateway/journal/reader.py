@@ -17,9 +17,9 @@ from gateway.journal.schema import (
     check_version,
     connect_reader,
     is_damage,
+    is_intact,
     meta,
     open_body,
-    whole,
 )
 
 READ_BYTES: Final = 16 * 1024 * 1024
@@ -68,11 +68,11 @@ class JournalReader:
                 raise InvariantBroken(f"journal {self._path}: {error}") from error
             raise StoreUnavailable.of("journal.failing", path=self._path, what=error) from error
         except BaseException:
-            self._give_back(db)
+            self._return_connection(db)
             raise
-        self._give_back(db)
+        self._return_connection(db)
 
-    def _give_back(self, db: Connection | None) -> None:
+    def _return_connection(self, db: Connection | None) -> None:
         with self._lock:
             if db is not None and not self._closed and len(self._idle) < 4:
                 self._idle.append(db)
@@ -100,7 +100,7 @@ class JournalReader:
         return out
 
     def _lost(self, db: Connection, first: int, last: int) -> bool:
-        """Did a recovery declare all of [first, last] lost?"""
+        """True when a recovery listed all of [first, last] as lost."""
         while first <= last:
             row = db.execute("SELECT max(last) FROM lost WHERE first <= ? AND last >= ?", (first, first)).fetchone()
             if row[0] is None:
@@ -110,7 +110,7 @@ class JournalReader:
 
     def _record(self, row: _Row) -> Record:
         seq, kind, at, crc, body = row
-        if not whole(seq, kind, at, crc, body):
+        if not is_intact(seq, kind, at, crc, body):
             raise InvariantBroken(f"journal {self._path}: record {seq} has a wrong checksum")
         return Record(seq, at, open_body(seq, kind, at, body))
 
@@ -139,7 +139,7 @@ class JournalReader:
 
     def dead_letters(self, limit: int, before_seq: int | None = None, tenant: str = "") -> list[Record]:
         """Dead letters that still have their content, newest first, below `before_seq`; of one tenant when it is named,
-        with those of the first release, which say no tenant."""
+        with those of the first release, which have no tenant."""
         query = COLUMNS + "WHERE kind = 6 AND kind <> 1 AND seq < ? AND seq > ? AND length(body) > 0 ORDER BY seq DESC"
         with self._connection() as db:
             before = before_seq if before_seq is not None else 2**63 - 1
@@ -173,7 +173,7 @@ class JournalReader:
     def _check_some(self, db: Connection, expected: int, found: list[str]) -> int:
         floor = meta(db, "floor")
         for seq, kind, at, crc, body in db.execute(COLUMNS + "WHERE seq >= ? ORDER BY seq LIMIT 500", (expected,)):
-            if not whole(seq, kind, at, crc, body):
+            if not is_intact(seq, kind, at, crc, body):
                 found.append(f"record {seq} has a wrong checksum")
             expected = max(expected, floor + 1)
             if seq > expected and not self._lost(db, expected, seq - 1):

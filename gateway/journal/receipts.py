@@ -40,7 +40,7 @@ class InMemoryReceipts:
         self._lock = Lock()
         self._sessions: dict[str, _Session] = {}
 
-    def learn(self, session: str, packets: NDArray[np.uint16], digests: NDArray[np.uint64]) -> None:
+    def add(self, session: str, packets: NDArray[np.uint16], digests: NDArray[np.uint64]) -> None:
         """These messages are on disk, in this order."""
         with self._lock:
             known = self._sessions.setdefault(session, _Session())
@@ -63,7 +63,7 @@ class InMemoryReceipts:
 
 @dataclass(frozen=True, slots=True)
 class ReceiptPlan:
-    """What one commit changes: rows to insert and to delete. Applied in memory after the commit."""
+    """Changes of one commit: rows to insert and to delete. Applied in memory after the commit."""
 
     chunks: tuple[tuple[str, NDArray[np.uint16], NDArray[np.uint64]], ...] = ()
     drop: tuple[tuple[str, int], ...] = ()
@@ -87,7 +87,7 @@ class ReceiptRows:
             "SELECT id, session, packets, digests FROM receipt ORDER BY id"
         ):
             chunk = (session, np.frombuffer(packets, "<u2"), np.frombuffer(digests, "<u8"))
-            ledger.learn(*chunk)
+            ledger.add(*chunk)
             self._note(row, session, len(chunk[1]))
             self.next_id = row + 1
 
@@ -112,11 +112,11 @@ class ReceiptRows:
             for n, (name, packets, digests) in enumerate(chunks)
         ]
         db.executemany("INSERT INTO receipt (id, session, at, packets, digests) VALUES (?, ?, ?, ?, ?)", rows)
-        drop = tuple((name, row) for name, packets, _ in chunks for row in self._spare(name, len(packets)))
+        drop = tuple((name, row) for name, packets, _ in chunks for row in self._superseded(name, len(packets)))
         db.executemany("DELETE FROM receipt WHERE id = ?", [(row,) for _, row in drop])
         return ReceiptPlan(chunks, drop)
 
-    def _spare(self, session: str, more: int) -> list[int]:
+    def _superseded(self, session: str, more: int) -> list[int]:
         total, out = self._total.get(session, 0) + more, []
         for row, messages in self._rows.get(session, ()):
             if total - messages < self._keep:

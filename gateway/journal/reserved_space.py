@@ -7,21 +7,21 @@ from pathlib import Path
 from gateway.journal.schema import NO_SPACE, free_space
 
 
-class Ballast:
+class ReservedSpace:
     """`size` bytes beside the journal, as long as the disk keeps more than `floor` free without them."""
 
     def __init__(self, journal: Path, size: int, floor: int) -> None:
         self._path, self._size, self._floor = journal.with_name(journal.name + ".ballast"), size, floor
         self.present = self._path.exists()
         if self.present and (self._path.stat().st_size != size or free_space(journal) < NO_SPACE):
-            self.drop()  # of another configuration; or opening needs a little room
+            self.release()  # of another configuration; or opening needs a little room
 
-    def drop(self) -> None:
+    def release(self) -> None:
         """Give the room back."""
         self._path.unlink(missing_ok=True)
         self.present = False
 
-    def keep(self) -> None:
+    def take(self) -> None:
         """Take the room (again) when there is plenty."""
         if self.present or not self._size:
             return
@@ -35,4 +35,4 @@ class Ballast:
             finally:
                 os.close(handle)
         if not self.present:
-            self.drop()
+            self.release()

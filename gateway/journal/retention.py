@@ -1,9 +1,9 @@
-"""What may go, and in which order, when the journal must not grow.
+"""Retention of the journal: the records that may be deleted, and in which order.
 
 Only records that every consumer has passed: batches, ticks, down records, dead letters and looked-up history, oldest
 first. Facts stay
 for ever (they are the causes of alarms); of definitions the superseded go. The newest tick and the newest record stay
-always: the one says how long the gateway was away, the other carries the numbering on. Dead letters have a bound of
+always: the one gives the length of a down-time, the other carries the numbering on. Dead letters have a bound of
 their own: over it the oldest lose their content but keep their number, so that the numbering stays dense.
 Everything here runs inside the writer's transaction on a copy of the state.
 """
@@ -23,7 +23,7 @@ ROW_BYTES: Final = 24
 
 @dataclass(slots=True)
 class JournalState:
-    """What the writer knows of the file; committed together with the rows.
+    """State of the file, committed together with the rows.
 
     `head` newest seq, `head_at` newest append time (µs), `floor` newest seq below which records may be gone, `tick` seq
     of the newest tick (0 = none), `raw_bytes` content of dead letters, `raw_floor` the newest one without content.

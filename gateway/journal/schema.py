@@ -67,8 +67,8 @@ def seal(seq: int, kind: int, at: int, body: bytes) -> int:
     return crc32(body, crc32(_HEAD.pack(seq, at, kind)))
 
 
-def whole(seq: int, kind: int, at: int, crc: int, body: bytes) -> bool:
-    """Is this row what was written? A damaged page may yield anything, also NULL."""
+def is_intact(seq: int, kind: int, at: int, crc: int, body: bytes) -> bool:
+    """True when the checksum of the row is right. A damaged page may yield anything, also NULL."""
     try:
         return seal(seq, kind, at, body) == crc
     except (struct.error, TypeError):
@@ -76,7 +76,7 @@ def whole(seq: int, kind: int, at: int, crc: int, body: bytes) -> bool:
 
 
 def ident_of(body: Body) -> int | None:
-    """What a definition defines, as one number; None for everything else."""
+    """Number of the device or point of a definition; None for other records."""
     if isinstance(body, DeviceDefined):
         return body.id * 2
     if isinstance(body, PointDefined):
@@ -133,7 +133,7 @@ def create(db: Connection, partition: int) -> None:
 
 
 def new_identity() -> int:
-    """A number that tells this file from every other."""
+    """A random number that identifies this file."""
     return secrets.randbelow(2**62) + 1
 
 
@@ -176,13 +176,13 @@ def meta(db: Connection, key: str) -> int:
 
 
 def is_full(error: sqlite.Error, path: Path) -> bool:
-    """No room on the disk (or by the page limit)?"""
+    """True when the disk (or the page limit) is full."""
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     return code == _FULL or (code == _IOERR and free_space(path) < NO_SPACE)
 
 
 def is_damage(error: sqlite.Error) -> bool:
-    """Does the file contain nonsense?"""
+    """True for an error that means a damaged file."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF in {_CORRUPT, _NOTADB}
 
 

@@ -14,7 +14,7 @@ from gateway.journal.journal_file import JournalFile
 from gateway.journal.open_and_salvage import open_file
 from gateway.journal.reader import JournalReader
 from gateway.journal.receipts import InMemoryReceipts
-from gateway.journal.reserved_space import Ballast
+from gateway.journal.reserved_space import ReservedSpace
 from gateway.journal.schema import identity
 from gateway.journal.stats import JournalStats
 from gateway.journal.tail import JournalTail
@@ -50,12 +50,12 @@ class SqliteJournal:
         self._path = path
         self._lock = lock or FileLock(path)
         try:
-            ballast = Ballast(path, config.ballast, config.free_space_floor)
+            reserved_space = ReservedSpace(path, config.ballast, config.free_space_floor)
             db, state = open_file(path, partition, recover=recover, consumed=consumed)
             self.identity = identity(db)
             """Tells this file from every other."""
             self._ledger = InMemoryReceipts(config.receipts)
-            self._file = JournalFile(path, config, db, state, self._ledger, ballast)
+            self._file = JournalFile(path, config, db, state, self._ledger, reserved_space)
             self._reader = JournalReader(path, partition)
         except BaseException:
             self._lock.release()
@@ -92,7 +92,7 @@ class SqliteJournal:
             try:
                 await found
             finally:
-                self._recent.forget(found)
+                self._recent.remove_waiter(found)
 
     def head(self, partition: int) -> int:
         """As the port."""
@@ -141,7 +141,7 @@ class SqliteJournal:
         return self._reader.lost()
 
     def stats(self) -> JournalStats:
-        """What happened so far."""
+        """Counts and sizes since the start."""
         file, tally = self._file, self._writer.tally
         return JournalStats(
             head=self._recent.head,
@@ -161,7 +161,7 @@ class SqliteJournal:
             refused=file.counters.refused,
             failed=file.counters.failed,
             waiting=self._writer.waiting,
-            ballast=file.ballast.present,
+            ballast=file.reserved_space.present,
         )
 
     def close(self) -> None:

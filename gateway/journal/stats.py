@@ -1,4 +1,4 @@
-"""What the journal tells about itself."""
+"""Statistics of the journal."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -26,7 +26,7 @@ def footprint(record: Record, size: int) -> int:
 
 
 class JournalTail:
-    """Records (first, head] of the last seconds, bounded by bytes, and whoever waits for the next. For any thread.
+    """Records (first, head] of the last seconds, bounded by bytes, and the waiters for the next. For any thread.
 
     `head` is the newest record on disk; publishing happens after the commit only.
     """
@@ -59,7 +59,7 @@ class JournalTail:
             self._shrink(now - KEEP)
             if records:
                 self.head = records[-1].seq
-            return self._leave()
+            return self._take_waiters()
 
     def _shrink(self, before: float) -> None:
         while self._skip < len(self._records) and (self._bytes > self._max_bytes or self._times[self._skip] < before):
@@ -70,15 +70,15 @@ class JournalTail:
                 del kept[: self._skip]
             self._skip = 0
 
-    def _leave(self) -> list[Waiter]:
+    def _take_waiters(self) -> list[Waiter]:
         waiters, self._waiters = list(self._waiters), set()
         return waiters
 
     def end(self, error: Exception) -> list[Waiter]:
-        """No more records: whoever waits, or asks later, gets `error`."""
+        """End the tail: waiters and later calls get `error`."""
         with self._lock:
             self._end = self._end or error
-            return self._leave()
+            return self._take_waiters()
 
     def after(self, seq: int, limit: int, loop: asyncio.AbstractEventLoop) -> Sequence[Record] | Waiter | None:
         """Records after `seq`; or what to await when there are none yet; or None: they are only in the file."""
@@ -94,7 +94,7 @@ class JournalTail:
             start = self._skip + seq + 1 - self._records[self._skip].seq
             return self._records[start : start + limit]
 
-    def forget(self, waiter: Waiter) -> None:
+    def remove_waiter(self, waiter: Waiter) -> None:
         """`waiter` no longer waits."""
         with self._lock:
             self._waiters.discard(waiter)

@@ -1,4 +1,4 @@
-"""The writer thread: gathers appends, commits them together, tells everyone afterwards."""
+"""The writer thread: gathers appends, commits them together, then hands over the results."""
 
 import asyncio
 import time
@@ -12,7 +12,7 @@ from threading import Condition, Thread
 from typing import Any, Final, TypeVar
 
 from gateway.domain.byte_size import format_size
-from gateway.domain.errors import InvariantBroken, StoreClosed, StoreError, StoreFull
+from gateway.domain.errors import InvariantBroken, StoreError, StoreFull, StoreUnavailable
 from gateway.domain.reading import Batch
 from gateway.domain.record import Record, RecordKind, encode_body, kind_of
 from gateway.journal.journal_file import EncodedAppend, JournalFile
@@ -97,7 +97,7 @@ class Writer:
         self._jobs: list[Job] = []
         self._weight = 0
         self._stopping = False
-        self._broken: InvariantBroken | None = None
+        self._failure: InvariantBroken | None = None
         self._last_start = float("-inf")
         self.tally = WriterCounts()
         self._thread = Thread(target=self._run, name="journal", daemon=True)
@@ -128,13 +128,15 @@ class Writer:
         return result
 
     def _check_open(self) -> None:
-        if self._broken is not None:
-            raise self._broken
+        if self._failure is not None:
+            raise self._failure
         if self._stopping:
             raise self._closed()
 
-    def _closed(self) -> StoreClosed:
-        return StoreClosed.of("journal.closed", path=self._path)
+    def _closed(self) -> StoreUnavailable:
+        error = StoreUnavailable.of("journal.closed", path=self._path)
+        error.closed = True
+        return error
 
     def stop(self) -> None:
         """Commit what is queued, then end; blocks."""
@@ -155,7 +157,7 @@ class Writer:
                 elif not jobs:
                     break
         except InvariantBroken as error:
-            self._broken = error
+            self._failure = error
         finally:  # whatever happened, nobody waits for ever
             self._end(calls)
 
@@ -164,10 +166,10 @@ class Writer:
             self._stopping = True
             rest, self._calls = [*calls, *self._calls], []
             jobs, self._jobs = self._jobs, []
-        error: Exception = self._broken or self._closed()
+        error: Exception = self._failure or self._closed()
         for call in rest:
             call.result = error
-        self._tell(rest, self._recent.end(error))
+        self._hand_over_results(rest, self._recent.end(error))
         for job in jobs:
             job.done.set_exception(error)
         self._file.close()
@@ -206,7 +208,7 @@ class Writer:
                 call.result = self._full() if first is None else self._records(call, entry, first, sizes)
                 records += call.result if isinstance(call.result, tuple) else ()
             self._count(records, sizes)
-        self._tell(calls, self._recent.publish(records, sizes))
+        self._hand_over_results(calls, self._recent.publish(records, sizes))
         with suppress(StoreError):  # the next append meets it again, and tells its caller
             self._file.maintain()
 
@@ -230,14 +232,14 @@ class Writer:
         self.tally.latency_max = max(self.tally.latency_max, self.tally.latency_last)
 
     @staticmethod
-    def _tell(calls: Sequence[PendingAppend], waiters: Sequence[asyncio.Future[None]]) -> None:
-        """Hand over results, one hop per event loop: callers first, then whoever waits for records."""
+    def _hand_over_results(calls: Sequence[PendingAppend], waiters: Sequence[asyncio.Future[None]]) -> None:
+        """Hand over results, one hop per event loop: callers first, then waiters for records."""
         loops = {call.loop for call in calls} | {waiter.get_loop() for waiter in waiters}
         for loop in loops:
-            mine = [call for call in calls if call.loop is loop]
-            woken = [waiter for waiter in waiters if waiter.get_loop() is loop]
-            with suppress(RuntimeError):  # that loop is closed: nobody listens any more
-                loop.call_soon_threadsafe(_hand_over, mine, woken)
+            of_loop = [call for call in calls if call.loop is loop]
+            waiting = [waiter for waiter in waiters if waiter.get_loop() is loop]
+            with suppress(RuntimeError):  # that loop is closed
+                loop.call_soon_threadsafe(_hand_over, of_loop, waiting)
 
 
 def _hand_over(calls: Sequence[PendingAppend], waiters: Sequence[asyncio.Future[None]]) -> None:

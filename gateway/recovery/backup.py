@@ -25,8 +25,8 @@ from gateway.durable import replace_synced, sync_names
 from gateway.expected_stores import DATABASE, JOURNAL
 from gateway.journal import JournalReader
 from gateway.recovery.file_copies import copy_duckdb, copy_plain, copy_sqlite
-from gateway.store import Database, DeskBooks
-from gateway.store.integrity_check import damage
+from gateway.store import Database, SqlDeskStore
+from gateway.store.integrity_check import find_damage
 
 FORMAT: Final = 1
 NAME: Final = "backup.json"
@@ -124,13 +124,13 @@ def _late_last(path: Path) -> tuple[bool, str]:
 
 def _checked(copy: Path) -> int:
     """Open all of it, as a start would; the newest record of the journal. Raises StoreError: it does not fit."""
-    if what := damage(copy / DATABASE, LOOK):
+    if what := find_damage(copy / DATABASE, LOOK):
         raise StoreError.of("store.damaged", path=copy / DATABASE, what=worded(what))
     with closing(JournalReader(copy / JOURNAL)) as reader:
         partition, newest = reader.partition, reader.last(reader.partition)
         floor, head = reader.floor(), newest.seq if newest is not None else 0
     with closing(Database.at(copy / DATABASE)) as database:
-        desk = Desk(DeskBooks(database), partition=partition).cursor()
+        desk = Desk(SqlDeskStore(database), partition=partition).cursor()
     with closing(EMBEDDED.build(copy, EMBEDDED.config(), SystemClock())) as series:
         stored = series.cursor(partition)
     if max(desk, stored) > head or stored < floor:

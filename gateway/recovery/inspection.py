@@ -17,13 +17,13 @@ MISSING = "missing"
 LOCKED = "locked"
 
 
-def survey(data: Path) -> Iterator[Finding]:
+def inspect_data(data: Path) -> Iterator[Finding]:
     """Every finding; LOCKED ones are no damage. Takes as long as reading the folder takes. Raises StoreError."""
     for path in expected_stores.missing(data):
         yield path, MISSING
     yield from _journal(data / JOURNAL)
     database = data / DATABASE
-    if database.exists() and (what := integrity_check.damage(database)):
+    if database.exists() and (what := integrity_check.find_damage(database)):
         yield database, what
     folder = (data / expected_stores.FILES["series"]).parent
     for name in series_segments.listed(folder):

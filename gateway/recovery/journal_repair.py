@@ -22,7 +22,7 @@ class Gap:
 
 
 @dataclass(frozen=True, slots=True)
-class Mended:
+class JournalRepair:
     """`aside` is the damaged file (None: it was whole), `missed`: there was none. Readings after `floor` (µs `since`)
     are there. `emptied`: it holds nothing of the field any more. `skipped`: numbering goes on far above `head`."""
 
@@ -37,7 +37,7 @@ class Mended:
     emptied: bool
 
 
-def mend(path: Path, partition: int, consumed: int, *, epoch: int, missed: bool) -> Mended:
+def repair(path: Path, partition: int, consumed: int, *, epoch: int, missed: bool) -> JournalRepair:
     """See `gateway.journal.open_and_salvage`. `epoch` is the newest lease that is known: the next one must be above it.
     Raises StoreError for a file of another program."""
     gone = missed and not path.exists()
@@ -57,7 +57,7 @@ def mend(path: Path, partition: int, consumed: int, *, epoch: int, missed: bool)
         db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
     asides = [one for one in path.parent.glob(path.name + ".damaged-*") if one not in before]
     aside = next((one for one in asides if not one.name.endswith("-wal")), None)
-    return Mended(
+    return JournalRepair(
         aside, gone, tuple(gaps), kept, newest, state.floor, oldest[0] if oldest else 0, bool(ranges), facts == 0
     )  # fmt: skip
 

@@ -19,7 +19,7 @@ from gateway.expected_stores import DATABASE, JOURNAL
 from gateway.lock import FileLock
 from gateway.recovery import journal_repair, registry_rebuild, salvage_rows, series_segments
 from gateway.recovery.move_aside import move_aside
-from gateway.store import Database, DeskBooks, integrity_check, tables
+from gateway.store import Database, SqlDeskStore, integrity_check, tables
 from sinks.series.duckdb.segment import NAMES
 
 
@@ -30,14 +30,14 @@ class RecoveryReport:
     lines: list[tuple[str, dict[str, object]]] = field(default_factory=list)
     losses: bool = False
 
-    def say(self, key: str, **fields: object) -> None:
+    def add(self, key: str, **fields: object) -> None:
         """One more line."""
         self.lines.append((key, fields))
 
-    def lose(self, key: str, **fields: object) -> None:
+    def add_loss(self, key: str, **fields: object) -> None:
         """One more line, of a loss."""
         self.losses = True
-        self.say(key, **fields)
+        self.add(key, **fields)
 
 
 def recover(data: Path, tenant: str, partition: int) -> RecoveryReport:
@@ -63,24 +63,24 @@ def _recover(data: Path, tenant: str, partition: int) -> RecoveryReport:
         database.upgrade()
         replay = _segments(folder, report, missed="series" in expected)
         consumed = max(
-            Desk(DeskBooks(database), partition=partition).cursor(), series_segments.cursor(folder, partition)
+            Desk(SqlDeskStore(database), partition=partition).cursor(), series_segments.cursor(folder, partition)
         )
         journal = data / JOURNAL
         epoch = database.query(lambda c: c.scalar(select(func.max(tables.cursor.c.epoch)))) or 0
-        mended = journal_repair.mend(journal, partition, consumed, epoch=epoch, missed="journal" in expected)
-        _journal(mended, journal, report)
+        repair = journal_repair.repair(journal, partition, consumed, epoch=epoch, missed="journal" in expected)
+        _journal(repair, journal, report)
         if rebuilt and (count := registry_rebuild.restore(database, journal, tenant)):
-            report.say("recover.registry", count=count)
+            report.add("recover.registry", count=count)
         if rebuilt:
             _position(database, partition, report)
-        if mended.emptied and (count := registry_rebuild.tell(database, tenant)):
-            report.say("recover.told", count=count)
+        if repair.emptied and (count := registry_rebuild.queue_facts(database, tenant)):
+            report.add("recover.told", count=count)
         stored = series_segments.cursor(folder, partition)
-        if stored < mended.floor and not replay:
-            report.lose("recover.series.behind", cursor=stored, floor=mended.floor)
-        if replay or stored < mended.floor:
-            series_segments.rewind(folder, partition, mended.floor)
-            report.say("recover.replay", floor=mended.floor, since=iso(mended.since) if mended.since else "-")
+        if stored < repair.floor and not replay:
+            report.add_loss("recover.series.behind", cursor=stored, floor=repair.floor)
+        if replay or stored < repair.floor:
+            series_segments.rewind(folder, partition, repair.floor)
+            report.add("recover.replay", floor=repair.floor, since=iso(repair.since) if repair.since else "-")
     finally:
         database.close()
     (data / expected_stores.NAME).unlink(missing_ok=True)  # the next start writes what is there now
@@ -91,21 +91,21 @@ def _expected(data: Path, report: RecoveryReport) -> dict[str, int]:
     try:
         return expected_stores.expected(data)
     except StoreError as error:
-        report.say("recover.marker", aside=move_aside(data / expected_stores.NAME), error=error)
+        report.add("recover.marker", aside=move_aside(data / expected_stores.NAME), error=error)
         return dict.fromkeys(expected_stores.FILES, 0)
 
 
 def _database(path: Path, report: RecoveryReport, *, missed: bool) -> bool:
     """Is it a new one?"""
     fresh = path.with_name(path.name + ".recovering")
-    if not path.exists() and fresh.exists() and not integrity_check.damage(fresh):
+    if not path.exists() and fresh.exists() and not integrity_check.find_damage(fresh):
         fresh.rename(path)  # a recovery was cut off in its last step
         return True
     if not path.exists():
         if missed:
-            report.lose("recover.database.missing", path=path)
+            report.add_loss("recover.database.missing", path=path)
         return missed
-    what = integrity_check.damage(path)
+    what = integrity_check.find_damage(path)
     if not what:
         return False
     for suffix in ("", "-wal", "-shm"):
@@ -113,43 +113,43 @@ def _database(path: Path, report: RecoveryReport, *, missed: bool) -> bool:
     found = salvage_rows.salvage(path, fresh)
     aside = move_aside(path, "-wal", "-shm")
     fresh.rename(path)
-    report.say("recover.database.damaged", path=path, what=worded(what), aside=aside)
+    report.add("recover.database.damaged", path=path, what=worded(what), aside=aside)
     for table, (kept, bad) in found.items():
         if bad:
-            report.lose("recover.table", table=table, kept=kept, bad=bad)
-    report.say("recover.rows", count=sum(kept for kept, _ in found.values()))
+            report.add_loss("recover.table", table=table, kept=kept, bad=bad)
+    report.add("recover.rows", count=sum(kept for kept, _ in found.values()))
     return True
 
 
 def _position(database: Database, partition: int, report: RecoveryReport) -> None:
     """Where the desk goes on. Without a cursor, after the newest alarm; without alarms, everything is judged again."""
-    if Desk(DeskBooks(database), partition=partition).cursor():
+    if Desk(SqlDeskStore(database), partition=partition).cursor():
         return
     alarms = database.query(lambda c: list(c.scalars(select(tables.alarm.c.id))))
     seq = registry_rebuild.newest_alarm(alarms)
     if not seq:
-        report.lose("recover.orders")
+        report.add_loss("recover.orders")
         return
     row = {"partition": partition, "seq": seq, "ordinal": 2**31 - 1, "epoch": 0}
     database.transact(lambda c: c.execute(insert(tables.cursor), [row]))
-    report.say("recover.position", seq=seq)
+    report.add("recover.position", seq=seq)
 
 
 def _segments(folder: Path, report: RecoveryReport, *, missed: bool) -> bool:
     """Is anything to be stored again?"""
     replay = missed and not (folder / NAMES).exists()
     if replay:
-        report.lose("recover.segment.missing", path=folder)
+        report.add_loss("recover.segment.missing", path=folder)
     series_segments.finish(folder)
     for name in _listed(folder, report):
-        report.lose("recover.segment.missing", path=folder / f"{name}.duckdb")
+        report.add_loss("recover.segment.missing", path=folder / f"{name}.duckdb")
         replay = True
     for path in sorted(folder.glob("*.duckdb")):
         if what := series_segments.damage(path):
             if what == "locked":
                 raise StoreUnavailable.of("store.segment.locked", path=path, what="-")
             aside, kept, gone = series_segments.replace(path)
-            report.lose(
+            report.add_loss(
                 "recover.segment.damaged", path=path, what=worded(what), aside=aside, kept=kept, lost=_count(gone)
             )
             replay = True
@@ -160,7 +160,7 @@ def _listed(folder: Path, report: RecoveryReport) -> list[str]:
     try:
         return series_segments.listed(folder)
     except StoreError as error:
-        report.say("recover.marker", aside=move_aside(folder / NAMES), error=error)
+        report.add("recover.marker", aside=move_aside(folder / NAMES), error=error)
         return []
 
 
@@ -168,15 +168,15 @@ def _count(number: int) -> str:
     return "?" if number < 0 else str(number)
 
 
-def _journal(mended: "journal_repair.Mended", path: Path, report: RecoveryReport) -> None:
-    if mended.missed:
-        report.lose("recover.journal.missing", path=path)
-    if mended.aside is not None:
-        report.say("recover.journal.damaged", path=path, aside=mended.aside, kept=mended.kept)
-    for gap in _named(mended.gaps):
-        report.lose("recover.journal.lost", **gap)
-    if mended.skipped:
-        report.say("recover.journal.skipped", head=mended.head)
+def _journal(repair: "journal_repair.JournalRepair", path: Path, report: RecoveryReport) -> None:
+    if repair.missed:
+        report.add_loss("recover.journal.missing", path=path)
+    if repair.aside is not None:
+        report.add("recover.journal.damaged", path=path, aside=repair.aside, kept=repair.kept)
+    for gap in _named(repair.gaps):
+        report.add_loss("recover.journal.lost", **gap)
+    if repair.skipped:
+        report.add("recover.journal.skipped", head=repair.head)
 
 
 def _named(gaps: "tuple[journal_repair.Gap, ...]") -> Iterator[dict[str, object]]:

@@ -26,7 +26,7 @@ _ALARM = re.compile(r"(\d+)-(\d+)-(\d+)")
 def restore(database: Database, journal: Path, tenant: str) -> int:
     """Rows that the journal knows and the database does not; returns how many."""
     store = SqlRegistryStore(database, SystemClock(), tenant)
-    known, found = store.load(), _told(journal, tenant)
+    known, found = store.load(), _journaled(journal, tenant)
     codes, people = {one.code for one in known.sites}, {one.code for one in known.customers}
     devices, points = {one.id for one in known.devices}, {one.id for one in known.points}
     rows = RegistryContents(
@@ -39,7 +39,7 @@ def restore(database: Database, journal: Path, tenant: str) -> int:
     return len(rows.sites) + len(rows.customers) + len(rows.devices) + len(rows.points)
 
 
-def tell(database: Database, tenant: str) -> int:
+def queue_facts(database: Database, tenant: str) -> int:
     """Queue everything the database knows of the field for a journal that knows nothing; returns how many facts."""
     store = SqlRegistryStore(database, SystemClock(), tenant)
     known = store.load()
@@ -50,7 +50,7 @@ def tell(database: Database, tenant: str) -> int:
     return len(facts)
 
 
-def _told(journal: Path, tenant: str) -> RegistryContents:
+def _journaled(journal: Path, tenant: str) -> RegistryContents:
     sites: dict[str, Site] = {}
     customers: dict[str, Customer] = {}
     devices: dict[int, Device] = {}

@@ -39,14 +39,14 @@ def restore(backup: Path, data: Path, configuration: Path | None = None) -> Rest
     try:
         with _opened(backup, data) as folder:
             found = _manifest(folder)
-            for name, told in found["files"].items():
-                if not (folder / name).is_file() or digest(folder / name) != told["sha256"]:
+            for name, entry in found["files"].items():
+                if not (folder / name).is_file() or digest(folder / name) != entry["sha256"]:
                     raise StoreError.of("restore.damaged", path=backup, name=name)
             for area, place in places.items():
                 _put(folder / area, place)
     except (OSError, tarfile.TarError, EOFError) as error:
         raise StoreError.of("restore.failed", path=backup, error=reason(error)) from error
-    size = sum(told["bytes"] for told in found["files"].values())
+    size = sum(entry["bytes"] for entry in found["files"].values())
     return Restored(found["at"], size, found["head"], found["main_file"])
 
 

@@ -37,9 +37,9 @@ def salvage(damaged: Path, fresh: Path) -> dict[str, tuple[int, int]]:
 def _revision(old: Any) -> str:
     """The revision it says it has, when it still says one that this release knows; else the newest."""
     with suppress(sqlite.Error, TypeError):
-        (said,) = old.execute("SELECT version_num FROM alembic_version").fetchone()
-        if said in revisions():
-            return str(said)
+        (revision,) = old.execute("SELECT version_num FROM alembic_version").fetchone()
+        if revision in revisions():
+            return str(revision)
     return revisions()[-1]
 
 

@@ -27,8 +27,8 @@ def damage(path: Path) -> str:
             for table in ("meta", "newest", "progress"):
                 db.execute(f"SELECT * FROM it.{table}").fetchall()
     except duckdb.Error as error:
-        said = " ".join(str(error).split())
-        return "locked" if "Could not set lock on file" in said else said
+        message = " ".join(str(error).split())
+        return "locked" if "Could not set lock on file" in message else message
     return ""
 
 

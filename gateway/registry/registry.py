@@ -23,7 +23,7 @@ from gateway.domain.reading import I32, Batch
 from gateway.domain.record import Define, DeviceDefined, Fact, PointDefined
 from gateway.domain.refused_text import RefusedText
 from gateway.ports import Clock, RegistryContents, RegistryStore
-from gateway.registry.registry_diff import DeclaredInventory, newest, plan
+from gateway.registry.registry_diff import DeclaredInventory, difference, newest
 from gateway.registry.state_texts import Allowance, Refusals, cleared
 
 log = structlog.get_logger()
@@ -62,59 +62,59 @@ class Registry:
         self._codes: dict[int, dict[str, int]] = {}
         self._device_written: NDArray[np.bool_] = np.zeros(1, np.bool_)
         self._point_written: NDArray[np.bool_] = np.zeros(1, np.bool_)
-        self._now: _Snapshot
-        self._take(store.load())
+        self._snapshot: _Snapshot
+        self._load(store.load())
 
     @property
     def version(self) -> int:
-        """Rises with every change; whoever caches look-ups drops them then."""
+        """Rises with every change; caches of look-ups are dropped then."""
         return self._version
 
     @property
     def refused_texts(self) -> int:
-        """How many state texts were refused since the start."""
+        """Number of state texts refused since the start."""
         return self._refusals.total
 
     def refused(self) -> Sequence[RefusedText]:
-        """What was refused since it was last cleared, by device and point."""
+        """State texts refused since the last clear, by device and point."""
         with self._lock:
             return tuple(self._refusals)
 
     def device(self, code: str) -> Device | None:
         """The device in service called `code`, else None."""
-        return self._now.by_code.get(code)
+        return self._snapshot.by_code.get(code)
 
     def points(self, profile: str) -> Mapping[tuple[str, int], Point]:
         """(name, component) -> the point in use; empty for an unknown profile."""
-        return self._now.by_profile.get(profile, _NO_POINTS)
+        return self._snapshot.by_profile.get(profile, _NO_POINTS)
 
     def device_by_id(self, device: int) -> Device | None:
         """Any device ever known, retired ones too."""
-        return self._now.devices.get(device)
+        return self._snapshot.devices.get(device)
 
     def point_by_id(self, point: int) -> Point | None:
         """Any point ever known, former revisions too."""
-        return self._now.points.get(point)
+        return self._snapshot.points.get(point)
 
     def site(self, code: str) -> Site | None:
         """The site called `code`."""
-        return self._now.sites.get(code)
+        return self._snapshot.sites.get(code)
 
-    def known(self) -> RegistryContents:
+    def contents(self) -> RegistryContents:
         """Everything, as it would be saved."""
-        now = self._now
+        now = self._snapshot
         return RegistryContents(
             tuple(now.sites.values()), tuple(now.customers.values()), tuple(now.devices.values()),
             tuple(now.points.values()),
         )  # fmt: skip
 
-    def apply(self, wanted: DeclaredInventory) -> list[Fact]:
-        """Bring store and memory to what the files say; returns the facts that were queued for the journal.
+    def apply(self, declared: DeclaredInventory) -> list[Fact]:
+        """Bring store and memory to the declared inventory; returns the facts queued for the journal.
 
         Blocking (the desk's thread). Raises StoreError; then nothing changed.
         """
         with self._saving:
-            change = plan(self.known(), wanted, self._clock.now())
+            change = difference(self.contents(), declared, self._clock.now())
             if not change:
                 return []
             self._store.save(change.rows, change.facts)
@@ -122,12 +122,12 @@ class Registry:
                 self._merge(change.rows)
             return list(change.facts)
 
-    def forget_customer(self, code: str) -> None:
-        """The store has erased them."""
+    def remove_customer(self, code: str) -> None:
+        """Remove a customer that the store has erased."""
         with self._lock:
-            now = self._now
+            now = self._snapshot
             customers = {key: value for key, value in now.customers.items() if key != code}
-            self._now = _Snapshot(now.sites, customers, now.devices, now.points, now.by_code, now.by_profile)
+            self._snapshot = _Snapshot(now.sites, customers, now.devices, now.points, now.by_code, now.by_profile)
 
     def state_code(self, point: int, text: str, device: int = 0) -> int | None:
         """The code of a state text. Unknown texts get the next code, in one table for all components of a point, until
@@ -147,7 +147,7 @@ class Registry:
         points = _unwritten(self._point_written, batch.point)
         if not devices and not points:
             return ()
-        now = self._now
+        now = self._snapshot
         defined = [now.devices[i] for i in devices]
         return (
             *(DeviceDefined(d.id, self._tenant, d.code, d.profile) for d in defined),
@@ -157,7 +157,7 @@ class Registry:
     def journaled(self, defines: Sequence[Define]) -> None:
         """These are on disk now. One that was overtaken meanwhile (its table grew) stays pending."""
         with self._lock:
-            now = self._now
+            now = self._snapshot
             for define in defines:
                 if isinstance(define, DeviceDefined):
                     device = now.devices[define.id]
@@ -172,13 +172,13 @@ class Registry:
             self._point_written[:] = False
 
     def recover(self, defines: Iterable[Define]) -> int:
-        """Take over state texts that the journal knows and SQL does not (a crash came before `save_texts`).
+        """Take over state texts that are in the journal and not in SQL (a crash came before `save_texts`).
 
         `defines` are the journal's definitions in order, at least those since the last save. Returns the number of
         points whose table grew.
         """
         with self._lock:
-            grown = _recovered(self._now, [d.point for d in defines if _of_point(d, self._tenant)])
+            grown = _recovered(self._snapshot, [d.point for d in defines if _of_point(d, self._tenant)])
             self._keep(list(grown.values()))
         return len(grown)
 
@@ -186,7 +186,7 @@ class Registry:
         """Bring grown text tables to SQL; returns how many points were written. Blocking (the desk's thread)."""
         with self._saving:
             with self._lock:
-                rows = [self._now.points[i] for i in sorted(self._unsaved)]
+                rows = [self._snapshot.points[i] for i in sorted(self._unsaved)]
                 self._unsaved.clear()
             if rows:
                 try:
@@ -197,12 +197,12 @@ class Registry:
                     raise
             return len(rows)
 
-    def _take(self, known: RegistryContents) -> None:
-        self._now = _Snapshot({}, {}, {}, {}, {}, {})
+    def _load(self, known: RegistryContents) -> None:
+        self._snapshot = _Snapshot({}, {}, {}, {}, {}, {})
         self._merge(known)
 
     def _merge(self, rows: RegistryContents) -> None:
-        now = self._now
+        now = self._snapshot
         rows = RegistryContents(rows.sites, rows.customers, rows.devices, [self._kept(point) for point in rows.points])
         devices = {**now.devices, **{d.id: d for d in rows.devices}}
         points = {**now.points, **{p.id: p for p in rows.points}}
@@ -214,7 +214,7 @@ class Registry:
         for point in rows.points:
             if point.kind is PointKind.STATE:
                 self._codes[point.id] = {text: code for code, text in enumerate(point.values)}
-        self._now = _Snapshot(
+        self._snapshot = _Snapshot(
             sites={**now.sites, **{s.code: s for s in rows.sites}},
             customers={**now.customers, **{c.code: c for c in rows.customers}},
             devices=devices,
@@ -226,7 +226,7 @@ class Registry:
 
     def _kept(self, row: Point) -> Point:
         """`row`, but never with fewer texts than memory (unsaved as yet) gave codes to while the store was writing."""
-        old = self._now.points.get(row.id)
+        old = self._snapshot.points.get(row.id)
         if old is None or row.values[: len(old.values)] == old.values:
             return row
         more = tuple(text for text in row.values if text not in old.values)
@@ -234,7 +234,7 @@ class Registry:
 
     def _grow(self, number: int, text: str, device: int) -> int | None:
         """Append `text` to the table shared by the components of a point, unless there is no room for it."""
-        point = self._now.points.get(number)
+        point = self._snapshot.points.get(number)
         if point is None or point.kind is not PointKind.STATE:
             return None
         if text in point.values:  # another thread was faster
@@ -243,13 +243,13 @@ class Registry:
         if isinstance(grown, str):
             self._refuse(point, text, device, grown)
             return None
-        alike = (p for p in _siblings(self._now, point) if p.values == point.values)
+        alike = (p for p in _siblings(self._snapshot, point) if p.values == point.values)
         self._keep([grown, *(replace(p, values=grown.values, brought=grown.brought) for p in alike)])
         return len(grown.values) - 1
 
     def _refuse(self, point: Point, text: str, device: int, why: str) -> None:
         if self._refusals.add(point, device, text, why, self._clock.now()):
-            known = self._now.devices.get(device)
+            known = self._snapshot.devices.get(device)
             log.warning(
                 "state text refused", device=known.code if known else "", point=f"{point.profile}.{point.name}",
                 text=text[:64], why=Phrase(f"registry.refused.{why}"),
@@ -257,7 +257,7 @@ class Registry:
 
     def _keep(self, points: Sequence[Point]) -> None:
         """Rows whose texts changed; the caller holds the lock."""
-        self._now = _with(self._now, points)
+        self._snapshot = _with(self._snapshot, points)
         for point in points:
             self._point_written[point.id] = False
             self._codes[point.id] = {text: code for code, text in enumerate(point.values)}
@@ -267,14 +267,14 @@ class Registry:
         """Room again for what devices (or this one) bring; texts already learned keep their codes. Returns how many of
         them count no more. Blocking (the desk's thread). Raises KeyError for no such state point, StoreError."""
         with self._lock:
-            mine = [p for (n, _), p in self._now.by_profile.get(profile, {}).items() if n == name]
-            if not mine or mine[0].kind is not PointKind.STATE:
+            points = [p for (n, _), p in self._snapshot.by_profile.get(profile, {}).items() if n == name]
+            if not points or points[0].kind is not PointKind.STATE:
                 raise KeyError(name)
-            after = [cleared(point, device) for point in mine]
-            self._keep([new for new, old in zip(after, mine, strict=True) if new != old])
-            self._refusals.forget(profile, name, device)
+            after = [cleared(point, device) for point in points]
+            self._keep([new for new, old in zip(after, points, strict=True) if new != old])
+            self._refusals.clear(profile, name, device)
         self.save_texts()
-        return max(_learned(old) - _learned(new) for new, old in zip(after, mine, strict=True))
+        return max(_count_learned(old) - _count_learned(new) for new, old in zip(after, points, strict=True))
 
 
 def _with(now: _Snapshot, points: Iterable[Point]) -> _Snapshot:
@@ -299,10 +299,10 @@ def _of_point(define: Define, tenant: str) -> TypeGuard[PointDefined]:
     return isinstance(define, PointDefined) and define.tenant == tenant
 
 
-def _recovered(now: _Snapshot, told: Iterable[Point]) -> dict[int, Point]:
-    """The points that grew by what the journal tells of them."""
+def _recovered(now: _Snapshot, journaled: Iterable[Point]) -> dict[int, Point]:
+    """The points whose text table is longer in the journal."""
     grown: dict[int, Point] = {}
-    for point in told:
+    for point in journaled:
         old = grown.get(point.id) or now.points.get(point.id)
         if old is not None and _extends(point.values, old.values):
             for one in (old, *_siblings(now, old)):
@@ -311,7 +311,7 @@ def _recovered(now: _Snapshot, told: Iterable[Point]) -> dict[int, Point]:
     return grown
 
 
-def _learned(point: Point) -> int:
+def _count_learned(point: Point) -> int:
     return len(point.brought) - point.brought.count(0)
 
 

@@ -1,4 +1,4 @@
-"""What has to change so that the registry knows what the files say: a pure difference."""
+"""The changes between the registry and the inventory declared in files. Pure."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,13 +15,13 @@ T = TypeVar("T")
 PointKey = tuple[str, int, str]
 """Profile, component, name."""
 Table = tuple[tuple[str, ...], tuple[int, ...]]
-"""Texts of a state point, and who brought them."""
+"""Texts of a state point, and the devices that brought them."""
 NO_TEXTS: Table = ((), ())
 
 
 @dataclass(frozen=True, slots=True)
 class DeclaredInventory:
-    """What the files say. Ids of devices are 0: the registry allots them."""
+    """The inventory declared in files. Ids of devices are 0: the registry allots them."""
 
     sites: Sequence[Site] = ()
     customers: Sequence[Customer] = ()
@@ -33,7 +33,7 @@ class DeclaredInventory:
 
 @dataclass(frozen=True, slots=True)
 class RegistryChange:
-    """Rows to insert or update (complete, by their final ids) and the facts that tell the rules."""
+    """Rows to insert or update (complete, with their final ids) and facts for the rules."""
 
     rows: RegistryContents
     facts: Sequence[Fact]
@@ -50,17 +50,17 @@ def newest(points: Sequence[Point]) -> dict[PointKey, Point]:
     return out
 
 
-def plan(known: RegistryContents, wanted: DeclaredInventory, now: int) -> RegistryChange:
-    """The difference between `known` and `wanted`; `now` µs is when a device without a date was first seen.
+def difference(known: RegistryContents, declared: DeclaredInventory, now: int) -> RegistryChange:
+    """The difference between `known` and `declared`; `now` µs is when a device without a date was first seen.
 
-    Nothing is deleted: a device that is wanted no more is retired, a customer is gone; sites stay. Ids go on from the
+    Nothing is deleted: a device that is declared no more is retired, a customer is gone; sites stay. Ids go on from the
     highest that was ever given. The facts come in an order in which each refers to what is known before it. They hold
     no names and phone numbers of customers: what is in the journal cannot be erased.
     """
-    sites = _changed({s.code: s for s in known.sites}, {s.code: s for s in wanted.sites})
-    customers = _customers({c.code: c for c in known.customers}, {c.code: c for c in wanted.customers})
-    devices = _devices(known.devices, wanted.devices, now)
-    points = _points(known, wanted)
+    sites = _changed({s.code: s for s in known.sites}, {s.code: s for s in declared.sites})
+    customers = _customers({c.code: c for c in known.customers}, {c.code: c for c in declared.customers})
+    devices = _devices(known.devices, declared.devices, now)
+    points = _points(known, declared)
     facts: list[Fact] = [
         *(SiteSet(site) for site in sites),
         *_customer_facts({c.code: c for c in known.customers}, customers),
@@ -69,13 +69,13 @@ def plan(known: RegistryContents, wanted: DeclaredInventory, now: int) -> Regist
     return RegistryChange(RegistryContents(sites, customers, devices, points), tuple(facts))
 
 
-def _changed(known: Mapping[str, T], wanted: Mapping[str, T]) -> list[T]:
-    return [value for code, value in wanted.items() if known.get(code) != value]
+def _changed(known: Mapping[str, T], declared: Mapping[str, T]) -> list[T]:
+    return [value for code, value in declared.items() if known.get(code) != value]
 
 
-def _customers(known: Mapping[str, Customer], wanted: Mapping[str, Customer]) -> list[Customer]:
-    gone = [replace(value, gone=True) for code, value in known.items() if code not in wanted and not value.gone]
-    return _changed(known, wanted) + gone
+def _customers(known: Mapping[str, Customer], declared: Mapping[str, Customer]) -> list[Customer]:
+    gone = [replace(value, gone=True) for code, value in known.items() if code not in declared and not value.gone]
+    return _changed(known, declared) + gone
 
 
 def _customer_facts(known: Mapping[str, Customer], changed: Sequence[Customer]) -> Iterator[Fact]:
@@ -86,16 +86,16 @@ def _customer_facts(known: Mapping[str, Customer], changed: Sequence[Customer]) 
 
 
 def impersonal(customer: Customer) -> Customer:
-    """What rules may know of a customer."""
+    """A customer without personal data: the part that rules see."""
     return replace(customer, name="", phone="")
 
 
-def _devices(known: Sequence[Device], wanted: Sequence[Device], now: int) -> list[Device]:
+def _devices(known: Sequence[Device], declared: Sequence[Device], now: int) -> list[Device]:
     before = {device.code: device for device in known}
     last = max((device.id for device in known), default=0)
     changed: list[Device] = []
     seen: set[str] = set()
-    for device in wanted:
+    for device in declared:
         seen.add(device.code)
         old = before.get(device.code)
         if old is None:
@@ -112,7 +112,7 @@ def _devices(known: Sequence[Device], wanted: Sequence[Device], now: int) -> lis
     return changed + [replace(device, life=Life.RETIRED) for device in gone]
 
 
-def _points(known: RegistryContents, wanted: DeclaredInventory) -> list[Point]:
+def _points(known: RegistryContents, declared: DeclaredInventory) -> list[Point]:
     """Points to insert or update. Components only grow: those of a removed connector keep their history."""
     have = newest(known.points)
     last = max((point.id for point in known.points), default=0)
@@ -122,15 +122,15 @@ def _points(known: RegistryContents, wanted: DeclaredInventory) -> list[Point]:
         most[point.profile] = max(most.get(point.profile, 0), point.component)
         if len(point.values) > len(tables.get((point.profile, point.name), NO_TEXTS)[0]):
             tables[point.profile, point.name] = (point.values, point.brought)
-    for device in wanted.devices:
+    for device in declared.devices:
         most[device.profile] = max(most.get(device.profile, 0), device.components)
     changed: list[Point] = []
-    for profile in wanted.profiles:
+    for profile in declared.profiles:
         count = max(most.get(profile.id, 0), profile.components)
         for spec in profile.points:
-            fresh = _fresh_meaning(have, profile.id, spec)
+            fresh = _starts_anew(have, profile.id, spec)
             table = NO_TEXTS if fresh else tables.get((profile.id, spec.name), NO_TEXTS)
-            texts = (*spec.values, *wanted.texts.get((profile.id, spec.name), ()))
+            texts = (*spec.values, *declared.texts.get((profile.id, spec.name), ()))
             for component in range(1, count + 1) if spec.each else (0,):
                 old = have.get((profile.id, component, spec.name))
                 new = _point(old, profile.id, spec, component, table)
@@ -143,21 +143,21 @@ def _points(known: RegistryContents, wanted: DeclaredInventory) -> list[Point]:
     return changed
 
 
-def _means_else(old: Point, spec: PointSpec) -> bool:
+def _meaning_changed(old: Point, spec: PointSpec) -> bool:
     return (old.kind, old.unit) != (spec.kind, spec.unit) or spec.revision > old.revision
 
 
-def _fresh_meaning(have: Mapping[PointKey, Point], profile: str, spec: PointSpec) -> bool:
+def _starts_anew(have: Mapping[PointKey, Point], profile: str, spec: PointSpec) -> bool:
     """Whether the point starts anew, so that its old text table must not be carried over."""
     old = have.get((profile, 1 if spec.each else 0, spec.name))
-    return old is not None and _means_else(old, spec)
+    return old is not None and _meaning_changed(old, spec)
 
 
 def _point(old: Point | None, profile: str, spec: PointSpec, component: int, table: Table) -> Point:
     """The row of one point; id 0 when it needs a new one. A state starts from `table`, unless its codes went their own
     way: codes already given never move."""
     number, revision = (0, spec.revision) if old is None else (old.id, old.revision)
-    if old is not None and _means_else(old, spec):
+    if old is not None and _meaning_changed(old, spec):
         number, revision = 0, max(old.revision + 1, spec.revision)
     elif old is not None and table[0][: len(old.values)] != old.values:
         table = (old.values, old.brought)

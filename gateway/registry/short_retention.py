@@ -1,4 +1,4 @@
-"""Which points are kept for a shorter time than the rest, by what their profiles say today."""
+"""Points with a shorter retention than the store, by their present profiles."""
 
 from collections.abc import Iterable
 

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from gateway.domain.device import Point
 from gateway.domain.refused_text import RefusedText
 
-NOBODY = -1
+UNKNOWN_DEVICE = -1
 """Brought by a device that is not known."""
 MOST_REFUSED = 1_000
 """Pairs of device and point whose refusals are told apart."""
@@ -20,7 +20,7 @@ MOST_REFUSED = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """How many texts a point learns: from one device, from all together; and how long they may be, in characters."""
+    """Limits for learned texts of a point: per device, in total, and their length in characters."""
 
     per_device: int = 64
     learned: int = 1024
@@ -28,11 +28,11 @@ class Allowance:
 
     def grown(self, point: Point, text: str, device: int) -> Point | str:
         """`point` with one text more, or why it is refused: `long`, `device`, `full`."""
-        device = device or NOBODY
+        device = device or UNKNOWN_DEVICE
         brought = point.brought
         if len(text) > self.longest:
             return "long"
-        if device != NOBODY and brought.count(device) >= self.per_device:
+        if device != UNKNOWN_DEVICE and brought.count(device) >= self.per_device:
             return "device"
         if len(brought) - brought.count(0) >= self.learned:
             return "full"
@@ -41,16 +41,16 @@ class Allowance:
 
 
 def named(point: Point, texts: Iterable[str]) -> Point:
-    """`point` with these texts, which count as learned from nobody from now on. Codes stay as they are."""
-    wanted = dict.fromkeys(texts)
-    values = point.values + tuple(text for text in wanted if text not in point.values)
-    brought = [0 if text in wanted else who for text, who in zip(point.values, point.brought, strict=False)]
+    """`point` with these texts, which do not count as learned from now on. Codes stay as they are."""
+    declared = dict.fromkeys(texts)
+    values = point.values + tuple(text for text in declared if text not in point.values)
+    brought = [0 if text in declared else device for text, device in zip(point.values, point.brought, strict=False)]
     return replace(point, values=values, brought=_short(brought))
 
 
 def cleared(point: Point, device: int | None = None) -> Point:
-    """`point` as if nobody (or not this device) had brought what it learned: there is room again, and codes stay."""
-    return replace(point, brought=_short([0 if device in (None, who) else who for who in point.brought]))
+    """`point` with the learned texts (or those of this device) no longer counted: codes stay."""
+    return replace(point, brought=_short([0 if device in (None, source) else source for source in point.brought]))
 
 
 def _short(brought: list[int]) -> tuple[int, ...]:
@@ -83,7 +83,7 @@ class Refusals:
         self._of[key] = RefusedText(*key, count, text[:64], why, at)
         return before is None
 
-    def forget(self, profile: str, point: str, device: int | None = None) -> None:
+    def clear(self, profile: str, point: str, device: int | None = None) -> None:
         """They were cleared."""
         self._of = {
             key: one for key, one in self._of.items()

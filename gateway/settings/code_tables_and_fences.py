@@ -8,7 +8,7 @@ from gateway.domain.code_table import CodeTable
 from gateway.domain.error_reasons import reason
 from gateway.domain.errors import Problem
 from gateway.domain.fence import Fence
-from gateway.settings.read_file import Unfit, read_file
+from gateway.settings.read_file import UnreadableFile, read_file
 from gateway.settings.yaml_document import MAX_BYTES
 from rules.format import code_table, fence_file
 
@@ -49,7 +49,7 @@ def read_text(path: Path, problems: list[Problem]) -> str | None:
     except OSError as error:
         fields = {"value": str(path), "reason": reason(error)}
         problems.append(Problem(str(path), "", "config.file.unreadable", fields))
-    except Unfit as unfit:
+    except UnreadableFile as unfit:
         problems.append(Problem(str(path), "", unfit.key, unfit.fields))
     except UnicodeDecodeError as error:
         line = blob.count(b"\n", 0, error.start) + 1

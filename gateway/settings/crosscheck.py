@@ -20,7 +20,7 @@ from gateway.section import AdapterSection
 from gateway.settings.inventory import Inventory
 from gateway.settings.model import Settings, sections
 from gateway.settings.profiles import LoadedProfile
-from gateway.settings.read_file import Unfit, read_file
+from gateway.settings.read_file import UnreadableFile, read_file
 from gateway.settings.rulebook import Rulebook, RuleFile
 from gateway.settings.validation_messages import located
 from gateway.settings.yaml_document import Document, Place
@@ -81,7 +81,7 @@ def _secrets(document: Document, place: Place, section: BaseModel, found: Projec
                 found.problems.append(
                     document.problem(here, "config.file.unreadable", value=str(value), reason=reason(error))
                 )
-            except Unfit as unfit:
+            except UnreadableFile as unfit:
                 found.problems.append(document.problem(here, unfit.key, **unfit.fields))
 
 

@@ -14,8 +14,8 @@ from gateway.domain.error_reasons import reason
 from gateway.domain.errors import Problem
 from gateway.domain.nearest import nearest
 from gateway.domain.units import Unit, parse_unit
-from gateway.settings.read_file import Unfit, read_file
-from gateway.settings.yaml_document import code_point, narrow, wide_character
+from gateway.settings.read_file import UnreadableFile, read_file
+from gateway.settings.yaml_document import code_point, full_width_character, to_half_width
 
 MAX_BYTES = 64 * 2**20
 _HEADER_UNIT = re.compile(r"(.+?)\s*[(（\[]([^()（）\[\]]+)[)）\]]")
@@ -79,7 +79,7 @@ def read_table(path: Path, columns: Mapping[str, Sequence[str]], required: Seque
     except OSError as error:
         table.add(None, "", "config.file.unreadable", value=str(path), reason=reason(error))
         return table
-    except Unfit as unfit:
+    except UnreadableFile as unfit:
         table.add(None, "", unfit.key, **unfit.fields)
         return table
     if (text := _decoded(table, blob)) is not None:
@@ -136,7 +136,7 @@ def _parse(table: CsvRecords, text: str, columns: Mapping[str, Sequence[str]], r
 
 
 def _folded(header: str) -> str:
-    return re.sub(r"[\s_\-]+", "", narrow(header)).casefold()
+    return re.sub(r"[\s_\-]+", "", to_half_width(header)).casefold()
 
 
 def _header(
@@ -191,8 +191,8 @@ def identity(table: CsvRecords, row: CsvRow, column: str, *, required: bool = Fa
         table.add(row, column, "config.csv.spaces", value=repr(text), write=text.strip())
     elif _EXCEL_NUMBER.fullmatch(text):
         table.add(row, column, "config.csv.excel_number", value=text)
-    elif character := wide_character(text):
-        fields = {"value": text, "character": character, "code": code_point(character), "write": narrow(text)}
+    elif character := full_width_character(text):
+        fields = {"value": text, "character": character, "code": code_point(character), "write": to_half_width(text)}
         table.add(row, column, "config.csv.wide", **fields)
     elif match := _INVISIBLE.search(text):
         fields = {"value": repr(text), "code": code_point(match[0]), "write": _INVISIBLE.sub("", text)}

@@ -1,4 +1,4 @@
-"""How much will be written by what the profiles promise, and how long the disk lasts with it."""
+"""Expected rate of readings by the intervals in the profiles, and the time until the disk is full."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -8,7 +8,7 @@ from typing import Final
 
 from gateway.domain.device import Device, Life, Profile
 from gateway.domain.duration import DAY, SECOND
-from gateway.domain.language_values import Phrase, SpokenDuration
+from gateway.domain.language_values import Phrase, WordedDuration
 from gateway.expected_stores import JOURNAL
 from gateway.settings.project import Project
 
@@ -18,26 +18,26 @@ FOREVER: Final = 3650 * DAY
 
 
 @dataclass(frozen=True, slots=True)
-class Room:
-    """Bytes `free` and `floor`; `rate` readings a second; `lasts` µs until the floor is reached, None = cannot be said
-    (no point promises an interval), FOREVER = retention keeps pace."""
+class DiskForecast:
+    """Bytes `free` and `floor`; `rate` readings a second; `lasts` µs until the floor is reached, None = unknown (no
+    point has an interval), FOREVER = retention deletes as much as is written."""
 
     free: int
     floor: int
     rate: float
     lasts: int | None
 
-    def lasts_said(self) -> Phrase:
+    def lasts_in_words(self) -> Phrase:
         """In words."""
         if self.lasts is None:
             return Phrase("room.unknown")
         rate = f"{self.rate:.3g}"
         if self.lasts >= FOREVER:
             return Phrase("room.forever", {"rate": rate})
-        return Phrase("room.lasts", {"rate": rate, "time": SpokenDuration(self.lasts // DAY * DAY or self.lasts)})
+        return Phrase("room.lasts", {"rate": rate, "time": WordedDuration(self.lasts // DAY * DAY or self.lasts)})
 
 
-def rate(devices: Sequence[Device], profiles: Mapping[str, Profile]) -> float:
+def expected_rate(devices: Sequence[Device], profiles: Mapping[str, Profile]) -> float:
     """Readings a second of all devices in service, by the promised intervals; points without one do not count."""
     total = 0.0
     for device in devices:
@@ -49,25 +49,25 @@ def rate(devices: Sequence[Device], profiles: Mapping[str, Profile]) -> float:
     return total
 
 
-def of_project(project: Project) -> Room:
+def forecast_of_project(project: Project) -> DiskForecast:
     """Of an installation, running or not. Raises OSError."""
     settings = project.settings
     journal = settings.data_dir / JOURNAL
     grows = max(0, settings.journal.max_bytes - (journal.stat().st_size if journal.exists() else 0))
-    readings = rate(project.wanted.devices, {name: one.profile for name, one in project.profiles.items()})
-    return room(settings.data_dir, settings.journal.free_space_floor, grows, settings.series.retention, readings)
+    readings = expected_rate(project.declared.devices, {name: one.profile for name, one in project.profiles.items()})
+    return forecast(settings.data_dir, settings.journal.free_space_floor, grows, settings.series.retention, readings)
 
 
-def room(data: Path, floor: int, journal: int, retention: int, readings: float) -> Room:
+def forecast(data: Path, floor: int, journal: int, retention: int, readings: float) -> DiskForecast:
     """`journal` bytes it may still grow to, `retention` µs, `readings` a second. Raises OSError."""
     while not data.exists() and data != data.parent:
         data = data.parent
     disk = os.statvfs(data)
     free = disk.f_bavail * disk.f_frsize
-    return Room(free, floor, readings, lasting(free - floor, journal, retention, readings))
+    return DiskForecast(free, floor, readings, time_until_full(free - floor, journal, retention, readings))
 
 
-def lasting(spare: int, journal: int, retention: int, readings: float) -> int | None:
+def time_until_full(spare: int, journal: int, retention: int, readings: float) -> int | None:
     """µs for which `spare` bytes last. Pure."""
     if not readings:
         return None

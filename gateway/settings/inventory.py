@@ -16,7 +16,7 @@ from gateway.domain.nearest import nearest
 from gateway.domain.units import DIMENSIONLESS
 from gateway.settings.csv_table import CsvRecords, CsvRow, excel_number, identity, read_table
 from gateway.settings.quantity import NUMBER, parse_quantity
-from gateway.settings.yaml_document import narrow
+from gateway.settings.yaml_document import to_half_width
 
 T = TypeVar("T")
 _NAME = ("名称", "姓名", "title")
@@ -48,7 +48,7 @@ DEVICE_COLUMNS: Mapping[str, Sequence[str]] = {
     "registered": ("投运日期", "投运时间", "安装日期", "commissioned"),
     "tags": _TAGS,
 }
-_LIVES = {
+_LIFE_WORDS = {
     "planned": Life.PLANNED, "计划": Life.PLANNED, "规划": Life.PLANNED, "在建": Life.PLANNED, "未投运": Life.PLANNED,
     "inservice": Life.IN_SERVICE, "投运": Life.IN_SERVICE, "在运": Life.IN_SERVICE, "在用": Life.IN_SERVICE,
     "运行": Life.IN_SERVICE, "正常": Life.IN_SERVICE, "已投运": Life.IN_SERVICE,
@@ -254,7 +254,7 @@ def _components(table: CsvRecords, row: CsvRow, usual: int) -> int:
 
 def _life(table: CsvRecords, row: CsvRow) -> Life:
     text = _text(row, "life")
-    life = _LIVES.get(re.sub(r"[\s_\-]+", "", text).casefold())
+    life = _LIFE_WORDS.get(re.sub(r"[\s_\-]+", "", text).casefold())
     if text and life is None:
         table.add(row, "life", "config.csv.life", value=text)
     return life or Life.IN_SERVICE
@@ -350,7 +350,7 @@ def _check_column(table: CsvRecords, name: str) -> None:
             table.add(row, name, "config.csv.without_unit", value=text, like=with_unit[0][1])
     elif 0 < len(odd) * 10 <= len(kinds["number"]):
         for row, text in odd:
-            wide = narrow(text)
+            wide = to_half_width(text)
             table.warn(row, name, "config.csv.odd_text", value=text, hint=wide if wide != text else "")
 
 

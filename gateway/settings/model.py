@@ -11,7 +11,7 @@ from gateway.adapters import EMBEDDED, ENDPOINTS, SERIES, SOURCES
 from gateway.api.config import ApiConfig, HealthConfig
 from gateway.delivery.config import DeliveryConfig
 from gateway.desk.config import DeskConfig
-from gateway.domain.attribute_mask import Mask
+from gateway.domain.attribute_mask import AttributeMask
 from gateway.domain.duration import DAY, HOUR, MINUTE, SECOND
 from gateway.domain.nearest import nearest
 from gateway.domain.text import Lang
@@ -140,9 +140,9 @@ class Settings(Section):
         return 0
 
     @property
-    def mask(self) -> Mask:
+    def mask(self) -> AttributeMask:
         """Of attributes that leave the house."""
-        return Mask(frozenset(self.privacy.mask))
+        return AttributeMask(frozenset(self.privacy.mask))
 
 
 def sections(value: Any, place: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], BaseModel]]:

@@ -9,7 +9,7 @@ AT_START = ("name", "tenant", "data_dir", "series", "journal", "intake", "delive
 _DERIVED = {"intake.ahead_limit", "intake.patience"}  # they stand under `clock`
 
 
-def as_running(running: Settings, wanted: Settings) -> tuple[Settings, tuple[str, ...]]:
+def without_restart_only(running: Settings, wanted: Settings) -> tuple[Settings, tuple[str, ...]]:
     """`wanted` with what only a start can change as it is in `running`; the names of those keys: `api.port`."""
     differ: list[str] = []
     for name in AT_START:

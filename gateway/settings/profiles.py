@@ -20,7 +20,7 @@ from gateway.domain.errors import Problem
 from gateway.domain.units import DIMENSIONLESS, Unit, UnitError, canonical_symbol, parse_unit
 from gateway.section import Duration, Section
 from gateway.settings.quantity import parse_quantity
-from gateway.settings.validation_messages import explain
+from gateway.settings.validation_messages import problems_of
 from gateway.settings.yaml_document import Document, Place, read_document
 from rules.expr.tokens import KEYWORDS
 
@@ -155,7 +155,7 @@ def load_profile(path: Path) -> tuple[LoadedProfile | None, list[Problem]]:
     try:
         model = ProfileModel.model_validate(document.value)
     except ValidationError as error:
-        return None, explain(error, document, ProfileModel)
+        return None, problems_of(error, document, ProfileModel)
     specs = [_spec(document, name, point) for name, point in model.points.items()]
     if not document.problems:  # units that are unknown would differ, too
         _on_device(document, {spec.name: spec for spec in specs}, model)
@@ -284,9 +284,9 @@ def vocabulary(
                 points[spec.name], owner[profile.kind, spec.name] = spec, profile.id
                 continue
             for what in ("kind", "unit", "each"):
-                mine, theirs = getattr(spec, what), getattr(first, what)
-                if mine != theirs:
-                    fields = {"value": str(mine) or "1", "what": what, "other": str(theirs) or "1"}
+                own, others = getattr(spec, what), getattr(first, what)
+                if own != others:
+                    fields = {"value": str(own) or "1", "what": what, "other": str(others) or "1"}
                     fields |= {"profile": owner[profile.kind, spec.name], "kind": profile.kind}
                     file = (files or {}).get(profile.id, profile.id)
                     problems.append(Problem(file, f"points.{spec.name}.{what}", "config.profile.disagree", fields))

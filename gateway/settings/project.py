@@ -15,10 +15,10 @@ from gateway.desk.notice_templates import NoticeTemplate
 from gateway.domain.device import AsSent, Device, PointSpec, Profile
 from gateway.domain.errors import ConfigError, Problem
 from gateway.domain.language_values import Phrase
-from gateway.domain.no_data_texts import says_nothing
+from gateway.domain.no_data_texts import is_no_data
 from gateway.domain.text import Lang
 from gateway.ports import Clock, Directory, ReceiptLedger, RegistryContents
-from gateway.registry import DeclaredInventory, plan
+from gateway.registry import DeclaredInventory, difference
 from gateway.settings.calendars import calendar_name, load_calendar
 from gateway.settings.code_tables_and_fences import load_lookups
 from gateway.settings.crosscheck import check_settings, check_together
@@ -30,7 +30,7 @@ from gateway.settings.offline_placeholders import fill_in
 from gateway.settings.profiles import LoadedProfile, load_profiles, vocabulary
 from gateway.settings.rulebook import Rulebook, RuleFiles, load_rulebook
 from gateway.settings.templates import load_templates
-from gateway.settings.validation_messages import explain, located
+from gateway.settings.validation_messages import located, problems_of
 from gateway.settings.yaml_document import Document, read_document
 from rules.compiled import Names
 
@@ -47,7 +47,7 @@ class Project:
     profiles: Mapping[str, LoadedProfile]
     maps: Mapping[str, Mapping[str, Any]]
     names: Names
-    wanted: DeclaredInventory
+    declared: DeclaredInventory
     rulebook: Rulebook
     templates: Mapping[str, NoticeTemplate]
     warnings: tuple[Problem, ...] = ()
@@ -66,16 +66,16 @@ class Project:
         one = self.profiles.get(profile)
         found = {} if one is None else one.as_sent()
         for name, sent in found.items():
-            if words := tuple(text for text in self.wanted.texts.get((profile, name), ()) if says_nothing(text)):
+            if words := tuple(text for text in self.declared.texts.get((profile, name), ()) if is_no_data(text)):
                 found[name] = replace(sent, values=(*sent.values, *words))
         return found
 
     def counts(self) -> dict[str, int]:
         """How many of everything, for a summary. Points are those the registry will know."""
-        points = plan(RegistryContents((), (), (), ()), self.wanted, 0).rows.points
+        points = difference(RegistryContents((), (), (), ()), self.declared, 0).rows.points
         return {
-            "sites": len(self.wanted.sites), "customers": len(self.wanted.customers),
-            "devices": len(self.wanted.devices), "points": len(points), "profiles": len(self.profiles),
+            "sites": len(self.declared.sites), "customers": len(self.declared.customers),
+            "devices": len(self.declared.devices), "points": len(points), "profiles": len(self.profiles),
             "rules": len(self.rulebook.rules), "sources": len(self.settings.sources),
             "endpoints": len(self.settings.endpoints),
         }  # fmt: skip
@@ -178,7 +178,7 @@ def inspect_project(
     if settings is not None and not report.problems:
         texts = named_texts(plain, maps, settings, rulebook.rules.values())
         report.project = Project(
-            path, settings, profiles, maps, names, _wanted(inventory, plain, texts), rulebook, templates,
+            path, settings, profiles, maps, names, _declared(inventory, plain, texts), rulebook, templates,
             tuple(report.warnings), env, report.places, filled,
         )  # fmt: skip
     return report
@@ -198,7 +198,7 @@ def _settings(document: Document) -> Settings | None:
         return settings
     except ValidationError as error:
         named = {problem.path for problem in document.problems}  # ${NAME} left in place makes a second, worse problem
-        document.problems += [p for p in explain(error, document, Settings) if p.path not in named]
+        document.problems += [p for p in problems_of(error, document, Settings) if p.path not in named]
         return None
 
 
@@ -274,7 +274,7 @@ def _maps(profiles: Mapping[str, LoadedProfile]) -> tuple[dict[str, dict[str, An
     return maps, problems
 
 
-def _wanted(inventory: Inventory, profiles: list[Profile], texts: Named) -> DeclaredInventory:
+def _declared(inventory: Inventory, profiles: list[Profile], texts: Named) -> DeclaredInventory:
     return DeclaredInventory(
         tuple(inventory.sites.values()), tuple(inventory.customers.values()), tuple(inventory.devices.values()),
         tuple(profiles), texts,

@@ -5,7 +5,7 @@ import stat
 from pathlib import Path
 
 
-class Unfit(Exception):
+class UnreadableFile(Exception):
     """A file that is not read; `key` and `fields` say why."""
 
     def __init__(self, key: str, **fields: object) -> None:
@@ -19,8 +19,8 @@ def read_file(path: Path, most: int) -> bytes:
     with os.fdopen(handle, "rb") as file:
         found = os.fstat(handle)
         if not stat.S_ISREG(found.st_mode):
-            raise Unfit("config.file.special", value=str(path))
+            raise UnreadableFile("config.file.special", value=str(path))
         blob = file.read(most + 1)
     if len(blob) > most:
-        raise Unfit("config.file.too_big", size=max(found.st_size, len(blob)), limit=most)
+        raise UnreadableFile("config.file.too_big", size=max(found.st_size, len(blob)), limit=most)
     return blob

@@ -15,7 +15,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 from gateway.desk.notice_templates import NoticeTemplate, Templates
 from gateway.domain.errors import ConfigError, Problem
 from gateway.section import Section
-from gateway.settings.validation_messages import explain, located
+from gateway.settings.validation_messages import located, problems_of
 from gateway.settings.yaml_document import read_document
 
 Word = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=60)]
@@ -47,7 +47,7 @@ def load_templates(path: Path | None) -> tuple[dict[str, NoticeTemplate], list[P
     try:
         models = adapter.validate_python(document.value)
     except ValidationError as error:
-        return {}, explain(error, document, dict[Word, TemplateModel])
+        return {}, problems_of(error, document, dict[Word, TemplateModel])
     templates = {name: model.build(name) for name, model in models.items()}
     try:
         Templates(templates, str(path))

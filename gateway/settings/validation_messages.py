@@ -19,15 +19,15 @@ _KNOWN_MOST = 16
 _SHOWN = 60
 
 
-def explain(error: ValidationError, document: Document, model: Any, base: Place = ()) -> list[Problem]:
+def problems_of(error: ValidationError, document: Document, model: Any, base: Place = ()) -> list[Problem]:
     """One problem per error. `base` is the place in the document of the value that was validated as `model` (a model or
     any annotation of models)."""
     value = _descend(document.value, base)
     problems: list[Problem] = []
     for entry in error.errors(include_url=False):
         place, inside = _place(entry["loc"], value)
-        key, fields = _words(entry, _spots(model, entry["loc"]), inside)
-        value_shown = shown(entry, document, (*base, *place))
+        key, fields = _words(entry, _annotations_at(model, entry["loc"]), inside)
+        value_shown = shown_value(entry, document, (*base, *place))
         if (*base, *place) in document.written and entry["input"]:  # what a variable held is not repeated either
             fields = {k: v.replace(entry["input"], value_shown) if isinstance(v, str) else v for k, v in fields.items()}
         problems.append(document.problem((*base, *place), key, **{"value": value_shown} | fields))
@@ -39,7 +39,7 @@ def _unique(problems: Sequence[Problem]) -> list[Problem]:
     return list({(p.path, p.key, str(dict(p.fields))): p for p in problems}.values())
 
 
-def shown(entry: Mapping[str, Any], document: Document, place: Place) -> str:
+def shown_value(entry: Mapping[str, Any], document: Document, place: Place) -> str:
     """The wrong value as written, short, never a secret."""
     if place in document.written:
         return document.written[place]
@@ -118,7 +118,7 @@ def _keys(model: type[BaseModel]) -> dict[str, FieldInfo]:
     return {info.alias or name: info for name, info in model.model_fields.items()}
 
 
-def _spots(model: Any, loc: Sequence[str | int]) -> tuple[list[Any], FieldInfo | None]:
+def _annotations_at(model: Any, loc: Sequence[str | int]) -> tuple[list[Any], FieldInfo | None]:
     """The annotations that stand around the last part of `loc`, and the field it names."""
     around: list[Any] = [model]
     for part in loc[:-1]:

@@ -20,7 +20,7 @@ from ruamel.yaml.reader import ReaderError
 
 from gateway.domain.error_reasons import reason, worded
 from gateway.domain.errors import Problem
-from gateway.settings.read_file import Unfit, read_file
+from gateway.settings.read_file import UnreadableFile, read_file
 
 Place = tuple[str | int, ...]
 """Where in a file: ("sources", "broker", "routes", 0, "filter")."""
@@ -79,12 +79,12 @@ def dotted(place: Place) -> str:
     return out
 
 
-def narrow(text: str) -> str:
+def to_half_width(text: str) -> str:
     """Full-width letters, digits, punctuation and quotes as ASCII."""
     return unicodedata.normalize("NFKC", "".join(_QUOTES.get(c, c) for c in text))
 
 
-def wide_character(text: str) -> str:
+def full_width_character(text: str) -> str:
     """The first full-width character of `text`, "" when there is none."""
     match = _WIDE.search(text)
     return match[0] if match else ""
@@ -106,7 +106,7 @@ def read_document(path: Path, env: Mapping[str, str] | None = None) -> Document:
     except OSError as error:
         document.add((), "config.file.unreadable", value=str(path), reason=reason(error))
         return document
-    except Unfit as unfit:
+    except UnreadableFile as unfit:
         document.add((), unfit.key, **unfit.fields)
         return document
     try:
@@ -145,19 +145,19 @@ def _syntax(document: Document, text: str, error: Any) -> None:
             if character == "\t":
                 document.problems.append(Problem(document.file, "", "config.yaml.tab", {}, number))
             else:
-                fields = {"character": character, "code": code_point(character), "write": narrow(character)}
+                fields = {"character": character, "code": code_point(character), "write": to_half_width(character)}
                 document.problems.append(Problem(document.file, "", "config.yaml.wide", fields, number))
     line: int = 0
-    said: str = str(error)
+    message: str = str(error)
     if isinstance(error, MarkedYAMLError):
         mark = error.problem_mark or error.context_mark
-        line, said = (mark.line + 1 if mark else 0), error.problem or said
+        line, message = (mark.line + 1 if mark else 0), error.problem or message
     elif isinstance(error, ReaderError):
         line = text.count("\n", 0, error.position) + 1
-        said = f"U+{error.character:04X}: {error.reason}"
+        message = f"U+{error.character:04X}: {error.reason}"
     seen = {problem.line for problem in document.problems}
     if line not in seen and line - 1 not in seen:  # else it only repeats, in worse words, what was named above
-        document.problems.append(Problem(document.file, "", "config.yaml.syntax", {"reason": worded(said)}, line))
+        document.problems.append(Problem(document.file, "", "config.yaml.syntax", {"reason": worded(message)}, line))
 
 
 class _Builder:
@@ -198,14 +198,14 @@ class _Builder:
                 )
                 continue
             self._document.lines[here] = line
-            if key_node.style is None and (character := wide_character(str(key))):
+            if key_node.style is None and (character := full_width_character(str(key))):
                 self._wide(here, character)
             out[key] = self.build(value_node, here, above)
         return out
 
     def _wide(self, place: Place, character: str) -> None:
         self._document.add(
-            place, "config.yaml.wide", character=character, code=code_point(character), write=narrow(character)
+            place, "config.yaml.wide", character=character, code=code_point(character), write=to_half_width(character)
         )
 
     def _scalar(self, node: ScalarNode, place: Place) -> Any:
@@ -217,7 +217,7 @@ class _Builder:
             self._document.add(place, "config.yaml.tag", value=str(node.tag))
             return None
         if node.style is None and text and (text[0] in "“”‘’" or _WIDE_KEY.match(text) or _all_wide(text)):
-            self._wide(place, wide_character(text))
+            self._wide(place, full_width_character(text))
         return self._replaced(text, place) if self._env is not None and "${" in text else text
 
     def _replaced(self, text: str, place: Place) -> str:

@@ -3,21 +3,21 @@
 from gateway.starter.library import fitting, library, matches
 from gateway.starter.modbus_device import ModbusAnswers, register
 from gateway.starter.project import SECRETS, InitAnswers, above, files, read, sample_of, trigger
-from gateway.starter.sample import Guess, Sample, look
+from gateway.starter.sample import ProposedPoint, Sample, read_sample
 
 __all__ = [
     "SECRETS",
-    "Guess",
     "InitAnswers",
     "ModbusAnswers",
+    "ProposedPoint",
     "Sample",
     "above",
     "files",
     "fitting",
     "library",
-    "look",
     "matches",
     "read",
+    "read_sample",
     "register",
     "sample_of",
     "trigger",

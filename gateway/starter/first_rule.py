@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from gateway.domain.device import PointKind, PointSpec
 from gateway.domain.text import Lang, say
 from gateway.domain.units import parse_unit
-from gateway.starter.sample import Guess
+from gateway.starter.sample import ProposedPoint
 from gateway.starter.yaml_and_csv_text import quoted
 
 LIMIT = 1.25
@@ -19,7 +19,7 @@ class MappedPoint:
     """A point of the profile, the place of the message that fills it, and what is there."""
 
     spec: PointSpec
-    guess: Guess
+    guess: ProposedPoint
     unit: str
 
 
@@ -46,7 +46,7 @@ def limit_of(points: list[MappedPoint]) -> RuleLimit | None:
     numbers = [p for p in points if p.spec.kind is PointKind.GAUGE and p.spec.name not in ("lat", "lon")]
     for point in sorted(numbers, key=lambda p: ("temp" not in p.spec.name, not p.unit)):
         value = float(point.guess.value) if not isinstance(point.guess.value, str) else 0.0
-        limit, high = nice(max(value, 1.0) * LIMIT), nice(max(value, 1.0) * LIMIT * LIMIT)
+        limit, high = rounded_up(max(value, 1.0) * LIMIT), rounded_up(max(value, 1.0) * LIMIT * LIMIT)
         most = as_sent(point.spec.plausible.max, point.unit)
         if value < limit < high and (most is None or high < most):
             return RuleLimit(point, value, limit, high)
@@ -57,19 +57,19 @@ def rule(kind: str, lang: Lang, points: list[MappedPoint], limit: RuleLimit | No
     """`rules/first.yaml`, with its test."""
     head = ["# " + say("init.note.rule", lang), "format: 1", "rules:"]
     if limit is None:
-        heard, value = points[0].spec.name, points[0].guess.value
+        watched, value = points[0].spec.name, points[0].guess.value
         seen = f"{value:g}" if isinstance(value, int | float) and not isinstance(value, bool) else _state(value)
         return "\n".join([
             *head, "- id: first.silent", f"  title: {_titles('init.title.silent')}",
             f"  why: {quoted(say('init.why', lang))}", f"  watch: {{kind: {kind}{_each(points[0])}}}",
-            f"  silent: {{any_of: [{heard}], longer_than: 10m}}",
+            f"  silent: {{any_of: [{watched}], longer_than: 10m}}",
             "  then: {order: {type: repair, fault: silent, level: major}}", "  test:",
             f"  - say: {quoted(say('init.test_silent', lang))}", "    every: 1m",
-            f"    series: {{{heard}: {json.dumps(f'{seen}*3', ensure_ascii=False)}}}", "    until: 20m",
+            f"    series: {{{watched}: {json.dumps(f'{seen}*3', ensure_ascii=False)}}}", "    until: 20m",
             "    expect: [{at: 12m, is: raised}]", "",
         ])  # fmt: skip
     name, unit = limit.point.spec.name, limit.point.unit
-    back = nice((limit.normal + limit.limit) / 2)
+    back = rounded_up((limit.normal + limit.limit) / 2)
     return "\n".join([
         *head, f"- id: first.{name.replace('_', '-')}-high", f"  title: {_titles('init.title.high', point=name)}",
         f"  why: {quoted(say('init.why', lang))}", f"  watch: {{kind: {kind}{_each(limit.point)}}}",
@@ -98,7 +98,7 @@ def after(unit: str) -> str:
     return f" {unit}" if unit else ""
 
 
-def nice(value: float) -> float:
+def rounded_up(value: float) -> float:
     """Two significant digits, rounded up."""
     if value <= 0:
         return 0.0

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from gateway.domain.units import parse_unit
 from gateway.settings.profiles import LoadedProfile, load_profiles
-from gateway.starter.sample import Guess, Sample
+from gateway.starter.sample import ProposedPoint, Sample
 
 ROOT = Path(__file__).parents[2]
 FOLDER = next(
@@ -20,28 +20,28 @@ def library(*, demo: bool = False) -> Mapping[str, LoadedProfile]:
     return {name: one for name, one in found.items() if not name.endswith(left_out)}
 
 
-def matches(sample: Sample, profile: LoadedProfile) -> dict[str, Guess]:
+def matches(sample: Sample, profile: LoadedProfile) -> dict[str, ProposedPoint]:
     """Points of a profile -> the place of the sample that fills each, by name and kind."""
-    free = {guess.name: guess for guess in reversed(sample.points)}
-    found: dict[str, Guess] = {}
+    free = {proposed.name: proposed for proposed in reversed(sample.points)}
+    found: dict[str, ProposedPoint] = {}
     for spec in profile.profile.points:
         for name in (spec.name, spec.name.rpartition("_")[2]):
-            guess = free.get(name)
-            if guess is not None and (guess.kind is spec.kind or "state" not in (guess.kind, spec.kind)):
+            proposed = free.get(name)
+            if proposed is not None and (proposed.kind is spec.kind or "state" not in (proposed.kind, spec.kind)):
                 found[spec.name] = free.pop(name)
                 break
     return found
 
 
-def _likely(found: Mapping[str, Guess], profile: LoadedProfile) -> bool:
+def _likely(found: Mapping[str, ProposedPoint], profile: LoadedProfile) -> bool:
     """Are all numbers what such a device could say?"""
-    for name, guess in found.items():
+    for name, proposed in found.items():
         spec = profile.profile.point(name)
-        if spec is None or isinstance(guess.value, str | bool):
+        if spec is None or isinstance(proposed.value, str | bool):
             continue
-        unit = parse_unit(guess.unit if guess.said else profile.declared.get(name, ""))
+        unit = parse_unit(proposed.unit if proposed.unit_named else profile.declared.get(name, ""))
         low, high = spec.plausible.min, spec.plausible.max
-        value = unit.canonical(guess.value)
+        value = unit.canonical(proposed.value)
         if unit.dimension != parse_unit(spec.unit).dimension:
             return False
         if (low is not None and value < low) or (high is not None and value > high):
@@ -51,7 +51,7 @@ def _likely(found: Mapping[str, Guess], profile: LoadedProfile) -> bool:
 
 def fitting(sample: Sample, profiles: Mapping[str, LoadedProfile]) -> str:
     """The profile that has every point of the sample, the one with the fewest others; "" = none."""
-    names = {guess.name for guess in sample.points}
+    names = {proposed.name for proposed in sample.points}
     whole = [
         (len(one.profile.points), name)
         for name, one in profiles.items()

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from gateway.domain.device import PointKind, PointSpec
 from gateway.domain.text import Lang, say
 from gateway.domain.units import UnitError, parse_unit
-from gateway.starter.sample import Guess, look
+from gateway.starter.sample import ProposedPoint, read_sample
 from protocols.modbus.words import ByteOrder, Type
 
 LINK = "bus"
@@ -27,7 +27,7 @@ class NamedRegister:
     @property
     def kind(self) -> PointKind:
         """A counter where the name says so (`energy`, `volume`)."""
-        return look({self.name: 1.0}).points[0].kind if self.unit else PointKind.GAUGE
+        return read_sample({self.name: 1.0}).points[0].kind if self.unit else PointKind.GAUGE
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,16 +71,16 @@ def _known(unit: str) -> bool:
     return True
 
 
-def specs(registers: tuple[NamedRegister, ...]) -> Iterator[tuple[PointSpec, Guess]]:
+def specs(registers: tuple[NamedRegister, ...]) -> Iterator[tuple[PointSpec, ProposedPoint]]:
     """The points of these registers, each with a place that holds nothing yet."""
     for one in registers:
-        yield PointSpec(one.name, one.kind, one.unit), Guess(one.name, "", one.kind, one.unit, 20.0)
+        yield PointSpec(one.name, one.kind, one.unit), ProposedPoint(one.name, "", one.kind, one.unit, 20.0)
 
 
-def with_value(guess: Guess, wired: ModbusAnswers) -> Guess:
+def with_value(proposed: ProposedPoint, wired: ModbusAnswers) -> ProposedPoint:
     """What the device said there."""
     values = wired.values or {}
-    return replace(guess, value=values[guess.name]) if guess.name in values else guess
+    return replace(proposed, value=values[proposed.name]) if proposed.name in values else proposed
 
 
 def source(wired: ModbusAnswers, lang: Lang) -> list[str]:

@@ -10,11 +10,11 @@ from gateway.domain.device import PointKind, PointSpec
 from gateway.domain.text import Lang, say
 from gateway.domain.units import parse_unit
 from gateway.settings.profiles import LoadedProfile
-from gateway.starter.first_rule import MappedPoint, RuleLimit, after, as_sent, limit_of, nice, rule
+from gateway.starter.first_rule import MappedPoint, RuleLimit, after, as_sent, limit_of, rounded_up, rule
 from gateway.starter.library import matches
 from gateway.starter.modbus_device import LINK, ModbusAnswers, source, specs, with_value
 from gateway.starter.modbus_device import profile as map_profile
-from gateway.starter.sample import Guess, Sample, look
+from gateway.starter.sample import ProposedPoint, Sample, read_sample
 from gateway.starter.yaml_and_csv_text import cell, quoted
 from protocols.mqtt.path import Missed, Path, parse_path
 
@@ -55,8 +55,8 @@ def sample_of(profile: LoadedProfile) -> dict[str, Any]:
         unit = profile.declared.get(spec.name, "")
         low, high = as_sent(spec.plausible.min, unit), as_sent(spec.plausible.max, unit)
         if spec.kind is PointKind.STATE:
-            said = [value for value in spec.values if value not in spec.missing]
-            found[spec.name] = said[0] if said else "yes"
+            values = [value for value in spec.values if value not in spec.missing]
+            found[spec.name] = values[0] if values else "yes"
         else:
             found[spec.name] = _ordinary(low, high)
     return found
@@ -69,14 +69,14 @@ def _ordinary(low: float | None, high: float | None) -> float:
     if high <= 0:
         return high - 1.0 if low is None else round((low + high) / 2)
     least = max(low or 0.0, 0.0)
-    return nice(least + (high - least) * 0.2)
+    return rounded_up(least + (high - least) * 0.2)
 
 
 def files(answers: InitAnswers) -> dict[str, str]:
     """Path in the project -> text. Those in `SECRETS` are for their owner alone."""
     if answers.wired is not None:
         return _of_registers(answers, answers.wired)
-    sample = look(answers.sample, answers.device)
+    sample = read_sample(answers.sample, answers.device)
     if answers.profile is not None:
         sample = replace(sample, points=_by_name(sample.points, answers.profile))
     profile = answers.profile.profile.id if answers.profile is not None else _word(answers.device)
@@ -122,12 +122,14 @@ def _of_registers(answers: InitAnswers, device: ModbusAnswers) -> dict[str, str]
 
 def _registers(answers: InitAnswers, device: ModbusAnswers) -> list[MappedPoint]:
     if answers.profile is None:
-        return [MappedPoint(spec, with_value(guess, device), guess.unit) for spec, guess in specs(device.registers)]
+        return [
+            MappedPoint(spec, with_value(proposed, device), proposed.unit) for spec, proposed in specs(device.registers)
+        ]
     declared, points = answers.profile.declared, []
     for spec in answers.profile.profile.points:
         value = spec.values[0] if spec.values else 20.0
-        guess = Guess(spec.name, "", spec.kind, declared.get(spec.name, ""), value)
-        points.append(MappedPoint(spec, with_value(guess, device), guess.unit))
+        proposed = ProposedPoint(spec.name, "", spec.kind, declared.get(spec.name, ""), value)
+        points.append(MappedPoint(spec, with_value(proposed, device), proposed.unit))
     return points
 
 
@@ -156,7 +158,7 @@ def trigger(answers: InitAnswers) -> str:
     """The sample with a value above the limit of the rule; "" when the rule has none."""
     if answers.wired is not None:
         return ""
-    sample = look(answers.sample, answers.device)
+    sample = read_sample(answers.sample, answers.device)
     limit = limit_of(list(_points(answers, sample)))
     if limit is None:
         return ""
@@ -179,7 +181,7 @@ def _owner(message: Any, sample: Sample, text: str) -> tuple[Any, Any]:
     return Path("", path.steps[:-1], path.root).reach(element, message), path.steps[-1]
 
 
-def _by_name(points: Iterable[Guess], profile: LoadedProfile) -> tuple[Guess, ...]:
+def _by_name(points: Iterable[ProposedPoint], profile: LoadedProfile) -> tuple[ProposedPoint, ...]:
     """Places whose key is the name of a point of the profile keep it."""
     known = {spec.name for spec in profile.profile.points}
     return tuple(replace(one, name=one.path) if one.path in known else one for one in points)
@@ -191,19 +193,23 @@ def _points(answers: InitAnswers, sample: Sample) -> Iterable[MappedPoint]:
         found = matches(sample, answers.profile)
         for name, first in found.items():
             spec = answers.profile.profile.point(name)
-            alike = {guess.component: guess for guess in reversed(sample.points) if guess.name == first.name}
-            for guess in sorted(alike.values(), key=lambda one: one.component):
+            alike = {
+                proposed.component: proposed for proposed in reversed(sample.points) if proposed.name == first.name
+            }
+            for proposed in sorted(alike.values(), key=lambda one: one.component):
                 if spec is not None:
-                    yield MappedPoint(spec, guess, answers.profile.declared.get(name, ""))
+                    yield MappedPoint(spec, proposed, answers.profile.declared.get(name, ""))
         return
-    for guess in sample.points:
-        values = (str(guess.value),) if isinstance(guess.value, str) else ()
-        each = _of_connector(sample, guess)
-        yield MappedPoint(PointSpec(guess.name, guess.kind, guess.unit, values=values, each=each), guess, guess.unit)
+    for proposed in sample.points:
+        values = (str(proposed.value),) if isinstance(proposed.value, str) else ()
+        each = _of_connector(sample, proposed)
+        yield MappedPoint(
+            PointSpec(proposed.name, proposed.kind, proposed.unit, values=values, each=each), proposed, proposed.unit
+        )
 
 
-def _of_connector(sample: Sample, guess: Guess) -> bool:
-    return guess.component > 0 or (sample.component is not None and not guess.path.startswith("$"))
+def _of_connector(sample: Sample, proposed: ProposedPoint) -> bool:
+    return proposed.component > 0 or (sample.component is not None and not proposed.path.startswith("$"))
 
 
 def _main(answers: InitAnswers, source: list[str]) -> str:
@@ -258,8 +264,8 @@ def _route(answers: InitAnswers, sample: Sample, points: list[MappedPoint], prof
         lines.append(f"      time: {{path: {quoted(sample.time[0])}, unit: {sample.time[1]}, absent: receive}}")
     if not named and not sample.device:
         lines.append(f"      profiles: [{quoted(profile)}]")
-    if sample.beside:
-        lines.append(f"      ignore: [{', '.join(map(quoted, sample.beside))}]")
+    if sample.plain_keys:
+        lines.append(f"      ignore: [{', '.join(map(quoted, sample.plain_keys))}]")
     lines.append("      points:")
     used = {point.spec.name for point in points}
     for point in points:
@@ -272,7 +278,7 @@ def _route(answers: InitAnswers, sample: Sample, points: list[MappedPoint], prof
             parts.append(f"component: {{path: {quoted(path)}{', add: 1' if add else ''}}}")
         elif point.spec.each:
             parts.append("component: 1")
-        if answers.profile is not None and point.guess.said and _fits(point.guess.unit, point.unit):
+        if answers.profile is not None and point.guess.unit_named and _fits(point.guess.unit, point.unit):
             parts.append(f"unit: {point.guess.unit}")
         if isinstance(point.guess.value, bool):
             parts.append("map: {true: 'on', false: 'off'}")
@@ -284,9 +290,9 @@ def _route(answers: InitAnswers, sample: Sample, points: list[MappedPoint], prof
     return lines
 
 
-def _fits(said: str, declared: str) -> bool:
+def _fits(named: str, declared: str) -> bool:
     """A unit that the message names, and the profile's: another one for the same thing?"""
-    return said != declared and parse_unit(said).dimension == parse_unit(declared).dimension
+    return named != declared and parse_unit(named).dimension == parse_unit(declared).dimension
 
 
 def _devices(answers: InitAnswers, sample: Sample, profile: str) -> str:
@@ -304,23 +310,23 @@ def _profile(answers: InitAnswers, sample: Sample, name: str) -> str:
     if sample.component is not None or sample.components:
         lines.append(f"components: {max(2, sample.components)}")
     lines.append("points:")
-    named: dict[str, Guess] = {}
+    named: dict[str, ProposedPoint] = {}
     for one in sample.points:
         named.setdefault(one.name, one)
-    for guess in named.values():
-        parts: dict[str, str] = {} if guess.kind is PointKind.GAUGE else {"kind": guess.kind.value}
-        if guess.unit:
-            parts["unit"] = guess.unit
-        if _of_connector(sample, guess):
+    for proposed in named.values():
+        parts: dict[str, str] = {} if proposed.kind is PointKind.GAUGE else {"kind": proposed.kind.value}
+        if proposed.unit:
+            parts["unit"] = proposed.unit
+        if _of_connector(sample, proposed):
             parts["each"] = "true"
-        if isinstance(guess.value, bool):
+        if isinstance(proposed.value, bool):
             parts["values"] = "['off', 'on']"
-        elif isinstance(guess.value, str) and 0 < len(guess.value) <= 64:
-            parts["values"] = f"[{quoted(guess.value)}]"
-        unsure = not guess.unit and guess.kind is PointKind.GAUGE
+        elif isinstance(proposed.value, str) and 0 < len(proposed.value) <= 64:
+            parts["values"] = f"[{quoted(proposed.value)}]"
+        unsure = not proposed.unit and proposed.kind is PointKind.GAUGE
         inside = ", ".join(f"{key}: {value}" for key, value in parts.items())
         note = f"   # {say('init.note.unit', answers.lang)}" if unsure else ""
-        lines.append(f"  {guess.name}: {{{inside}}}{note}")
+        lines.append(f"  {proposed.name}: {{{inside}}}{note}")
     return "\n".join(lines) + "\n"
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from gateway.domain.device import PointKind
 from gateway.domain.units import UnitError, parse_unit
-from gateway.starter.sample_lists import CODES, PARTS, TIMES, Many, named, objects, rows
+from gateway.starter.sample_lists import CODES, PARTS, TIMES, SampleList, named, objects, rows
 from rules.expr.tokens import KEYWORDS
 
 DEPTH = 4
@@ -48,7 +48,7 @@ _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 @dataclass(frozen=True, slots=True)
-class Guess:
+class ProposedPoint:
     """One place that seems to be a point: its `path` in a route, the `value` seen. `component`: the connector it is
     of, 0 = the device itself. `said`: the message names the unit, it is no usual one of its kind."""
 
@@ -58,24 +58,24 @@ class Guess:
     unit: str
     value: float | str | bool
     component: int = 0
-    said: bool = False
+    unit_named: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
     """`time`: (path, unit of a route); `component`: (path, what to add); `device`: the path of a code, `{key}` =
     the key of an element. `each`: a route goes through these elements, `first` is the way to the first of them, `codes`
-    those of the devices in the message; `beside` keys stand beside keys that are codes. `most`: the
+    those of the devices in the message; `plain_keys` keys stand beside keys that are codes. `most`: the
     highest connector that `component` shows."""
 
-    points: tuple[Guess, ...]
+    points: tuple[ProposedPoint, ...]
     time: tuple[str, str] | None = None
     component: tuple[str, int] | None = None
     device: str = ""
     each: str = ""
     first: tuple[str | int, ...] = ()
     codes: tuple[str, ...] = ()
-    beside: tuple[str, ...] = ()
+    plain_keys: tuple[str, ...] = ()
     most: int = 0
 
     @property
@@ -84,31 +84,31 @@ class Sample:
         return max((self.most, *(one.component for one in self.points)))
 
 
-def look(document: object, device: str = "") -> Sample:
+def read_sample(document: object, device: str = "") -> Sample:
     """A message as JSON. `device`: its code, if it is known; where it is a key, keys are codes."""
     many = rows(document, device, _word)
     if many is None:
-        return _look(_leaves(document))
-    outside = _look(_outside(document, many))
-    found = _look(_leaves(many.merged))
+        return _sample_of(_leaves(document))
+    outside = _sample_of(_outside(document, many))
+    found = _sample_of(_leaves(many.merged))
     code = "{key}" if many.key else found.device or outside.device
     values = [row.get(found.device) for row in many.rows] if found.device and not many.key else []
     codes = tuple(dict.fromkeys(str(value) for value in values if _code(value))) or outside.codes
     names = {one.name for one in found.points}
-    mine = () if found.device or found.time or many.key else tuple(
+    outer_points = () if found.device or found.time or many.key else tuple(
         replace(one, name=f"{one.name}_{OUTSIDE}") if one.name in names else one for one in outside.points
     )  # fmt: skip
     add = found.component[1] if found.component is not None else 0
     numbers = [row.get(found.component[0]) for row in many.rows] if found.component is not None else []
     most = max((found.most, *(number + add for number in numbers if type(number) is int and number <= MOST)))
     return Sample(
-        (*found.points, *mine), found.time or outside.time, found.component, code, many.each, many.first,
-        many.codes or codes, many.beside, most,
+        (*found.points, *outer_points), found.time or outside.time, found.component, code, many.each, many.first,
+        many.codes or codes, many.plain_keys, most,
     )  # fmt: skip
 
 
-def _look(leaves: Iterable[Leaf]) -> Sample:
-    points: dict[tuple[str, int], Guess] = {}
+def _sample_of(leaves: Iterable[Leaf]) -> Sample:
+    points: dict[tuple[str, int], ProposedPoint] = {}
     kinds: dict[str, tuple[PointKind, bool]] = {}  # a point is of one kind, and of connectors or not
     time = component = None
     device, most = "", 0
@@ -122,11 +122,11 @@ def _look(leaves: Iterable[Leaf]) -> Sample:
         elif not device and not number and word in CODES and _code(value):
             device, codes = path, (str(value),)
         elif value is not None and len(points) < MOST and not (number and word in PARTS) and not _long(value):
-            guess = replace(_guess(path, key, value), component=number)
-            kind = (guess.kind, number > 0)
-            while (guess.name, number) in points or kinds.get(guess.name, kind) != kind:
-                guess = replace(guess, name=f"{guess.name}_2")
-            points[guess.name, number], kinds[guess.name] = guess, kind
+            proposed = replace(_propose(path, key, value), component=number)
+            kind = (proposed.kind, number > 0)
+            while (proposed.name, number) in points or kinds.get(proposed.name, kind) != kind:
+                proposed = replace(proposed, name=f"{proposed.name}_2")
+            points[proposed.name, number], kinds[proposed.name] = proposed, kind
     return Sample(tuple(points.values()), time, component, device, codes=codes, most=most)
 
 
@@ -144,7 +144,7 @@ def _word(key: str) -> str:
     return _NAME.sub("_", "_".join(_words(key))).strip("_") or key
 
 
-def _outside(document: object, many: Many) -> Iterator[Leaf]:
+def _outside(document: object, many: SampleList) -> Iterator[Leaf]:
     """What is not inside the elements; of keys that are data only what stands beside them."""
     head = "$." + re.split(r"[.]?\*|\[\*", many.each)[0]
     for leaf in _leaves(document, "$") if isinstance(document, dict) else ():
@@ -172,10 +172,10 @@ def _elements(elements: Sequence[Mapping[str, Any]], path: str, depth: int, numb
     if (pair := named(elements)) is not None:
         name, value = pair
         for one in elements:
-            said = str(one[name])
-            if not set(said) & set('[]"='):
+            names_unit = str(one[name])
+            if not set(names_unit) & set('[]"='):
                 unit = str(one.get("unit", ""))
-                yield f"{path}[{name}={said}].{value}", f"{said} {unit}".strip(), one[value], number
+                yield f"{path}[{name}={names_unit}].{value}", f"{names_unit} {unit}".strip(), one[value], number
         return
     part = next((key for key in elements[0] if _word(key) in PARTS), None)
     parts = [one.get(part) for one in elements] if part is not None else []
@@ -196,7 +196,7 @@ def _words(key: str) -> list[str]:
     return found
 
 
-def _guess(path: str, key: str, value: object) -> Guess:
+def _propose(path: str, key: str, value: object) -> ProposedPoint:
     words = _words(key)
     known = [_WORDS[word] for word in words if word in _WORDS]
     unit = next((_UNITS[word] for word in reversed(words[1:]) if word in _UNITS), "")
@@ -207,19 +207,21 @@ def _guess(path: str, key: str, value: object) -> Guess:
         name = name.removesuffix(f"_{words[-1]}")
     if not re.match(r"[a-z]", name) or name in RESERVED:
         name = f"p_{name}".strip("_")
-    said = bool(unit)
-    if isinstance(value, str) and _NUMBER.fullmatch(value) and (said or (known and known[0][1])):
+    names_unit = bool(unit)
+    if isinstance(value, str) and _NUMBER.fullmatch(value) and (names_unit or (known and known[0][1])):
         value = float(value)
     if isinstance(value, bool | str):
-        return Guess(name[:60], path, PointKind.STATE, "", value)
+        return ProposedPoint(name[:60], path, PointKind.STATE, "", value)
     unit = unit or (known[0][1] if known else "")
     try:
         parse_unit(unit)
     except UnitError:
-        unit, said = "", False
+        unit, names_unit = "", False
     counted = bool(unit) and not _COUNTERS.isdisjoint({*words, *(one for one, _ in known)})
     number = float(value) if isinstance(value, int | float) else 0.0
-    return Guess(name[:60], path, PointKind.COUNTER if counted else PointKind.GAUGE, unit, number, said=said)
+    return ProposedPoint(
+        name[:60], path, PointKind.COUNTER if counted else PointKind.GAUGE, unit, number, unit_named=names_unit
+    )
 
 
 def _moment(value: object) -> str:

@@ -16,15 +16,15 @@ _VALUES = ("value", "val", "v", "reading", "data", "值")
 
 
 @dataclass(frozen=True, slots=True)
-class Many:
+class SampleList:
     """`each` as a route says it; `rows` the elements, `first` the way to the first of them. `codes`: keys that are
-    codes of devices, `beside` those that are not."""
+    codes of devices, `plain_keys` those that are not."""
 
     each: str
     rows: tuple[Mapping[str, Any], ...]
     first: tuple[str | int, ...]
     codes: tuple[str, ...] = ()
-    beside: tuple[str, ...] = ()
+    plain_keys: tuple[str, ...] = ()
 
     @property
     def key(self) -> bool:
@@ -49,7 +49,7 @@ def objects(node: object) -> tuple[dict[str, Any], ...]:
     return ()
 
 
-def rows(document: object, device: str, word: Any) -> Many | None:
+def rows(document: object, device: str, word: Any) -> SampleList | None:
     """What a route has to go through with `each`: elements that are devices, moments, or, when there is nothing else in
     the message, connectors. `device`: a code that may be a key. `word`: a key as one word."""
     found = list(_lists(document, "", ()))
@@ -68,8 +68,8 @@ def rows(document: object, device: str, word: Any) -> Many | None:
 def named(elements: Sequence[Mapping[str, Any]]) -> tuple[str, str] | None:
     """(key of the name, key of the value) when each element is one value with a name of its own."""
     for name in _NAMES:
-        said = [one.get(name) for one in elements]
-        if len(set(map(str, said))) < len(said) or not all(isinstance(one, str) and one for one in said):
+        names = [one.get(name) for one in elements]
+        if len(set(map(str, names))) < len(names) or not all(isinstance(one, str) and one for one in names):
             continue
         value = next((key for key in _VALUES if all(_scalar(one.get(key)) for one in elements)), None)
         if value is not None:
@@ -81,28 +81,28 @@ def _scalar(value: object) -> bool:
     return isinstance(value, int | float | str)
 
 
-def _lists(node: object, path: str, way: tuple[str | int, ...]) -> Iterator[Many]:
+def _lists(node: object, path: str, way: tuple[str | int, ...]) -> Iterator[SampleList]:
     """Lists of objects below, the outer before those inside it."""
     if isinstance(node, dict):
         for key, value in node.items():
             if _plain(key):
                 yield from _lists(value, f"{path}.{key}" if path else key, (*way, key))
     elif elements := objects(node):
-        yield Many(f"{path}[*]", elements, (*way, 0))
+        yield SampleList(f"{path}[*]", elements, (*way, 0))
         for key, value in elements[0].items():
             inner = tuple(row for one in elements for row in objects(one.get(key)))
             if inner and objects(value) and _plain(key):
-                yield Many(f"{path}[*].{key}[*]", inner, (*way, 0, key, 0))
+                yield SampleList(f"{path}[*].{key}[*]", inner, (*way, 0, key, 0))
 
 
-def _keyed(node: object, path: str, way: tuple[str | int, ...], device: str) -> Iterator[Many]:
+def _keyed(node: object, path: str, way: tuple[str | int, ...], device: str) -> Iterator[SampleList]:
     """Objects of which one key is the code of the device."""
     if not isinstance(node, dict):
         return
     found = {key: value for key, value in node.items() if isinstance(value, dict) and value}
     if device in found:
         beside = tuple(f"{path}.{key}" if path else key for key in node if key not in found and _plain(key))
-        yield Many(f"{path}.*" if path else "*", tuple(found.values()), (*way, device), tuple(found), beside)
+        yield SampleList(f"{path}.*" if path else "*", tuple(found.values()), (*way, device), tuple(found), beside)
     for key, value in node.items():
         if _plain(key):
             yield from _keyed(value, f"{path}.{key}" if path else key, (*way, key), device)

@@ -7,26 +7,25 @@ from gateway.store.audience import CustomerAudience
 from gateway.store.control_outbox import SqlControlOutbox
 from gateway.store.database import Database
 from gateway.store.delivery_queue import SqlDeliveryQueue
-from gateway.store.desk_store import DeskBooks, SqlUnit
+from gateway.store.desk_store import SqlDeskStore, SqlDeskTransaction
 from gateway.store.erase import Erased, blank_dead, erase_customer
 from gateway.store.keys_and_callbacks import ApiKey, ApiKeys, Inbound, Inbox
-from gateway.store.local_database import beside, lent_key, me
+from gateway.store.local_database import local_actor, local_database, temporary_key
 from gateway.store.queries import AlarmFilter, DeliveryFilter, DeliveryRow, OrderFilter, Page, Queries
 from gateway.store.registry_store import SqlRegistryStore
 from gateway.store.repositories import Repositories
-from gateway.store.retention import forget
-from gateway.store.security_audit import Deed, SecurityAudit
+from gateway.store.retention import delete_expired
+from gateway.store.security_audit import AuditedAct, SecurityAudit
 
 __all__ = [
     "AlarmFilter",
     "ApiKey",
     "ApiKeys",
+    "AuditedAct",
     "CustomerAudience",
     "Database",
-    "Deed",
     "DeliveryFilter",
     "DeliveryRow",
-    "DeskBooks",
     "Erased",
     "Inbound",
     "Inbox",
@@ -37,12 +36,13 @@ __all__ = [
     "SecurityAudit",
     "SqlControlOutbox",
     "SqlDeliveryQueue",
+    "SqlDeskStore",
+    "SqlDeskTransaction",
     "SqlRegistryStore",
-    "SqlUnit",
-    "beside",
     "blank_dead",
+    "delete_expired",
     "erase_customer",
-    "forget",
-    "lent_key",
-    "me",
+    "local_actor",
+    "local_database",
+    "temporary_key",
 ]

@@ -1,4 +1,4 @@
-"""Who stands behind the name of an audience (port Audience), from the registry's rows."""
+"""The customers of an audience (port Audience), from the registry's rows."""
 
 from collections.abc import Mapping, Sequence
 

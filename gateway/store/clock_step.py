@@ -8,7 +8,7 @@ from gateway.store import tables as t
 def step_back(connection: Connection, frm: int, to: int) -> None:
     """Set back from `frm` to `to`, both µs: due-times come forward by what their rows are ahead, never before `to`.
 
-    What was told of an alarm or an order stays as it was, except the times that decide: when an open alarm was raised,
+    Rows of alarms and orders stay as they are, except the times that decide: when an open alarm was raised,
     when an order was made or ended. A second call changes nothing that matters.
     """
     d, w, a, o, v = t.delivery.c, t.deadline.c, t.alarm.c, t.work_order.c, t.device.c

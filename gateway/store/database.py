@@ -25,7 +25,7 @@ _RACES = 5
 
 @dataclass(frozen=True, slots=True)
 class Migrated:
-    """What an upgrade did: from `current` over `pending`; `copy` is the file from before ("" = none was needed)."""
+    """Result of an upgrade: from `current` over `pending`; `copy` is the file from before ("" = none was needed)."""
 
     current: str
     pending: tuple[str, ...]
@@ -66,7 +66,7 @@ class Database:
             self._reader = create_engine(parsed, pool_size=readers, pool_pre_ping=True, hide_parameters=True)
 
     def plan(self) -> MigrationPlan:
-        """What `upgrade` would do. Raises StoreError for a database of a newer release."""
+        """The steps of `upgrade`, not carried out. Raises StoreError for a database of a newer release."""
         with _translated(), self._reader.begin() as connection:
             return plan(connection)
 
@@ -104,7 +104,7 @@ class Database:
             return work(connection)
 
     def fold(self) -> None:
-        """Bring the write-ahead log into the file, and empty it when nobody reads from it just now."""
+        """Bring the write-ahead log into the file, and empty it when no reader uses it."""
         if self.embedded:
             try:
                 with _translated(), self._writer.connect() as connection:
@@ -113,7 +113,7 @@ class Database:
                 log.warning("database: its log is not folded into it", error=str(error))
 
     def compact(self) -> None:
-        """Write the file anew without anything that was ever deleted. As long as that takes, nobody else may write."""
+        """Write the file anew without anything that was ever deleted. Other writers wait for as long as that takes."""
         if self.embedded:
             with _translated(), self._writer.connect() as connection:
                 connection.connection.cursor().execute("VACUUM")
@@ -124,7 +124,7 @@ class Database:
         self.dispose()
 
     def dispose(self) -> None:
-        """Close every connection and leave the file to whoever writes it."""
+        """Close every connection without a checkpoint."""
         self._reader.dispose()
         self._writer.dispose()
 
@@ -172,7 +172,7 @@ def _compiled(dialect: Dialect, statement: Insert | Update) -> tuple[str, tuple[
 
 
 def _first(error: DBAPIError) -> DBAPIError:
-    """What went wrong first: a transaction that a full disk ended cannot be rolled back either, and says so last."""
+    """The first error of a chain: after a full disk the rollback fails, too."""
     first, before = error, error.__context__
     while before is not None:
         first, before = before if isinstance(before, DBAPIError) else first, before.__context__

@@ -31,7 +31,7 @@ from gateway.ports import Ask, Settled
 from gateway.store import tables as t
 from gateway.store.database import Database, bulk, upsert
 from gateway.store.row_mapping import chunks
-from gateway.store.security_audit import Deed, note
+from gateway.store.security_audit import AuditedAct, record
 
 _EXCERPT = 1_000
 
@@ -46,7 +46,7 @@ class SqlDeliveryQueue:
     def exchange(
         self, owner: str, now: int, until: int, done: Sequence[tuple[Delivery, Settled]], asks: Mapping[str, Ask]
     ) -> Mapping[str, Sequence[Delivery]]:
-        """Record what became of `done`, then lease until `until` what is asked for: on disk together."""
+        """Settle the `done` deliveries and lease the requested ones until `until`, in one transaction."""
 
         def work(c: Connection) -> Mapping[str, Sequence[Delivery]]:
             _settle(c, done, now)
@@ -64,25 +64,25 @@ class SqlDeliveryQueue:
         self.exchange("", now, now, [(delivery, result)], {})
 
     def reclaim(self, now: int) -> int:
-        """Leases of a process that is gone are due at once; returns how many. Only for whoever knows that no other
-        relay lives: the embedded gateway, which holds the journal's lock. What became of the attempts is unknown."""
+        """Make leases of a former process due at once; returns how many. Only safe when no other relay runs: for the
+        embedded gateway, which holds the journal's lock. The results of their attempts are unknown."""
         d = t.delivery.c
         left = {"state": "pending", "owner": "", "next_at": now, "updated_at": now}
         mine = update(t.delivery).where(d.state == "leased", d.tenant == self._tenant).values(left)
         return self._database.transact(lambda c: c.execute(mine).rowcount)
 
     def disable(self, endpoint: str, reason: str, now: int) -> None:
-        """The endpoint said 410 Gone: its deliveries wait until a person enables it."""
+        """Disable an endpoint that answered 410 Gone: its deliveries wait until a person enables it."""
         row = {"tenant": self._tenant, "endpoint": endpoint, "disabled_at": now, "reason": reason}
         self._database.transact(lambda c: upsert(c, t.endpoint_state, [row]))
 
-    def enable(self, endpoint: str, deed: Deed | None = None) -> None:
+    def enable(self, endpoint: str, act: AuditedAct | None = None) -> None:
         """A person enabled it again: what waited is due."""
         e = t.endpoint_state.c
 
         def work(c: Connection) -> None:
             c.execute(delete(t.endpoint_state).where(e.endpoint == endpoint))
-            note(c, self._tenant, deed)
+            record(c, self._tenant, act)
 
         self._database.transact(work)
 
@@ -117,7 +117,7 @@ class SqlDeliveryQueue:
         )
         return self._database.query(lambda c: {row[0]: row[1] for row in c.execute(rows)})
 
-    def redeliver(self, ids: Sequence[int], now: int, deed: Deed | None = None) -> int:
+    def redeliver(self, ids: Sequence[int], now: int, act: AuditedAct | None = None) -> int:
         """Dead or delivered rows are tried again from the first attempt, the same bytes and id; returns how many. Not
         those whose bytes were forgotten."""
         d = t.delivery.c
@@ -134,7 +134,7 @@ class SqlDeliveryQueue:
 
         def work(c: Connection) -> int:
             count = c.execute(update(t.delivery).where(*ended).values(fresh)).rowcount
-            note(c, self._tenant, deed if count else None)
+            record(c, self._tenant, act if count else None)
             return count
 
         return self._database.transact(work)

@@ -6,9 +6,18 @@ from typing import Any, TypeVar
 import msgspec
 from sqlalchemy import Connection, Table, Update, bindparam, delete, func, insert, select, update
 
-from gateway.domain.attribute_mask import NOTHING, Mask
+from gateway.domain.attribute_mask import NO_MASK, AttributeMask
 from gateway.domain.record import encode_body
-from gateway.domain.workorder import Alarm, Changes, Deadline, DeadlineReason, Done, Place, Position, WorkOrder
+from gateway.domain.workorder import (
+    Alarm,
+    Changes,
+    Deadline,
+    DeadlineReason,
+    ExecutedCommand,
+    Place,
+    Position,
+    WorkOrder,
+)
 from gateway.store import tables as t
 from gateway.store.clock_step import step_back
 from gateway.store.database import Database, bulk, insert_new, upsert
@@ -19,22 +28,22 @@ _IN = 500  # keys per IN list
 _row = msgspec.structs.asdict
 
 
-class DeskBooks:
+class SqlDeskStore:
     """The database as the desk sees it."""
 
-    def __init__(self, database: Database, mask: Mask = NOTHING) -> None:
+    def __init__(self, database: Database, mask: AttributeMask = NO_MASK) -> None:
         """`mask`: what names of devices must not show."""
         self._database, self._mask = database, mask
 
-    def transact(self, work: Callable[["SqlUnit"], T]) -> T:
+    def transact(self, work: Callable[["SqlDeskTransaction"], T]) -> T:
         """`work` in one transaction; it may run twice, the loser's changes are gone."""
-        return self._database.transact(lambda connection: work(SqlUnit(connection, self._mask)))
+        return self._database.transact(lambda connection: work(SqlDeskTransaction(connection, self._mask)))
 
 
-class SqlUnit:
+class SqlDeskTransaction:
     """One open transaction. Times µs."""
 
-    def __init__(self, connection: Connection, mask: Mask = NOTHING) -> None:
+    def __init__(self, connection: Connection, mask: AttributeMask = NO_MASK) -> None:
         self._c, self._mask = connection, mask
 
     def position(self, partition: int) -> Position | None:
@@ -47,7 +56,7 @@ class SqlUnit:
 
     def advance(self, partition: int, position: Position) -> None:
         """Move the cursor of a partition."""
-        upsert(self._c, t.cursor, [{"partition": partition, **_slots(position)}])
+        upsert(self._c, t.cursor, [{"partition": partition, **_placeholders(position)}])
 
     def open_alarms(self, tenant: str, keys: Sequence[str]) -> list[Alarm]:
         """The raised episodes of these alarm keys."""
@@ -123,7 +132,7 @@ class SqlUnit:
         return [alarm_of(row) for row in self._c.execute(rows.order_by(x.at, x.alarm))]
 
     def places(self, devices: Sequence[int]) -> Mapping[int, Place]:
-        """Device id -> its names, fit to leave the house; devices nobody registered are missing."""
+        """Device id -> its names, masked for the outside; unknown devices are missing."""
         d, s = t.device.c, t.site.c
         found: dict[int, Place] = {}
         for chunk in chunks(devices, _IN):
@@ -172,7 +181,7 @@ class SqlUnit:
             select(c.last).where(c.tenant == tenant, c.day == day).with_for_update()
         ).scalar_one_or_none() or 0  # fmt: skip
 
-    def told(self, tenant: str, subjects: Sequence[str]) -> set[tuple[str, str, str, int]]:
+    def notices_sent(self, tenant: str, subjects: Sequence[str]) -> set[tuple[str, str, str, int]]:
         """(subject, recipient, template, n) of the notices these orders or alarms have."""
         c = t.notice.c
         found: set[tuple[str, str, str, int]] = set()
@@ -204,11 +213,11 @@ class SqlUnit:
         """The clock was set back: what is due later than it would have been without the step comes forward."""
         step_back(self._c, frm, to)
 
-    def command(self, tenant: str, command: str) -> Done | None:
+    def command(self, tenant: str, command: str) -> ExecutedCommand | None:
         """The command of this id, when it was carried out before."""
         c = t.command.c
         row = self._c.execute(select(t.command).where(c.tenant == tenant, c.id == command)).one_or_none()
-        return plain_of(Done, t.command, row) if row else None
+        return plain_of(ExecutedCommand, t.command, row) if row else None
 
     def write(self, changes: Changes, now: int) -> None:
         """Everything of one transaction, in an order that never breaks a unique key on the way."""
@@ -221,12 +230,12 @@ class SqlUnit:
         insert_new(self._c, t.wo_alarm, [_row(link) for link in changes.links])
         self._insert(t.audit, [_row(audit) for audit in changes.audits])
         self._insert(t.outbox, [_row(event) for event in changes.events])
-        shipments = [_row(shipment) for shipment in changes.shipments]
+        shipments = [_row(shipment) for shipment in changes.deliveries]
         if shipments:  # what stands before an urgent event of its subject is as urgent: the order there is kept
             bulk(self._c, _LIFT, shipments)
-        self._insert(t.delivery, [_shipment(row) for row in _lifted(shipments)])
+        self._insert(t.delivery, [_shipment(row) for row in _with_urgency(shipments)])
         self._insert(t.notice, [_row(notice) for notice in changes.notices])
-        self._drop_deadlines(changes.deadlines_gone)
+        self._drop_deadlines(changes.deadlines_dropped)
         upsert(self._c, t.deadline, [_row(deadline) for deadline in changes.deadlines])
         self._insert(t.command, [_row(done) for done in changes.commands])
         facts = [{"tenant": tenant, "fact": encode_body(fact), "created_at": now} for tenant, fact in changes.facts]
@@ -279,7 +288,7 @@ def _update(table: Table) -> Update:
     return update(table).where(table.c.id == bindparam("b_id")).values(fields)
 
 
-def _given(table: Table) -> list[str]:
+def _insert_columns(table: Table) -> list[str]:
     """The columns an insert names: all but the serial one."""
     return [c.key for c in table.c if not (c.primary_key and c.autoincrement is True)]
 
@@ -295,11 +304,13 @@ _LIFT = (
     .values(level=bindparam("level"))
 )
 _INSERTED = (t.alarm, t.alarm_change, t.work_order, t.audit, t.outbox, t.delivery, t.notice, t.command)
-_INSERT = {table.name: insert(table).values({key: bindparam(key) for key in _given(table)}) for table in _INSERTED}
+_INSERT = {
+    table.name: insert(table).values({key: bindparam(key) for key in _insert_columns(table)}) for table in _INSERTED
+}
 _UPDATE = {table.name: _update(table) for table in _FIXED}
 
 
-def _slots(position: Position) -> dict[str, int]:
+def _placeholders(position: Position) -> dict[str, int]:
     return {"seq": position.seq, "ordinal": position.ordinal, "epoch": position.epoch}
 
 
@@ -308,7 +319,7 @@ def _shipment(row: dict[str, Any]) -> dict[str, Any]:
     return {**row, **blank, "next_at": row["created_at"], "updated_at": row["created_at"]}
 
 
-def _lifted(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _with_urgency(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Each as urgent as the most urgent after it of its subject at its endpoint; `_LIFT` does so with what waits."""
     urgent: dict[tuple[str, str], int] = {}
     for row in reversed(rows):

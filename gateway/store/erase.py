@@ -9,13 +9,13 @@ from gateway.domain.device import Customer
 from gateway.domain.record import CustomerSet, encode_body
 from gateway.store import tables as t
 from gateway.store.database import Database
-from gateway.store.security_audit import Deed, note
+from gateway.store.security_audit import AuditedAct, record
 
 _CHUNK = 500
 
 
 class Erased(Struct, frozen=True):
-    """How much there was."""
+    """Counts of erased rows."""
 
     customer: bool = False
     notices: int = 0
@@ -25,7 +25,7 @@ class Erased(Struct, frozen=True):
         return self.customer or bool(self.notices)
 
 
-def erase_customer(database: Database, tenant: str, code: str, deed: Deed) -> Erased:
+def erase_customer(database: Database, tenant: str, code: str, act: AuditedAct) -> Erased:
     """One transaction: the customer's row, the parameters of their notices, their messages with every attempt. What has
     not been sent is not sent any more. The code stays where devices and notices name it. A fact tells the rules."""
 
@@ -36,16 +36,16 @@ def erase_customer(database: Database, tenant: str, code: str, deed: Deed) -> Er
         notices = (t.notice.c.tenant == tenant, t.notice.c.recipient == code, told)
         events = [event for event in c.scalars(select(t.notice.c.event).where(*notices)) if event]
         count = c.execute(update(t.notice).where(*notices).values(params="{}", event="")).rowcount
-        gone = sum(_forget_events(c, events[start : start + _CHUNK]) for start in range(0, len(events), _CHUNK))
+        gone = sum(_blank_events(c, events[start : start + _CHUNK]) for start in range(0, len(events), _CHUNK))
         erased = Erased(known, count, gone)
         if erased:
             fact = {
                 "tenant": tenant,
                 "fact": encode_body(CustomerSet(Customer(code, gone=True))),
-                "created_at": deed.at,
+                "created_at": act.at,
             }
             c.execute(insert(t.control_outbox), [fact])
-            note(c, tenant, deed)
+            record(c, tenant, act)
         return erased
 
     erased = database.transact(work)
@@ -53,7 +53,7 @@ def erase_customer(database: Database, tenant: str, code: str, deed: Deed) -> Er
     return erased
 
 
-def _forget_events(c: Connection, events: Sequence[str]) -> int:
+def _blank_events(c: Connection, events: Sequence[str]) -> int:
     deliveries = list(c.scalars(select(t.delivery.c.id).where(t.delivery.c.event.in_(events))))
     c.execute(delete(t.delivery_attempt).where(t.delivery_attempt.c.delivery.in_(deliveries)))
     c.execute(delete(t.delivery).where(t.delivery.c.id.in_(deliveries)))

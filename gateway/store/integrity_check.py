@@ -1,4 +1,4 @@
-"""Is the database file whole, and which one is it? Looks at the file beside SQLAlchemy, read-only where it can."""
+"""Integrity check and identity of the database file, without SQLAlchemy, read-only where possible."""
 
 import secrets
 import time
@@ -17,8 +17,8 @@ STEPS: Final = 10_000
 _DAMAGE: Final = {11, 26}  # SQLITE_CORRUPT, SQLITE_NOTADB
 
 
-def damage(path: Path, seconds: float | None = None) -> str:
-    """What `PRAGMA quick_check` finds first: "" = nothing, as far as it came in `seconds` (None: all of it).
+def find_damage(path: Path, seconds: float | None = None) -> str:
+    """First finding of `PRAGMA quick_check` within `seconds` (None = no limit); "" = nothing found.
 
     Raises StoreUnavailable when the file cannot be read now.
     """

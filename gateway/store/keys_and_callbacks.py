@@ -14,7 +14,7 @@ from gateway.domain.workorder import Role
 from gateway.store import tables as t
 from gateway.store.database import Database, insert_new
 from gateway.store.row_mapping import columns
-from gateway.store.security_audit import Deed, note
+from gateway.store.security_audit import AuditedAct, record
 
 _USED_EVERY = 60_000_000  # µs between two notes that a key is in use
 
@@ -47,7 +47,7 @@ class ApiKeys:
         now: int,
         sites: Sequence[str] = (),
         expires_at: int | None = None,
-        deed: Deed | None = None,
+        act: AuditedAct | None = None,
     ) -> tuple[str, ApiKey]:
         """(the key, shown once, and its row). Raises StoreError when the name is taken."""
         secret = f"fg_{secrets.token_urlsafe(32)}"
@@ -60,7 +60,7 @@ class ApiKeys:
 
         def work(c: Connection) -> None:
             c.execute(insert(t.api_key), [row])
-            note(c, self._tenant, deed)
+            record(c, self._tenant, act)
 
         self._database.transact(work)
         return secret, key
@@ -77,25 +77,25 @@ class ApiKeys:
             self._database.transact(lambda c: c.execute(used))
         return found[0]
 
-    def revoke(self, name: str, now: int, deed: Deed | None = None) -> bool:
+    def revoke(self, name: str, now: int, act: AuditedAct | None = None) -> bool:
         """False when there is no such live key."""
         k = t.api_key.c
         gone = update(t.api_key).where(k.tenant == self._tenant, k.name == name, k.revoked_at.is_(None))
 
         def work(c: Connection) -> bool:
             found = c.execute(gone.values(revoked_at=now)).rowcount > 0
-            note(c, self._tenant, deed if found else None)
+            record(c, self._tenant, act if found else None)
             return found
 
         return self._database.transact(work)
 
-    def take_back(self, name: str, deed: Deed) -> None:
+    def delete(self, name: str, act: AuditedAct) -> None:
         """Delete a key that was made for one command: lists of keys are for those that people have."""
         k = t.api_key.c
 
         def work(c: Connection) -> None:
             c.execute(delete(t.api_key).where(k.tenant == self._tenant, k.name == name))
-            note(c, self._tenant, deed)
+            record(c, self._tenant, act)
 
         self._database.transact(work)
 

@@ -1,4 +1,4 @@
-"""The database of an installation for a command on the same machine, whether a gateway runs or not."""
+"""Access to the database for a command on the same machine, with or without a running gateway."""
 
 import getpass
 import secrets
@@ -15,14 +15,14 @@ from gateway.expected_stores import DATABASE, JOURNAL
 from gateway.lock import FileLock
 from gateway.store.database import Database
 from gateway.store.keys_and_callbacks import ApiKeys
-from gateway.store.security_audit import Deed
+from gateway.store.security_audit import AuditedAct
 
-LENT: Final = 12 * HOUR
+TEMPORARY_KEY_LIFE: Final = 12 * HOUR
 """A key for one command works so long at most, should the command not come to take it back."""
 
 
-def me() -> str:
-    """Who is at this machine, for the audit: no key opened the door, the right to read the data folder did."""
+def local_actor() -> str:
+    """Name of the local user for the audit, `local:NAME`: access came by file permissions, not by an API key."""
     try:
         return f"local:{getpass.getuser()}"
     except (KeyError, OSError):  # a user without a name, as in a container
@@ -30,7 +30,7 @@ def me() -> str:
 
 
 @contextmanager
-def beside(data: Path, command: str) -> Iterator[Database]:
+def local_database(data: Path, command: str) -> Iterator[Database]:
     """The database, to read and to write. No gateway can start meanwhile where none runs; where one does, both write.
 
     Raises StoreError when there is none, or the gateway that runs is of another release.
@@ -55,7 +55,7 @@ def beside(data: Path, command: str) -> Iterator[Database]:
 
 
 @contextmanager
-def lent_key(keys: ApiKeys, file: Path, role: Role, command: str) -> Iterator[str]:
+def temporary_key(keys: ApiKeys, file: Path, role: Role, command: str) -> Iterator[str]:
     """The key in `file` while it opens the door; else one for this command alone, taken back at the end.
 
     Whoever may write the database could make one anyway. Raises StoreError when it cannot be written.
@@ -68,11 +68,11 @@ def lent_key(keys: ApiKeys, file: Path, role: Role, command: str) -> Iterator[st
     if kept and keys.verify(kept, now) is not None:
         yield kept
         return
-    name, actor = f"{command}-{now // SECOND}-{secrets.token_hex(3)}", me()
-    made = Deed(now, actor, "", "key.create", name, f"{role.value} for {command}")
-    secret, _ = keys.create(name, role, now, expires_at=now + LENT, deed=made)
+    name, actor = f"{command}-{now // SECOND}-{secrets.token_hex(3)}", local_actor()
+    made = AuditedAct(now, actor, "", "key.create", name, f"{role.value} for {command}")
+    secret, _ = keys.create(name, role, now, expires_at=now + TEMPORARY_KEY_LIFE, act=made)
     try:
         yield secret
     finally:
         later = time.time_ns() // 1000
-        keys.take_back(name, Deed(later, actor, "", "key.revoke", name, f"end of {command}"))
+        keys.delete(name, AuditedAct(later, actor, "", "key.revoke", name, f"end of {command}"))

@@ -33,7 +33,7 @@ def head() -> str:
 
 
 def plan(connection: Connection) -> MigrationPlan:
-    """What `upgrade` would do. Raises StoreError for a database of a newer release."""
+    """The steps of `upgrade`, not carried out. Raises StoreError for a database of a newer release."""
     known = revisions()
     if not inspect(connection).has_table("alembic_version"):
         return MigrationPlan("", known)

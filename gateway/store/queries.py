@@ -1,4 +1,4 @@
-"""What people look at: alarms, orders, audit, deliveries, the event feed. Read-only snapshots, cursor paging."""
+"""Queries of the API: alarms, orders, audit, deliveries, the event feed. Read-only snapshots, cursor paging."""
 
 import base64
 import binascii
@@ -188,7 +188,7 @@ class Queries:
         return self._all(rows, lambda row: plain_of(Notice, t.notice, row))
 
     def deadlines(self, subject: str) -> list[Deadline]:
-        """What waits for an alarm or an order, by their id: why an alarm has no order yet."""
+        """Deadlines of an alarm or an order, by its id: the reasons why an alarm has no order yet."""
         c = t.deadline.c
         rows = select(t.deadline).where(c.tenant == self._tenant, c.subject == subject).order_by(c.reason)
         return self._all(rows, lambda row: plain_of(Deadline, t.deadline, row))

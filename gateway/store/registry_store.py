@@ -12,7 +12,7 @@ from gateway.ports import Clock, RegistryContents
 from gateway.store import tables as t
 from gateway.store.database import Database, upsert
 from gateway.store.row_mapping import columns, json_text
-from gateway.store.security_audit import Deed, note
+from gateway.store.security_audit import AuditedAct, record
 
 S = TypeVar("S", Site, Customer, Device, Point)
 CONFIGURATION = "configuration"
@@ -59,7 +59,9 @@ class SqlRegistryStore:
                     ("devices", len(changed.devices)), ("points", len(changed.points)),
                 ) if count
             )  # fmt: skip
-            note(c, self._tenant, Deed(now, CONFIGURATION, "", "registry.change", "", summary) if facts else None)
+            record(
+                c, self._tenant, AuditedAct(now, CONFIGURATION, "", "registry.change", "", summary) if facts else None
+            )
 
         self._database.transact(work)
 

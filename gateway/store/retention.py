@@ -1,4 +1,4 @@
-"""What may be forgotten. Orders, their audit and the alarms they list stay: they are the history of a device."""
+"""Deletes old rows. Orders, their audit and the alarms they list stay: they are the history of a device."""
 
 from typing import Final
 
@@ -12,7 +12,7 @@ AUDIT: Final = 400 * DAY
 """How much longer than the rest the security audit is kept."""
 
 
-def forget(database: Database, before: int) -> int:
+def delete_expired(database: Database, before: int) -> int:
     """Delete, of before `before` (µs): ended alarms that no order lists (shadow mode, no order asked), ids of commands,
     callbacks, carried out or parked, API keys revoked; of `AUDIT` before that, the security audit. Returns the rows
     deleted."""

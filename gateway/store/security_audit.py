@@ -1,5 +1,5 @@
-"""Who did what to the installation: keys, redelivery, rules, registry, imports, erasure, refused access. Rows are only
-ever added, and deleted when they are old (`forget`). What is done to an order has its own audit."""
+"""Audit of the installation: keys, redelivery, rules, registry, imports, erasure, refused access. Rows are only ever
+added, and deleted when they are old (`delete_expired`). What is done to an order has its own audit."""
 
 from dataclasses import dataclass
 
@@ -14,8 +14,8 @@ MOST = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Deed:
-    """`actor`: the name of a key, or "" for nobody known; `address`: where the request came from, "" = this machine's
+class AuditedAct:
+    """`actor`: the name of a key, "" = unknown; `address`: where the request came from, "" = this machine's
     own files; `act`: `key.create`, …; `subject`: whom or what it was about."""
 
     at: int
@@ -39,12 +39,12 @@ class AuditRow(Struct, frozen=True):
     detail: str
 
 
-def note(connection: Connection, tenant: str, deed: Deed | None) -> None:
+def record(connection: Connection, tenant: str, act: AuditedAct | None) -> None:
     """Inside the transaction of what was done."""
-    if deed is not None:
+    if act is not None:
         row = {
-            "tenant": tenant, "at": deed.at, "actor": deed.actor, "address": deed.address, "act": deed.act,
-            "subject": deed.subject[:MOST], "detail": deed.detail[:MOST],
+            "tenant": tenant, "at": act.at, "actor": act.actor, "address": act.address, "act": act.act,
+            "subject": act.subject[:MOST], "detail": act.detail[:MOST],
         }  # fmt: skip
         connection.execute(insert(t.security_audit), [row])
 
@@ -55,9 +55,9 @@ class SecurityAudit:
     def __init__(self, database: Database, tenant: str = "default") -> None:
         self._database, self._tenant = database, tenant
 
-    def add(self, deed: Deed) -> None:
+    def add(self, act: AuditedAct) -> None:
         """On disk when this returns."""
-        self._database.transact(lambda c: note(c, self._tenant, deed))
+        self._database.transact(lambda c: record(c, self._tenant, act))
 
     def rows(self, limit: int, before: int | None = None, *, act: str = "", actor: str = "") -> list[AuditRow]:
         """Newest first, of ids below `before`; `act` may be a family (`key`)."""

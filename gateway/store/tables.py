@@ -72,7 +72,7 @@ def _where(condition: str) -> dict[str, Any]:
     return {"sqlite_where": text(condition), "postgresql_where": text(condition)}
 
 
-def _marks() -> tuple[Column[Any], ...]:
+def _alarm_stage_columns() -> tuple[Column[Any], ...]:
     """What the stage after the conditions says of an alarm; rows of the first release have none of it."""
     no, none = {"server_default": false()}, {"server_default": text("''")}
     return (
@@ -115,7 +115,7 @@ alarm = Table(
     _text("evidence"), _when("raised_at"), _when("decided_at"), _when("received_at"), _when("recorded_at"),
     _when("last_seen"), _when("updated_at"), _maybe("cleared_at"), _whole("count"), _whole("version"), _text("reason"),
     _flag("late"), _flag("imported"), _flag("suspect"), _flag("live"),
-    Column("order_id", Text, key="order", nullable=False), *_marks(),
+    Column("order_id", Text, key="order", nullable=False), *_alarm_stage_columns(),
 )  # fmt: skip
 Index("uq_alarm_open", alarm.c.tenant, alarm.c.key, unique=True, **_where("cleared_at IS NULL"))
 Index("ix_alarm_order_raised", alarm.c.order, **_where("cleared_at IS NULL"))

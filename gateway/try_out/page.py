@@ -5,20 +5,20 @@ from collections.abc import Iterator, Sequence
 from gateway.adapter_ports import MessageTrial
 from gateway.domain.duration import iso
 from gateway.domain.error_reasons import worded
-from gateway.domain.language_values import told
+from gateway.domain.language_values import as_text_field
 from gateway.domain.reading import Flag, Quality, empty_batch
 from gateway.domain.text import Lang, catalogue, say
-from gateway.try_out.try_message import ReadingRow, Tried
+from gateway.try_out.try_message import ReadingRow, TryResult
 
 _QUALITY = {Quality.BAD: "bad", Quality.UNCERTAIN: "uncertain", Quality.GOOD: "good"}
 
 
-def page(found: Sequence[Tried], lang: Lang) -> str:
+def page(found: Sequence[TryResult], lang: Lang) -> str:
     """All of it, one source after the other."""
     return "\n\n".join("\n".join(_lines(one, lang)) for one in found)
 
 
-def _lines(tried: Tried, lang: Lang) -> Iterator[str]:
+def _lines(tried: TryResult, lang: Lang) -> Iterator[str]:
     kind = "trial.poll" if tried.requests else "trial.message"
     yield say(kind, lang, what=tried.what, source=tried.source, size=tried.size)
     message = tried.message or MessageTrial(empty_batch())
@@ -38,7 +38,7 @@ def _lines(tried: Tried, lang: Lang) -> Iterator[str]:
         key = "trial.dead" if raw in message.rejected else "trial.partial"
         yield say(key, lang, reason=raw.reason, why=_why(raw.reason, lang))
         if raw.detail:
-            yield f"  {told(worded(raw.detail), lang)}"
+            yield f"  {as_text_field(worded(raw.detail), lang)}"
     if message.unused:
         yield say("trial.unused", lang)
         for one in message.unused:

@@ -9,7 +9,7 @@ from gateway.registry import Registry
 from gateway.settings.project import Project
 
 
-class _Paper:
+class _InMemoryStore:
     """A RegistryStore that keeps nothing."""
 
     def load(self) -> RegistryContents:
@@ -28,13 +28,13 @@ class _NoReceipts:
         return False
 
 
-def paper_registry(project: Project, clock: Clock) -> Registry:
+def in_memory_registry(project: Project, clock: Clock) -> Registry:
     """What the files say, with ids of its own; learned state texts are unknown to it."""
-    registry = Registry(_Paper(), project.settings.tenant, clock)
-    registry.apply(project.wanted)
+    registry = Registry(_InMemoryStore(), project.settings.tenant, clock)
+    registry.apply(project.declared)
     return registry
 
 
 def paper_services(project: Project, name: str, registry: Registry, clock: Clock) -> SourceServices:
     """What the source `name` may use to be tried."""
-    return project.services(name, registry, _NoReceipts(), clock, lambda: registry.known().devices)
+    return project.services(name, registry, _NoReceipts(), clock, lambda: registry.contents().devices)

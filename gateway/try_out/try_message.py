@@ -12,7 +12,7 @@ from gateway.domain.text import Sayable
 from gateway.ports import Clock
 from gateway.registry import Registry
 from gateway.settings.project import Project
-from gateway.try_out.project_registry import paper_registry, paper_services
+from gateway.try_out.project_registry import in_memory_registry, paper_services
 from rules.compiled.reads import points as points_of
 
 
@@ -30,7 +30,7 @@ class ReadingRow:
 
 
 @dataclass(slots=True)
-class Tried:
+class TryResult:
     """What became of it: `message` where it was one, else a poll. `size` bytes.
 
     `rules` are (id, mode) of those that read one of these points. `requests` are those of a poll, `failure` says why
@@ -54,7 +54,7 @@ class Tried:
 
 def try_message(
     project: Project, clock: Clock, topic: str, payload: bytes, *, retain: bool = False, source: str = ""
-) -> list[Tried]:
+) -> list[TryResult]:
     """What each source that takes messages (or `source` alone) would make of one; those that have no route for it only
     when none has one."""
     asked = [name for name in message_sources(project) if source in {"", name}]
@@ -68,14 +68,14 @@ def message_sources(project: Project) -> list[str]:
     return [name for name, config in sources.items() if SOURCES[config.type].try_message is not None]
 
 
-def _mapped(project: Project, clock: Clock, name: str, topic: str, payload: bytes, retain: bool) -> Tried:
-    config, registry = project.settings.sources[name], paper_registry(project, clock)
+def _mapped(project: Project, clock: Clock, name: str, topic: str, payload: bytes, retain: bool) -> TryResult:
+    config, registry = project.settings.sources[name], in_memory_registry(project, clock)
     attempt = SOURCES[config.type].try_message
     assert attempt is not None
     services = paper_services(project, name, registry, clock)
     trial = attempt(name, config, services, topic, payload, retain)
     batch, _ = clamp(trial.batch, project.settings.clock.ahead_limit)
-    tried = Tried(name, topic, len(payload), trial, _rows(batch, registry))
+    tried = TryResult(name, topic, len(payload), trial, _rows(batch, registry))
     tried.rules = _rules(project, tried.rows)
     return tried
 
@@ -106,20 +106,20 @@ def _rules(project: Project, rows: Iterable[ReadingRow]) -> list[tuple[str, str]
     ]  # fmt: skip
 
 
-async def try_poll(project: Project, clock: Clock, device: str) -> list[Tried]:
+async def try_poll(project: Project, clock: Clock, device: str) -> list[TryResult]:
     """One real poll cycle of a device by each source that polls it; empty when none does. Reads only."""
     found = []
     for name, config in project.settings.sources.items():
         attempt = SOURCES[config.type].try_poll
         if attempt is None:
             continue
-        registry = paper_registry(project, clock)
+        registry = in_memory_registry(project, clock)
         poll = await attempt(name, config, paper_services(project, name, registry, clock), device)
         if poll is None:
             continue
         known = registry.device(device)
         assert known is not None
-        tried = Tried(name, f"{device} {poll.link} {poll.unit}", requests=poll.requests, failure=poll.failure)
+        tried = TryResult(name, f"{device} {poll.link} {poll.unit}", requests=poll.requests, failure=poll.failure)
         for one in poll.rows:
             point = registry.point_by_id(one.point)
             assert point is not None

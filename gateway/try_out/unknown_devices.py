@@ -20,7 +20,7 @@ _NOTHING = "nothing at "  # the message has no code where the route looks for it
 
 
 @dataclass(slots=True)
-class Stranger:
+class UnknownDevice:
     """`count` messages, the newest at `last` µs on `topic`; `profile` takes `rows` points of it ("" = none does)."""
 
     code: str
@@ -34,10 +34,10 @@ class Stranger:
 
 
 @dataclass(slots=True)
-class Strangers:
+class UnknownDevices:
     """By code, the newest first; `beyond` messages were of devices that are not told apart."""
 
-    found: dict[str, Stranger] = field(default_factory=dict)
+    found: dict[str, UnknownDevice] = field(default_factory=dict)
     beyond: int = 0
 
     def add(self, raws: Iterable[Raw], listed: Mapping[str, object]) -> None:
@@ -49,16 +49,16 @@ class Strangers:
             if (known := self.found.get(code)) is not None:
                 known.count += 1
             elif len(self.found) < MOST:
-                self.found[code] = Stranger(code, raw.source, raw.address, raw.payload, raw.received)
+                self.found[code] = UnknownDevice(code, raw.source, raw.address, raw.payload, raw.received)
             else:
                 self.beyond += 1
 
 
-def propose(strangers: Strangers, project: Project, clock: Clock) -> None:
+def propose_profiles(unknown: UnknownDevices, project: Project, clock: Clock) -> None:
     """The profile that takes most points of a message as good readings; of equals one that devices have already."""
-    used = {device.profile for device in project.wanted.devices}
+    used = {device.profile for device in project.declared.devices}
     kinds: dict[tuple[str, bytes], tuple[str, int]] = {}
-    for one in strangers.found.values():
+    for one in unknown.found.values():
         kind = (one.source, _shape(one.payload))
         if kind not in kinds:
             kinds[kind] = _best(one, project, clock, used) if len(kinds) < TRIED else ("", 0)
@@ -70,12 +70,12 @@ def _shape(payload: bytes) -> bytes:
     return b",".join(sorted(set(re.findall(rb'"([^"\\]{1,60})"\s*:', payload))))[:2000]
 
 
-def _best(one: Stranger, project: Project, clock: Clock, used: set[str]) -> tuple[str, int]:
+def _best(one: UnknownDevice, project: Project, clock: Clock, used: set[str]) -> tuple[str, int]:
     found = [("", 0)]
     for name, profile in project.profiles.items():
         device = Device(0, one.code, name, profile.profile.kind, components=profile.profile.components)
-        wanted = replace(project.wanted, devices=(device,))
-        tried = try_message(replace(project, wanted=wanted), clock, one.topic, one.payload, source=one.source)
+        wanted = replace(project.declared, devices=(device,))
+        tried = try_message(replace(project, declared=wanted), clock, one.topic, one.payload, source=one.source)
         rows = sum(row.quality is Quality.GOOD for result in tried for row in result.rows)
         found += [(name, rows)] if rows else []
     return max(found, key=lambda pair: (pair[1], pair[0] in used, pair[0]))

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from gateway.domain.device import Point, PointKind, PointSpec, Profile
 from gateway.domain.errors import ConfigError, DecodeError, Problem
-from gateway.domain.no_data_texts import says_nothing
+from gateway.domain.no_data_texts import is_no_data
 from gateway.domain.reading import Quality
 from gateway.domain.units import UnitError, parse_unit
 from protocols.modbus.profile import Missing, ModbusMap, Register, RegisterTable, is_pattern, scaling
@@ -76,7 +76,7 @@ class BoundRegister:
             if raw is None:
                 return None
             if isinstance(raw, str):
-                return self.states.get(raw, None if says_nothing(raw) else raw)
+                return self.states.get(raw, None if is_no_data(raw) else raw)
             total += raw
         if self.kind is PointKind.STATE:
             return self.states.get(int(total), f"raw:{int(total)}")
@@ -124,7 +124,7 @@ def bind(
 
 def _bind(register_map: ModbusMap, register: Register, point: Point, component: int) -> BoundRegister:
     places = register_map.places(register, component)
-    states: dict[int | str, str] = {text: text for text in point.values if says_nothing(text)}
+    states: dict[int | str, str] = {text: text for text in point.values if is_no_data(text)}
     states.update(register.map or {})
     first = min(address for address, *_ in places)
     last = max(address + form.registers for address, form, *_ in places)

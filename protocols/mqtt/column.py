@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from gateway.domain.device import AsSent, Point, PointKind
-from gateway.domain.no_data_texts import says_nothing
+from gateway.domain.no_data_texts import is_no_data
 from gateway.domain.reading import F64, I32, U8, Quality
 from gateway.domain.units import parse_unit
 from protocols.mqtt.config import PointMap
@@ -118,7 +118,7 @@ class Column:
         name = text if mapped is None else scalar_text(mapped)
         if not name or len(name) > LONGEST_STATE:
             return _NOTHING
-        if mapped is None and says_nothing(name) and name not in self._listed:
+        if mapped is None and is_no_data(name) and name not in self._listed:
             return _NOTHING
         code = self._state_code(self.point, name, device)
         return (math.nan, DROPPED) if code is None else (float(code), GOOD)

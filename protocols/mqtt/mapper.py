@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from gateway.domain.clocks import outlived
+from gateway.domain.clocks import older_than_retention
 from gateway.domain.duration import iso
 from gateway.domain.errors import DecodeError
 from gateway.domain.reading import I64, Batch, empty_batch
@@ -215,7 +215,7 @@ class Mapper:
 
     def _kept(self, block: RowBlock, received: I64, work: _Work) -> RowBlock:
         """Without what is older than the store keeps: its messages are dead letters, in whole or in part."""
-        old = outlived(block.at, received[block.ordinal], self._retention)
+        old = older_than_retention(block.at, received[block.ordinal], self._retention)
         if old is None:
             return block
         oldest = dict(zip(block.ordinal[old].tolist(), block.at[old].tolist(), strict=True))

@@ -47,7 +47,7 @@ class Episodes:
         self._open: dict[Key, BacktestEpisode] = {}
         self._all: list[BacktestEpisode] = []
 
-    def hear(self, t: Transition) -> None:
+    def add(self, t: Transition) -> None:
         """One change, in order."""
         key = (t.rule, t.thing, t.identity)
         episode = self._open.get(key)

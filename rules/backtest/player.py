@@ -119,7 +119,7 @@ class Player:
     def _step(self, at: int, body: Body) -> None:
         self._seq += 1
         for transition in self.engine.step(Record(self._seq, at, body)):
-            self.episodes.hear(transition)
+            self.episodes.add(transition)
 
 
 def by_device(batch: Batch) -> Iterator[Batch]:

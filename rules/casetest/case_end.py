@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from gateway.domain.device import Attr, Device
 from gateway.domain.duration import DAY, HOUR, MINUTE, SECOND, from_us
-from rules.casetest.scene import Scene, Work
+from rules.casetest.scene import CycleWork, Scene
 from rules.compiled import Active, Calendar, CalendarSpan, Over, Rate, Rule, Slot, Swing
 from rules.compiled.age_limits import oldest
 from rules.engine.state.calendar import later, wall_time, window, zone_of
@@ -41,8 +41,8 @@ class DeviceDates:
 
     def done(self) -> Iterator[int]:
         """When the work of a cycle was done, µs, as events say."""
-        for event in self.scene.happenings:
-            if isinstance(event.value, Work) and event.device == self.device.id:
+        for event in self.scene.events:
+            if isinstance(event.value, CycleWork) and event.device == self.device.id:
                 yield event.value.done or event.at
 
     def later(self, at: int | date, span: CalendarSpan) -> date:
@@ -56,7 +56,7 @@ class DeviceDates:
 
 def until(scene: Scene) -> int:
     """µs; a whole number of seconds after the start."""
-    last = max([scene.start, *(told.received for told in scene.told), *(one.at for one in scene.happenings)])
+    last = max([scene.start, *(told.received for told in scene.values), *(one.at for one in scene.events)])
     rules = (scene.rule, *scene.others)
     late = max(rule.lateness for rule in rules)
     ends = [last + late + max(length(rule) for rule in rules)]
@@ -115,7 +115,7 @@ def _values(scene: Scene, device: Device, name: str) -> list[Attr]:
     site, customer = scene.sites.get(device.site), scene.customers.get(device.customer)
     holders: list[Mapping[str, Attr]] = [one.attrs for one in (device, site, customer) if one is not None]
     found: list[Attr] = [attrs[name] for attrs in holders if name in attrs]
-    for event in scene.happenings:
+    for event in scene.events:
         tables = [event.value] if event.what == "set" else []
         if event.what in {"site", "customer"} and isinstance(event.value, Mapping):
             tables = list(event.value.values())

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from gateway.domain.device import Device, PointKind
 from gateway.domain.units import parse_unit
-from rules.casetest.scene import Happening, Scene, Work
+from rules.casetest.scene import CaseEvent, CycleWork, Scene
 from rules.casetest.things import CUSTOMER, SITE, component_of, find
 from rules.engine.state.fleet import quantity
 
@@ -34,8 +34,8 @@ def events(scene: Scene) -> None:
         if "done" in table:
             if what != "cycle":
                 scene.wrong(f"{where}.done", "done", what=what)
-            value = Work(
-                value.reading if isinstance(value, Work) else None, scene.moment(table["done"], f"{where}.done")
+            value = CycleWork(
+                value.reading if isinstance(value, CycleWork) else None, scene.moment(table["done"], f"{where}.done")
             )
         home = scene.home[device.id] if scene.rule.watch.each else 0
         component = scene.whole(table, "component", home, where) if named is None else named
@@ -44,7 +44,7 @@ def events(scene: Scene) -> None:
         group = str(table.get("group") or "")
         if scene.rule.watch.group and what in {"unlatch", "closed"} and not group:
             scene.wrong(where, "missing", key="group", write="group: s1")
-        scene.happenings.append(Happening(at, what, value, device.id, component, f"{where}.{what}", group, texts))
+        scene.events.append(CaseEvent(at, what, value, device.id, component, f"{where}.{what}", group, texts))
 
 
 def _value(scene: Scene, device: Device, what: str, value: object, where: str) -> object:
@@ -59,7 +59,7 @@ def _value(scene: Scene, device: Device, what: str, value: object, where: str) -
             return _counters(scene, device, found, where)
         return found
     if what == "cycle":
-        return Work(_reading(scene, value, where))
+        return CycleWork(_reading(scene, value, where))
     if value is not True:
         scene.wrong(where, "shape", value=value, write=f"{what}: true")
     return value

@@ -39,26 +39,26 @@ class CaseIntake:
         """The process is lost, and with it what plausibility remembers of former readings."""
         self._plausibility = Plausibility(CasePoints(self._points))
 
-    def take(self, told: Sequence[SceneValue], received: int) -> Batch:
+    def take(self, values: Sequence[SceneValue], received: int) -> Batch:
         """Frames in order; `received` µs."""
-        batch, _ = clamp(self._converted(told, received), AHEAD_LIMIT)
+        batch, _ = clamp(self._converted(values, received), AHEAD_LIMIT)
         judged = self._plausibility.judge(batch)
         self._plausibility.keep(judged)
         return judged.batch
 
-    def _converted(self, told: Sequence[SceneValue], received: int) -> Batch:
+    def _converted(self, values: Sequence[SceneValue], received: int) -> Batch:
         """As a source hands it over: bad without a value, uncertain outside of the bounds of the profile."""
-        frames = {frame: k for k, frame in enumerate(dict.fromkeys(one.frame for one in told))}
-        value = np.array([one.value for one in told], np.float64)
-        quality = [Quality.UNCERTAIN if self._outside(one) else Quality.GOOD for one in told]
+        frames = {frame: k for k, frame in enumerate(dict.fromkeys(one.frame for one in values))}
+        value = np.array([one.value for one in values], np.float64)
+        quality = [Quality.UNCERTAIN if self._outside(one) else Quality.GOOD for one in values]
         return Batch(
-            np.array([one.device for one in told], np.int32),
-            np.array([one.point for one in told], np.int32),
-            np.array([one.at for one in told], np.int64),
+            np.array([one.device for one in values], np.int32),
+            np.array([one.point for one in values], np.int32),
+            np.array([one.at for one in values], np.int64),
             value,
             np.where(np.isnan(value), np.uint8(Quality.BAD), np.array(quality, np.uint8)),
-            np.zeros(len(told), np.uint8),
-            np.array([frames[one.frame] for one in told], np.int32),
+            np.zeros(len(values), np.uint8),
+            np.array([frames[one.frame] for one in values], np.int32),
             np.full(len(frames), received, np.int64),
         )
 

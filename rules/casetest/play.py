@@ -31,7 +31,7 @@ from gateway.domain.record import (
 )
 from rules.casetest.case_end import ZONE, until
 from rules.casetest.intake_steps import CaseIntake
-from rules.casetest.scene import Happening, Scene, SceneValue, Work
+from rules.casetest.scene import CaseEvent, CycleWork, Scene, SceneValue
 from rules.casetest.things import customer_with, site_with
 from rules.engine import Engine
 from rules.engine.rerun import answer, history_in_memory
@@ -43,7 +43,7 @@ _ANSWERS = 8
 
 
 @dataclass(slots=True)
-class Play:
+class PlayResult:
     """What came of a scene. `agree` False: the replay from a snapshot gave `replayed` instead."""
 
     got: list[Transition] = field(default_factory=list)
@@ -51,7 +51,7 @@ class Play:
     agree: bool = True
 
 
-class Stage:
+class CasePlayer:
     """The virtual journal of one scene and the engine that reads it."""
 
     def __init__(self, scene: Scene) -> None:
@@ -105,37 +105,37 @@ class Stage:
         """The whole case."""
         scene = self.scene
         self._prepare()
-        deliveries = [(at, list(group)) for at, group in groupby(scene.told, key=lambda told: told.received)]
-        happenings = sorted(scene.happenings, key=lambda one: one.at)
+        deliveries = [(at, list(group)) for at, group in groupby(scene.values, key=lambda values: values.received)]
+        events = sorted(scene.events, key=lambda one: one.at)
         end = scene.until if scene.until is not None else until(scene)
         away = 0
-        while deliveries or happenings:
-            at = max(away, min([when for when, _ in deliveries[:1]] + [one.at for one in happenings[:1]]))
+        while deliveries or events:
+            at = max(away, min([when for when, _ in deliveries[:1]] + [one.at for one in events[:1]]))
             if at > end and scene.until is not None:
                 break
             self.ticks(at, inclusive=False)
             while deliveries and max(deliveries[0][0], away) <= at:
                 when, group = deliveries.pop(0)
                 self._deliver(group, max(when, at))
-            while happenings and max(happenings[0].at, away) <= at:
-                away = max(away, self._happen(happenings.pop(0), at))
+            while events and max(events[0].at, away) <= at:
+                away = max(away, self._apply_event(events.pop(0), at))
             if away <= at:
                 self.ticks(at, inclusive=True)
         self.ticks(end, inclusive=True)
 
-    def _deliver(self, told: Sequence[SceneValue], received: int) -> None:
+    def _deliver(self, values: Sequence[SceneValue], received: int) -> None:
         """Readings of devices that are not in service reach no journal: the registry does not know them."""
-        heard = [one for one in told if self.devices[one.device].life is Life.IN_SERVICE]
-        for define in self._defines(heard):
+        in_service = [one for one in values if self.devices[one.device].life is Life.IN_SERVICE]
+        for define in self._defines(in_service):
             self.defined.add(define)
             self.write(received, define)
-        if heard:
-            self.write(received, self.intake.take(heard, received))
+        if in_service:
+            self.write(received, self.intake.take(in_service, received))
 
-    def _defines(self, told: Sequence[SceneValue]) -> list[Define]:
+    def _defines(self, values: Sequence[SceneValue]) -> list[Define]:
         """What stands in the journal before the first reading of a device, and of a point."""
-        devices = [self.devices[number] for number in dict.fromkeys(one.device for one in told)]
-        points = [self.points[number] for number in dict.fromkeys(one.point for one in told)]
+        devices = [self.devices[number] for number in dict.fromkeys(one.device for one in values)]
+        points = [self.points[number] for number in dict.fromkeys(one.point for one in values)]
         found: list[Define] = [DeviceDefined(one.id, TENANT, one.code, one.profile) for one in devices]
         found += [PointDefined(TENANT, point) for point in points]
         return [define for define in found if define not in self.defined]
@@ -153,7 +153,7 @@ class Stage:
         for rule in (*self.scene.others, self.rule):
             self.write(start, RuleSet(rule.id, rule.revision, rule.source, ZONE))
 
-    def _happen(self, event: Happening, at: int) -> int:
+    def _apply_event(self, event: CaseEvent, at: int) -> int:
         """Carry an event out; the time until which the gateway is away, 0 = it is there."""
         value = event.value if isinstance(event.value, Mapping) else {}
         match event.what:
@@ -179,24 +179,24 @@ class Stage:
                 self.write(at, self._act(event))
         return 0
 
-    def _act(self, event: Happening) -> Body:
+    def _act(self, event: CaseEvent) -> Body:
         """What a person did at the desk."""
         device, component = (0, 0) if event.group else (event.device, event.component)
         if event.what == "unlatch":
             return Unlatch(self.rule.id, device, component, group=event.group, identity=event.identity)
         if event.what == "closed":
             return Closed(self.rule.id, device, component, "test", group=event.group, identity=event.identity)
-        work = event.value if isinstance(event.value, Work) else Work(None)
+        work = event.value if isinstance(event.value, CycleWork) else CycleWork(None)
         return CycleDone(self.rule.id, device, component, work.reading, at=work.done)
 
-    def _edit(self, event: Happening, value: Mapping[str, object], at: int) -> None:
+    def _edit(self, event: CaseEvent, value: Mapping[str, object], at: int) -> None:
         scene = self.scene
         line = scene.case.lines.get(event.where, scene.case.line)
         path = f"{scene.case.path}.{event.where}"
         self.rule = edit(self.rule, value, scene.tests.names, scene.case.file, path, line)
         self.write(at, RuleSet(self.rule.id, self.rule.revision, self.rule.source, ZONE))
 
-    def _place(self, event: Happening, value: Mapping[str, object], at: int) -> None:
+    def _place(self, event: CaseEvent, value: Mapping[str, object], at: int) -> None:
         """Merge into sites or customers."""
         for code, table in value.items():
             changes, where = (table if isinstance(table, Mapping) else {}), f"{event.where}.{code}"
@@ -207,7 +207,7 @@ class Stage:
                 self.customers[code] = customer_with(self.scene, self.customers[code], changes, where)
                 self.write(at, CustomerSet(self.customers[code]))
 
-    def _set(self, event: Happening, value: Mapping[str, object], at: int) -> None:
+    def _set(self, event: CaseEvent, value: Mapping[str, object], at: int) -> None:
         """Merge into the device: `set: {attrs: {..}, life: retired}`, `set: {site: s2}`."""
         device = self.devices[event.device]
         changed = asdict(device)
@@ -229,13 +229,13 @@ class Stage:
         self.write(at, DeviceSet(self.devices[event.device]))
 
 
-def play(scene: Scene) -> Play:
+def play(scene: Scene) -> PlayResult:
     """Run the case live, then replay its journal from a snapshot in the middle. Raises ConfigError for a bad edit."""
-    stage = Stage(scene)
+    stage = CasePlayer(scene)
     stage.run()
     replayed = replay(stage.records, len(stage.records) // 2)
     agree = [canonical(one) for one in stage.got] == [canonical(one) for one in replayed]
-    return Play(stage.got, replayed, agree)
+    return PlayResult(stage.got, replayed, agree)
 
 
 def replay(records: Sequence[Record], middle: int) -> list[Transition]:

@@ -25,9 +25,9 @@ def read_case(case: Case, rule: Rule, tests: TestFile, rules: Sequence[Rule] = (
     scene = Scene(case, rule, tests, policy=policy)
     data = case.data
     scene.known(data, KEYS, "")
-    told = data.get("say", "")
-    if not isinstance(told, str | int | float) and not (isinstance(told, dict) and set(told) <= {"en", "zh"}):
-        scene.wrong("say", "shape", value=told, write="{en: two minutes above, zh: 超过两分钟}")
+    text = data.get("say", "")
+    if not isinstance(text, str | int | float) and not (isinstance(text, dict) and set(text) <= {"en", "zh"}):
+        scene.wrong("say", "shape", value=text, write="{en: two minutes above, zh: 超过两分钟}")
     start = data.get("start", DEFAULT_START)
     try:
         scene.start = to_us(datetime.fromisoformat(start if isinstance(start, str) else ""))
@@ -43,8 +43,8 @@ def read_case(case: Case, rule: Rule, tests: TestFile, rules: Sequence[Rule] = (
     expect(scene)
     if data.get("until") is not None:
         scene.until = scene.moment(data["until"], "until")
-    scene.told.sort(key=lambda told: (told.received, told.frame))
-    if len(scene.told) > LIMIT:
+    scene.values.sort(key=lambda text: (text.received, text.frame))
+    if len(scene.values) > LIMIT:
         scene.wrong("series", "many", limit=LIMIT)
     scene.others = _beside(scene, rules)
     return scene
@@ -61,7 +61,7 @@ def _beside(scene: Scene, rules: Sequence[Rule]) -> tuple[Rule, ...]:
             scene.wrong("expect", "rule", rule=name, known=", ".join(by_id) or "-")
     if b"orders_per_site" in scene.policy:
         return tuple(rule for rule in rules if rule.id != scene.rule.id)
-    edited = [one.value for one in scene.happenings if one.what == "edit"]
+    edited = [one.value for one in scene.events if one.what == "edit"]
     wanted = [*scene.shown, *(str(name) for value in edited for name in _parents(value))]
     found: dict[str, Rule] = {}
     while wanted:

@@ -27,7 +27,7 @@ def add(scene: Scene, name: str, item: Item, at: int, received: int, frame: int,
         return
     else:
         value = parse_unit(scene.unit(device, spec)).canonical(item)
-    scene.told.append(SceneValue(received, frame, at, device.id, point.id, value))
+    scene.values.append(SceneValue(received, frame, at, device.id, point.id, value))
 
 
 def series(scene: Scene) -> None:

@@ -26,7 +26,7 @@ class SceneValue:
 
 
 @dataclass(frozen=True, slots=True)
-class Happening:
+class CaseEvent:
     """Something between readings. `what` is a key of `events.KINDS`, `where` its place in the case.
 
     `group` and `identity` choose the alarm that a person's act is about.
@@ -43,7 +43,7 @@ class Happening:
 
 
 @dataclass(frozen=True, slots=True)
-class Work:
+class CycleWork:
     """What a `cycle` carries: the counter (canonical unit; None = as it stands), and when the work was done, µs.
 
     `done` 0 = when it is told.
@@ -72,8 +72,8 @@ class Scene:
     sites: dict[str, Site] = field(default_factory=dict)
     devices: dict[str, Device] = field(default_factory=dict)
     points: dict[tuple[str, str, int], Point] = field(default_factory=dict)
-    told: list[SceneValue] = field(default_factory=list)
-    happenings: list[Happening] = field(default_factory=list)
+    values: list[SceneValue] = field(default_factory=list)
+    events: list[CaseEvent] = field(default_factory=list)
     expected: list[dict[str, object]] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     home: dict[int, int] = field(default_factory=dict)

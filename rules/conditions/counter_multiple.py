@@ -28,7 +28,7 @@ from rules.handbook.words import calendar_span
 from rules.lint.at_load import rule_at_load, shown
 from rules.lint.finding import LintFinding
 from rules.lint.forms import FormLint
-from rules.lint.subject import Around, Subject
+from rules.lint.subject import LintContext, Subject
 from rules.sentence.condition_phrases import ConditionPhrases, SentenceWords
 from rules.sentence.phrases import read
 from rules.sentence.quantities import spans
@@ -134,7 +134,7 @@ def _number(text: Any) -> Number:
 
 
 # --- checks
-def _never(subject: Subject, condition: Every, _around: Around) -> Iterator[LintFinding]:
+def _never(subject: Subject, condition: Every, _around: LintContext) -> Iterator[LintFinding]:
     """A counter of hours that cannot reach its step within the term."""
     if condition.or_after is None:
         return
@@ -143,7 +143,7 @@ def _never(subject: Subject, condition: Every, _around: Around) -> Iterator[Lint
         yield subject.find("step-never", "every.or_after", days=days, hours=f"{condition.step:g}")
 
 
-def _past(subject: Subject, condition: Every, around: Around) -> Iterator[LintFinding]:
+def _past(subject: Subject, condition: Every, around: LintContext) -> Iterator[LintFinding]:
     """Registered longer ago than the term: what was done before this gateway is not known."""
     now, after, today = rule_at_load(subject, around), condition.or_after, around.today
     if now is None or after is None or today is None:

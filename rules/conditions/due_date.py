@@ -26,7 +26,7 @@ from rules.handbook.words import calendar_span, each_span, level_word, listed
 from rules.lint.at_load import rule_at_load, shown
 from rules.lint.finding import LintFinding
 from rules.lint.forms import FormLint
-from rules.lint.subject import Around, Subject
+from rules.lint.subject import LintContext, Subject
 from rules.sentence.condition_phrases import ConditionPhrases, SentenceWords
 from rules.sentence.template import Placeholder
 
@@ -131,7 +131,7 @@ def _began(conditions: ConditionPhrases, what: Body, _level: str) -> str:
 
 
 # --- checks
-def _overlap(subject: Subject, condition: Due, _around: Around) -> Iterator[LintFinding]:
+def _overlap(subject: Subject, condition: Due, _around: LintContext) -> Iterator[LintFinding]:
     """The next date begins when the stages of this one are over."""
     if condition.repeat is None:
         return
@@ -146,7 +146,7 @@ def _shortest(span: CalendarSpan) -> int:
     return min((later(one, span) - one).days for one in first)
 
 
-def _past(subject: Subject, condition: Due, around: Around) -> Iterator[LintFinding]:
+def _past(subject: Subject, condition: Due, around: LintContext) -> Iterator[LintFinding]:
     """Dates that are past as the rule comes into force."""
     now = rule_at_load(subject, around)
     if now is None or around.today is None:

@@ -16,7 +16,7 @@ from rules.format.rule_compiler import RuleCompiler
 from rules.handbook.condition_words import Body, HandbookWords
 from rules.lint.finding import LintFinding
 from rules.lint.forms import FormLint
-from rules.lint.subject import Around, Subject
+from rules.lint.subject import LintContext, Subject
 from rules.sentence.condition_phrases import ConditionPhrases, SentenceWords
 
 _MOST = 64
@@ -51,7 +51,7 @@ def _began(conditions: ConditionPhrases, what: Body, _level: str) -> str:
 
 
 # --- checks
-def _on_change(subject: Subject, condition: Votes, _around: Around) -> Iterator[LintFinding]:
+def _on_change(subject: Subject, condition: Votes, _around: LintContext) -> Iterator[LintFinding]:
     return never_repeated(subject, condition.of, "votes")
 
 

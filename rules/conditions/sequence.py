@@ -21,7 +21,7 @@ from rules.format.yaml_tree import Items, YamlMapping, join, show
 from rules.handbook.condition_words import Body, HandbookWords
 from rules.lint.finding import LintFinding
 from rules.lint.forms import FormLint
-from rules.lint.subject import Around, Subject
+from rules.lint.subject import LintContext, Subject
 from rules.sentence.condition_phrases import ConditionPhrases, SentenceWords
 
 _SECOND = "{not_see: \"status == 'charging'\", within: 5m}"
@@ -98,7 +98,7 @@ def _seen(written: Any) -> Iterator[tuple[str, Any]]:
             yield f"[{k}].see", step["see"]
 
 
-def _in_vain(subject: Subject, condition: Sequence, _around: Around) -> Iterator[LintFinding]:
+def _in_vain(subject: Subject, condition: Sequence, _around: LintContext) -> Iterator[LintFinding]:
     """What is waited for in vain must have had the time to come."""
     if not condition.absent:
         return
@@ -116,7 +116,7 @@ def _round(span: int) -> int:
     return -(-span // HOUR) * HOUR if span > HOUR else span
 
 
-def _no_end(subject: Subject, condition: Sequence, _around: Around) -> Iterator[LintFinding]:
+def _no_end(subject: Subject, condition: Sequence, _around: LintContext) -> Iterator[LintFinding]:
     """Only a person ends it, and nobody is asked to."""
     if condition.clear is None and subject.rule.mode == "live" and not subject.rule.order:
         yield subject.find("no-end", "sequence", write='clear: ".."')

@@ -26,7 +26,7 @@ from rules.lint.comparisons import parsed, walk
 from rules.lint.finding import LintFinding
 from rules.lint.forms import FormLint
 from rules.lint.on_change import EVERY, points_on_change
-from rules.lint.subject import Around, Subject
+from rules.lint.subject import LintContext, Subject
 from rules.lint.thresholds import STEADY
 from rules.sentence.condition_phrases import ConditionPhrases, SentenceWords
 from rules.sentence.phrases import read
@@ -109,7 +109,7 @@ def _names(names: Any) -> Sequence[str]:
 
 
 # --- checks
-def _short(subject: Subject, condition: Silence, _around: Around) -> Iterator[LintFinding]:
+def _short(subject: Subject, condition: Silence, _around: LintContext) -> Iterator[LintFinding]:
     """A limit that the promised intervals pass over."""
     intervals = [every for name in condition.points if (every := subject.every(name))]
     every = (max if condition.all_of else min)(intervals, default=0)
@@ -150,7 +150,7 @@ def _simple(span: int) -> str:
     return f"{-(-span // size)}{name}"
 
 
-def _on_change(subject: Subject, condition: Silence, _around: Around) -> Iterator[LintFinding]:
+def _on_change(subject: Subject, condition: Silence, _around: LintContext) -> Iterator[LintFinding]:
     """Points that come on change only fall silent without being ill."""
     if condition.all_of:
         points = [one for name in condition.points for one in points_on_change(subject, {name})]
@@ -161,7 +161,7 @@ def _on_change(subject: Subject, condition: Silence, _around: Around) -> Iterato
         yield subject.find("silent-on-change", "silent", points=names, write=EVERY)
 
 
-def _at_load(subject: Subject, condition: Silence, around: Around) -> Iterator[LintFinding]:
+def _at_load(subject: Subject, condition: Silence, around: LintContext) -> Iterator[LintFinding]:
     """Devices without its points, and those that are silent already."""
     now = rule_at_load(subject, around)
     if now is None:

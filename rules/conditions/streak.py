@@ -19,7 +19,7 @@ from rules.format.rule_compiler import RuleCompiler
 from rules.handbook.condition_words import Body, HandbookWords
 from rules.lint.finding import LintFinding
 from rules.lint.forms import FormLint
-from rules.lint.subject import Around, Subject
+from rules.lint.subject import LintContext, Subject
 from rules.lint.windows import days_of, window_of
 from rules.sentence.condition_phrases import ConditionPhrases, SentenceWords
 
@@ -58,11 +58,11 @@ def _began(conditions: ConditionPhrases, what: Body, _level: str) -> str:
 
 
 # --- checks
-def _on_change(subject: Subject, condition: Streak, _around: Around) -> Iterator[LintFinding]:
+def _on_change(subject: Subject, condition: Streak, _around: LintContext) -> Iterator[LintFinding]:
     return never_repeated(subject, condition.of, "streak")
 
 
-def _too_long(subject: Subject, condition: Streak, _around: Around) -> Iterator[LintFinding]:
+def _too_long(subject: Subject, condition: Streak, _around: LintContext) -> Iterator[LintFinding]:
     """So many windows or readings take longer than `max_span`."""
     if not condition.max_span:
         return
@@ -83,7 +83,7 @@ def _too_long(subject: Subject, condition: Streak, _around: Around) -> Iterator[
         )  # fmt: skip
 
 
-def _beyond(subject: Subject, condition: Streak, around: Around) -> Iterator[LintFinding]:
+def _beyond(subject: Subject, condition: Streak, around: LintContext) -> Iterator[LintFinding]:
     """It reaches further back than readings are kept."""
     if around.retention is None:
         return

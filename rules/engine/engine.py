@@ -80,7 +80,7 @@ class Engine:
     @property
     def counts(self) -> ReadingCounts:
         """Readings by fate. Of rules with `lateness` only what is late for them, and second looks, count apart."""
-        return self._main.counts.with_looks([late.evaluator.counts for late in self._late.values()])
+        return self._main.counts.with_reruns([late.evaluator.counts for late in self._late.values()])
 
     def glitches(self, device: int | None = None) -> dict[str, int]:
         """Point -> falls of its counter that were taken back: of a device as known now, None = all so far."""

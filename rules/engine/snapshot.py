@@ -62,7 +62,7 @@ def image_of(core: Evaluator) -> EvaluatorImage:
             for runner in several
         ],
         downtime=DowntimeImage(list(downs.spans), sorted(downs.kept), downs.settled, list(downs.steps)),
-        counts=core.counts.with_looks(()),
+        counts=core.counts.with_reruns(()),
         waiting=dict(core.installed.waiting),
         requests=core.requests.state(),
         buffered=core.interim.state(),

@@ -3,15 +3,15 @@
 from rules.lint.cost import Cost, estimate
 from rules.lint.finding import CODES, LintFinding, Severity
 from rules.lint.inventory import RuleInventory, fleet
-from rules.lint.run import Checked, Lint, is_alone, lint
-from rules.lint.subject import Around
+from rules.lint.run import CheckedFile, Lint, is_alone, lint
+from rules.lint.subject import LintContext
 
 __all__ = [
     "CODES",
-    "Around",
-    "Checked",
+    "CheckedFile",
     "Cost",
     "Lint",
+    "LintContext",
     "LintFinding",
     "RuleInventory",
     "Severity",

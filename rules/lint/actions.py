@@ -7,10 +7,10 @@ from gateway.domain.duration import format_duration
 from gateway.domain.workdays import NO_CALENDAR
 from rules.compiled import Levels, Rule
 from rules.lint.finding import LintFinding, Severity
-from rules.lint.subject import Around, Subject
+from rules.lint.subject import LintContext, Subject
 
 
-def doing(subject: Subject, around: Around) -> Iterator[LintFinding]:  # noqa: ARG001 - all checks take both
+def order_and_notice(subject: Subject, context: LintContext) -> Iterator[LintFinding]:  # noqa: ARG001 - all checks take both
     """Everything about `then`, `title`, `why`, `active`."""
     rule = subject.rule
     if not rule.why.get("en"):
@@ -70,7 +70,7 @@ def _critical(subject: Subject) -> Iterator[LintFinding]:
         yield subject.find("critical-no-sla", "then.order", write="sla: repair_4h")
 
 
-def hours(subject: Subject, around: Around) -> Iterator[LintFinding]:
+def hours(subject: Subject, context: LintContext) -> Iterator[LintFinding]:
     """`active` by workdays or holidays of a year that the calendar does not know, or knows only by the regulation."""
     active = subject.rule.active
     if active is None or active.calendar is None:
@@ -79,7 +79,7 @@ def hours(subject: Subject, around: Around) -> Iterator[LintFinding]:
     if calendar == NO_CALENDAR:
         yield subject.find("calendar-none", "active.days")
         return
-    unknown, provisional = calendar.open_years(around.today)
+    unknown, provisional = calendar.open_years(context.today)
     if unknown:
         yield subject.find("calendar-year", "active.days", year=unknown[0], name=calendar.name)
     elif provisional:

@@ -10,7 +10,7 @@ from rules.lint.comparisons import UP, alternatives, atom
 from rules.lint.finding import LintFinding
 from rules.lint.inventory import RuleInventory
 from rules.lint.predicates import predicates
-from rules.lint.subject import Around, Subject
+from rules.lint.subject import LintContext, Subject
 
 SHOWN = 3
 NEVER = -(2**62)
@@ -39,23 +39,23 @@ class RuleAtLoad:
     newest: NewestReadings | None
 
 
-def rule_at_load(subject: Subject, around: Around) -> RuleAtLoad | None:
+def rule_at_load(subject: Subject, context: LintContext) -> RuleAtLoad | None:
     """None: without lists, or of a rule that is never in force there."""
-    lists = around.fleet
-    if lists is None or subject.alone or subject.rule.mode == "off":
+    lists = context.fleet
+    if lists is None or subject.stand_alone or subject.rule.mode == "off":
         return None
-    newest = None if around.seen is None else NewestReadings(around.seen, max(around.seen.values(), default=NEVER))
+    newest = None if context.seen is None else NewestReadings(context.seen, max(context.seen.values(), default=NEVER))
     return RuleAtLoad(lists, lists.watched(subject.rule), newest)
 
 
-def at_load(subject: Subject, around: Around) -> Iterator[LintFinding]:
+def at_load(subject: Subject, around: LintContext) -> Iterator[LintFinding]:
     """`age(x) > c` alone, of devices whose x is that old already. One that never came has no age."""
     now = rule_at_load(subject, around)
     if now is not None and now.newest is not None:
         yield from _ages(subject, now.devices, now.newest)
 
 
-def _ages(subject: Subject, devices: Sequence[Device], heard: NewestReadings) -> Iterator[LintFinding]:
+def _ages(subject: Subject, devices: Sequence[Device], newest: NewestReadings) -> Iterator[LintFinding]:
     for one in predicates(subject):
         for parts in alternatives(one.written) if one.raises else ():
             found = atom(parts[0]) if len(parts) == 1 else None
@@ -63,7 +63,7 @@ def _ages(subject: Subject, devices: Sequence[Device], heard: NewestReadings) ->
             if found is None or match is None or found.operator not in UP or found.value is None:
                 continue
             limit, known = round(found.value * HOUR), ((device, match["point"]) for device in devices)
-            old = [one for one, name in known if heard.older(heard.at.get((one.id, name), heard.newest), limit)]
+            old = [one for one, name in known if newest.older(newest.at.get((one.id, name), newest.newest), limit)]
             if old:
                 yield subject.find(
                     "age-at-load", one.path, points=match["point"], count=len(old), devices=shown(old),

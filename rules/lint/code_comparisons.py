@@ -32,5 +32,5 @@ def _fits(one: Atom, field: str, entry: CodeEntry) -> bool:
             return level in one.texts
         limit = one.limit.value if isinstance(one.limit, TextNode) else ""
         return limit in LEVELS and _HOLDS[one.operator](LEVELS[level], LEVELS[limit])
-    said = str(getattr(entry, field, ""))
-    return said in one.texts if one.texts else isinstance(one.limit, TextNode) and said != one.limit.value
+    named = str(getattr(entry, field, ""))
+    return named in one.texts if one.texts else isinstance(one.limit, TextNode) and named != one.limit.value

@@ -117,10 +117,10 @@ def _point(number: int, kind: str, spec: PointSpec) -> Point:
 
 def _windows(windows: SignalSet, rule: Rule, names: Names) -> float:
     """Bytes per row of all signals."""
-    told = {signal.name: signal for signal in rule.signals}
+    signals = {signal.name: signal for signal in rule.signals}
     total = 0.0
     for one in windows.operators:
-        signal = told.get(one.name)
+        signal = signals.get(one.name)
         intervals: list[int] = []
         if signal is not None:
             calendars = fed_by(signal, rule.signals)

@@ -6,7 +6,7 @@ from typing import Any, Generic, TypeVar
 
 from rules.compiled import Condition
 from rules.lint.finding import LintFinding
-from rules.lint.subject import Around, Subject
+from rules.lint.subject import LintContext, Subject
 
 C = TypeVar("C", bound=Condition)
 
@@ -22,7 +22,7 @@ class FormLint(Generic[C]):
     """
 
     key: str = ""
-    checks: tuple[Callable[[Subject, C, Around], Iterator[LintFinding]], ...] = ()
+    checks: tuple[Callable[[Subject, C, LintContext], Iterator[LintFinding]], ...] = ()
     conditions: Callable[[Any], Iterator[tuple[str, Any]]] = _none
     single: bool = False
 
@@ -36,7 +36,7 @@ def lint_of(subject: Subject) -> FormLint[Any]:
     return FORM_LINTS[type(subject.rule.condition)]
 
 
-def of_form(subject: Subject, around: Around) -> Iterator[LintFinding]:
+def of_form(subject: Subject, around: LintContext) -> Iterator[LintFinding]:
     """The checks of its form alone."""
     for check in lint_of(subject).checks:
         yield from check(subject, subject.rule.condition, around)

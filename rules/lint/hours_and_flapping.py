@@ -6,14 +6,14 @@ from collections.abc import Iterator, Mapping
 from gateway.domain.duration import DAY, MINUTE, format_duration
 from rules.compiled.reads import points_of
 from rules.lint.finding import LintFinding
-from rules.lint.subject import Around, Subject
+from rules.lint.subject import LintContext, Subject
 
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _SPAN = re.compile(r"(\d{1,2}):(\d{2})\s*-\s*(\d{1,2}):(\d{2})")
 _WEEK = 7
 
 
-def spans(subject: Subject, around: Around) -> Iterator[LintFinding]:  # noqa: ARG001 - all checks take both
+def spans(subject: Subject, around: LintContext) -> Iterator[LintFinding]:  # noqa: ARG001 - all checks take both
     """Holds against `active`, `flap` against holds, votes against intervals."""
     yield from _hours(subject)
     yield from _flap(subject)

@@ -6,13 +6,13 @@ from rules.expr.syntax_tree import CallNode, Name, Syntax, TextNode
 from rules.lint.comparisons import alternatives, plain_text, ranges, states
 from rules.lint.finding import LintFinding
 from rules.lint.predicates import predicates
-from rules.lint.subject import Around, Subject
+from rules.lint.subject import LintContext, Subject
 from rules.lint.value_ranges import EVERYTHING, reach
 
 Parts = tuple[Syntax, ...]
 
 
-def logic(subject: Subject, around: Around) -> Iterator[LintFinding]:  # noqa: ARG001 - all checks take both
+def logic(subject: Subject, context: LintContext) -> Iterator[LintFinding]:  # noqa: ARG001 - all checks take both
     """Every condition against itself and what is plausible; `unless` against `when`."""
     for one in predicates(subject):
         found = alternatives(one.written)

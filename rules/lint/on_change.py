@@ -6,12 +6,12 @@ from gateway.domain.device import PointKind, PointSpec
 from rules.compiled import Baseline, Calendar, MemberStat, Share, Signal, Times
 from rules.compiled.reads import signal_points
 from rules.lint.finding import LintFinding
-from rules.lint.subject import Around, Subject
+from rules.lint.subject import LintContext, Subject
 
 EVERY = "every: 1m"
 
 
-def on_change(subject: Subject, around: Around) -> Iterator[LintFinding]:  # noqa: ARG001 - all checks take both
+def on_change(subject: Subject, context: LintContext) -> Iterator[LintFinding]:  # noqa: ARG001 - all checks take both
     """Signals and `missing` that need an interval, of points whose profile promises none."""
     yield from _missing(subject)
     for signal in subject.rule.signals:
@@ -20,7 +20,7 @@ def on_change(subject: Subject, around: Around) -> Iterator[LintFinding]:  # noq
 
 def points_on_change(subject: Subject, names: Iterator[str] | set[str]) -> list[PointSpec]:
     """Those of the points that promise no interval; none when one of the others does, or the rule is an example."""
-    if subject.alone:
+    if subject.stand_alone:
         return []
     found = [spec for name in sorted(names) if (spec := subject.spec(name)) is not None]
     return found if found and not any(spec.every for spec in found) else []

@@ -12,7 +12,7 @@ from rules.lint.comparisons import DOWN, UP, Range, alternatives, atom, number_o
 from rules.lint.finding import LintFinding
 from rules.lint.forms import lint_of
 from rules.lint.inventory import RuleInventory
-from rules.lint.subject import Around, Subject
+from rules.lint.subject import LintContext, Subject
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,31 +34,31 @@ class Trigger:
         yield from (self.form,) if self.form else (*self.ranges, *self.texts)
 
 
-def overlaps(subjects: Sequence[Subject], around: Around) -> Iterator[LintFinding]:
+def overlaps(subjects: Sequence[Subject], context: LintContext) -> Iterator[LintFinding]:
     """Pairs of rules in force that raise on the same thing for the same reason; of rules that are not looked at
-    (`beside`) only those that meet one that is."""
-    live = [one for one in subjects if one.rule.mode == "live" and not one.alone and not one.rule.watch.group]
+    (`in_force_only`) only those that meet one that is."""
+    live = [one for one in subjects if one.rule.mode == "live" and not one.stand_alone and not one.rule.watch.group]
     by_key: dict[str, list[tuple[Subject, Trigger]]] = {}
     for one in live:
         for trigger in _triggers(one):
             for key in trigger.keys:
                 by_key.setdefault(key, []).append((one, trigger))
-    told: set[str] = set()  # each rule once, with the first it overlaps
+    reported: set[str] = set()  # each rule once, with the first it overlaps
     for found in by_key.values():
         for i, (second, trigger) in enumerate(found):
-            if second.rule.id in told or second.beside:
+            if second.rule.id in reported or second.in_force_only:
                 continue
-            others = (*found[:i], *(one for one in found[i + 1 :] if one[0].beside))
-            other = next((first for first, before in others if _doubled(first, before, second, trigger, around)), None)
+            others = (*found[:i], *(one for one in found[i + 1 :] if one[0].in_force_only))
+            other = next((first for first, before in others if _doubled(first, before, second, trigger, context)), None)
             if other is not None:
-                told.add(second.rule.id)
+                reported.add(second.rule.id)
                 yield _told(other, second, trigger)
 
 
-def _doubled(first: Subject, one: Trigger, second: Subject, other: Trigger, around: Around) -> bool:
+def _doubled(first: Subject, one: Trigger, second: Subject, other: Trigger, context: LintContext) -> bool:
     if first.rule.id == second.rule.id or not _agree(one, other):
         return False
-    return _meet(first, second, around.fleet) and not _tied(first, second)
+    return _meet(first, second, context.fleet) and not _tied(first, second)
 
 
 def _agree(one: Trigger, other: Trigger) -> bool:
@@ -167,7 +167,7 @@ def parents(subjects: Sequence[Subject]) -> Iterator[LintFinding]:
     rules: Mapping[str, Subject] = {one.rule.id: one for one in subjects}
     for one in subjects:
         parent = rules.get(one.rule.inhibit.by) if one.rule.inhibit is not None else None
-        if parent is not None and not one.beside and one.rule.mode == "live" and parent.rule.mode != "live":
+        if parent is not None and not one.in_force_only and one.rule.mode == "live" and parent.rule.mode != "live":
             yield one.find(
                 "parent-not-live", "inhibit", parent=parent.rule.id, mode=parent.rule.mode, write="mode: live"
             )
@@ -178,5 +178,5 @@ def quiets(subjects: Sequence[Subject], quiet: bool) -> Iterator[LintFinding]:
     if not quiet:
         return
     for one in subjects:
-        if one.rule.notice is not None and one.rule.notice.klass == "safety" and not one.alone:
+        if one.rule.notice is not None and one.rule.notice.klass == "safety" and not one.stand_alone:
             yield one.find("safety-quiet", "then.notice")

@@ -9,7 +9,7 @@ from rules.format.cases import Case
 from rules.format.load import Loaded
 from rules.format.quiet_and_limits import compile_policy, join_policies
 from rules.format.yaml_tree import Notes, YamlMapping, lines_of, read
-from rules.lint.actions import doing, hours
+from rules.lint.actions import hours, order_and_notice
 from rules.lint.at_load import at_load
 from rules.lint.cost import Cost, estimate
 from rules.lint.finding import LintFinding, Severity
@@ -20,14 +20,15 @@ from rules.lint.on_change import on_change
 from rules.lint.overlap import overlaps, parents, quiets
 from rules.lint.percents import percents
 from rules.lint.remarks import accept, remarks
-from rules.lint.subject import Around, Subject, written
-from rules.lint.tests import tried
+from rules.lint.subject import LintContext, Subject, written
+from rules.lint.tests import rule_tests
 from rules.lint.thresholds import missing_and_identity
 from rules.lint.watched_devices import watching
 from rules.lint.windows import windows
 
-CHECKS: tuple[Callable[[Subject, Around], Iterator[LintFinding]], ...] = (
-    missing_and_identity, of_form, logic, percents, spans, on_change, windows, watching, at_load, doing, hours, tried,
+CHECKS: tuple[Callable[[Subject, LintContext], Iterator[LintFinding]], ...] = (
+    missing_and_identity, of_form, logic, percents, spans, on_change, windows, watching, at_load,
+    order_and_notice, hours, rule_tests,
 )  # fmt: skip
 
 
@@ -35,23 +36,23 @@ STAND_ALONE = frozenset({"use", "profiles", "sites", "customers", "test"})
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
-    """A file that loaded without problems, and its text. `alone`: a stand-alone test file, its rules are examples.
+class CheckedFile:
+    """A file that loaded without problems, and its text. `stand_alone`: a test file whose rules are examples.
 
-    `beside`: rules in force that nobody asked about; the others are held against them.
+    `in_force_only`: rules in force that are not checked; the others are compared with them.
     """
 
     loaded: Loaded
     text: str
-    alone: bool = False
-    beside: bool = False
+    stand_alone: bool = False
+    in_force_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Lint:
     """`findings` by file and line; `accepted` with the reason that stands in the file; `costs` of the rules in force.
 
-    `limit` is `limits: {state: ..}` in bytes, 0 = none; `unchecked` are the parts of `Around` that are not known.
+    `limit` is `limits: {state: ..}` in bytes, 0 = none; `unchecked` are the parts of `LintContext` that are not known.
     """
 
     findings: tuple[LintFinding, ...]
@@ -81,50 +82,50 @@ def is_alone(text: str) -> bool:
     return isinstance(tree, YamlMapping) and not STAND_ALONE.isdisjoint(tree.entries)
 
 
-def lint(files: Sequence[Checked], around: Around) -> Lint:
+def lint(files: Sequence[CheckedFile], context: LintContext) -> Lint:
     """Findings and costs of files that loaded."""
-    by_file = [(file, list(_subjects(file))) for file in files if not file.beside]
+    by_file = [(file, list(_subjects(file))) for file in files if not file.in_force_only]
     subjects = list(chain.from_iterable(found for _, found in by_file))
-    looked_at = {one.rule.id for one in subjects}
+    checked = {one.rule.id for one in subjects}
     beside = [
-        one for file in files if file.beside for one in _subjects(file) if one.rule.id not in looked_at
+        one for file in files if file.in_force_only for one in _subjects(file) if one.rule.id not in checked
     ]  # fmt: skip
     source, _ = join_policies(
-        [(file.loaded.file, file.loaded.policy) for file in files if not (file.alone or file.beside)]
+        [(file.loaded.file, file.loaded.policy) for file in files if not (file.stand_alone or file.in_force_only)]
     )
-    policy = compile_policy(source, around.zone)
-    found = list(chain.from_iterable(check(one, around) for one in subjects for check in CHECKS))
+    policy = compile_policy(source, context.zone)
+    found = list(chain.from_iterable(check(one, context) for one in subjects for check in CHECKS))
     found += chain(
-        overlaps([*beside, *subjects], around), parents([*beside, *subjects]), quiets(subjects, bool(policy.quiet))
+        overlaps([*beside, *subjects], context), parents([*beside, *subjects]), quiets(subjects, bool(policy.quiet))
     )
     of_file: dict[str, list[LintFinding]] = {}
     for finding in found:
         of_file.setdefault(finding.file, []).append(finding)
     left: list[LintFinding] = []
     accepted: list[tuple[LintFinding, str]] = []
-    for file, mine in by_file:
-        said = remarks(file.text, [(one.line, one.rule.id) for one in mine])
-        kept, taken = accept(of_file.get(file.loaded.file, []), said, file.loaded.file)
+    for file, own in by_file:
+        noted = remarks(file.text, [(one.line, one.rule.id) for one in own])
+        kept, taken = accept(of_file.get(file.loaded.file, []), noted, file.loaded.file)
         left += sorted(kept, key=_place)
         accepted += taken
-    costs = tuple(estimate(one.rule, one.names, around.fleet) for one in subjects if not one.alone)
-    return Lint(tuple(left), tuple(accepted), costs, policy.state, tuple(_unchecked(around)))
+    costs = tuple(estimate(one.rule, one.names, context.fleet) for one in subjects if not one.stand_alone)
+    return Lint(tuple(left), tuple(accepted), costs, policy.state, tuple(_unchecked(context)))
 
 
 def _place(finding: LintFinding) -> tuple[int, str, str]:
     return finding.line, finding.rule, finding.code
 
 
-def _unchecked(around: Around) -> Iterator[str]:
-    if around.fleet is None:
+def _unchecked(context: LintContext) -> Iterator[str]:
+    if context.fleet is None:
         yield "fleet"
-    if around.retention is None:
+    if context.retention is None:
         yield "retention"
-    if around.seen is None:
+    if context.seen is None:
         yield "seen"
 
 
-def _subjects(file: Checked) -> Iterator[Subject]:
+def _subjects(file: CheckedFile) -> Iterator[Subject]:
     """The rules of a file with all that is known of each."""
     loaded = file.loaded
     lines, cases = _lines(file), dict[str, list[Case]]()
@@ -136,13 +137,14 @@ def _subjects(file: Checked) -> Iterator[Subject]:
         if rule is None:
             continue
         below = lines.get(place.path, {})
-        mine = tuple(cases.get(place.id, ()))
+        own = tuple(cases.get(place.id, ()))
         yield Subject(
-            rule, loaded.file, place.line, below, written(rule), loaded.tests.names, mine, file.alone, file.beside
+            rule, loaded.file, place.line, below, written(rule), loaded.tests.names, own, file.stand_alone,
+            file.in_force_only,
         )  # fmt: skip
 
 
-def _lines(file: Checked) -> dict[str, dict[str, int]]:
+def _lines(file: CheckedFile) -> dict[str, dict[str, int]]:
     """`rules[2]` -> path below it -> line."""
     tree, out = read(file.text, Notes(file.loaded.file)), dict[str, dict[str, int]]()
     for path, line in lines_of(tree).items() if isinstance(tree, YamlMapping) else ():

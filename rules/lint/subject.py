@@ -1,4 +1,4 @@
-"""One rule under the lens: compiled, as written, where its keys stand, what its points promise."""
+"""A rule that is checked: compiled, as written, the lines of its keys, the declarations of its points."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -17,8 +17,8 @@ from rules.lint.inventory import RuleInventory
 
 
 @dataclass(frozen=True, slots=True)
-class Around:
-    """What lies around the rules; None = not known, and then not checked.
+class LintContext:
+    """The installation that rules are checked against; None = not known, then not checked.
 
     `retention` µs of stored history; `seen` (device id, point name) of all that was ever heard -> newest time µs;
     `today` in the zone.
@@ -33,9 +33,9 @@ class Around:
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """`body` is the rule as written, `lines` the line of every path below it; `alone`: of a stand-alone test file.
+    """One rule and its text: `body` as written, `lines` the line of every path below it; `stand_alone`: of a test file.
 
-    `beside`: in force, and not what is looked at: only held against the others.
+    `in_force_only`: in force, but not checked: only compared with the others.
     """
 
     rule: Rule
@@ -45,8 +45,8 @@ class Subject:
     body: Mapping[str, Any]
     names: Names
     cases: tuple[Case, ...] = ()
-    alone: bool = False
-    beside: bool = False
+    stand_alone: bool = False
+    in_force_only: bool = False
 
     def find(
         self, code: str, path: str = "", *, write: str = "", severity: Severity | None = None, **fields: object

@@ -3,14 +3,14 @@
 from collections.abc import Iterator
 
 from rules.lint.finding import LintFinding
-from rules.lint.subject import Around, Subject
+from rules.lint.subject import LintContext, Subject
 
 EXAMPLE = 'test: [{say: it raises, series: {gun_temp: "80 90*20"}, expect: [{at: 2m, is: raised}]}]'
 
 
-def tried(subject: Subject, around: Around) -> Iterator[LintFinding]:  # noqa: ARG001 - all checks take both
+def rule_tests(subject: Subject, context: LintContext) -> Iterator[LintFinding]:  # noqa: ARG001 - all checks take both
     """Everything about `test`."""
-    if subject.alone:
+    if subject.stand_alone:
         return
     if not subject.cases:
         yield subject.find("no-test", write=EXAMPLE)

@@ -11,20 +11,20 @@ from rules.compiled.reads import points_of
 from rules.expr.syntax_tree import Arithmetic, CallNode, Number, number_text, render
 from rules.lint.comparisons import DOWN, UP, Atom, alternatives, atom, walk
 from rules.lint.finding import LintFinding, Severity
-from rules.lint.subject import Around, Subject
+from rules.lint.subject import LintContext, Subject
 
 _BACK = {">=": "<", ">": "<=", "<=": ">", "<": ">="}
 _MARGIN = 0.05
 STEADY = 3  # intervals without a word before silence means something
 
 
-def missing_and_identity(subject: Subject, around: Around) -> Iterator[LintFinding]:  # noqa: ARG001 - all checks take both
+def missing_and_identity(subject: Subject, around: LintContext) -> Iterator[LintFinding]:  # noqa: ARG001 - all checks take both
     """`missing` and `identity`."""
     yield from _missing(subject)
     yield from _identity(subject)
 
 
-def thresholds(subject: Subject, _condition: Levels, _around: Around) -> Iterator[LintFinding]:
+def thresholds(subject: Subject, _condition: Levels, _around: LintContext) -> Iterator[LintFinding]:
     """`when` and `levels`."""
     for level, path in subject.levels():
         keys = tuple(path.split(".")) if path else ()

@@ -9,15 +9,15 @@ from rules.compiled.reads import expressions, points
 from rules.engine.state.fleet import name_of
 from rules.lint.finding import LintFinding, Severity
 from rules.lint.inventory import RuleInventory
-from rules.lint.subject import Around, Subject
+from rules.lint.subject import LintContext, Subject
 
 SHOWN = 3
 
 
-def watching(subject: Subject, around: Around) -> Iterator[LintFinding]:
+def watching(subject: Subject, context: LintContext) -> Iterator[LintFinding]:
     """Devices, points, attributes, groups."""
-    rule, lists = subject.rule, around.fleet
-    if lists is None or subject.alone or rule.mode == "off":
+    rule, lists = subject.rule, context.fleet
+    if lists is None or subject.stand_alone or rule.mode == "off":
         return
     devices = lists.watched(rule)
     if not devices:
@@ -31,13 +31,15 @@ def watching(subject: Subject, around: Around) -> Iterator[LintFinding]:
             write="" if planned else "mode: off", severity=Severity.INFO if planned else None,
         )  # fmt: skip
         return
-    yield from _points(subject, lists, devices, around)
+    yield from _points(subject, lists, devices, context)
     yield from _attributes(subject, lists, devices)
     yield from _quorum(subject, lists)
     yield from _peers(subject, lists)
 
 
-def _points(subject: Subject, lists: RuleInventory, devices: Sequence[Device], around: Around) -> Iterator[LintFinding]:
+def _points(
+    subject: Subject, lists: RuleInventory, devices: Sequence[Device], context: LintContext
+) -> Iterator[LintFinding]:
     world, lacking = lists.world, list[str]()
     profiles = {device.profile for device in devices}
     for point in sorted(points(subject.rule)):
@@ -45,7 +47,7 @@ def _points(subject: Subject, lists: RuleInventory, devices: Sequence[Device], a
         without = sorted(profiles - with_it)
         if with_it and without:
             lacking.append(f"{point}: {', '.join(without[:SHOWN])}")
-        if around.seen is None or any((d.id, point) in around.seen for d in devices if d.profile in with_it):
+        if context.seen is None or any((d.id, point) in context.seen for d in devices if d.profile in with_it):
             continue
         if having := [device for device in devices if device.profile in with_it]:
             shown = ", ".join(device.code for device in having[:SHOWN])

@@ -7,7 +7,7 @@ from rules.compiled import Baseline, Calendar, Increase, Over, Period, Rate, Sha
 from rules.compiled.reads import every_point, fed_by
 from rules.engine.windows.factory import depth_of
 from rules.lint.finding import LintFinding
-from rules.lint.subject import Around, Subject
+from rules.lint.subject import LintContext, Subject
 
 FEW = 3  # readings that a window should hold at least
 GOOD = 10
@@ -17,11 +17,11 @@ LENGTHS = {
 }  # fmt: skip
 
 
-def windows(subject: Subject, around: Around) -> Iterator[LintFinding]:
+def windows(subject: Subject, context: LintContext) -> Iterator[LintFinding]:
     """Everything about `let`."""
     for signal in subject.rule.signals:
         yield from _few(subject, signal)
-        yield from _beyond(subject, signal, around)
+        yield from _beyond(subject, signal, context)
         if isinstance(signal, Baseline) and not signal.warmup:
             new = format_duration(max(7 * DAY, 2 * signal.half_life) if not signal.season else 14 * DAY)
             yield subject.find(
@@ -74,15 +74,15 @@ def _few(subject: Subject, signal: Signal) -> Iterator[LintFinding]:
     )  # fmt: skip
 
 
-def _beyond(subject: Subject, signal: Signal, around: Around) -> Iterator[LintFinding]:
+def _beyond(subject: Subject, signal: Signal, context: LintContext) -> Iterator[LintFinding]:
     depth = depth_of(subject.rule, signal.name)
     span = window_of(signal) * depth
     if isinstance(signal, Baseline):
         span = signal.warmup
-    if around.retention is not None and span > around.retention:
+    if context.retention is not None and span > context.retention:
         yield subject.find(
             "window-beyond-retention", f"let.{signal.name}", name=signal.name, span=format_duration(span),
-            kept=format_duration(around.retention), write=f"series: {{retention: {days_of(2 * span)}}}",
+            kept=format_duration(context.retention), write=f"series: {{retention: {days_of(2 * span)}}}",
         )  # fmt: skip
 
 

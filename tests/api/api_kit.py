@@ -111,7 +111,7 @@ class World:
     def __post_init__(self) -> None:
         self.clock = HandClock()
         self.app: App = build(load_project(house(self.folder, self.changes), {}), self.clock)
-        self.app.stores.registry.apply(self.app.project.wanted)
+        self.app.stores.registry.apply(self.app.project.declared)
         self.app.operation.readiness.ready, self.app.operation.readiness.started = True, NOW
         known = {key.name for key in self.app.stores.sql.keys.all()}
         for role in Role:

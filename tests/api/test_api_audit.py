@@ -16,7 +16,7 @@ from gateway.domain.workorder import Role
 from gateway.import_service.wire import Begin, End
 from gateway.ports import Settled
 from gateway.settings import load_project
-from gateway.store import Deed, forget
+from gateway.store import AuditedAct, delete_expired
 from gateway.store.retention import AUDIT
 
 WRONG = {"authorization": "Bearer fg_" + "x" * 43}
@@ -131,11 +131,11 @@ async def test_behind_a_proxy_the_caller_is_whom_it_names(tmp_path: Path) -> Non
 
 async def test_old_rows_and_parked_callbacks_are_forgotten(world: World) -> None:
     assert (await world.callback({"order": "WO-1", "action": "accept"})).status_code == 404
-    world.app.stores.sql.audit.add(Deed(NOW - AUDIT - 2 * DAY, "x", "", "key.create", "old"))
-    forget(world.app.stores.sql.database, NOW - DAY)
+    world.app.stores.sql.audit.add(AuditedAct(NOW - AUDIT - 2 * DAY, "x", "", "key.create", "old"))
+    delete_expired(world.app.stores.sql.database, NOW - DAY)
     assert len(world.app.stores.sql.inbox.waiting()) == 1
     assert "old" not in [row.subject for row in world.app.stores.sql.audit.rows(99)]
-    forget(world.app.stores.sql.database, NOW + DAY)
+    delete_expired(world.app.stores.sql.database, NOW + DAY)
     assert world.app.stores.sql.inbox.waiting() == []
 
 

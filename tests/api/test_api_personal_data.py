@@ -100,7 +100,7 @@ async def test_who_is_off_the_list_gets_no_notices(tmp_path: Path) -> None:
     await world.close()
     files = {**NO_WANG, "devices.csv": FILES.get("devices.csv", "code,profile,site,customer\nD1,dc,HZ-1,C2\n")}
     world = World(tmp_path, files)
-    gone = {c.code: c.gone for c in world.app.stores.registry.known().customers}
+    gone = {c.code: c.gone for c in world.app.stores.registry.contents().customers}
     assert gone == {"C1": True, "C2": False}
     from gateway.store import CustomerAudience
 
@@ -108,7 +108,7 @@ async def test_who_is_off_the_list_gets_no_notices(tmp_path: Path) -> None:
     assert [to.customer for to in audience.resolve("both", 0)] == ["C2"]
     await world.close()
     world = World(tmp_path, {**FILES, "devices.csv": "code,profile,site,customer\nD1,dc,HZ-1,C1\n"})
-    assert {c.code: c.gone for c in world.app.stores.registry.known().customers} == {"C1": False, "C2": True}
+    assert {c.code: c.gone for c in world.app.stores.registry.contents().customers} == {"C1": False, "C2": True}
     await world.close()
 
 
@@ -120,7 +120,7 @@ async def test_a_customer_is_erased_by_the_api(told: World) -> None:
     answer = await told.ask("DELETE", "/v1/customers/C1")
     assert answer.json() == {"customer": True, "notices": 2, "deliveries": 2, "listed": True}
     assert bodies(told.app.stores.sql.database) == []
-    assert told.app.stores.registry.known().customers == ()
+    assert told.app.stores.registry.contents().customers == ()
     problem(await told.ask("DELETE", "/v1/customers/C1"), 404, "unknown_customer")
     problem(await told.ask("DELETE", "/v1/customers/C1", Role.SUPERVISOR), 403, "role")
     (row,) = [row for row in told.app.stores.sql.audit.rows(9) if row.act == "customer.erase"]

@@ -15,7 +15,7 @@ from gateway.api.allowed_hosts import AllowedHosts
 from gateway.api.server import ApiServer
 from gateway.api.tls import pinned
 from gateway.backtest.gateway_client import Address, GatewayClient
-from gateway.imports.target import Remote
+from gateway.imports.target import GatewayImportTarget
 from gateway.settings.project import inspect_project
 
 needs_openssl = pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed")
@@ -46,9 +46,9 @@ async def test_the_api_speaks_tls(tmp_path: Path) -> None:
         port = int(server.url.rpartition(":")[2])
         async with httpx.AsyncClient(base_url=server.url, verify=pinned(cert)) as client:
             assert (await client.get("/healthz")).status_code == 200
-        async with Remote(server.url, cert=cert) as remote, Remote(server.url) as stranger:
-            assert await remote.alive()
-            assert not await stranger.alive(), "a certificate nobody vouches for"
+        async with GatewayImportTarget(server.url, cert=cert) as remote, GatewayImportTarget(server.url) as stranger:
+            assert await remote.is_running()
+            assert not await stranger.is_running(), "a certificate nobody vouches for"
         live = GatewayClient(Address(server.url, "", str(cert)))
         assert (await asyncio.to_thread(live._client.get, "/healthz")).status_code == 200
         live.close()
@@ -75,14 +75,14 @@ async def test_a_renewed_certificate_is_taken_over(tmp_path: Path) -> None:
     server = ApiServer(world.app.context)
     await server.start()
     try:
-        async with Remote(server.url, cert=other) as remote:
-            assert not await remote.alive()
+        async with GatewayImportTarget(server.url, cert=other) as remote:
+            assert not await remote.is_running()
             shutil.copy(other, tmp_path / "a.crt")  # half of it: the key does not fit
             await asyncio.sleep(1.5)
-            assert not await remote.alive()
+            assert not await remote.is_running()
             shutil.copy(other.with_suffix(".key"), tmp_path / "a.key")
             async with asyncio.timeout(10):
-                while not await remote.alive():
+                while not await remote.is_running():
                     await asyncio.sleep(0.1)
     finally:
         await server.stop()

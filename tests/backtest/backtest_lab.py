@@ -78,7 +78,7 @@ def live(rules: Sequence[Rule], place: PlayedRegistry, batch: Batch, until: int)
         nonlocal seq
         seq += 1
         for transition in engine.step(Record(seq, at, body)):
-            episodes.hear(transition)
+            episodes.add(transition)
 
     def ticks(moment: int) -> None:
         while (due := engine.next_due()) is not None:

@@ -153,9 +153,9 @@ def test_shares_of_several_processes_give_what_one_gives(config: Path, monkeypat
     monkeypatch.setattr(backtest, "LEAST", 0)
     monkeypatch.setattr("os.cpu_count", lambda: 2)
     asked: list[int] = []
-    shared = backtest.judge_shared
+    shared = backtest.judge_in_processes
     monkeypatch.setattr(
-        backtest, "judge_shared", lambda task, told, workers: asked.append(workers) or shared(task, told, workers)
+        backtest, "judge_in_processes", lambda task, told, workers: asked.append(workers) or shared(task, told, workers)
     )
     together = _json(config)
     assert asked == [2]

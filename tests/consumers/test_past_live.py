@@ -29,7 +29,7 @@ async def test_late_readings_and_new_rules(tmp_path: Path, monkeypatch: pytest.M
     main = MAIN.split("sources:")[0] + "data_dir: data\napi: {port: 0}\n"
     app = build(load_project(house(tmp_path, {"gateway.yaml": main}), {}))
     await app.start()
-    device = app.stores.registry.known().devices[0]
+    device = app.stores.registry.contents().devices[0]
     point = app.stores.registry.points(device.profile)["temp", 1]
     now = app.clock.now()
     for ago, value in ((60, 20.0), (20, 20.0), (40, 90.0)):

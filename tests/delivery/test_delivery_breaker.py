@@ -33,8 +33,8 @@ def test_opens_after_failures_in_a_row_and_probes() -> None:
     assert breaker.state(0) is BreakerState.CLOSED
     fail(breaker, 0)
     assert breaker.until(0) == 10 * SECOND
-    assert breaker.room(10 * SECOND - 1, 4) == 0
-    assert breaker.room(10 * SECOND, 4) == 1
+    assert breaker.allowed(10 * SECOND - 1, 4) == 0
+    assert breaker.allowed(10 * SECOND, 4) == 1
     permit = breaker.admit(10 * SECOND)
     assert permit is not None
     assert breaker.admit(10 * SECOND) is None
@@ -94,16 +94,16 @@ def test_results_of_an_older_state_change_nothing() -> None:
     probe = breaker.admit(10 * SECOND)
     breaker.failed(old[3], 10 * SECOND)
     breaker.neutral(old[4])
-    assert breaker.room(10 * SECOND, 4) == 0  # the probe is still under way
+    assert breaker.allowed(10 * SECOND, 4) == 0  # the probe is still under way
     assert probe is not None
     breaker.neutral(probe)
-    assert breaker.room(10 * SECOND, 4) == 1
+    assert breaker.allowed(10 * SECOND, 4) == 1
 
 
 def test_rest_keeps_the_longer_pause_and_is_not_a_failure() -> None:
     breaker = Breaker(POLICY)
-    breaker.rest(0, 30 * SECOND)
-    breaker.rest(SECOND, 5 * SECOND)
+    breaker.pause_for(0, 30 * SECOND)
+    breaker.pause_for(SECOND, 5 * SECOND)
     assert breaker.until(SECOND) == 30 * SECOND
     succeed(breaker, 30 * SECOND)
     succeed(breaker, 30 * SECOND)
@@ -137,7 +137,7 @@ def test_any_history(steps: list[tuple[int, str, int]]) -> None:
                     assert permit not in probes
                     probes.add(permit)
         elif what == "rest":
-            breaker.rest(now, which * SECOND)
+            breaker.pause_for(now, which * SECOND)
         elif permits:
             permit = permits.pop(which % len(permits))
             probes.discard(permit)
@@ -150,4 +150,4 @@ def test_any_history(steps: list[tuple[int, str, int]]) -> None:
         until = breaker.until(now)
         if until is not None:
             assert now < until <= now + 60 * SECOND
-        assert breaker.room(now, 4) in {0, 1, 4}
+        assert breaker.allowed(now, 4) in {0, 1, 4}

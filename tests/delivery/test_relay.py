@@ -141,10 +141,10 @@ def test_a_breaker_that_opens_between_two_looks_is_not_forgotten() -> None:
         assert permit is not None
         lane.breaker.failed(permit, 0)
     pause = CONFIG.breaker.pause
-    assert lane.ask(pause - 1) is None
+    assert lane.lease_request(pause - 1) is None
     assert lane.opens_in(pause - 1) == 1
     assert lane.opens_in(pause + 1) == 0, "time went on since it was asked"
-    assert lane.ask(pause + 1) == Ask(1, longest=True)
+    assert lane.lease_request(pause + 1) == Ask(1, longest=True)
     assert lane.breaker.admit(pause + 1) is not None
     assert lane.opens_in(pause + 2) is None, "the probe is under way"
 

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from gateway.delivery.attempt_outcome import SinkFault, judge
+from gateway.delivery.attempt_outcome import SinkFault, outcome_of
 from gateway.delivery.config import DeliveryConfig
 from gateway.delivery.reasons import explain
-from gateway.delivery.retry_schedule import RETRIES, wait
+from gateway.delivery.retry_schedule import RETRIES, retry_delay
 from gateway.domain.delivery import Receipt
 from gateway.domain.duration import HOUR, MINUTE, SECOND
 from gateway.domain.errors import DeliveryDeferred, DeliveryRefused
@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def test_the_plan() -> None:
-    plan = [wait(n, RETRIES, jitter=0.2, draw=0.5) for n in range(1, 13)]
+    plan = [retry_delay(n, RETRIES, jitter=0.2, draw=0.5) for n in range(1, 13)]
     seconds = [None if w is None else w // SECOND for w in plan]
     assert seconds == [5, 12, 300, 1800, 7200, 18000, 36000, 50400, 72000, 86400, None, None]
 
@@ -31,14 +31,14 @@ def test_the_plan() -> None:
 @given(st.integers(1, 10), DRAW, st.floats(0, 0.5))
 def test_jitter_stays_within_its_share(attempt: int, draw: float, jitter: float) -> None:
     planned = RETRIES[attempt - 1]
-    got = wait(attempt, RETRIES, jitter=jitter, draw=draw)
+    got = retry_delay(attempt, RETRIES, jitter=jitter, draw=draw)
     assert got is not None
     assert planned * (1 - jitter) - 1 <= got <= planned * (1 + jitter) + 1
 
 
 @given(st.integers(1, 10), DRAW, st.integers(0, 100 * HOUR), st.integers(1, 10 * HOUR))
 def test_retry_after_is_never_shortened_but_capped(attempt: int, draw: float, asked: int, cap: int) -> None:
-    got = wait(attempt, RETRIES, jitter=0.2, draw=draw, retry_after=asked, retry_after_max=cap)
+    got = retry_delay(attempt, RETRIES, jitter=0.2, draw=draw, retry_after=asked, retry_after_max=cap)
     assert got is not None
     assert got >= min(asked, cap)
     assert got <= max(RETRIES[attempt - 1], min(asked, cap)) * 1.2 + 1
@@ -48,12 +48,12 @@ CONFIG = DeliveryConfig()
 
 
 def outcome(result: object, attempt: int = 1, config: DeliveryConfig = CONFIG):
-    return judge(result, attempt, 1000, 7, 0.5, config)  # type: ignore[arg-type]
+    return outcome_of(result, attempt, 1000, 7, 0.5, config)  # type: ignore[arg-type]
 
 
 def test_outcomes() -> None:
     done = outcome(Receipt(200, "r", "ok"))
-    assert (done.settled.state, done.settled.reference, done.settled.excerpt, done.lesson) == (
+    assert (done.settled.state, done.settled.reference, done.settled.excerpt, done.signal) == (
         "delivered",
         "r",
         "ok",
@@ -65,13 +65,13 @@ def test_outcomes() -> None:
     last = outcome(DeliveryDeferred("failing: 500", status=500), 11)
     assert (last.settled.state, last.settled.reason, last.settled.status) == ("dead", "exhausted: failing: 500", 500)
     never = outcome(DeliveryRefused("bad_body"))
-    assert (never.settled.state, never.lesson, never.disable) == ("dead", "nothing", False)
+    assert (never.settled.state, never.signal, never.disable) == ("dead", "nothing", False)
     gone = outcome(DeliveryRefused("gone: 410", status=410, disable=True))
     assert (gone.settled.state, gone.settled.charge, gone.disable) == ("retry", False, True)
     free = outcome(DeliveryDeferred("account: x", status=200, charge=False, retry_after=10 * MINUTE), 11)
     assert (free.settled.state, free.settled.charge, free.settled.next_at) == ("retry", False, 1000 + 11 * MINUTE)
     fault = outcome(SinkFault("KeyError"), 1)
-    assert (fault.settled.state, fault.settled.reason, fault.lesson) == ("retry", "fault: KeyError", "nothing")
+    assert (fault.settled.state, fault.settled.reason, fault.signal) == ("retry", "fault: KeyError", "nothing")
     assert outcome(SinkFault("KeyError"), 11).settled.state == "dead"
 
 
@@ -80,20 +80,20 @@ def test_outcomes() -> None:
     (400, "worked"), (409, "worked"), (422, "worked"), (200, "worked"),
 ])  # fmt: skip
 def test_what_the_breaker_learns(status: int, lesson: str) -> None:
-    assert outcome(DeliveryDeferred("x", status=status)).lesson == lesson
-    assert outcome(DeliveryRefused("x", status=status)).lesson == ("nothing" if status == 0 else lesson)
+    assert outcome(DeliveryDeferred("x", status=status)).signal == lesson
+    assert outcome(DeliveryRefused("x", status=status)).signal == ("nothing" if status == 0 else lesson)
 
 
 def test_only_the_endpoint_as_a_whole_rests() -> None:
-    assert outcome(DeliveryDeferred("busy", status=429, retry_after=60 * SECOND)).rest == 60 * SECOND
-    assert outcome(DeliveryDeferred("busy", status=503, retry_after=100 * HOUR)).rest == CONFIG.retry_after_max
-    assert outcome(DeliveryDeferred("limit", status=200, retry_after=60 * SECOND)).rest == 0
+    assert outcome(DeliveryDeferred("busy", status=429, retry_after=60 * SECOND)).pause == 60 * SECOND
+    assert outcome(DeliveryDeferred("busy", status=503, retry_after=100 * HOUR)).pause == CONFIG.retry_after_max
+    assert outcome(DeliveryDeferred("limit", status=200, retry_after=60 * SECOND)).pause == 0
 
 
 def test_backoff_off_retries_at_once() -> None:
     off = DeliveryConfig(backoff=False)
     got = outcome(DeliveryDeferred("busy", status=429, retry_after=60 * SECOND), 3, off)
-    assert (got.settled.next_at, got.rest) == (1000, 0)
+    assert (got.settled.next_at, got.pause) == (1000, 0)
     assert outcome(DeliveryDeferred("busy", status=429), 11, off).settled.state == "dead"
 
 

@@ -31,7 +31,7 @@ from gateway.domain.duration import MINUTE, SECOND
 from gateway.domain.notice import EndpointRoute
 from gateway.domain.workorder import Act, Actor, Command, Role, WorkOrder
 from gateway.ports import RegistryContents
-from gateway.store import CustomerAudience, Database, DeskBooks, Queries, SqlRegistryStore, tables
+from gateway.store import CustomerAudience, Database, Queries, SqlDeskStore, SqlRegistryStore, tables
 
 NOW = 1_795_327_200_000_000  # 2026-11-22T06:00:00Z
 TEMPLATES = Templates(
@@ -141,7 +141,7 @@ class World:
             self.database, {"site_ops": "site", "around": "area", "owner": "customer", "list": ["C2", "C1"], "none": []}
         )
         return Desk(
-            DeskBooks(self.database), self.policy, routes=self.routes, templates=TEMPLATES, audience=audience,
+            SqlDeskStore(self.database), self.policy, routes=self.routes, templates=TEMPLATES, audience=audience,
             partition=partition, epoch=epoch,
         )  # fmt: skip
 

@@ -20,7 +20,7 @@ from gateway.domain.errors import InvariantBroken
 from gateway.domain.notice import EndpointRoute
 from gateway.domain.record import DeviceSet, ImportMark, RuleGone
 from gateway.domain.workorder import Act, Actor, AlarmState, Changes, DeadlineReason, FaultReport, OrderState, Role
-from gateway.store import AlarmFilter, DeliveryFilter, OrderFilter, SqlUnit, forget, tables
+from gateway.store import AlarmFilter, DeliveryFilter, OrderFilter, SqlDeskTransaction, delete_expired, tables
 
 
 def test_a_raise_makes_one_alarm_one_order_one_event_with_the_evidence(world: World) -> None:
@@ -234,7 +234,7 @@ def test_it_gets_worse_after_somebody_closed_the_order(world: World) -> None:
 
 def test_an_order_waits_until_the_alarm_has_lasted(world: World) -> None:
     applied = world.apply(transition(1, after=HOUR), transition(2, device=2, after=HOUR))
-    assert (applied.held, world.queries.orders().items) == (2, [])
+    assert (applied.postponed, world.queries.orders().items) == (2, [])
     assert world.queries.deadlines("0-1-0")[0].reason is DeadlineReason.AFTER
     world.apply(transition(3, Change.CLEARED, device=2, after=HOUR))
     assert world.desk.tick(NOW + 30 * MINUTE).created == []
@@ -300,16 +300,16 @@ def test_one_record_with_thousands_of_transitions_is_cut_and_resumed(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     many = [transition(9, ordinal=n, device=1 + n % 50, component=n // 50) for n in range(1_200)]
-    real, calls = SqlUnit.write, []
+    real, calls = SqlDeskTransaction.write, []
 
-    def write(self: SqlUnit, changes: Changes, now: int) -> None:
+    def write(self: SqlDeskTransaction, changes: Changes, now: int) -> None:
         if changes.alarms_new:
             calls.append(len(changes.alarms_new))
             if len(calls) == 2:
                 raise KeyboardInterrupt
         real(self, changes, now)
 
-    monkeypatch.setattr(SqlUnit, "write", write)
+    monkeypatch.setattr(SqlDeskTransaction, "write", write)
     with pytest.raises(KeyboardInterrupt):
         world.desk.apply(many, 9, (), NOW)
     assert world.desk.cursor() == 8, "record 9 is applied in part"
@@ -501,6 +501,6 @@ def test_only_the_history_of_orders_is_kept_for_ever(world: World) -> None:
     world.apply(transition(1), transition(2, Change.CLEARED), transition(3, device=2, live=False))
     world.apply(transition(4, Change.CLEARED, device=2, live=False), transition(5, device=3, live=False))
     world.act(world.order().no, Act.ASSIGN, assignee="zhang")
-    assert forget(world.database, NOW) == 0
-    assert forget(world.database, NOW + HOUR) == 2, "one shadow episode, one command id"
+    assert delete_expired(world.database, NOW) == 0
+    assert delete_expired(world.database, NOW + HOUR) == 2, "one shadow episode, one command id"
     assert sorted(a.device for a in world.queries.alarms().items) == [1, 3]

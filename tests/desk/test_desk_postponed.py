@@ -238,7 +238,7 @@ def test_every_verdict_has_a_reason(world: World) -> None:
     world.apply(transition(1, live=False), transition(2, device=2, imported=True), transition(3, device=3, stale=True))
     alarms = world.queries.alarms().items
     found = {alarm.device: decide(OrderContext(alarm, NOW)) for alarm in alarms}
-    assert {device: d.verdict for device, d in found.items()} == {1: Verdict.NONE, 2: Verdict.HOLD, 3: Verdict.NONE}
+    assert {device: d.verdict for device, d in found.items()} == {1: Verdict.NONE, 2: Verdict.POSTPONE, 3: Verdict.NONE}
     assert len({decision.why for decision in found.values()}) == 3
 
 

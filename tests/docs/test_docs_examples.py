@@ -60,7 +60,7 @@ def registry(project: Project, tmp_path_factory: pytest.TempPathFactory) -> Iter
     database.upgrade()
     tenant = project.settings.tenant
     registry = Registry(SqlRegistryStore(database, SystemClock(), tenant), tenant, SystemClock())
-    registry.apply(project.wanted)
+    registry.apply(project.declared)
     yield registry
     database.close()
 

@@ -15,7 +15,7 @@ from gateway.cli import main
 from gateway.clock import SystemClock
 from gateway.domain.device import PointKind
 from gateway.settings import load_project
-from gateway.starter import SECRETS, InitAnswers, files, fitting, library, look, trigger
+from gateway.starter import SECRETS, InitAnswers, files, fitting, library, read_sample, trigger
 from gateway.try_out import try_message
 
 MESSAGE = {
@@ -156,7 +156,7 @@ def test_it_asks_for_what_is_not_given(tmp_path: Path, monkeypatch: pytest.Monke
     found = init(tmp_path / "site", "--lang", "en", answers=answers)
     assert found.exit_code == 0, found.output
     project = load_project(tmp_path / "site" / "gateway.yaml")
-    assert (project.settings.name, [d.name for d in project.wanted.devices]) == ("yard", ["North 9"])
+    assert (project.settings.name, [d.name for d in project.declared.devices]) == ("yard", ["North 9"])
     assert 'filter: "cp/{device}/now"' in (tmp_path / "site" / "gateway.yaml").read_text("utf-8")
 
 
@@ -179,7 +179,9 @@ def test_what_cannot_be_used_writes_nothing(tmp_path: Path, options: tuple[str, 
 
 
 def test_what_a_message_seems_to_be() -> None:
-    found = look({"ts": 1767225600000, "gun": 0, "temp": 45.2, "u_mv": 3600, "id": "x", "soc": 80, "fault": "nil"})
+    found = read_sample(
+        {"ts": 1767225600000, "gun": 0, "temp": 45.2, "u_mv": 3600, "id": "x", "soc": 80, "fault": "nil"}
+    )
     assert (found.time, found.component, found.device) == (("ts", "ms"), ("gun", 1), "id")
     assert [(g.name, g.kind, g.unit) for g in found.points] == [
         ("temp", PointKind.GAUGE, "degC"), ("voltage", PointKind.GAUGE, "mV"), ("soc", PointKind.GAUGE, "pct"),
@@ -227,7 +229,7 @@ DOCUMENTS = st.recursive(
 @given(document=st.dictionaries(KEYS, DOCUMENTS, min_size=1, max_size=5) | st.lists(
     st.dictionaries(KEYS, DOCUMENTS, min_size=1, max_size=3), min_size=1, max_size=3))  # fmt: skip
 def test_whatever_a_message_is_the_project_is_in_order(document: object) -> None:
-    found = look(document, "DEV-1")
+    found = read_sample(document, "DEV-1")
     assume(found.points)
     fits = fitting(found, LIBRARY)
     code = found.codes[0] if found.codes else "DEV-1"

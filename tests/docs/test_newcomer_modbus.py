@@ -89,5 +89,5 @@ async def test_it_asks_for_registers(tmp_path: Path, monkeypatch: pytest.MonkeyP
         made = await command("init", tmp_path / "site", "--lang", "en", answers=answers)
     assert made.exit_code == 0, made.output
     project = load_project(tmp_path / "site/gateway.yaml")
-    assert [(one.name, one.attrs["modbus_unit"]) for one in project.wanted.devices] == [("Meter 9", "3")]
+    assert [(one.name, one.attrs["modbus_unit"]) for one in project.declared.devices] == [("Meter 9", "3")]
     assert list(project.maps["modbus"]["model_m-9"].points) == ["temp"]

@@ -15,7 +15,7 @@ from gateway.doctor import DoctorFinding, Grade, machine, running_gateway
 from gateway.domain.duration import DAY, HOUR
 from gateway.domain.text import Lang, catalogue
 from gateway.settings import load_project
-from gateway.settings.disk_forecast import FOREVER, Room, lasting
+from gateway.settings.disk_forecast import FOREVER, DiskForecast, time_until_full
 from protocols.mqtt import doctor as broker
 from protocols.mqtt.config import MqttConfig
 from protocols.mqtt.probe import BrokerGrants
@@ -70,21 +70,21 @@ def doctor(config: Path, *arguments: str) -> Result:
     ],
 )  # fmt: skip
 def test_how_long_a_disk_lasts(spare: int, journal: int, readings: float, time: int | None) -> None:
-    found = lasting(spare, journal, 3650 * DAY, readings)
+    found = time_until_full(spare, journal, 3650 * DAY, readings)
     if readings == 10_000.0:
         assert found is not None
         assert 95 * DAY < found < 105 * DAY
     else:
         assert found == time
-    assert lasting(10 * 86_400 * 5, 0, 9 * DAY, 1.0) == FOREVER, "retention keeps pace"
+    assert time_until_full(10 * 86_400 * 5, 0, 9 * DAY, 1.0) == FOREVER, "retention keeps pace"
 
 
 @pytest.mark.parametrize(
     ("room", "grade"),
-    [(Room(GIB // 8, GIB // 4, 1, FOREVER), "bad"), (Room(GIB, GIB // 4, 1, 29 * DAY), "warn"),
-     (Room(GIB, GIB // 4, 1, 31 * DAY), "ok"), (Room(GIB, GIB // 4, 0, None), "ok")],
+    [(DiskForecast(GIB // 8, GIB // 4, 1, FOREVER), "bad"), (DiskForecast(GIB, GIB // 4, 1, 29 * DAY), "warn"),
+     (DiskForecast(GIB, GIB // 4, 1, 31 * DAY), "ok"), (DiskForecast(GIB, GIB // 4, 0, None), "ok")],
 )  # fmt: skip
-def test_the_disk(room: Room, grade: str) -> None:
+def test_the_disk(room: DiskForecast, grade: str) -> None:
     found = machine.disk(room)
     assert found.grade.value == grade
     assert "256 MiB" in found.text("en")
@@ -106,7 +106,7 @@ def test_the_clock() -> None:
     ],
 )  # fmt: skip
 def test_who_keeps_the_clock(kernel: bool | None, tracking: str, key: str) -> None:
-    found = machine.keeping(kernel, tracking)
+    found = machine.clock_kept(kernel, tracking)
     assert (found.what.key, found.grade) == (f"doctor.clock_{key}", Grade.OK if key == "kept" else Grade.WARN)
 
 
@@ -197,7 +197,7 @@ async def test_beside_a_gateway_and_without_one(tmp_path: Path) -> None:
         await app.start()
         try:
             assert app.api is not None
-            found = await asyncio.to_thread(running_gateway.asked, app.api.health_url, "en")
+            found = await asyncio.to_thread(running_gateway.fetch_health, app.api.health_url, "en")
             assert found is not None
             assert [finding.what.key for finding in found if finding.grade is Grade.OK] == [
                 "doctor.ready", "doctor.balanced"

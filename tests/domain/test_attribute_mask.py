@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.domain.attribute_mask import NOTHING, Mask, masked
+from gateway.domain.attribute_mask import NO_MASK, AttributeMask, masked
 from gateway.logs import redact
 
 
@@ -16,11 +16,11 @@ def test_two_characters_and_the_last_stay(whole: str, shown: str) -> None:
 
 def test_attributes_and_texts_that_repeat_them() -> None:
     attrs = {"plate": "京A·12345", "driver_no": 1234567.0, "route": "7", "vin": "AB"}
-    mask = Mask(frozenset({"plate", "driver_no", "vin"}))
+    mask = AttributeMask(frozenset({"plate", "driver_no", "vin"}))
     assert mask.attrs(attrs) == {"plate": "京A****5", "driver_no": "12****0", "route": "7", "vin": "****"}
     assert mask.text("Van 京A·12345 (AB)", attrs) == "Van 京A****5 (AB)"
     assert mask.text("Van 7", {}) == "Van 7"
-    assert NOTHING.attrs(attrs) == attrs
+    assert NO_MASK.attrs(attrs) == attrs
 
 
 def test_log_lines_mask_plates_in_any_text() -> None:

@@ -33,7 +33,7 @@ class Machine:
         return self.look()
 
     def look(self) -> tuple[Down | ClockStep, ...]:
-        found = self.keeper.look(self.wall, self.steady)
+        found = self.keeper.check(self.wall, self.steady)
         self.keeper.mark.observe(self.wall)
         return found
 
@@ -139,7 +139,7 @@ def test_what_could_not_be_journaled_is_found_again() -> None:
     found = machine.set(NOW - DAY)
     machine.keeper.undo()
     assert machine.keeper.mark.newest == NOW
-    assert machine.keeper.look(machine.wall, machine.steady) == found
+    assert machine.keeper.check(machine.wall, machine.steady) == found
 
 
 @given(st.lists(st.tuples(st.integers(-40 * DAY, 40 * DAY), st.integers(0, 400)), max_size=12))

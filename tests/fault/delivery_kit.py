@@ -12,8 +12,8 @@ from gateway.clock import SystemClock
 from gateway.delivery import DeliveryConfig, Relay
 from gateway.domain.alarm import Level
 from gateway.domain.notice import OutboxEvent
-from gateway.domain.workorder import Changes, Shipment
-from gateway.store import Database, DeliveryFilter, DeskBooks, Queries, SqlDeliveryQueue
+from gateway.domain.workorder import Changes, QueuedDelivery
+from gateway.store import Database, DeliveryFilter, Queries, SqlDeliveryQueue, SqlDeskStore
 from gateway.store.queries import AttemptRow, DeliveryRow
 from sinks.oa.webhook.config import WebhookConfig
 from sinks.oa.webhook.sink import CONTENT_TYPE, WebhookSink
@@ -37,9 +37,9 @@ class Post:
         made = OutboxEvent(
             event, "default", "event", "t", subject, number, json.dumps(body).encode(), CONTENT_TYPE, now
         )
-        shipments = [Shipment("default", endpoint, event, subject, now, level) for endpoint in endpoints]
-        changes = Changes(events=[made], shipments=shipments)
-        DeskBooks(self.database).transact(lambda unit: unit.write(changes, now))
+        shipments = [QueuedDelivery("default", endpoint, event, subject, now, level) for endpoint in endpoints]
+        changes = Changes(events=[made], deliveries=shipments)
+        SqlDeskStore(self.database).transact(lambda unit: unit.write(changes, now))
         self.relay.notify()
         return event
 

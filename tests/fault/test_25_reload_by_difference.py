@@ -120,7 +120,7 @@ async def settled(one: Scene) -> None:
 
 def journaled(app: App, code: str) -> int:
     """Readings of a device in the journal."""
-    device = next(d.id for d in app.stores.registry.known().devices if d.code == code)
+    device = next(d.id for d in app.stores.registry.contents().devices if d.code == code)
     found, after = 0, 0
     while records := app.stores.journal.read(app.settings.partition, after, 5000):
         found += sum(int((r.body.device == device).sum()) for r in records if isinstance(r.body, Batch))
@@ -164,7 +164,7 @@ async def test_everything_changes_under_traffic_and_nothing_is_lost_or_doubled(t
         one.write("rules/hostile.yaml", lambda was: was.replace(">= 90", ">= 91"))
         assert await one.reload() == 2, "a site and a rule: a phone number is no fact"
         assert ("power", 0) in app.stores.registry.points("hostile")
-        assert [customer.phone for customer in app.stores.registry.known().customers] == ["13800000002"]
+        assert [customer.phone for customer in app.stores.registry.contents().customers] == ["13800000002"]
         # another endpoint, and one that goes
         assert app.delivery.sinks["oa"] is sink, "an endpoint that did not change"
         one.write("gateway.yaml", lambda was: was.replace("oa: {type", "crm: {type"))
@@ -190,10 +190,10 @@ async def test_replay_and_restart_after_reloads_equal_live(tmp_path: Path) -> No
             one.write("devices.csv", f"code,profile,limit\nG,hostile,{number}\n" + "H,hostile,1\n" * (number % 2))
             one.write("rules/hostile.yaml", lambda was, n=number: was.replace(f">= 9{n}", f">= 9{n + 1}"))  # type: ignore[misc]
             await one.reload()
-        known, main = one.app.stores.registry.known(), one.folder / "gateway.yaml"
+        known, main = one.app.stores.registry.contents(), one.folder / "gateway.yaml"
     # stopped: the last snapshot is that of the end
     async with live(main) as app:
-        assert plain(app.stores.registry.known()) == plain(known), "the start finds nothing to change"
+        assert plain(app.stores.registry.contents()) == plain(known), "the start finds nothing to change"
         await until(lambda: app.consumers.rules.judged >= app.stores.journal.head(app.settings.partition), "judged")
         upto, state = await app.threads.rules(
             lambda: (app.consumers.rules._engine.seq, app.consumers.rules._engine.snapshot())
@@ -347,13 +347,13 @@ async def test_the_files_are_followed_when_nobody_writes_them_any_more(
         whole = "code,profile\n" + "".join(f"D{n},hostile\n" for n in range(50))
         for end in range(20, len(whole) + 25, 25):  # as an editor on a slow share does
             path.write_text(whole[:end])
-            seen.append({d.code for d in app.stores.registry.known().devices if d.life is Life.IN_SERVICE})
+            seen.append({d.code for d in app.stores.registry.contents().devices if d.life is Life.IN_SERVICE})
             await asyncio.sleep(0.02)
         assert seen[-1] == {"G", "H"}
         await until(lambda: app.stores.registry.device("D49"), "the whole list")
-        assert [len(d.code) for d in app.stores.registry.known().devices if d.life is Life.IN_SERVICE] == [2] * 10 + [
-            3
-        ] * 40
+        assert [len(d.code) for d in app.stores.registry.contents().devices if d.life is Life.IN_SERVICE] == [
+            2
+        ] * 10 + [3] * 40
         path.write_text("code,profile\nG,hostile\n")
         app.operation.reload.wake()  # SIGHUP: at once
         await until(lambda: app.stores.registry.device("G"), "asked for")

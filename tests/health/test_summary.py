@@ -1,8 +1,8 @@
 """The summary and the first of a kind (C2): a day with ten orders fits on two screens."""
 
 from gateway.domain.duration import DAY, HOUR, MINUTE, SECOND
-from gateway.domain.language_values import told
-from gateway.domain.once_per_period import Firsts
+from gateway.domain.language_values import as_text_field
+from gateway.domain.once_per_period import OncePerPeriod
 from gateway.domain.text import say
 from gateway.health.traffic_summary import Summary, TrafficCounts
 
@@ -18,7 +18,7 @@ def test_the_first_minute_then_an_hour() -> None:
             said.append((now, line))
     assert [now for now, _ in said] == [MINUTE, MINUTE + HOUR, MINUTE + 2 * HOUR]
     assert sum(int(str(line["messages"])) for _, line in said) == 61 + 2 * 3600 - 1
-    english = say("log.summary", "en", **{name: told(value, "en") for name, value in said[1][1].items()})
+    english = say("log.summary", "en", **{name: as_text_field(value, "en") for name, value in said[1][1].items()})
     assert english.startswith("in 1 h: 3600 messages, 14,400 readings, 0 dead letters, 0 alarms, 0 work orders")
 
 
@@ -52,12 +52,12 @@ def test_a_day_is_told_in_few_lines() -> None:
 
 
 def test_the_first_of_a_kind_once_a_day() -> None:
-    firsts = Firsts()
-    assert firsts.fresh("a", 0)
-    assert not firsts.fresh("a", DAY - 1)
-    assert firsts.fresh("b", DAY - 1)
-    assert firsts.fresh("a", DAY)
+    firsts = OncePerPeriod()
+    assert firsts.allows("a", 0)
+    assert not firsts.allows("a", DAY - 1)
+    assert firsts.allows("b", DAY - 1)
+    assert firsts.allows("a", DAY)
     for n in range(1000):
-        assert firsts.fresh(n, DAY)
-    assert not firsts.fresh(999, DAY)
-    assert firsts.fresh("b", DAY), "bounded: the oldest are forgotten"
+        assert firsts.allows(n, DAY)
+    assert not firsts.allows(999, DAY)
+    assert firsts.allows("b", DAY), "bounded: the oldest are forgotten"

@@ -18,7 +18,7 @@ from gateway.domain.duration import HOUR
 from gateway.domain.record import ImportMark, RecordKind
 from gateway.import_service.wire import Begin, Chunk, End, Lookup, Result
 from gateway.imports.job import prepare, send
-from gateway.imports.target import ImportRefused, Local, Remote
+from gateway.imports.target import GatewayImportTarget, ImportRefused, LocalImportTarget
 from gateway.settings.project import load_project
 from gateway.store import AlarmFilter, Database, OrderFilter, Queries
 
@@ -77,7 +77,7 @@ async def test_the_order_is_held_until_the_last_mark(tmp_path: Path) -> None:
     await app.start(serving=False)
     try:
         file, mapping = kit.write(tmp_path, ZERO)
-        prepared = await prepare(file, mapping, Local(app.imports), "en", NOW)
+        prepared = await prepare(file, mapping, LocalImportTarget(app.imports), "en", NOW)
         begun = await app.imports.begin(Begin("h.csv", "test"))
         chunks = list(prepared.columns.chunks(20_000))
         assert len(chunks) > 3
@@ -132,7 +132,7 @@ async def test_a_restart_in_the_middle_is_taken_up_from_the_first_chunk(tmp_path
     file, mapping = kit.write(tmp_path, ZERO)
     app = build(project)
     await app.start(serving=False)
-    prepared = await prepare(file, mapping, Local(app.imports), "en", NOW)
+    prepared = await prepare(file, mapping, LocalImportTarget(app.imports), "en", NOW)
     begun = await app.imports.begin(Begin("h.csv"))
     chunks = list(prepared.columns.chunks(20_000))
     await app.imports.rows(begun.id, chunks[0])
@@ -158,7 +158,7 @@ async def test_an_abandoned_import_is_ended_and_its_orders_are_made(tmp_path: Pa
     await app.start(serving=False)
     try:
         file, mapping = kit.write(tmp_path, ZERO)
-        prepared = await prepare(file, mapping, Local(app.imports), "en", NOW)
+        prepared = await prepare(file, mapping, LocalImportTarget(app.imports), "en", NOW)
         begun = await app.imports.begin(Begin("h.csv"))
         for chunk in prepared.columns.chunks(1 << 20):
             await app.imports.rows(begun.id, chunk)
@@ -180,7 +180,7 @@ async def test_a_gateway_that_lost_its_buffer_gets_every_chunk_again(tmp_path: P
     try:
         assert app.api is not None
         file, mapping = kit.write(tmp_path, ZERO)
-        async with Remote(app.api.url, (tmp_path / "data" / "admin.key").read_text().strip()) as remote:
+        async with GatewayImportTarget(app.api.url, (tmp_path / "data" / "admin.key").read_text().strip()) as remote:
             prepared = await prepare(file, mapping, remote, "en", NOW)
             told: list[int] = []
 
@@ -208,8 +208,8 @@ async def test_over_http_with_the_admin_key(tmp_path: Path) -> None:
         assert app.api is not None
         url, key = app.api.url, (tmp_path / "data" / "admin.key").read_text().strip()
         file, mapping = kit.write(tmp_path, ZERO)
-        async with Remote(url, key) as remote:
-            assert await remote.alive()
+        async with GatewayImportTarget(url, key) as remote:
+            assert await remote.is_running()
             prepared = await prepare(file, mapping, remote, "en", NOW)
             steps: list[int] = []
             result = await send(remote, prepared.columns, "h.csv", "me", steps.append)
@@ -222,7 +222,7 @@ async def test_over_http_with_the_admin_key(tmp_path: Path) -> None:
             bad = Chunk(0, ["GM-1"], [("volume_total", 0)], [0, 1], [0], [1], [1.0])
             with pytest.raises(ImportRefused, match="422"):
                 await remote.rows(begun.id, bad)
-        async with Remote(url, "fg_wrong") as stranger:
+        async with GatewayImportTarget(url, "fg_wrong") as stranger:
             with pytest.raises(ImportRefused, match="401"):
                 await stranger.lookup(["GM-1"])
         async with httpx.AsyncClient(base_url=url, headers={"Authorization": f"Bearer {key}"}) as client:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from gateway.domain.errors import ConfigError
 from gateway.imports.columns import Columns
-from gateway.imports.job import Paper, Prepared, prepare
+from gateway.imports.job import DryRunTarget, Prepared, prepare
 from gateway.imports.mapping import load_map
 from gateway.imports.parse_number import parse_number
 from gateway.imports.timestamps import BadTime, reader_of
@@ -24,7 +24,7 @@ NOW = 1_790_000_000_000_000
 
 
 async def read(folder: Path, csv: str | bytes, mapping: str = kit.MAP, name: str = "h.csv") -> Prepared:
-    paper = Paper(load_project(kit.project(folder)).wanted)
+    paper = DryRunTarget(load_project(kit.project(folder)).declared)
     file, map_file = kit.write(folder, csv, mapping, name)
     return await prepare(file, map_file, paper, "en", NOW)
 

@@ -12,7 +12,7 @@ import pytest
 from gateway.app.build import App, build
 from gateway.domain.record import Tick
 from gateway.imports.job import prepare, send
-from gateway.imports.target import Local
+from gateway.imports.target import LocalImportTarget
 from gateway.ports import Append
 from gateway.settings.project import load_project
 
@@ -45,9 +45,9 @@ async def _imported(app: App, folder: Path) -> dict[str, int]:
         now = int(datetime.now(UTC).timestamp() * 1e6)
         link = folder / f"{meter}.csv.gz"
         link.write_bytes((DATA / link.name).read_bytes())
-        prepared = await prepare(link, mapping, Local(app.imports), "en", now)
+        prepared = await prepare(link, mapping, LocalImportTarget(app.imports), "en", now)
         assert prepared.rejects.count == 0
-        result = await send(Local(app.imports), prepared.columns, link.name, "test", lambda _: None)
+        result = await send(LocalImportTarget(app.imports), prepared.columns, link.name, "test", lambda _: None)
         assert result.imported + result.duplicates == prepared.columns.rows
         rows[meter] = prepared.columns.rows
     return rows

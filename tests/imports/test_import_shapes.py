@@ -9,7 +9,7 @@ import pytest
 
 from gateway.domain.duration import iso
 from gateway.domain.errors import ConfigError
-from gateway.imports.job import Paper, Prepared, prepare
+from gateway.imports.job import DryRunTarget, Prepared, prepare
 from gateway.settings import load_project
 
 NOW = 1_790_000_000_000_000
@@ -20,7 +20,7 @@ DUTCH = "device: {value: GM-1}\n" + TIME
 
 
 async def read(folder: Path, csv: str | bytes, mapping: str = kit.MAP) -> Prepared:
-    paper = Paper(load_project(kit.project(folder)).wanted)
+    paper = DryRunTarget(load_project(kit.project(folder)).declared)
     file, map_file = kit.write(folder, csv, mapping, "h.csv")
     return await prepare(file, map_file, paper, "en", NOW)
 
@@ -173,7 +173,7 @@ async def test_the_example_of_the_docs(tmp_path: Path) -> None:
         re.search(rf"<!-- import: {kind} -->\n```\w*\n(.*?)```", text, re.DOTALL)[1]  # type: ignore[index]
         for kind in ("rows", "map")
     )
-    paper = Paper(load_project(kit.project(tmp_path, devices="code,profile\nGM-000100,gas\n")).wanted)
+    paper = DryRunTarget(load_project(kit.project(tmp_path, devices="code,profile\nGM-000100,gas\n")).declared)
     done = await prepare(*kit.write(tmp_path, rows, mapping), paper, "en", NOW)
     assert (list(done.columns.value), list(done.columns.quality), done.rejects.count) == ([1204.5, 1204.9], [2, 1], 0)
     assert iso(done.columns.at[0]) == "2025-12-31T23:00:00.000Z"

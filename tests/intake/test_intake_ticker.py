@@ -33,7 +33,7 @@ def test_every_timer_gets_its_tick_and_ticks_keep_their_distance(asks: list[tupl
         if pending and pending[0][0] <= next_tick:
             now = max(now, pending[0][0])
             dues.append(now + pending[0][1])
-            cadence.ask(dues[-1], now)
+            cadence.request(dues[-1], now)
             pending.pop(0)
             continue
         now = next_tick
@@ -50,11 +50,11 @@ def test_every_timer_gets_its_tick_and_ticks_keep_their_distance(asks: list[tupl
 def test_far_timers_and_repeats_take_no_memory() -> None:
     cadence = Cadence(SECOND, SPACING)
     cadence.ticked(T0, T0)
-    assert not cadence.ask(T0 + HORIZON + 1, T0)
-    assert not cadence.ask(T0 - 1, T0)
-    assert cadence.ask(T0 + 10, T0)
-    assert not cadence.ask(T0 + 20, T0), "the same slot"
-    assert not cadence.ask(T0 + SECOND, T0), "not the first"
+    assert not cadence.request(T0 + HORIZON + 1, T0)
+    assert not cadence.request(T0 - 1, T0)
+    assert cadence.request(T0 + 10, T0)
+    assert not cadence.request(T0 + 20, T0), "the same slot"
+    assert not cadence.request(T0 + SECOND, T0), "not the first"
     assert cadence.wait(T0, T0) == SPACING
 
 
@@ -63,17 +63,17 @@ def test_a_clock_set_back_or_ahead_does_not_stop_the_ticks() -> None:
     cadence.ticked(T0, T0)
     assert cadence.wait(T0 - 3600 * SECOND, T0) == SECOND
     assert cadence.wait(T0 + 3600 * SECOND, T0) == SECOND
-    assert cadence.ask(T0 + SECOND // 2, T0)
+    assert cadence.request(T0 + SECOND // 2, T0)
     assert cadence.wait(T0 + 3600 * SECOND, T0) == SPACING, "what is asked for is due by now"
 
 
 def test_after_a_step_back_timers_are_asked_for_by_the_new_time() -> None:
     cadence = Cadence(SECOND, SPACING)
     cadence.ticked(T0 + 3600 * SECOND, T0)
-    assert not cadence.ask(T0 + SECOND // 2, T0), "long past"
-    assert cadence.ask(T0 + 3601 * SECOND, T0 + 3600 * SECOND)
+    assert not cadence.request(T0 + SECOND // 2, T0), "long past"
+    assert cadence.request(T0 + 3601 * SECOND, T0 + 3600 * SECOND)
     cadence.ticked(T0, T0 + SECOND)
-    assert cadence.ask(T0 + SECOND // 2, T0)
+    assert cadence.request(T0 + SECOND // 2, T0)
     assert cadence.wait(T0, T0 + SECOND) == SECOND // 2
 
 
@@ -148,7 +148,7 @@ async def test_a_nudge_brings_a_tick_before_the_next_second(tmp_path: Path) -> N
     running = asyncio.create_task(ticker.run())
     await asyncio.sleep(0)
     due = rig.intake.clock.now() + 120_000
-    ticker.nudge(due)
+    ticker.tick_at(due)
     (first, second) = await _ticks(rig, 2)
     assert first.at < due <= second.at < due + 30 * SECOND, "at or after the due time, long before the ordinary tick"
     running.cancel()
@@ -225,7 +225,7 @@ async def test_while_nothing_comes_there_are_few_ticks(tmp_path: Path) -> None:
         made = 0
         for _ in range(count):
             clock, rig.clock.at = clock + SECOND, rig.clock.at + SECOND
-            made += await ticker.turn()
+            made += await ticker.tick_if_needed()
         return made
 
     assert await seconds(EMPTY) == EMPTY - 1, "with that of the start: consumers bring their cursors up"
@@ -233,7 +233,7 @@ async def test_while_nothing_comes_there_are_few_ticks(tmp_path: Path) -> None:
     await rig.intake.emit(parcel(1))
     assert await seconds(4) == 1 + EMPTY, "again at once"
     assert await seconds(60) == 2
-    ticker.nudge(rig.clock.at + SECOND)
+    ticker.tick_at(rig.clock.at + SECOND)
     assert await seconds(1) == 1, "a timer is due"
     assert await seconds(29) == 0
     assert await seconds(1) == 1

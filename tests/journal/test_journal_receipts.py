@@ -61,7 +61,7 @@ def test_the_ledger_is_the_plain_definition(
             plan = rows.write(db, receipts, T0)
             rows.committed(plan)
             for chunk in plan.chunks:
-                ledger.learn(*chunk)
+                ledger.add(*chunk)
             for session in "ab":  # the rows of one commit are ordered within a session
                 for name, packet, digest in messages:
                     if name == session:

@@ -8,7 +8,7 @@ from gateway.domain.duration import DAY, HOUR, SECOND
 from gateway.domain.workdays import WorkCalendar
 from rules.compiled import Names
 from rules.format import load_text
-from rules.lint import Around, Checked, Lint, LintFinding, RuleInventory, fleet, is_alone, lint
+from rules.lint import CheckedFile, Lint, LintContext, LintFinding, RuleInventory, fleet, is_alone, lint
 
 S = SECOND
 POINTS = {
@@ -57,10 +57,10 @@ def heard(device: int, point: str, ago: int | None) -> dict[tuple[int, str], int
     return others if ago is None else others | {(device, point): NOW - ago}
 
 
-def around(**more: Any) -> Around:
+def around(**more: Any) -> LintContext:
     """Everything is known and in order."""
     known: dict[str, Any] = {"fleet": lists(), "retention": 365 * DAY, "seen": ALL, "today": date(2026, 5, 1)}
-    return Around(**(known | more))
+    return LintContext(**(known | more))
 
 
 def rule(body: str, watch: str = "{kind: charger}", rule_id: str = "r", test: str = TEST, order: str = "") -> str:
@@ -69,12 +69,12 @@ def rule(body: str, watch: str = "{kind: charger}", rule_id: str = "r", test: st
     return f"- id: {rule_id}\n  title: {{en: t, zh: 题}}\n  why: w\n  watch: {watch}\n{body.rstrip()}\n{then}\n{test}"
 
 
-def checked(*rules: str, head: str = "", file: str = "lab.yaml") -> Checked:
+def checked(*rules: str, head: str = "", file: str = "lab.yaml") -> CheckedFile:
     """A file of these rules, which loads."""
     text = f"format: 1\n{head}rules:\n" + "".join(rules)
     loaded = load_text(text, file, NAMES)
     assert not loaded.problems, [problem.render() for problem in loaded.problems]
-    return Checked(loaded, text, is_alone(text))
+    return CheckedFile(loaded, text, is_alone(text))
 
 
 def look(*rules: str, head: str = "", **more: Any) -> Lint:

@@ -17,7 +17,7 @@ from gateway.domain.duration import DAY
 from gateway.domain.text import catalogue
 from gateway.domain.workdays import NO_CALENDAR
 from rules.format import load_text
-from rules.lint import CODES, Checked, Severity, is_alone, lint
+from rules.lint import CODES, CheckedFile, Severity, is_alone, lint
 
 GOOD = '  when: "temp >= 85 degC"\n  hold: {for: 2m, gap: 30s}\n  clear: "temp < 75 degC"'
 NOTICE = "  then: {{order: {{type: repair, level: {level}, sla: s}}, notice: {{audience: ops, template: t{more}}}}}"
@@ -156,7 +156,7 @@ def test_every_code_has_a_case_and_texts() -> None:
 
 def test_workdays_without_a_calendar() -> None:
     text = f"format: 1\nrules:\n{rule(GOOD + HOURS)}"
-    found = lint([Checked(load_text(text, "lab.yaml", replace(NAMES, calendar=NO_CALENDAR)), text)], around())
+    found = lint([CheckedFile(load_text(text, "lab.yaml", replace(NAMES, calendar=NO_CALENDAR)), text)], around())
     assert codes(found) == ["calendar-none"]
 
 
@@ -202,7 +202,7 @@ def test_rules_that_watch_different_devices_do_not_overlap() -> None:
 def test_rules_in_force_beside_those_that_are_checked() -> None:
     draft = checked(rule(GOOD.replace("85", "90"), rule_id="mine"), file="draft.yaml")
     edited = checked(rule(GOOD.replace("85", "90"), rule_id="theirs"), file="draft.yaml")
-    force = replace(checked(rule(GOOD, rule_id="theirs", test=""), file="force.yaml"), beside=True)
+    force = replace(checked(rule(GOOD, rule_id="theirs", test=""), file="force.yaml"), in_force_only=True)
     found = lint([draft, force], around())
     [one] = found.findings  # nothing is said of the rule in force itself
     assert (one.code, one.file, one.rule, one.fields["other"]) == ("overlap", "draft.yaml", "mine", "theirs")
@@ -269,7 +269,7 @@ def test_stand_alone_files_are_examples() -> None:
     )
     assert is_alone(text)
     loaded = load_text(text, "alone.yaml", NAMES)
-    found = lint([Checked(loaded, text, alone=True)], around(fleet=lists(Device(1, "M", "meter", "meter"))))
+    found = lint([CheckedFile(loaded, text, stand_alone=True)], around(fleet=lists(Device(1, "M", "meter", "meter"))))
     assert (codes(found), found.costs) == ([], ())
 
 
@@ -308,7 +308,7 @@ def test_linting_never_raises(
     loaded = load_text(text.replace("why: w", f"missing: clear_after {quiet}"), "any.yaml", NAMES)
     for_all: dict[str, Any] = {"fleet": lists(), "retention": DAY, "seen": {}}
     given_ = {key: value for (key, value), give in zip(for_all.items(), known, strict=True) if give}
-    found = lint([Checked(loaded, text)], around(**({"fleet": None, "retention": None, "seen": None} | given_)))
+    found = lint([CheckedFile(loaded, text)], around(**({"fleet": None, "retention": None, "seen": None} | given_)))
     for one in found.findings:
         assert one.render("en")
         assert one.render("zh")

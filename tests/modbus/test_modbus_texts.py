@@ -7,7 +7,7 @@ from gateway.domain.reading import Quality
 from gateway.registry import Registry
 from gateway.settings import load_project
 from gateway.settings.project import Project
-from gateway.try_out.project_registry import paper_registry, paper_services
+from gateway.try_out.project_registry import in_memory_registry, paper_services
 from protocols.modbus.config import ModbusConfig
 from protocols.modbus.single_poll import poll_once
 from simulators.modbus_server import ModbusServer
@@ -51,7 +51,7 @@ async def test_one_device_does_not_use_up_the_room_of_the_others(tmp_path: Path)
             (tmp_path / name).parent.mkdir(exist_ok=True)
             (tmp_path / name).write_text(text.replace("PORT", str(server.port)), "utf-8")
         project = load_project(tmp_path / "gateway.yaml")
-        registry = paper_registry(project, SystemClock())
+        registry = in_memory_registry(project, SystemClock())
         for mad.code in range(1, ROOM + 1):
             assert await quality(project, registry, "M-1") is Quality.GOOD
         for mad.code in (1001, 1002):

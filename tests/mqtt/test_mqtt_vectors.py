@@ -13,7 +13,7 @@ import pytest
 from gateway.adapter_ports import MessageTrial
 from gateway.clock import SystemClock
 from gateway.settings.project import Project, inspect_project
-from gateway.try_out import Tried, try_message
+from gateway.try_out import TryResult, try_message
 
 HERE = Path(__file__).parent / "vectors"
 FOLDERS = [parent / "shared" / "vectors" / "mqtt" for parent in Path(__file__).parents]
@@ -81,7 +81,7 @@ def project() -> Project:
     return report.project
 
 
-def tried(project: Project, sample: Mapping[str, Any], payload: str | None = None) -> Tried:
+def tried(project: Project, sample: Mapping[str, Any], payload: str | None = None) -> TryResult:
     text = sample["payload"] if payload is None else payload
     (found,) = try_message(
         project, SystemClock(), sample["topic"], text.encode(), retain=bool(sample.get("retain"))
@@ -89,12 +89,12 @@ def tried(project: Project, sample: Mapping[str, Any], payload: str | None = Non
     return found
 
 
-def message_of(found: Tried) -> MessageTrial:
+def message_of(found: TryResult) -> MessageTrial:
     assert found.message is not None
     return found.message
 
 
-def named(found: Tried) -> dict[str, float | str | None]:
+def named(found: TryResult) -> dict[str, float | str | None]:
     return {
         f"{row.point.name}#{row.point.component}" if row.point.component else row.point.name: row.value
         for row in found.rows

@@ -8,7 +8,7 @@ from oracle.yaml_text import RULE, case_table, file_text
 
 from gateway.domain.alarm import Change, Transition, canonical
 from gateway.domain.record import Record
-from rules.casetest.play import TENANT, Stage
+from rules.casetest.play import TENANT, CasePlayer
 from rules.casetest.read import read_case
 from rules.compiled import Names
 from rules.engine import Engine
@@ -39,7 +39,7 @@ def answer(scene: SceneDef, *, replays: bool = True) -> Answer:
     read = read_case(case, loaded.rules[0], loaded.tests, loaded.rules)
     if read.problems:
         return Answer((), True, tuple(problem.render() for problem in read.problems))
-    stage = Stage(read)
+    stage = CasePlayer(read)
     stage.run()
     by_device: list[list[Transition]] = [[] for _ in range(scene.cases)]
     for one in stage.got:

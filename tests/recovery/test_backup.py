@@ -59,7 +59,7 @@ def house(folder: Path) -> Path:
 
 async def feed(app: App, sent: list[int]) -> None:
     """Readings of all devices without end, each a little later than the last; every tenth round one more is hot."""
-    devices = np.array(sorted(device.id for device in app.stores.registry.known().devices), np.int32)
+    devices = np.array(sorted(device.id for device in app.stores.registry.contents().devices), np.int32)
     point = app.stores.registry.points("dc")["temp", 0].id
     start = app.clock.now() - 10 * MINUTE
     for step in range(1_000_000):

@@ -477,9 +477,9 @@ def test_no_history_of_lists_ever_renumbers(steps: list[tuple[dict[str, int], st
             if component <= max(guns.values(), default=0):
                 assert p.unit == (unit if name == "gun_temp" else "")
         if restart:
-            before = (reg.known(), {c: reg.device(c) for c in ids}, dict(reg.points("dc")))
+            before = (reg.contents(), {c: reg.device(c) for c in ids}, dict(reg.points("dc")))
             reg = Registry(rows, "t1", Wall())
-            after = (reg.known(), {c: reg.device(c) for c in ids}, dict(reg.points("dc")))
+            after = (reg.contents(), {c: reg.device(c) for c in ids}, dict(reg.points("dc")))
             assert _sets(before[0]) == _sets(after[0])
             assert before[1:] == after[1:]
 

@@ -23,7 +23,7 @@ from gateway.intake import Intake, IntakeConfig, Ticker
 from gateway.journal import SqliteJournal
 from gateway.ports import Append
 from gateway.registry import DeclaredInventory, Registry
-from rules.casetest.scene import Happening, Scene, SceneValue
+from rules.casetest.scene import CaseEvent, Scene, SceneValue
 from rules.engine import Engine
 from rules.format import compile_source, edit
 from sinks.series.duckdb.config import DuckDbConfig
@@ -126,8 +126,8 @@ class LiveCase:
         await self._start(0)
         await self.intake.facts([RuleSet(scene.rule.id, scene.rule.revision, scene.rule.source, "UTC")])
         await self.settle()
-        deliveries = [(at, list(group)) for at, group in groupby(scene.told, key=lambda told: told.received)]
-        happenings = sorted(scene.happenings, key=lambda one: one.at)
+        deliveries = [(at, list(group)) for at, group in groupby(scene.values, key=lambda told: told.received)]
+        happenings = sorted(scene.events, key=lambda one: one.at)
         pauses = [one.at + int(str(one.value)) for one in happenings if one.what == "restart"]
         moments = {
             *range(scene.start, until + 1, SECOND),
@@ -183,7 +183,7 @@ class LiveCase:
         quality = Quality.UNCERTAIN if odd else Quality.GOOD
         return Reading(known.id, point.id, one.at, one.value, quality, received=self.clock.at)
 
-    async def _happen(self, event: Happening, at: int) -> int:
+    async def _happen(self, event: CaseEvent, at: int) -> int:
         """The moment from which the gateway is there again; 0 = it always was."""
         fact: Fact
         match event.what:
@@ -225,7 +225,7 @@ class LiveCase:
         return 0
 
 
-def _thing(event: Happening) -> tuple[int, int]:
+def _thing(event: CaseEvent) -> tuple[int, int]:
     return (0, 0) if event.group else (event.device, event.component)
 
 

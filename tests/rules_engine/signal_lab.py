@@ -22,7 +22,7 @@ from rules.engine.windows.counter_glitches import Glitches
 
 
 @dataclass
-class Around:
+class LintContext:
     """What signals need of the engine."""
 
     world: Fleet = field(default_factory=Fleet)
@@ -48,7 +48,7 @@ class SignalLab:
         scalar: bool = False,
         zone: str = "UTC",
     ) -> None:
-        self.around, self.scalar = Around(), scalar
+        self.around, self.scalar = LintContext(), scalar
         self.world, self.rule, self.zone = self.around.world, one, zone
         for site in sites:
             self.world.sites[site.code] = site

@@ -9,7 +9,7 @@ from gateway.desk import events
 from gateway.domain.alarm import Change, Evidence
 from gateway.domain.text import Lang
 from gateway.explain import page
-from rules.casetest.play import Stage
+from rules.casetest.play import CasePlayer
 from rules.casetest.read import read_case
 from rules.compiled import Names
 from rules.format import load_text
@@ -46,7 +46,7 @@ def evidence() -> Evidence:
     assert not loaded.problems, loaded.problems
     read = read_case(loaded.tests.cases[0], loaded.rules[0], loaded.tests, loaded.rules)
     assert not read.problems, read.problems
-    stage = Stage(read)
+    stage = CasePlayer(read)
     stage.run()
     raised = [one for one in stage.got if one.change is Change.RAISED]
     assert len(raised) == 1

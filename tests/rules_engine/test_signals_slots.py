@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from engine_lab import POINTS, charger, told
 from row_by_row import NODES, rows
-from signal_lab import Around, SignalLab, let
+from signal_lab import LintContext, SignalLab, let
 
 from gateway.domain.device import Point, Site
 from rules.compiled import Expression, Slot, SlotKind
@@ -21,7 +21,7 @@ def bound(lab: SignalLab, slot: Slot) -> BoundExpression:
     """An expression that is one slot."""
     expression = Expression(slot.name, (slot,), False, "", lambda x: x[0])
     NODES[expression.vector] = SlotInput(0)
-    made = BoundExpression(expression, lab.space, Around(lab.world).world, NoSignals(""))
+    made = BoundExpression(expression, lab.space, LintContext(lab.world).world, NoSignals(""))
     made.refresh(range(len(lab.space)))
     return made
 

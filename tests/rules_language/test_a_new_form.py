@@ -23,7 +23,7 @@ from rules.format.mapping_reader import MappingReader
 from rules.format.rule_compiler import RuleCompiler
 from rules.handbook.condition_words import HANDBOOK_WORDS, HandbookWords
 from rules.handbook.page import Chapter, page
-from rules.lint import Around, Checked, LintFinding, Severity, lint
+from rules.lint import CheckedFile, LintContext, LintFinding, Severity, lint
 from rules.lint.forms import FORM_LINTS, FormLint
 from rules.lint.subject import Subject
 from rules.sentence import with_sentences
@@ -91,7 +91,7 @@ def began(conditions: ConditionPhrases, what: str, _level: str) -> str:
     return f"2 x {conditions.clause(what)}"
 
 
-def hot(subject: Subject, condition: Twice, _around: Around) -> Iterator[LintFinding]:
+def hot(subject: Subject, condition: Twice, _around: LintContext) -> Iterator[LintFinding]:
     yield subject.find("twice-hot", "when.twice", severity=Severity.INFO, when=condition.of.text)
 
 
@@ -143,7 +143,7 @@ def test_an_edit_of_it_keeps_its_state() -> None:
 def test_page_and_checks() -> None:
     loaded = load()
     assert "twice `gun_temp > 85 degC`" in page([Chapter("case.yaml", loaded.rules, loaded.tests.cases)], "en")
-    found = lint([Checked(loaded, TEXT)], Around()).findings
+    found = lint([CheckedFile(loaded, TEXT)], LintContext()).findings
     assert ("twice-hot", 10) in [(one.code, one.line) for one in found]
 
 

@@ -26,7 +26,7 @@ def test_china_2026_with_its_make_up_workdays() -> None:
     assert all(day.weekday() >= 5 for day in calendar.workdays), "only weekend days are worked instead"
     days = [date(2026, 1, 1) + timedelta(days=k) for k in range(365)]
     assert sum(map(calendar.is_workday, days)) == 248
-    assert calendar.knows(2026)
+    assert calendar.covers(2026)
     assert 2026 not in calendar.provisional
 
 

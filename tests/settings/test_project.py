@@ -186,8 +186,8 @@ def test_the_commented_examples_of_the_shipped_file_work(tmp_path: Path) -> None
 
 def test_a_small_house_loads(tmp_path: Path) -> None:
     project = load_project(house(tmp_path), {})
-    assert [d.code for d in project.wanted.devices] == ["D1", "D2"]
-    assert project.wanted.devices[0].life is Life.IN_SERVICE
+    assert [d.code for d in project.declared.devices] == ["D1", "D2"]
+    assert project.declared.devices[0].life is Life.IN_SERVICE
     assert project.counts() == {
         "sites": 0, "customers": 0, "devices": 2, "points": 2, "profiles": 1, "rules": 1, "sources": 1, "endpoints": 0,
     }  # fmt: skip
@@ -544,7 +544,7 @@ def test_no_point_is_kept_for_a_longer_time_than_the_rest(tmp_path: Path) -> Non
     report = inspect_project(tmp_path / "gateway.yaml", {})
     assert report.problems == []
     assert report.project is not None
-    assert [spec.retain // DAY for spec in report.project.wanted.profiles[0].points] == [29, 0]
+    assert [spec.retain // DAY for spec in report.project.declared.profiles[0].points] == [29, 0]
     (tmp_path / "profiles/dc.yaml").write_text(keeping.replace("30d", "1h"), "utf-8")
     (problem,) = inspect_project(tmp_path / "gateway.yaml", {}).problems
     assert problem.path == "points.temp.retain"

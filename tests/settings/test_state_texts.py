@@ -87,7 +87,7 @@ def project(folder: Path, rules: str = RULES) -> DeclaredInventory:
     for name, text in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text, "utf-8")
-    return load_project(folder / "gateway.yaml", {}).wanted
+    return load_project(folder / "gateway.yaml", {}).declared
 
 
 def test_rules_code_tables_routes_and_register_maps_name_texts(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.settings.yaml_document import Document, dotted, narrow, parse_document
+from gateway.settings.yaml_document import Document, dotted, parse_document, to_half_width
 
 
 def parse(text: str, env: dict[str, str] | None = None) -> Document:
@@ -66,7 +66,7 @@ def test_full_width_characters_are_named(text: str, character: str, write: str) 
         (text[: text.index(character)].count("\n") + 1, character)
     ]
     assert write in str(wide[0].fields["write"])
-    assert narrow(character) == write
+    assert to_half_width(character) == write
     for language in ("en", "zh"):
         assert character in wide[0].render(language)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from gateway.cli.demo.director import EMERGENCY, EXPECTED, NEIGHBOURS, broken_promises, folded, told_once
+from gateway.cli.demo.director import EMERGENCY, EXPECTED, NEIGHBOURS, broken_promises, folded, notified_once
 from gateway.cli.demo.tally import DemoCounts
 from gateway.domain.reading import Reading, batch_of
 from gateway.journal import JournalConfig, SqliteJournal
@@ -46,7 +46,7 @@ def test_the_rules_pass_their_own_cases(project: Project) -> None:
 
 
 def test_the_acts_are_of_devices_that_exist_and_make_the_expected_orders(project: Project) -> None:
-    known = {device.code for device in project.wanted.devices}
+    known = {device.code for device in project.declared.devices}
     cast = {*SCENARIO.chargers, *SCENARIO.vehicles, *SCENARIO.sensors}
     assert {act.device for act in SCENARIO.acts} <= cast <= known
     faults = {(act.device, act.connector) for act in SCENARIO.acts if act.act == "fault_code" and act.code == "E03"}
@@ -62,13 +62,13 @@ def test_the_emergency_is_of_the_area_and_for_everybody_there(project: Project) 
     assert (rule.watch.group, rule.order and rule.order.type) == ("area", "emergency")
     assert rule.notice is not None
     assert project.settings.desk.audiences[rule.notice.audience] == "area"
-    sites = {site.code: site for site in project.wanted.sites}
-    sensors = [device for device in project.wanted.devices if device.code in SCENARIO.sensors]
+    sites = {site.code: site for site in project.declared.sites}
+    sensors = [device for device in project.declared.devices if device.code in SCENARIO.sensors]
     areas = {sites[device.site].area for device in sensors}
     assert (len(sensors), len(areas)) == (5, 1)
     concerned = {site.code for site in sites.values() if site.area in areas}
     assert len(concerned) > 1
-    assert sum(not concerned.isdisjoint(customer.sites) for customer in project.wanted.customers) == NEIGHBOURS
+    assert sum(not concerned.isdisjoint(customer.sites) for customer in project.declared.customers) == NEIGHBOURS
 
 
 def test_who_got_exactly_one_message() -> None:
@@ -76,8 +76,8 @@ def test_who_got_exactly_one_message() -> None:
         {"phone": "138****0005", "template": "SMS_008"}, {"phone": "138****0006", "template": "SMS_008"},
         {"phone": "138****0006", "template": "SMS_008"}, {"phone": "138****0007", "template": "SMS_001"},
     ]  # fmt: skip
-    assert told_once(inbox) == 1
-    assert told_once({}) == 0
+    assert notified_once(inbox) == 1
+    assert notified_once({}) == 0
 
 
 def test_every_broken_promise_is_named() -> None:
@@ -96,7 +96,7 @@ def test_what_is_counted_never_falls_when_the_gateway_is_killed(tmp_path: Path) 
     """C11: the live line fell from 6598 to 2250 after the kill, for it showed the counters of a process."""
     path = tmp_path / "journal.sqlite"
     tally = DemoCounts(path)
-    tally.look()
+    tally.update()
     assert (tally.messages, tally.readings) == (0, 0)  # there is no journal yet
 
     async def live(first: int) -> None:
@@ -110,8 +110,8 @@ def test_what_is_counted_never_falls_when_the_gateway_is_killed(tmp_path: Path) 
     seen = []
     for life in (1, 2):
         asyncio.run(live(life))
-        tally.look()
-        tally.look()
+        tally.update()
+        tally.update()
         seen.append((tally.messages, tally.readings))
     tally.close()
     assert seen == [(3, 6), (6, 12)]

@@ -15,9 +15,9 @@ from sqlalchemy import event, select
 from gateway.domain.alarm import Level
 from gateway.domain.delivery import Delivery
 from gateway.domain.notice import Notice, NoticeState, OutboxEvent
-from gateway.domain.workorder import Changes, Shipment
+from gateway.domain.workorder import Changes, QueuedDelivery
 from gateway.ports import Ask, Settled
-from gateway.store import Database, DeliveryFilter, DeskBooks, Queries, SqlDeliveryQueue
+from gateway.store import Database, DeliveryFilter, Queries, SqlDeliveryQueue, SqlDeskStore
 
 SENT = Settled("delivered", status=200, reference="OA-1")
 DEAD = Settled("dead", "no route")
@@ -32,13 +32,15 @@ def put(
     level: Level = Level.MINOR,
 ) -> str:
     made = OutboxEvent(f"evt_{subject}{seq}", "default", "event", "t", subject, seq, b"{}", "application/json", at)
-    changes = Changes(events=[made], shipments=[Shipment("default", e, made.id, subject, at, level) for e in endpoints])
+    changes = Changes(
+        events=[made], deliveries=[QueuedDelivery("default", e, made.id, subject, at, level) for e in endpoints]
+    )
     write(database, changes, at)
     return made.id
 
 
 def write(database: Database, changes: Changes, at: int = 0) -> None:
-    DeskBooks(database).transact(lambda unit: unit.write(changes, at))
+    SqlDeskStore(database).transact(lambda unit: unit.write(changes, at))
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from click.testing import CliRunner, Result
 from gateway.cli import main
 from gateway.domain.workorder import Role
 from gateway.lock import FileLock
-from gateway.store import ApiKeys, Database, SecurityAudit, lent_key
+from gateway.store import ApiKeys, Database, SecurityAudit, temporary_key
 
 NOW = 1_795_327_200_000_000
 
@@ -86,7 +86,7 @@ def test_a_command_without_the_key_of_the_admin_gets_its_own_for_as_long_as_it_t
     known, file = ApiKeys(database), data / "admin.key"
     if lost != "missing":
         file.write_text("" if lost == "empty" else "fg_of-before\n", "utf-8")
-    with lent_key(known, file, Role.OPERATOR, "history") as secret:
+    with temporary_key(known, file, Role.OPERATOR, "history") as secret:
         found = known.verify(secret, NOW)
         assert found is not None
         assert found.role is Role.OPERATOR
@@ -96,6 +96,6 @@ def test_a_command_without_the_key_of_the_admin_gets_its_own_for_as_long_as_it_t
     assert [row.act for row in SecurityAudit(database).rows(10)] == ["key.revoke", "key.create"]
     secret, _ = known.create("admin", Role.ADMIN, NOW)
     file.write_text(f"{secret}\n", "utf-8")
-    with lent_key(known, file, Role.OPERATOR, "history") as kept:
+    with temporary_key(known, file, Role.OPERATOR, "history") as kept:
         assert kept == secret
     database.dispose()

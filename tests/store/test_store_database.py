@@ -16,8 +16,8 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from gateway.domain.errors import StoreError, StoreFull, StoreUnavailable
-from gateway.store import Database, SqlUnit, tables
-from gateway.store.integrity_check import damage, identity
+from gateway.store import Database, SqlDeskTransaction, tables
+from gateway.store.integrity_check import find_damage, identity
 from gateway.store.migrate import FOLDER, head
 
 _ORDER_TEXTS = (
@@ -100,9 +100,9 @@ def test_a_database_of_the_first_release_keeps_its_alarms_and_sites(tmp_path: Pa
 
     database.transact(first)
     database.upgrade()
-    (kept,) = database.query(lambda c: SqlUnit(c).orders(["O1"]))
+    (kept,) = database.query(lambda c: SqlDeskTransaction(c).orders(["O1"]))
     assert (kept.why, kept.why_zh) == ("may burn", "may burn")
-    (alarm,) = database.query(lambda c: SqlUnit(c).alarms(["0-1-0"]))
+    (alarm,) = database.query(lambda c: SqlDeskTransaction(c).alarms(["0-1-0"]))
     assert (alarm.plan.why, alarm.plan.why_in("zh")) == ("", "")
     assert (alarm.unstable, alarm.stale, alarm.muted, alarm.limited, alarm.held_until, alarm.parent) == (
         False, False, False, "", 0, "",
@@ -242,10 +242,10 @@ def test_the_check_for_damage_keeps_to_its_time(tmp_path: Path) -> None:
     database = Database(f"sqlite:///{path}")
     database.upgrade()
     database.close()
-    assert damage(path) == damage(path, 0.0) == ""
+    assert find_damage(path) == find_damage(path, 0.0) == ""
     known = identity(path)
     assert known == identity(path) != 0
     with path.open("r+b") as file:
         file.seek(4096)
         file.write(bytes(4096 * 3))
-    assert damage(path) != ""
+    assert find_damage(path) != ""

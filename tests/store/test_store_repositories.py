@@ -15,13 +15,13 @@ from gateway.store import (
     ApiKeys,
     CustomerAudience,
     Database,
-    DeskBooks,
     Inbox,
     OrderFilter,
     Queries,
     SqlControlOutbox,
+    SqlDeskStore,
+    SqlDeskTransaction,
     SqlRegistryStore,
-    SqlUnit,
 )  # fmt: skip
 
 
@@ -162,9 +162,9 @@ def test_places_know_their_area_and_route(registry: SqlRegistryStore, database: 
     lost = msgspec.structs.replace(DEVICE, id=9, code="D9", site="S2", attrs={"note": '"route"'})
     there = msgspec.structs.replace(DEVICE, site="S1", attrs={})
     registry.save(RegistryContents(sites, [], [there, own, lost], []), ())
-    places = database.query(lambda c: SqlUnit(c).places([7, 8, 9, 10]))
+    places = database.query(lambda c: SqlDeskTransaction(c).places([7, 8, 9, 10]))
     assert {i: (p.area, p.route) for i, p in places.items()} == {7: ("east", "R1"), 8: ("east", "7"), 9: ("", "")}
-    (site,) = database.query(lambda c: SqlUnit(c).sites("default", ["S1", "S9"])).values()
+    (site,) = database.query(lambda c: SqlDeskTransaction(c).sites("default", ["S1", "S9"])).values()
     assert (site.device, site.site, site.site_name, site.area, site.route) == (0, "S1", "One", "east", "R1")
 
 
@@ -207,7 +207,7 @@ def test_a_callback_that_comes_twice_is_one_row(database: Database) -> None:
 def test_pages_have_no_gap_and_no_repeat(database: Database) -> None:
     events = [OutboxEvent(f"e{n}", "default", "event", "t", f"s{n}", 1, b"{}", "j", n) for n in range(25)]
     secret = OutboxEvent("n1", "default", "notice", "t", "n", 1, b"138", "j", 9)
-    DeskBooks(database).transact(lambda unit: unit.write(Changes(events=[*events, secret]), 0))
+    SqlDeskStore(database).transact(lambda unit: unit.write(Changes(events=[*events, secret]), 0))
     queries, found, after = Queries(database), [], 0
     while page := queries.feed(after, 7):
         found += [event.id for _, event in page]

@@ -264,7 +264,7 @@ def device_id(context: Context, code: str | None) -> int | None:
     if code is None:
         return None
     device = context.registry.device(code) or next(
-        (d for d in context.registry.known().devices if d.code == code), None
+        (d for d in context.registry.contents().devices if d.code == code), None
     )
     return device.id if device else NOWHERE
 

@@ -30,8 +30,8 @@ async def erase(context: Gateway, principal: KeyKeeper, code: Annotated[str, Pat
 
     def work() -> tuple[Erased, bool]:
         erased = erase_customer(context.sql.database, context.settings.tenant, code, deed)
-        listed = any(one.code == code and not one.gone for one in context.registry.known().customers)
-        context.registry.forget_customer(code)
+        listed = any(one.code == code and not one.gone for one in context.registry.contents().customers)
+        context.registry.remove_customer(code)
         return erased, listed
 
     erased, listed = await in_desk(context, work)

@@ -182,7 +182,7 @@ async def send_test(
         raise refused(422, "no_test", name=name)
     event = context.desk.endpoint_test(name, principal.actor, context.clock.now())
     delivery = Delivery(event.id, name, event.type, event.subject, event.body, event.content_type, 1)
-    trial = await in_ingest(context, partial(context.relay.trial, name, delivery))
+    trial = await in_ingest(context, partial(context.relay.test_endpoint, name, delivery))
     detail = f"{trial.status} {trial.reason}".strip()
     deed = principal.deed(context.clock.now(), "endpoint.test", name, detail)
     await in_desk(context, partial(context.sql.audit.add, deed))

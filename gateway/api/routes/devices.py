@@ -23,7 +23,7 @@ from gateway.api.values import (
     unpack,
     unpack_number,
 )
-from gateway.domain.attribute_mask import NOTHING
+from gateway.domain.attribute_mask import NO_MASK
 from gateway.domain.device import Attr, Device, Life, Point, PointKind
 from gateway.domain.duration import DAY, SECOND
 from gateway.domain.reading import Flag, Quality, Reading
@@ -114,7 +114,7 @@ def find(context: Context, principal: Principal, code: str) -> Device:
     """Any device ever known that the caller may see. Raises CommandError 404."""
     device = context.registry.device(code)
     if device is None:
-        device = next((d for d in context.registry.known().devices if d.code == code), None)
+        device = next((d for d in context.registry.contents().devices if d.code == code), None)
     if device is None or not principal.sees(device):
         raise refused(404, "unknown_device", code=code)
     return device
@@ -136,7 +136,7 @@ async def list_devices(
     def work() -> list[Device]:
         wanted = (
             d
-            for d in context.registry.known().devices
+            for d in context.registry.contents().devices
             if d.code > after
             and kind in (None, d.kind)
             and site in (None, d.site)
@@ -202,7 +202,7 @@ async def read_device(context: Gateway, principal: Reader, code: str) -> DeviceD
 
 
 def _view(context: Context, principal: Principal, device: Device) -> DeviceView:
-    mask = NOTHING if principal.key.role is Role.ADMIN else context.settings.mask
+    mask = NO_MASK if principal.key.role is Role.ADMIN else context.settings.mask
     return DeviceView(
         code=device.code, name=mask.text(device.name, device.attrs), kind=device.kind, profile=device.profile,
         site=device.site, customer=device.customer, components=device.components, life=device.life,

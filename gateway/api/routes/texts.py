@@ -73,7 +73,7 @@ async def list_state_texts(context: Gateway, _: Operator) -> TablesView:
     for one in context.registry.refused():
         refusals.setdefault((one.profile, one.point), []).append(one)
     found: dict[tuple[str, str], TableView] = {}
-    for point in context.registry.known().points:  # by id: of a point that began anew the newest counts
+    for point in context.registry.contents().points:  # by id: of a point that began anew the newest counts
         if point.kind is not PointKind.STATE:
             continue
         key = (point.profile, point.name)
@@ -93,7 +93,7 @@ async def clear_state_texts(context: Gateway, principal: Repairer, body: ClearIn
     """Room again for what devices bring."""
     device = None
     if body.device:
-        known = next((d for d in context.registry.known().devices if d.code == body.device), None)
+        known = next((d for d in context.registry.contents().devices if d.code == body.device), None)
         if known is None:
             raise refused(404, "unknown_device", code=body.device)
         device = known.id

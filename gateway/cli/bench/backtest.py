@@ -89,7 +89,7 @@ def run_backtest_bench(readings: int) -> dict[str, float]:
     devices, episodes, scan_s (reading the files alone). All by the clock on the wall.
     """
     from gateway.backtest.gateway_client import open_history
-    from gateway.backtest.task import Task, judge, judge_shared
+    from gateway.backtest.task import Task, judge, judge_in_processes
     from rules.compiled import Names
     from rules.format import load_text
 
@@ -115,7 +115,7 @@ def run_backtest_bench(readings: int) -> dict[str, float]:
         judge(task, lambda _: None)
         alone = scanned / (perf_counter() - begun)
         workers, begun = os.cpu_count() or 1, perf_counter()
-        answer = judge_shared(task, lambda _: None, workers)
+        answer = judge_in_processes(task, lambda _: None, workers)
         took = perf_counter() - begun
     return {
         "readings_s": answer.readings / took, "one_process_readings_s": alone, "processes": float(workers),

@@ -23,8 +23,8 @@ from gateway.delivery import DeliveryConfig, Relay
 from gateway.domain.alarm import Level
 from gateway.domain.delivery import Delivery
 from gateway.domain.notice import OutboxEvent
-from gateway.domain.workorder import Changes, Shipment
-from gateway.store import Database, DeskBooks, SqlDeliveryQueue
+from gateway.domain.workorder import Changes, QueuedDelivery
+from gateway.store import Database, SqlDeliveryQueue, SqlDeskStore
 from sinks.oa.webhook.config import WebhookConfig
 from sinks.oa.webhook.sink import CONTENT_TYPE, WebhookSink
 
@@ -125,10 +125,10 @@ def _fill(database: Database, rows: list[tuple[str, str, int]], level: Level) ->
         part = rows[start : start + 500]
         made = [OutboxEvent(i, "default", "event", "t", s, n, _BODY, CONTENT_TYPE, now) for i, s, n in part]
         shipments = [
-            Shipment("default", endpoint, i, s, now, level) for i, s, _ in part for endpoint in ("good", "hung")
+            QueuedDelivery("default", endpoint, i, s, now, level) for i, s, _ in part for endpoint in ("good", "hung")
         ]
-        DeskBooks(database).transact(lambda unit, made=made, shipments=shipments: unit.write(  # type: ignore[misc]
-            Changes(events=made, shipments=shipments), now))  # fmt: skip
+        SqlDeskStore(database).transact(lambda unit, made=made, shipments=shipments: unit.write(  # type: ignore[misc]
+            Changes(events=made, deliveries=shipments), now))  # fmt: skip
 
 
 async def _raw(sink: WebhookSink, events: int) -> float:

@@ -24,7 +24,7 @@ Identity = tuple[int, int, int]
 
 
 @dataclass(slots=True)
-class Account:
+class MessageAccount:
     """Counts of the whole demo, over all lives of the gateway; latencies in ms."""
 
     published: int = 0
@@ -45,9 +45,9 @@ class Account:
         return None if value is None else round(value, 1)
 
 
-def take(data: Path, ledger: Path, tenant: str, down: tuple[int, int]) -> Account:
+def take_account(data: Path, ledger: Path, tenant: str, down: tuple[int, int]) -> MessageAccount:
     """Look everything up. `down` = (kill, ready) µs: what was published between is not counted in the latencies."""
-    clock, account = SystemClock(), Account()
+    clock, account = SystemClock(), MessageAccount()
     database = Database.at(data / DATABASE)
     store = EMBEDDED.build(data, EMBEDDED.config(), clock)
     journal = JournalReader(data / JOURNAL)
@@ -89,7 +89,7 @@ def _published(folder: Path, registry: Registry) -> tuple[int, set[Identity]]:
     return count, wanted
 
 
-def _journaled(journal: JournalReader, account: Account) -> set[Identity]:
+def _journaled(journal: JournalReader, account: MessageAccount) -> set[Identity]:
     """All identities of the journal: what a finished poll promised, too."""
     after, found = 0, set()
     while records := journal.read(journal.partition, after, 512):
@@ -102,7 +102,7 @@ def _journaled(journal: JournalReader, account: Account) -> set[Identity]:
     return found
 
 
-def _orders(queries: Queries, account: Account, down: tuple[int, int]) -> None:
+def _orders(queries: Queries, account: MessageAccount, down: tuple[int, int]) -> None:
     account.orders = list(queries.orders(OrderFilter(), limit=200).items)
     account.orders_created = len(account.orders)
     account.alarms_raised = len(queries.alarms(AlarmFilter(), limit=500).items)

@@ -22,7 +22,7 @@ SCENARIO = Path(__file__).parents[3] / "simulators" / "scenarios" / "demo.yaml"
 
 
 @dataclass(slots=True)
-class Cast:
+class DemoProcesses:
     """Everything that runs beside the demo itself. Ports are free ones, secrets are made anew each time."""
 
     folder: Path
@@ -133,7 +133,7 @@ class Cast:
         for name in list(self.children):
             self.end(name, 5)
 
-    async def ask(self, name: str, path: str) -> Any:
+    async def get(self, name: str, path: str) -> Any:
         """JSON of a simulator; {} when it does not answer."""
         try:
             async with httpx.AsyncClient(timeout=2) as client:

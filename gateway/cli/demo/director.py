@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from gateway.cli.demo.accounts import Account, take
-from gateway.cli.demo.cast import Cast
+from gateway.cli.demo.accounts import MessageAccount, take_account
+from gateway.cli.demo.cast import DemoProcesses
 from gateway.cli.demo.tally import DemoCounts
 from gateway.cli.demo.view import DemoView
 from gateway.domain.text import Lang, say
@@ -31,10 +31,10 @@ EMERGENCY, AREA_TEMPLATE, NEIGHBOURS = "gas.network-pressure", "SMS_008", 4  # c
 
 
 @dataclass(slots=True)
-class Director:
+class DemoRun:
     """One performance of `seconds`."""
 
-    cast: Cast
+    processes: DemoProcesses
     view: DemoView
     lang: Lang
     seconds: float
@@ -50,12 +50,12 @@ class Director:
         """Seconds since the fleet started."""
         return time.monotonic() - self.start
 
-    async def play(self) -> dict[str, Any]:
+    async def run(self) -> dict[str, Any]:
         """The whole demo; returns the report."""
-        self.cast.open()
-        self.cast.start_gateway()
-        await self.cast.ready()
-        self.cast.start_fleet(self.seconds)
+        self.processes.open()
+        self.processes.start_gateway()
+        await self.processes.ready()
+        self.processes.start_fleet(self.seconds)
         self.start = time.monotonic()
         self.view.act(0, "demo.start", "")
         counting = asyncio.create_task(self._count())
@@ -70,14 +70,14 @@ class Director:
         return await self._end()
 
     def _plan(self) -> list[tuple[float, Callable[[], Awaitable[None]]]]:
-        say_ = self._say
+        say_ = self._announce
         return [
             (5.0, say_("demo.overheat")), (9.5, self._first_order), (15.0, say_("demo.repeat")),
             (18.0, say_("demo.silent")), (27.0, say_("demo.pressure")), (KILL, self._kill), (IMPORT, self._import),
             (45.0, self._emergency), (47.0, say_("demo.clear")),
         ]  # fmt: skip
 
-    def _say(self, key: str) -> Callable[[], Awaitable[None]]:
+    def _announce(self, key: str) -> Callable[[], Awaitable[None]]:
         async def act() -> None:
             self.view.act(self.now(), key)
 
@@ -85,43 +85,43 @@ class Director:
 
     async def _first_order(self) -> None:
         """How fast it was: from the moment the condition was met to the OA system having the signed event."""
-        for order in await self.cast.ask("oa", "/orders"):
+        for order in await self.processes.get("oa", "/orders"):
             if order.get("device", {}).get("code") == HOT:
-                first = (await self.cast.ask("oa", f"/orders/{order['number']}"))["history"][0]
+                first = (await self.processes.get("oa", f"/orders/{order['number']}"))["history"][0]
                 met, taken = (datetime.fromisoformat(text) for text in (order["alarm"]["raisedAt"], first["taken"]))
                 ms = round((taken - met) / timedelta(milliseconds=1))
                 self.view.act(self.now(), "demo.overheat.done", "green", no=order["number"], ms=ms)
 
     async def _emergency(self) -> None:
         """One order for the area, though the rule waited for it while the gateway was killed; and who was told."""
-        told = told_once(await self.cast.ask("sms", "/inbox"))
-        for order in await self.cast.ask("oa", "/orders"):
+        told = notified_once(await self.processes.get("sms", "/inbox"))
+        for order in await self.processes.get("oa", "/orders"):
             if order.get("faultCode") == EMERGENCY:
                 self.view.act(
                     self.now(), "demo.pressure.done", "green", no=order["number"], told=told, customers=NEIGHBOURS
                 )
 
     async def _counts(self) -> dict[str, int]:
-        metric, states = self.cast.metric, ("received", "journaled", "duplicate", "rejected")
+        metric, states = self.processes.metric, ("received", "journaled", "duplicate", "rejected")
         return {state: await metric("fieldgate_messages_total", state=state) for state in states}
 
     async def _kill(self) -> None:
         self.before = await self._counts()
         self.view.act(self.now(), "demo.kill", "bold red")
         killed = time.time_ns() // 1000
-        self.cast.kill_gateway()
+        self.processes.kill_gateway()
         self.kills += 1
-        self.cast.start_gateway()
-        self.restart_ms = await self.cast.ready()
+        self.processes.start_gateway()
+        self.restart_ms = await self.processes.ready()
         self.down = (killed, time.time_ns() // 1000)
         self.view.act(self.now(), "demo.restarted", "green", ms=round(self.restart_ms))
 
     async def _import(self) -> None:
         self.view.act(self.now(), "demo.import")
-        file, mapping = write_history(self.cast.folder, self.cast.seed)
+        file, mapping = write_history(self.processes.folder, self.processes.seed)
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "gateway", "import", str(file), "--map", str(mapping), "--data", str(self.cast.data),
-            "--api", f"http://127.0.0.1:{self.cast.api}", "--quiet",
+            sys.executable, "-m", "gateway", "import", str(file), "--map", str(mapping),
+            "--data", str(self.processes.data), "--api", f"http://127.0.0.1:{self.processes.api}", "--quiet",
             stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE,
         )  # fmt: skip
         _, errors = await process.communicate()
@@ -131,11 +131,11 @@ class Director:
 
     async def _count(self) -> None:
         """What is on disk and what receivers have: no counter of a process, so nothing falls when one is killed."""
-        tally = DemoCounts(self.cast.data / JOURNAL)
+        tally = DemoCounts(self.processes.data / JOURNAL)
         try:
             while True:
-                oa, sms = await self.cast.ask("oa", "/stats"), await self.cast.ask("sms", "/stats")
-                await asyncio.to_thread(tally.look)
+                oa, sms = await self.processes.get("oa", "/stats"), await self.processes.get("sms", "/stats")
+                await asyncio.to_thread(tally.update)
                 found = {
                     "published": self._ledger_lines(), "journaled": tally.messages, "stored": tally.readings,
                     "orders": oa.get("orders", 0), "webhooks": oa.get("events", 0), "notices": sms.get("taken", 0),
@@ -147,22 +147,22 @@ class Director:
             tally.close()
 
     def _ledger_lines(self) -> int:
-        return sum(path.read_bytes().count(b"\n") for path in (self.cast.folder / "ledger").glob("*.ledger"))
+        return sum(path.read_bytes().count(b"\n") for path in (self.processes.folder / "ledger").glob("*.ledger"))
 
     async def _end(self) -> dict[str, Any]:
         self.view.act(self.now(), "demo.counting", "")
-        self.cast.end("fleet", 30)
+        self.processes.end("fleet", 30)
         await asyncio.sleep(TAIL)
         after = await self._counts()
-        oa, sms = await self.cast.ask("oa", "/stats"), await self.cast.ask("sms", "/stats")
-        told = told_once(await self.cast.ask("sms", "/inbox"))
-        orders, last = await self.cast.ask("oa", "/orders"), await self.cast.ask("oa", "/last")
-        status = self.cast.end("gateway")
-        account = take(self.cast.data, self.cast.folder / "ledger", "default", self.down)
+        oa, sms = await self.processes.get("oa", "/stats"), await self.processes.get("sms", "/stats")
+        told = notified_once(await self.processes.get("sms", "/inbox"))
+        orders, last = await self.processes.get("oa", "/orders"), await self.processes.get("oa", "/last")
+        status = self.processes.end("gateway")
+        account = take_account(self.processes.data, self.processes.folder / "ledger", "default", self.down)
         self._show(account, orders, last)
         return self._report(account, after, oa, sms, status) | {"area_told": told, "area_customers": NEIGHBOURS}
 
-    def _show(self, account: Account, orders: list[dict[str, Any]], last: dict[str, Any]) -> None:
+    def _show(self, account: MessageAccount, orders: list[dict[str, Any]], last: dict[str, Any]) -> None:
         if account.orders:
             hot = next((o for o in orders if o.get("device", {}).get("code") == HOT), None)
             if hot is not None:
@@ -171,7 +171,7 @@ class Director:
         self.view.console.print(json.dumps(folded(last), ensure_ascii=False), soft_wrap=False, markup=False)
 
     def _report(
-        self, account: Account, after: dict[str, int], oa: dict[str, Any], sms: dict[str, Any], status: int
+        self, account: MessageAccount, after: dict[str, int], oa: dict[str, Any], sms: dict[str, Any], status: int
     ) -> dict[str, Any]:
         totals = {state: self.before.get(state, 0) + count for state, count in after.items()}
         faults = {(order.device, order.component, order.fault) for order in account.orders}
@@ -213,7 +213,7 @@ def folded(event: Any, depth: int = 2) -> Any:
     return "[…]" if isinstance(event, list) else event
 
 
-def told_once(inbox: Any) -> int:
+def notified_once(inbox: Any) -> int:
     """How many phones got exactly one message of the area's emergency; the SMS gateway's list shows what it took."""
     phones = Counter(message["phone"] for message in inbox or () if message["template"] == AREA_TEMPLATE)
     return sum(count == 1 for count in phones.values())

@@ -21,7 +21,7 @@ class DemoCounts:
         self.messages = 0
         self.readings = 0
 
-    def look(self) -> None:
+    def update(self) -> None:
         """Count what was added. Blocking; a journal that is not there yet, or busy, is looked at next time."""
         try:
             if self._reader is None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from gateway.settings.project import Project
     from rules.compiled import Names
     from rules.engine.snapshot_image import EvaluatorImage
-    from rules.lint import Around, RuleInventory
+    from rules.lint import LintContext, RuleInventory
 
 NEWEST = 1 << 62  # of whatever sequence number
 NOTHING = RegistryContents((), (), (), ())
@@ -28,21 +28,23 @@ class RuleContext:
     """`names` are what rules may speak of; `rules` is the folder of those in force."""
 
     names: "Names"
-    around: "Around"
+    lint: "LintContext"
     rules: Path | None = None
 
 
 def of_project(project: "Project") -> RuleContext:
     """A whole configuration: its settings, and the data folder of the installation when there is one."""
-    from rules.lint import Around
+    from rules.lint import LintContext
 
     settings = project.settings
     known = installed(settings.data_dir, settings.tenant)
-    lists = _fleet(known) if known is not None and known.devices else _planned(project.wanted)
+    lists = _fleet(known) if known is not None and known.devices else _planned(project.declared)
     zone = settings.timezone
     today = datetime.now(ZoneInfo(zone)).date()
-    around = Around(lists, settings.series.retention, seen(settings.data_dir, settings.partition), zone, today)
-    return RuleContext(project.names, around, settings.rules)
+    context = LintContext(
+        lists, settings.series.retention, newest_readings(settings.data_dir, settings.partition), zone, today
+    )
+    return RuleContext(project.names, context, settings.rules)
 
 
 def of_folder(profiles: Path | None, names: "Names", problems: list[Problem]) -> RuleContext:
@@ -50,12 +52,12 @@ def of_folder(profiles: Path | None, names: "Names", problems: list[Problem]) ->
     from gateway.registry import DeclaredInventory
     from gateway.settings.inventory import load_inventory
     from gateway.settings.profiles import load_profiles
-    from rules.lint import Around
+    from rules.lint import LintContext
 
     folder = None if profiles is None else profiles.parent / "registry"
     rules = None if profiles is None else profiles.parent / "rules"
     if profiles is None or folder is None or not (folder / "devices.csv").is_file():
-        return RuleContext(names, Around(today=datetime.now(UTC).date()), rules)
+        return RuleContext(names, LintContext(today=datetime.now(UTC).date()), rules)
     loaded, _ = load_profiles(profiles)
     plain = [one.profile for one in loaded.values()]
     sites, customers = (path if (path := folder / name).is_file() else None for name in ("sites.csv", "customers.csv"))
@@ -64,13 +66,13 @@ def of_folder(profiles: Path | None, names: "Names", problems: list[Problem]) ->
     wanted = DeclaredInventory(
         tuple(found.sites.values()), tuple(found.customers.values()), tuple(found.devices.values()), tuple(plain)
     )
-    return RuleContext(names, Around(_planned(wanted), today=datetime.now(UTC).date()), rules)
+    return RuleContext(names, LintContext(_planned(wanted), today=datetime.now(UTC).date()), rules)
 
 
 def _planned(wanted: "DeclaredInventory") -> "RuleInventory":
-    from gateway.registry import plan
+    from gateway.registry import difference
 
-    return _fleet(plan(NOTHING, wanted, 0).rows)
+    return _fleet(difference(NOTHING, wanted, 0).rows)
 
 
 def _fleet(known: RegistryContents) -> "RuleInventory":
@@ -96,7 +98,7 @@ def installed(data: Path, tenant: str) -> RegistryContents | None:
         database.close()
 
 
-def seen(data: Path, partition: int) -> dict[tuple[int, str], int] | None:
+def newest_readings(data: Path, partition: int) -> dict[tuple[int, str], int] | None:
     """(device id, point) of all that the newest snapshot of the rule engine has heard -> newest time µs; None without.
 
     Snapshots are files of their own: they can be read while the gateway runs.
@@ -112,11 +114,11 @@ def seen(data: Path, partition: int) -> dict[tuple[int, str], int] | None:
         for _, blob in Snapshots(folder, partition).valid(NEWEST):
             with suppress(SnapshotError):
                 image = decode(blob)
-                return _heard([image.evaluator, *(one.evaluator for one in image.late)])
+                return _newest_times([image.evaluator, *(one.evaluator for one in image.late)])
     return None
 
 
-def _heard(evaluators: "Iterable[EvaluatorImage]") -> dict[tuple[int, str], int]:
+def _newest_times(evaluators: "Iterable[EvaluatorImage]") -> dict[tuple[int, str], int]:
     from rules.engine.state.snapshot_codec import array
     from rules.engine.state.thing_table import LONG_AGO
 

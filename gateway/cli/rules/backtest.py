@@ -17,7 +17,7 @@ from gateway.cli.problems import UNUSABLE, refuse
 from gateway.domain.duration import to_us
 from gateway.domain.error_reasons import reason
 from gateway.domain.errors import ConfigError, GatewayError, InvariantBroken, Problem
-from gateway.domain.language_values import told
+from gateway.domain.language_values import as_text_field
 from gateway.domain.text import Lang, say
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def backtest(
     except ConfigError as error:
         refuse(error, lang)
     except (GatewayError, InvariantBroken) as error:
-        click.echo(told(reason(error), lang), err=True)
+        click.echo(as_text_field(reason(error), lang), err=True)
         sys.exit(UNUSABLE)
 
 

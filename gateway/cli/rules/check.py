@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gateway.cli.options import MainFile, report_language
-from gateway.cli.problems import say_filled
+from gateway.cli.problems import print_filled
 from gateway.cli.rules.around import RuleContext, of_folder, of_project
 from gateway.cli.rules.files import files, near, project_of, unique
 from gateway.domain.error_reasons import reason
@@ -19,7 +19,7 @@ from gateway.domain.text import Lang, say
 if TYPE_CHECKING:
     from gateway.settings import Project
     from rules.compiled import Names
-    from rules.lint import Checked, Cost, Lint, LintFinding
+    from rules.lint import CheckedFile, Cost, Lint, LintFinding
 
 _UNITS = ((1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"))
 
@@ -56,7 +56,7 @@ def check(paths: Sequence[Path], config: Path | None, form: str, lang: Lang, str
         found = [path for path in files([place.rules], problems) if path.parent == place.rules]
     checked = [*_load(found, place.names, problems), *_beside(found, place)] if place is not None else []
     problems = unique(problems)
-    result = None if problems or place is None else lint(checked, place.around)
+    result = None if problems or place is None else lint(checked, place.lint)
     if form == "json":
         click.echo(json.dumps(as_json(result, problems, lang), ensure_ascii=False, indent=1))
     else:
@@ -79,37 +79,37 @@ def _place(config: Path | None, found: Sequence[Path], problems: list[Problem], 
         return None if problems else of_folder(folder, names, problems)
     report = inspect_project(config, offline=True)
     problems += report.problems
-    say_filled(report.project.filled if report.project is not None else (), lang)
+    print_filled(report.project.filled if report.project is not None else (), lang)
     return None if report.project is None else of_project(report.project)
 
 
-def _load(found: Sequence[Path], names: "Names", problems: list[Problem]) -> "list[Checked]":
+def _load(found: Sequence[Path], names: "Names", problems: list[Problem]) -> "list[CheckedFile]":
     """All files, with what is wrong with them and between them."""
     from rules.format import load_text, merge
-    from rules.lint import Checked, is_alone
+    from rules.lint import CheckedFile, is_alone
 
-    out: list[Checked] = []
+    out: list[CheckedFile] = []
     for file in found:
         try:
             text = file.read_text("utf-8")
         except (OSError, UnicodeDecodeError) as flaw:
             problems.append(Problem(str(file), "", "casetest.unreadable", {"reason": reason(flaw)}))
             continue
-        out.append(Checked(load_text(text, str(file), names), text, is_alone(text)))
-    problems += [problem for one in out if one.alone for problem in one.loaded.problems]
-    problems += merge([one.loaded for one in out if not one.alone])[1]
+        out.append(CheckedFile(load_text(text, str(file), names), text, is_alone(text)))
+    problems += [problem for one in out if one.stand_alone for problem in one.loaded.problems]
+    problems += merge([one.loaded for one in out if not one.stand_alone])[1]
     return out
 
 
-def _beside(found: Sequence[Path], place: RuleContext) -> "list[Checked]":
+def _beside(found: Sequence[Path], place: RuleContext) -> "list[CheckedFile]":
     """The other files of rules in force, those that load: what is checked may say the same as one of them."""
     from rules.format import load_text
-    from rules.lint import Checked, is_alone
+    from rules.lint import CheckedFile, is_alone
 
     asked = {path.resolve() for path in found}
     folder = place.rules
     paths = sorted(folder.glob("*.y*ml")) if folder is not None and folder.is_dir() else []
-    out: list[Checked] = []
+    out: list[CheckedFile] = []
     for path in paths:
         if path.resolve() in asked:
             continue
@@ -117,7 +117,7 @@ def _beside(found: Sequence[Path], place: RuleContext) -> "list[Checked]":
             text = path.read_text("utf-8")
             loaded = load_text(text, str(path), place.names)
             if not loaded.problems and not is_alone(text):
-                out.append(Checked(loaded, text, beside=True))
+                out.append(CheckedFile(loaded, text, in_force_only=True))
     return out
 
 
@@ -126,7 +126,7 @@ def summary(project: "Project", lang: Lang) -> str:
     from rules.lint import Severity, lint
 
     place, folder = of_project(project), project.settings.rules
-    result = lint(_load([path for path in files([folder], []) if path.parent == folder], place.names, []), place.around)
+    result = lint(_load([path for path in files([folder], []) if path.parent == folder], place.names, []), place.lint)
     return say(
         "lint.check", lang, warnings=result.count(Severity.WARNING), infos=result.count(Severity.INFO),
         accepted=len(result.accepted), state=size(result.state), paths=folder, file=project.file,

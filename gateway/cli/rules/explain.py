@@ -9,7 +9,7 @@ from gateway.cli.options import main_file, report_language
 from gateway.cli.problems import UNUSABLE, refuse
 from gateway.domain.error_reasons import reason
 from gateway.domain.errors import CommandError, ConfigError, GatewayError, InvariantBroken, Problem
-from gateway.domain.language_values import told
+from gateway.domain.language_values import as_text_field
 from gateway.domain.text import Lang, say
 
 
@@ -29,26 +29,26 @@ def explain(what: str, config: Path, plot: Path | None, lang: Lang) -> None:
     Example: fieldgate rules explain WO-20261130-00001
     """
     from gateway.backtest.installation import open_installation
-    from gateway.explain.alarm_history import order_story_of, story_of, zone_of
-    from gateway.explain.charts import of_story
+    from gateway.explain.alarm_history import alarm_history, order_history, zone_of
+    from gateway.explain.charts import chart_of
     from gateway.explain.page import order_page, page
 
     try:
         _drawable(plot)
         with open_installation(config, lang) as installation:
-            order = order_story_of(installation, what.strip())
-            stories = order.stories if order is not None else [story_of(installation, what.strip())]
-            zones = [zone_of(installation, story) for story in stories]
+            order = order_history(installation, what.strip())
+            stories = order.histories if order is not None else [alarm_history(installation, what.strip())]
+            zones = [zone_of(installation, history) for history in stories]
             lines = (
                 order_page(order, zones, installation.lang) if order is not None
                 else page(stories[0], zones[0], installation.lang)
             )  # fmt: skip
             for line in lines:
                 click.echo(line)
-            for n, (story, zone) in enumerate(zip(stories, zones, strict=True)):
+            for n, (history, zone) in enumerate(zip(stories, zones, strict=True)):
                 if plot is not None:
                     path = plot if n == 0 else plot.with_stem(f"{plot.stem}-{n + 1}")
-                    path.write_text(of_story(story, zone, installation.lang), "utf-8")
+                    path.write_text(chart_of(history, zone, installation.lang), "utf-8")
                     click.echo(say("explain.plotted", installation.lang, path=path), err=True)
     except ConfigError as error:
         refuse(error, lang)
@@ -56,7 +56,7 @@ def explain(what: str, config: Path, plot: Path | None, lang: Lang) -> None:
         click.echo(error.detail, err=True)
         sys.exit(UNUSABLE)
     except (GatewayError, InvariantBroken, OSError) as error:
-        click.echo(told(reason(error), lang), err=True)
+        click.echo(as_text_field(reason(error), lang), err=True)
         sys.exit(UNUSABLE)
 
 

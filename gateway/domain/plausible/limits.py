@@ -14,7 +14,7 @@ FOR_EVER: Final = 2**62
 """µs; no limit."""
 
 
-class PointBook(Protocol):
+class PointLookup(Protocol):
     """The registry, as plausibility needs it."""
 
     @property
@@ -32,7 +32,7 @@ class PlausibilityLimits:
     rising bool: a counter, its model judges how it falls. The last row stays UNKNOWN: ids beyond the end look it up.
     """
 
-    def __init__(self, directory: PointBook) -> None:
+    def __init__(self, directory: PointLookup) -> None:
         self._directory = directory
         self._version = directory.version
         self._clear(0)

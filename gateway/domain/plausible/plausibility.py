@@ -26,8 +26,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gateway.domain.duration import SECOND
-from gateway.domain.plausible.limits import TIMED, PlausibilityLimits, PointBook
-from gateway.domain.plausible.recent_values import COLUMNS, Belief, Columns, Falls, Memories, Memory, before
+from gateway.domain.plausible.limits import TIMED, PlausibilityLimits, PointLookup
+from gateway.domain.plausible.recent_values import (
+    COLUMNS,
+    AcceptedValue,
+    Columns,
+    Falls,
+    RecentValue,
+    RecentValues,
+    before,
+)
 from gateway.domain.reading import F64, I32, I64, Batch, Flag, Quality
 
 Bools = NDArray[np.bool_]
@@ -48,9 +56,9 @@ class PlausibilityResult:
 class Plausibility:
     """One per partition. `judge`, then `keep` when the batch is on disk: a refused batch leaves no trace."""
 
-    def __init__(self, directory: PointBook) -> None:
+    def __init__(self, directory: PointLookup) -> None:
         self._limits = PlausibilityLimits(directory)
-        self._memories = Memories()
+        self._recent = RecentValues()
 
     def judge(self, batch: Batch) -> PlausibilityResult:
         """After the clocks were checked. The same batch when nothing is implausible."""
@@ -67,9 +75,9 @@ class Plausibility:
             live, history = np.flatnonzero(watched & ~imported), np.flatnonzero(watched & imported)
             hits = np.zeros(len(batch), np.bool_) if hits is None else hits
             if len(live):
-                keys, memory, falls = self._sequence(batch, live, hits, self._memories)
+                keys, memory, falls = self._sequence(batch, live, hits, self._recent)
             if len(history):
-                self._sequence(batch, history, hits, Memories())
+                self._sequence(batch, history, hits, RecentValues())
         if hits is None or not hits.any():
             return PlausibilityResult(batch, None, keys, memory, falls)
         return PlausibilityResult(_marked(batch, hits), hits, keys, memory, falls)
@@ -77,11 +85,11 @@ class Plausibility:
     def keep(self, judged: PlausibilityResult) -> None:
         """The batch is on disk."""
         if judged.keys is not None and judged.memory is not None:
-            self._memories.put(judged.keys, judged.memory, judged.falls)
+            self._recent.put(judged.keys, judged.memory, judged.falls)
 
-    def forget(self) -> None:
+    def reset(self) -> None:
         """The gateway's clock was set back: what is remembered is of later than what comes."""
-        self._memories = Memories()
+        self._recent = RecentValues()
 
     def _out_of_bounds(self, batch: Batch) -> Bools | None:
         doubtful = np.flatnonzero(batch.quality == Quality.UNCERTAIN)
@@ -96,7 +104,7 @@ class Plausibility:
         return found
 
     def _sequence(
-        self, batch: Batch, rows: Rows, hits: Bools, memories: Memories
+        self, batch: Batch, rows: Rows, hits: Bools, recent: RecentValues
     ) -> tuple[I64, Columns, dict[int, Falls]]:
         """Mark the rows that are too fast, stuck or outside; returns what to remember."""
         key = (batch.device[rows].astype(np.int64) << 32) | batch.point[rows]
@@ -104,11 +112,11 @@ class Plausibility:
         rows, key = rows[order], key[order]
         good = batch.quality[rows] != Quality.BAD
         if not good.all():
-            good |= _replacing(key, batch.at[rows], memories)
+            good |= _replacing(key, batch.at[rows], recent)
             rows = rows[good]
         if not len(rows):
-            return np.zeros(0, np.int64), memories.get(np.zeros(0, np.int64)), {}
-        run = _Run(batch, rows, self._limits, memories)
+            return np.zeros(0, np.int64), recent.get(np.zeros(0, np.int64)), {}
+        run = _Run(batch, rows, self._limits, recent)
         outside = self._outside(batch.point[rows], batch.value[rows])
         clamped = (batch.flags[rows] & np.uint8(Flag.CLAMPED)) != 0
         found = run.judge(~outside & ~clamped)
@@ -116,19 +124,19 @@ class Plausibility:
         return run.keys, run.memory, run.falls
 
 
-def _replacing(key: I64, at: I64, memories: Memories) -> Bools:
+def _replacing(key: I64, at: I64, recent: RecentValues) -> Bools:
     """Which rows, sorted by key and time, come after one of the same moment."""
     again = np.zeros(len(key), np.bool_)
     again[1:] = (key[1:] == key[:-1]) & (at[1:] == at[:-1])
     keys, number = np.unique(key, return_inverse=True)
-    found: Bools = again | (at == memories.get(keys)["newest"][number])
+    found: Bools = again | (at == recent.get(keys)["newest"][number])
     return found
 
 
 class _Run:
     """Rows sorted by (key, at), cut into one group per key."""
 
-    def __init__(self, batch: Batch, rows: Rows, limits: PlausibilityLimits, memories: Memories) -> None:
+    def __init__(self, batch: Batch, rows: Rows, limits: PlausibilityLimits, recent: RecentValues) -> None:
         self.point = batch.point[rows]
         key = (batch.device[rows].astype(np.int64) << 32) | self.point
         self.at, self.value = batch.at[rows], batch.value[rows]
@@ -137,8 +145,8 @@ class _Run:
         self.starts = np.flatnonzero(self.first)
         self.group = np.cumsum(self.first) - 1
         self.keys: I64 = key[self.starts]
-        self.memory = memories.get(self.keys)
-        self.held = memories.falls
+        self.memory = recent.get(self.keys)
+        self.held = recent.falls
         self.falls: dict[int, Falls] = {}
         self.limits = limits
         self.rate, self.rising = limits.rate[self.point], limits.rising[self.point]
@@ -194,14 +202,14 @@ class _Run:
             found: Bools = fallen | (np.abs(change) > self.rate[rows] * ((at - then) / SECOND))
         return found
 
-    def _row_by_row(self, number: int, usable: Bools) -> tuple[int, list[bool], Memory]:
+    def _row_by_row(self, number: int, usable: Bools) -> tuple[int, list[bool], RecentValue]:
         start = int(self.starts[number])
         stop = int(self.starts[number + 1]) if number + 1 < len(self.starts) else len(self.at)
         rule = self.limits.rule(int(self.point[start]))
         falls = self.held.get(int(self.keys[number]), (0.0, (), 0.0, ()))
-        memory = Memory(
-            Belief(**self._held(number, COLUMNS), shift=falls[0], falls=falls[1]),
-            Belief(**self._held(number, map(before, COLUMNS)), shift=falls[2], falls=falls[3]),
+        memory = RecentValue(
+            AcceptedValue(**self._held(number, COLUMNS), shift=falls[0], falls=falls[1]),
+            AcceptedValue(**self._held(number, map(before, COLUMNS)), shift=falls[2], falls=falls[3]),
         )
         values, times = self.value[start:stop].tolist(), self.at[start:stop].tolist()
         marks = [
@@ -211,7 +219,7 @@ class _Run:
         return start, marks, memory
 
     def _held(self, number: int, columns: Iterable[str]) -> dict[str, Any]:
-        """What a group remembers, by name of `Belief`."""
+        """What a group remembers, by name of `AcceptedValue`."""
         return {name: self.memory[column][number].item() for name, column in zip(COLUMNS, columns, strict=True)}
 
     def _after(self, last: Rows, believable: Rows, since: I64) -> Columns:

@@ -1,7 +1,7 @@
-"""What plausibility remembers of a (device, point), and the judgement of one reading against it. Pure.
+"""The recent values of a (device, point), and the check of one reading against them. Pure.
 
-`Memory.judge` defines what is too fast and what is stuck; `judge` does the same over columns wherever nothing is odd,
-and calls it for the rest.
+`RecentValue.judge` defines what is too fast and what is stuck. `plausibility.py` computes the same over columns where
+no reading is abnormal, and calls it for the others.
 """
 
 import math
@@ -27,7 +27,7 @@ Columns = dict[str, NDArray[Any]]
 
 
 @dataclass(slots=True)
-class Belief:
+class AcceptedValue:
     """Of one (device, point); times µs.
 
     newest: the newest reading · stand, since: the value that stands, and since when · value, at: the newest believed
@@ -66,20 +66,20 @@ class Belief:
             return at > self.prior_at and rule.too_fast(change, passed)
         change, passed, state = rule.change(CounterState(self.value, self.shift, self.at, self.falls), value, at)
         if not rule.too_fast(change, passed):
-            self._believe(state)
+            self._accept(state)
             if at >= self.run_at:
                 self.run = 0
             return False
         if at > self.run_at:
-            self._agree(value, at, rule)
+            self._count_agreeing(value, at, rule)
         return True
 
-    def _believe(self, state: CounterState) -> None:
+    def _accept(self, state: CounterState) -> None:
         if state.at > self.at:
             self.prior, self.prior_at = self.value, self.at
         self.value, self.shift, self.at, self.falls = state
 
-    def _agree(self, value: float, at: int, rule: "PointLimits") -> None:
+    def _count_agreeing(self, value: float, at: int, rule: "PointLimits") -> None:
         """One more that is too fast: when enough of them agree, theirs is the level from now on."""
         agrees = False
         if self.run:
@@ -90,7 +90,7 @@ class Belief:
         self.run_value, self.run_at = value, at
         if self.run >= rule.relearn:
             self.run = 0
-            self._believe(CounterState(value, 0.0, at))
+            self._accept(CounterState(value, 0.0, at))
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,11 +124,11 @@ class PointLimits:
 
 
 @dataclass(slots=True)
-class Memory:
-    """`now`, and what it was `before` the newest moment: a reading told again is judged as if it came alone."""
+class RecentValue:
+    """`now`, and the state `before` the newest moment: a reading of the same moment replaces the one before."""
 
-    now: Belief = field(default_factory=Belief)
-    before: Belief = field(default_factory=Belief)
+    now: AcceptedValue = field(default_factory=AcceptedValue)
+    before: AcceptedValue = field(default_factory=AcceptedValue)
 
     def judge(self, value: float, at: int, usable: bool, rule: PointLimits) -> bool:
         """Is a value abnormal for its time? Readings come by `at`; NaN is a bad one, which only replaces."""
@@ -148,8 +148,8 @@ Falls = tuple[float, tuple[Fall, ...], float, tuple[Fall, ...]]
 """shift and falls of a counter, now and before the newest moment."""
 
 
-class Memories:
-    """Columns of `Memory`, sorted by `key` i64[n] (device << 32 | point); `falls` of the few counters that have any."""
+class RecentValues:
+    """Columns of `RecentValue`, sorted by `key` i64[n] (device << 32 | point); `falls` of counters that have any."""
 
     def __init__(self) -> None:
         self.key: I64 = np.zeros(0, np.int64)
@@ -195,9 +195,9 @@ def before(name: str) -> str:
 
 def blank(count: int) -> Columns:
     """COLUMNS, and the same before the newest moment."""
-    belief = Belief()
+    accepted = AcceptedValue()
     return {
-        place: np.full(count, getattr(belief, name), np.float64 if name in _FLOATS else np.int64)
+        place: np.full(count, getattr(accepted, name), np.float64 if name in _FLOATS else np.int64)
         for name in COLUMNS
         for place in (name, before(name))
     }

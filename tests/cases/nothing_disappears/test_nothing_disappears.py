@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from gateway.domain.device import Point, PointKind
 from gateway.ports import RegistryContents
-from gateway.registry.registry_diff import DeclaredInventory, plan
+from gateway.registry.registry_diff import DeclaredInventory, difference
 from gateway.settings.profiles import load_profile
 from protocols.mqtt.mapper import Mapped, Mapper
 from protocols.mqtt.path import parse_ignored, parse_path
@@ -219,7 +219,7 @@ def test_a_profile_says_which_point_takes_connector_0(tmp_path: Path) -> None:
     assert problems == []
     directory = Registry(
         {"d1": "station"},
-        plan(RegistryContents((), (), (), ()), DeclaredInventory(profiles=(loaded.profile,)), 0).rows.points,
+        difference(RegistryContents((), (), (), ()), DeclaredInventory(profiles=(loaded.profile,)), 0).rows.points,
     )
     words = loaded.as_sent()
     mapper = Mapper("src", config([FAULT | {"points": {"fault": AT}}]), directory, lambda _: words)

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from mqtt_kit import CHARGER, NOW, SIMPLE, Registry, config, run_map, said
 
-from gateway.domain.clocks import YEAR_2000, outlived
+from gateway.domain.clocks import YEAR_2000, older_than_retention
 from gateway.domain.duration import DAY, SECOND
-from gateway.imports.job import Paper, prepare
+from gateway.imports.job import DryRunTarget, prepare
 from gateway.settings import load_project
 from protocols.mqtt.mapper import Mapped, Mapper
 
@@ -55,13 +55,13 @@ def test_of_a_buffered_list_only_what_is_too_old_is_left_out() -> None:
     [(YEAR, YEAR, False), (YEAR + 1, YEAR, True), (90 * YEAR, YEAR, False), (20 * YEAR, 0, False)],
 )
 def test_what_is_too_old(age: int, retention: int, old: bool) -> None:
-    found = outlived(np.array([NOW - age]), np.array([NOW]), retention)
+    found = older_than_retention(np.array([NOW - age]), np.array([NOW]), retention)
     assert (found is not None) is old
     assert NOW - 90 * YEAR < YEAR_2000  # such a clock was never set
 
 
 async def test_rows_of_an_import_are_rejected_and_kept(tmp_path: Path) -> None:
-    paper = Paper(load_project(import_kit.project(tmp_path)).wanted, NOW - YEAR)
+    paper = DryRunTarget(load_project(import_kit.project(tmp_path)).declared, NOW - YEAR)
     file, map_file = import_kit.write(
         tmp_path, "表号,时间,用量\nGM-1,2020-01-01 00:00:00,1\nGM-1,2026-01-01 00:00:00,2\n", import_kit.MAP
     )

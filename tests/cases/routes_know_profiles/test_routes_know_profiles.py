@@ -12,7 +12,7 @@ from mqtt_kit import NOW, Registry, Said, config
 
 from gateway.domain.device import AsSent, Plausible, Point, PointKind
 from gateway.ports import RegistryContents
-from gateway.registry.registry_diff import DeclaredInventory, plan
+from gateway.registry.registry_diff import DeclaredInventory, difference
 from gateway.settings.profiles import load_profile
 from protocols.mqtt.mapper import Mapped, Mapper
 
@@ -40,7 +40,9 @@ class House:
         assert loaded is not None
         assert problems == []
 
-        points = plan(RegistryContents((), (), (), ()), DeclaredInventory(profiles=(loaded.profile,)), 0).rows.points
+        points = difference(
+            RegistryContents((), (), (), ()), DeclaredInventory(profiles=(loaded.profile,)), 0
+        ).rows.points
         self.directory = Registry({"wb1": loaded.profile.id}, points)
         self.words: Mapping[str, AsSent] = loaded.as_sent()
 
