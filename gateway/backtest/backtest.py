@@ -13,7 +13,7 @@ from gateway.domain.alarm import Thing
 from gateway.domain.device import Life
 from rules.backtest import BacktestEpisode, Difference, compared, joined, orders_per_day
 from rules.compiled import MemberStat, Rule
-from rules.engine.late.lookback import horizon
+from rules.engine.lookback import horizon
 from rules.engine.state.thing_table import NEVER
 
 Total = Callable[[int], None]

@@ -17,7 +17,7 @@ from gateway.domain.workorder import Alarm, AlarmState, WorkOrder
 from gateway.store import AlarmFilter
 from gateway.store.queries import DeliveryFilter
 from rules.compiled import Rule
-from rules.engine.late.lookback import UNPROMISED
+from rules.engine.lookback import UNPROMISED
 from rules.format import compile_source
 
 RECENT = 500

@@ -26,7 +26,7 @@ from gateway.settings.validation_messages import located
 from gateway.settings.yaml_document import Document, Place
 from rules.compiled import Rule
 from rules.compiled.reads import signal_points
-from rules.engine.late.lookback import horizon
+from rules.engine.lookback import horizon
 from rules.format import references
 
 MOST_SECRET = 1 << 20  # bytes: of a key or a bundle of certificates

@@ -30,8 +30,8 @@ from rules.lint.finding import LintFinding
 from rules.lint.forms import FormLint
 from rules.lint.subject import LintContext, Subject
 from rules.sentence.condition_phrases import ConditionPhrases, SentenceWords
-from rules.sentence.phrases import read
 from rules.sentence.quantities import spans
+from rules.sentence.wording import read
 
 
 def parse(rule: MappingReader, holder: MappingReader, compiler: RuleCompiler, level: Level) -> Every | None:

@@ -29,9 +29,9 @@ from rules.lint.on_change import EVERY, points_on_change
 from rules.lint.subject import LintContext, Subject
 from rules.lint.thresholds import STEADY
 from rules.sentence.condition_phrases import ConditionPhrases, SentenceWords
-from rules.sentence.phrases import read
 from rules.sentence.template import Placeholder
 from rules.sentence.template import listed as enumerated
+from rules.sentence.wording import read
 
 _LONGER = "silent.longer_than"
 _QUANTITY = re.compile(r"[0-9.]+\s*[A-Za-z]+")

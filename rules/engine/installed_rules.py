@@ -14,7 +14,7 @@ from rules.engine.conditions.base import ConditionEvaluator, EngineContext, kept
 from rules.engine.conditions.factory import evaluator_of
 from rules.engine.groups import GroupEvaluator
 from rules.engine.groups.split_rule import kinds_of, questions_of
-from rules.engine.late.lookback import needs_history
+from rules.engine.lookback import needs_history
 from rules.engine.state.thing_table import LONG_AGO
 from rules.engine.transitions import PendingTransition, plan_of
 

@@ -2,21 +2,18 @@
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING
 
 from gateway.domain.device import PointKind
 from gateway.domain.fence import Fence
 from gateway.domain.units import parse_unit
 from rules.compiled import Slot, SlotKind
 from rules.expr import text_comparisons
+from rules.expr.checker import ExpressionChecker
 from rules.expr.expression_error import fail, gather
 from rules.expr.expression_type import ANGLE, TIME, TRUTH, Typed, number
 from rules.expr.name_scope import Dimension, dimension_of, nearest, symbol_of
 from rules.expr.syntax_tree import CallNode, Name, Number, Syntax, TextNode, render
 from rules.expr.typed_tree import IsKnown, Node, Numeric, Within
-
-if TYPE_CHECKING:
-    from rules.expr.type_check import Checker
 
 SHAPES = {
     "abs": "abs(x)", "min": "min(x, y)", "max": "max(x, y)", "round": "round(x)", "has": "has(x)", "age": "age(x)",
@@ -32,7 +29,7 @@ _PLACE = ((), ANGLE)
 MAX_BEFORE = 100
 
 
-def call(checker: "Checker", node: CallNode, expect: Dimension | None) -> Typed:
+def call(checker: ExpressionChecker, node: CallNode, expect: Dimension | None) -> Typed:
     """The type of a call. Raises ExpressionError."""
     name, arguments, at = node.name, node.arguments, node.at
     if name not in SHAPES:
@@ -67,7 +64,7 @@ def call(checker: "Checker", node: CallNode, expect: Dimension | None) -> Typed:
     return checker.slot(Slot(SlotKind.AGE, point, unit="h")), number(TIME)
 
 
-def _extreme(checker: "Checker", node: CallNode, expect: Dimension | None) -> Typed:
+def _extreme(checker: ExpressionChecker, node: CallNode, expect: Dimension | None) -> Typed:
     first, *rest = node.arguments
     pairs = gather([partial(checker.align, first, other, node.at, expect) for other in rest])
     left, measure = pairs[0][0]
@@ -76,7 +73,7 @@ def _extreme(checker: "Checker", node: CallNode, expect: Dimension | None) -> Ty
     return checker.fold(Numeric(node.name, (left, *(right for _, (right, _) in pairs))), measure, node.at)
 
 
-def _attr(checker: "Checker", node: CallNode, expect: Dimension | None) -> Typed:
+def _attr(checker: ExpressionChecker, node: CallNode, expect: Dimension | None) -> Typed:
     name, *default = node.arguments
     if not isinstance(name, TextNode) or not name.value:
         raise fail("rules.expr.quoted", name.at, text=render(name), write="attr('temp_trip', 85 degC)")
@@ -94,7 +91,7 @@ def _attr(checker: "Checker", node: CallNode, expect: Dimension | None) -> Typed
     return checker.slot(slot), number(unit.dimension)
 
 
-def _before(checker: "Checker", node: CallNode) -> Typed:
+def _before(checker: ExpressionChecker, node: CallNode) -> Typed:
     item, *periods = node.arguments
     calendars = [name for name, signal in checker.scope.signals.items() if signal.calendar and not signal.group]
     if not isinstance(item, Name) or item.name not in checker.scope.signals:
@@ -117,7 +114,7 @@ def _before(checker: "Checker", node: CallNode) -> Typed:
     return checker.slot(Slot(SlotKind.BEFORE, item.name, n=int(n), unit=signal.unit)), measure
 
 
-def _has(checker: "Checker", item: Syntax) -> Typed:
+def _has(checker: ExpressionChecker, item: Syntax) -> Typed:
     """Of a point or an attribute: a slot of its own. Of a signal or a field of a code: is its value known?"""
     if isinstance(item, Name):
         if item.name in checker.scope.signals or item.name.partition(".")[0] in checker.scope.codes:
@@ -132,13 +129,13 @@ def _has(checker: "Checker", item: Syntax) -> Typed:
     raise fail("rules.expr.point_wanted", item.at, text=render(item), write="has(x)")
 
 
-def _tag(checker: "Checker", item: Syntax) -> Typed:
+def _tag(checker: ExpressionChecker, item: Syntax) -> Typed:
     if not isinstance(item, TextNode) or not item.value:
         raise fail("rules.expr.quoted", item.at, text=render(item), write=SHAPES["tag"])
     return checker.slot(Slot(SlotKind.TAG, item.value)), TRUTH
 
 
-def _within(checker: "Checker", node: CallNode) -> Typed:
+def _within(checker: ExpressionChecker, node: CallNode) -> Typed:
     """Coordinates in degrees; a point that was declared without unit counts as such."""
     lat, lon, name = node.arguments
     places: list[Node] = []
@@ -155,7 +152,7 @@ def _within(checker: "Checker", node: CallNode) -> Typed:
     return checker.fold(Within(places[0], places[1], fences[0]), TRUTH, node.at)
 
 
-def _contains(checker: "Checker", node: CallNode) -> Typed:
+def _contains(checker: ExpressionChecker, node: CallNode) -> Typed:
     """Of a state point, a field of a code, or an attribute that is a text: capitals count."""
     item, text = node.arguments
     if not isinstance(text, TextNode) or not text.value:
@@ -184,7 +181,7 @@ def fence_of(name: Syntax, fences: Mapping[str, Fence]) -> Fence:
     raise fail(key, name.at, name=name.value, near=near, known=", ".join(sorted(fences)[:12]) or "-")
 
 
-def _plain_point(checker: "Checker", node: CallNode) -> str:
+def _plain_point(checker: ExpressionChecker, node: CallNode) -> str:
     item = node.arguments[0]
     named = {*checker.scope.signals, *checker.scope.codes}
     if not isinstance(item, Name) or item.name.partition(".")[0] in named:

@@ -1,18 +1,14 @@
 """Texts that are compared: the fields of a `code_of` signal, and attributes that are texts."""
 
-from typing import TYPE_CHECKING
-
 from gateway.domain.alarm import Level
 from gateway.domain.code_table import CodeEntry
 from rules.compiled import Slot, SlotKind
+from rules.expr.checker import ExpressionChecker
 from rules.expr.expression_error import ExpressionError, Flaw, fail
 from rules.expr.expression_type import TRUTH, Choices, Measure, Typed
 from rules.expr.name_scope import Coded, nearest
 from rules.expr.syntax_tree import CallNode, Compare, Syntax, TextNode, render
 from rules.expr.typed_tree import Choice, IsKnown, Literal, Node, Not, Relation
-
-if TYPE_CHECKING:
-    from rules.expr.type_check import Checker
 
 FIELDS = ("level", "name", "skill")
 NO_LEVEL = "none"  # a code that is no fault
@@ -29,7 +25,7 @@ def texts_of(coded: Coded, wanted: str) -> tuple[str, ...]:
     return tuple(sorted({getattr(entry, wanted) for entry in coded.table.entries.values()}))
 
 
-def field_of(checker: "Checker", name: str, at: int) -> tuple[Coded, str]:
+def field_of(checker: ExpressionChecker, name: str, at: int) -> tuple[Coded, str]:
     """`code.level` -> the code and the field. Raises ExpressionError for a field there is not, or for a lone `code`."""
     prefix, _, wanted = name.partition(".")
     coded = checker.scope.codes[prefix]
@@ -41,7 +37,7 @@ def field_of(checker: "Checker", name: str, at: int) -> tuple[Coded, str]:
     return coded, wanted
 
 
-def field(checker: "Checker", name: str, at: int, texts: tuple[str, ...] = ()) -> Typed:
+def field(checker: ExpressionChecker, name: str, at: int, texts: tuple[str, ...] = ()) -> Typed:
     """The input that reads a field of a code; `texts` when the numbers are to be places in a list of them."""
     coded, wanted = field_of(checker, name, at)
     numbers = LEVELS if wanted == "level" else {}
@@ -56,7 +52,7 @@ def field(checker: "Checker", name: str, at: int, texts: tuple[str, ...] = ()) -
     return checker.slot(slot), Measure("choice", choices=Choices(name, numbers, wanted == "level"))
 
 
-def contains(checker: "Checker", name: str, at: int, text: str) -> Typed:
+def contains(checker: ExpressionChecker, name: str, at: int, text: str) -> Typed:
     """Does this field of the code contain the text?"""
     coded, wanted = field_of(checker, name, at)
     written = {code: _written(entry, wanted) for code, entry in sorted(coded.table.entries.items())}
@@ -107,7 +103,7 @@ def refuse(node: Syntax, choices: Choices) -> ExpressionError:
     return fail("rules.expr.code_alone", node.at, text=text, write=f"{text} {operator} '{write}'")
 
 
-def attribute(checker: "Checker", node: Compare, text: TextNode, call: CallNode) -> Typed:
+def attribute(checker: ExpressionChecker, node: Compare, text: TextNode, call: CallNode) -> Typed:
     """`attr('class') == 'household'`; a default is a text too."""
     if node.operator not in {"==", "!="}:
         raise fail("rules.expr.state_order", node.at, operator=node.operator, name=render(call))

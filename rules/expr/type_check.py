@@ -70,7 +70,9 @@ class Checker:
             self.slots.append(slot)
         return SlotInput(self.slots.index(slot))
 
-    fold = staticmethod(fold)
+    def fold(self, node: Node, measure: Measure, at: int) -> Typed:
+        """The node, as a literal when it is constant."""
+        return fold(node, measure, at)
 
     # -- kinds of values
 

@@ -1,24 +1,21 @@
 """Clauses put together: with `and`, with `or` only those that were so, and of many a few."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from rules.sentence.template import CHOOSING, has_place, spoken
-
-if TYPE_CHECKING:
-    from rules.sentence.phrases import Phrases
+from rules.sentence.wording import Wording
 
 MOST_CLAUSES, LONG_CLAUSE = 3, {"en": 220, "zh": 110}
 """Of a condition of many parts so many are told, and none that is longer (characters)."""
 
 
-def bracketed(words: "Phrases", text: str) -> str:
+def bracketed(words: Wording, text: str) -> str:
     """In brackets, unless all but one of its parts was left out."""
     several = not words.valued or words.say("and") in text or words.say("or") in text
     return words.say("bracket", text=text) if several else text
 
 
-def joined(words: "Phrases", word: str, parts: Sequence[tuple[str, bool | None]]) -> str:
+def joined(words: Wording, word: str, parts: Sequence[tuple[str, bool | None]]) -> str:
     """`and`, `or` of clauses, each with whether it was so: of alternatives only those that were are told."""
     texts = [text for text, _ in parts]
     if not words.valued:
@@ -29,7 +26,7 @@ def joined(words: "Phrases", word: str, parts: Sequence[tuple[str, bool | None]]
     return CHOOSING + _several(words, word, so)
 
 
-def _several(words: "Phrases", word: str, texts: list[str]) -> str:
+def _several(words: Wording, word: str, texts: list[str]) -> str:
     """At most a few of them, those first that say what was read, and no very long one if there are others."""
     good = [text for text in texts if spoken(text) < LONG_CLAUSE[words.lang]] or [min(texts, key=spoken)]
     best = sorted(good, key=lambda text: not has_place(text))[:MOST_CLAUSES]

@@ -9,9 +9,10 @@ from rules.expr.syntax_tree import CallNode, Compare, MemberNode, NotNode, Synta
 from rules.handbook.condition_words import LEVELS, Body, form_of
 from rules.sentence.clauses import bracketed, joined
 from rules.sentence.evidence_truth import judged, leaves
-from rules.sentence.phrases import Phrases, read
+from rules.sentence.phrases import Phrases
 from rules.sentence.quantities import digits, length
 from rules.sentence.template import Placeholder, listed
+from rules.sentence.wording import read
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,6 @@ from typing import Any
 
 from gateway.domain.device import PointSpec
 from gateway.domain.text import Lang, say
-from rules.expr.parse import parse
 from rules.expr.syntax_tree import (
     PRODUCT,
     STRENGTH,
@@ -28,6 +27,7 @@ from rules.sentence.clauses import bracketed, joined
 from rules.sentence.evidence_truth import Truth as Known
 from rules.sentence.evidence_truth import judged
 from rules.sentence.quantities import digits, literal
+from rules.sentence.signals import signal
 from rules.sentence.template import CHOOSING, Placeholder, has_place, listed
 from rules.sentence.value_texts import called
 
@@ -63,11 +63,13 @@ class Phrases:
         """The same without what was read."""
         return replace(self, valued=False)
 
+    def inside(self) -> "Phrases":
+        """The same for a part of a signal."""
+        return replace(self, valued=False, within=True)
+
     # -- names
     def noun(self, name: str) -> str:
         """The title of a point, else its name; of a signal, what it is made of; of `code.name`, its point."""
-        from rules.sentence.signals import signal  # signals are made of expressions, and these of signals
-
         first, _, field = name.partition(".")
         if first in self.lets and name not in self.points:
             of = self.lets[first]
@@ -271,8 +273,6 @@ class Phrases:
 
     def _before(self, item: Syntax) -> str:
         """A signal without its window."""
-        from rules.sentence.signals import signal
-
         let = dict(self.lets[item.name]) if isinstance(item, Name) and item.name in self.lets else {}
         let.pop("per", None)
         return signal(let, self) if let else self.bare().number(item)
@@ -285,11 +285,6 @@ class Phrases:
         unit = usual.unit if isinstance(usual, Number) else ""
         default = self.number(usual) if isinstance(usual, Number) else ""
         return Placeholder("attr", attr, unit, other=alone, default=default).text()
-
-
-def read(text: str, durations: bool = False) -> Syntax:
-    """An expression as it stands in the rule, which compiled."""
-    return parse(text, durations)
 
 
 def _is_literal(node: Syntax) -> bool:

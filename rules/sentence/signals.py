@@ -1,15 +1,12 @@
 """A signal of `let` in words: what it is made of, and over what time."""
 
 from collections.abc import Mapping
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from gateway.domain.duration import parse_duration
 from gateway.domain.text import say
 from rules.sentence.quantities import length
-
-if TYPE_CHECKING:
-    from rules.sentence.phrases import Phrases
+from rules.sentence.wording import Wording, read
 
 _OPERATORS = frozenset({
     "mean", "median", "percentile", "min", "max", "sum", "count", "first", "last", "spread", "stddev", "increase",
@@ -18,10 +15,10 @@ _OPERATORS = frozenset({
 _OWN = frozenset({"site", "area", "region", "customer"})
 
 
-def signal(what: Mapping[str, Any], words: "Phrases", *, each: bool = False) -> str:
+def signal(what: Mapping[str, Any], words: Wording, *, each: bool = False) -> str:
     """`{mean: gun_temp, over: 10m}` -> the mean of connector temperature in the last 10 minutes; with `each`, inside
     another signal, the one of every window."""
-    words = replace(words.bare(), within=True)
+    words = words.inside()
     if "members" in what:
         inside = what["members"]
         if "count" in inside:
@@ -35,7 +32,7 @@ def signal(what: Mapping[str, Any], words: "Phrases", *, each: bool = False) -> 
     return _windowed(what, _operator(what, words), words, each=each)
 
 
-def _operator(what: Mapping[str, Any], words: "Phrases") -> str:
+def _operator(what: Mapping[str, Any], words: Wording) -> str:
     written = next(key for key in what if key.partition("(")[0] in _OPERATORS)
     operator, _, rank = written.partition("(")
     if operator in {"share", "times"}:
@@ -46,19 +43,15 @@ def _operator(what: Mapping[str, Any], words: "Phrases") -> str:
     return words.say(f"op.{operator}", of=of, rank=rank.rstrip(") ").strip())
 
 
-def _made_of(text: str, words: "Phrases") -> str:
-    from rules.sentence.phrases import read
-
+def _made_of(text: str, words: Wording) -> str:
     return words.number(read(text))
 
 
-def _predicate(text: str, words: "Phrases") -> str:
-    from rules.sentence.phrases import read
-
+def _predicate(text: str, words: Wording) -> str:
     return words.clause(read(text))
 
 
-def _windowed(what: Mapping[str, Any], of: str, words: "Phrases", *, each: bool) -> str:
+def _windowed(what: Mapping[str, Any], of: str, words: Wording, *, each: bool) -> str:
     if "over" in what:
         span = length(parse_duration(str(what["over"])), words.lang)
         return words.say("over", of=of, window=span.removeprefix("1 ") if words.lang == "en" else span)

@@ -1,22 +1,19 @@
 """Texts of the field as people call them: values of state points, names of fault codes."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from gateway.domain.text import say
 from rules.expr.syntax_tree import CallNode, Name, Syntax, TextNode
-
-if TYPE_CHECKING:
-    from rules.sentence.phrases import Phrases
+from rules.sentence.wording import Wording
 
 
-def texts_of(words: "Phrases") -> Mapping[tuple[str, str], str]:
+def texts_of(words: Wording) -> Mapping[tuple[str, str], str]:
     """(point, value) -> what people call it."""
     at = 2 if words.lang == "zh" else 1
     return {(name, one[0]): one[at] for name, spec in words.points.items() for one in spec.texts}
 
 
-def called(words: "Phrases", node: Syntax, left: Syntax) -> str:
+def called(words: Wording, node: Syntax, left: Syntax) -> str:
     """What the left side is compared with: a text as people call it, else in quotes."""
     found = None
     if isinstance(node, TextNode) and isinstance(left, CallNode) and left.name == "weekday":

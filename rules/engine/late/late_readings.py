@@ -4,7 +4,7 @@
 `Late.found`, a value that replaced another one of its moment in `Late.replaced`. A reading that is no older, but comes
 after a tick has decided without it, is noted by the evaluator of the rule in `Reevaluations`. 2. At the end of the
 record `Evaluator` calls `HistoryRequester`, below: for every device or group it opens a request in `HistoryRequests`,
-with the moment from which stored history is needed (`late/lookback.py`). 3. `Engine.wanted` shows open requests; who
+with the moment from which stored history is needed (`lookback.py`). 3. `Engine.wanted` shows open requests; who
 runs the engine reads the history and journals a `Rerun` fact with it. 4. `rerun/reevaluate.py` replays the history
 beside the engine, `rerun/episode_diff.py` compares the episodes with those that were reported (`late/episode_log.py`),
 and the engine emits what differs.
@@ -19,8 +19,8 @@ from rules.engine.conditions.base import EngineContext
 from rules.engine.frames.batch_view import Bools
 from rules.engine.installed_rules import InstalledRules
 from rules.engine.late.history_requests import HistoryRequests
-from rules.engine.late.lookback import horizon
 from rules.engine.late.replaced_values import PacedReevaluations
+from rules.engine.lookback import horizon
 from rules.engine.state.fleet import Fleet
 from rules.engine.state.reevaluations import MOST_BESIDE, Subject
 

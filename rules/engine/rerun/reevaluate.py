@@ -22,7 +22,7 @@ from rules.engine.late.episode_log import EpisodeLog, Key
 from rules.engine.late.history_answers import expired
 from rules.engine.late.history_requests import FactOf, OpenRequest
 from rules.engine.late.late_readings import span
-from rules.engine.late.lookback import horizon
+from rules.engine.lookback import horizon
 from rules.engine.rerun.episode_diff import EpisodeDiff, by_alarm
 from rules.engine.rerun.scratch_engine import ScratchEngine, replayed_with_glitches
 from rules.engine.rerun.warmup_job import decoded_result, restored_engine
