@@ -8,7 +8,7 @@ from gateway.domain.device import PointKind, PointSpec
 from gateway.domain.units import bridge, parse_unit
 from rules.compiled import ComparedNumber, Slot, SlotKind
 from rules.expr import functions, text_comparisons
-from rules.expr.column_backend import vector
+from rules.expr.constant_folding import folded
 from rules.expr.expression_error import ExpressionError, Flaw, fail, gather
 from rules.expr.expression_type import (
     TEMPERATURE,
@@ -42,18 +42,7 @@ from rules.expr.syntax_tree import (
     number_text,
     render,
 )
-from rules.expr.typed_tree import Choice, Literal, Logic, Node, Not, Numeric, Relation, SlotInput, Sure, inputs, parts
-
-
-def fold(node: Node, measure: Measure, at: int) -> Typed:
-    """`node`, or the literal it always is."""
-    found = parts(node)
-    if not found or not all(isinstance(part, Literal) for part in found):
-        return node, measure
-    value = float(vector(node, False)(()))
-    if not isfinite(value):
-        raise fail("rules.expr.division", at)
-    return Literal(value), measure
+from rules.expr.typed_tree import Choice, Literal, Logic, Node, Not, Numeric, Relation, SlotInput, Sure, inputs
 
 
 class Checker:
@@ -71,8 +60,8 @@ class Checker:
         return SlotInput(self.slots.index(slot))
 
     def fold(self, node: Node, measure: Measure, at: int) -> Typed:
-        """The node, as a literal when it is constant."""
-        return fold(node, measure, at)
+        """`node`, or the literal it always is."""
+        return folded(node, measure, at)
 
     # -- kinds of values
 
@@ -317,7 +306,7 @@ def _in_unit_of(node: Syntax, typed: Typed, other: Measure, at: int) -> Typed | 
     found = typed[0]
     for operator, by in (("*", times), ("/", over)):
         if by != 1.0:
-            found = fold(Numeric(operator, (found, Literal(by))), typed[1], at)[0]
+            found = folded(Numeric(operator, (found, Literal(by))), typed[1], at)[0]
     return found, number(other.dimension)
 
 
