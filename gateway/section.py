@@ -2,7 +2,7 @@
 
 import re
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Protocol
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, SecretStr
 from pydantic_core import PydanticCustomError
@@ -17,10 +17,12 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
 
 
-class AdapterSection(Section):
-    """The configuration of an adapter. `type` says which; each narrows it to its own word."""
+class AdapterSection(Protocol):
+    """The configuration of an adapter: a `Section` of its own that has these keys."""
 
-    type: str
+    @property
+    def type(self) -> str:
+        """Which adapter; each narrows it to its own word."""
 
 
 def _duration(value: Any) -> int:
@@ -51,18 +53,20 @@ Bytes = Annotated[int, BeforeValidator(_size)]
 """Written `64KiB`, `2GiB`; held as bytes. Defaults in code are plain integers."""
 
 
-class EndpointSection(AdapterSection):
+class EndpointSection(AdapterSection, Protocol):
     """The configuration of a receiver."""
 
-    url: str
-    """Where it is, without secrets."""
+    @property
+    def url(self) -> str:
+        """Where it is, without secrets."""
 
 
-class SeriesSection(AdapterSection):
+class SeriesSection(AdapterSection, Protocol):
     """The configuration of a store of readings."""
 
-    retention: Duration
-    """How long readings are kept."""
+    @property
+    def retention(self) -> int:
+        """µs, how long readings are kept."""
 
 
 def read_secret(inline: SecretStr | None, file: Path | None) -> str:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from gateway.domain.duration import MINUTE, MS, SECOND, format_duration
-from gateway.section import AdapterSection, Duration, Section, wrong
+from gateway.section import Duration, Section, wrong
 from protocols.modbus.slave import Backoff
 
 _ENDPOINT = re.compile(r"(?:\[([0-9A-Fa-f:.%a-z]+)\]|([^\s:/\[\]]+)):([0-9]{1,5})")
@@ -84,7 +84,7 @@ class DeviceConfig(Section):
     every: Every | None = None
 
 
-class ModbusConfig(AdapterSection):
+class ModbusConfig(Section):
     """One Modbus source. `devices_from: registry` adds every device with the attributes modbus_link and modbus_unit
     (and modbus_every, a duration); an entry under `devices` wins."""
 

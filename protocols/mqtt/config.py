@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, field_va
 
 from gateway.domain.duration import DAY, HOUR, MINUTE, MS, SECOND, format_duration
 from gateway.domain.units import UnitError, parse_unit
-from gateway.section import AdapterSection, Bytes, Duration, Section, read_secret, wrong
+from gateway.section import Bytes, Duration, Section, read_secret, wrong
 from protocols.mqtt.config_problem import submodel
 from protocols.mqtt.path import parse_each, parse_ignored, parse_path
 from protocols.mqtt.topic import TopicPattern, parse_pattern, parse_template
@@ -248,7 +248,7 @@ class Reconnect(Section):
         return self
 
 
-class MqttConfig(AdapterSection):
+class MqttConfig(Section):
     """An MQTT 5 broker. `receive_maximum` bounds what the broker may have on the way without our acknowledgement."""
 
     type: Literal["mqtt"]

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Self
 from pydantic import AfterValidator, BeforeValidator, SecretStr, model_validator
 
 from gateway.domain.duration import SECOND, format_duration
-from gateway.section import Duration, EndpointSection, read_secret, wrong
+from gateway.section import Duration, Section, read_secret, wrong
 from sinks.http.address import BadTarget, Network, parse_target
 from sinks.http.signing import parse_secret
 
@@ -40,7 +40,7 @@ Url = Annotated[str, AfterValidator(_url)]
 Cidr = Annotated[Network, BeforeValidator(_network)]
 
 
-class HttpEndpoint(EndpointSection):
+class HttpEndpoint(Section):
     """`secret` is what is signed with; `old_secret`, while it is given, signs too, so that the receiver can change over
     in its own time. `allow` lists the networks of a receiver that is not on the internet."""
 

@@ -10,7 +10,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from gateway.adapters import ENDPOINTS, SERIES, SOURCES
-from gateway.section import AdapterSection
+from gateway.section import Section
 
 ROOT = Path(__file__).parents[2]
 ALL = {**SOURCES, **ENDPOINTS, **SERIES}
@@ -45,7 +45,7 @@ def test_a_folder_has_a_readme_and_a_sample_that_loads(adapter: Any) -> None:
 
 @every_adapter
 def test_it_is_found_by_the_type_of_its_configuration(adapter: Any) -> None:
-    assert issubclass(adapter.config, AdapterSection)
+    assert issubclass(adapter.config, Section)
     assert get_args(adapter.config.model_fields["type"].annotation) == (adapter.name,)
     assert ALL[adapter.name] is adapter
     assert len(ALL) == len(SOURCES) + len(ENDPOINTS) + len(SERIES), "a type stands for one adapter"
