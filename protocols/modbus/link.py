@@ -16,7 +16,7 @@ from pymodbus.client import AsyncModbusTcpClient
 from pymodbus.exceptions import ConnectionException, ModbusException
 from pymodbus.pdu import ModbusPDU
 
-from gateway.domain.errors import DecodeError, SourceUnavailable
+from gateway.domain.errors import SourceError
 from protocols.modbus.frames import PendingRequest, sift
 from protocols.modbus.profile import RegisterTable
 from protocols.modbus.slave import Backoff
@@ -30,15 +30,15 @@ _FOREVER = 3600.0
 _US = 1_000_000
 
 
-class ExceptionResponse(DecodeError):
+class ExceptionResponse(SourceError):
     """The unit is there and answered with an exception `code` (MODBUS Application Protocol, section 7)."""
 
     def __init__(self, code: int, detail: str = "") -> None:
-        self.code = code
-        super().__init__(f"exception_{code}", detail)
+        self.code, self.reason = code, f"exception_{code}"
+        super().__init__(f"{self.reason}: {detail}" if detail else self.reason)
 
 
-class Silent(SourceUnavailable):
+class Silent(SourceError):
     """The unit gave no answer that can be believed. `reason`: timeout, garbled, or gateway (exceptions 10 and 11)."""
 
     def __init__(self, reason: str, detail: str = "") -> None:
@@ -46,7 +46,7 @@ class Silent(SourceUnavailable):
         super().__init__(f"{reason} {detail}".strip())
 
 
-class LinkDown(SourceUnavailable):
+class LinkDown(SourceError):
     """No connection; it says nothing about any unit behind it."""
 
 
@@ -58,7 +58,7 @@ class Link(Protocol):
         """Frames and bytes nobody asked for, so far."""
 
     async def read(self, unit: int, table: RegisterTable, address: int, count: int) -> list[int]:
-        """Exactly `count` words. Raises Refused, Silent or LinkDown. Callers wait for each other."""
+        """Exactly `count` words. Raises ExceptionResponse, Silent or LinkDown. Callers wait for each other."""
 
     async def close(self) -> None:
         """Give up the connection; a later read opens it again."""
