@@ -15,8 +15,8 @@ from pathlib import Path
 import grimp
 
 ROOTS = ("gateway", "protocols", "rules", "sinks")
-WIDE, HIGH, GAP, FLOOR, MARGIN = 132, 26, 12, 62, 24
-PER_ROW = 11
+WIDE, HIGH, GAP, FLOOR, MARGIN = 152, 26, 12, 62, 24
+PER_ROW = 10
 Graph = Mapping[str, frozenset[str]]
 """Part -> the parts it imports."""
 

@@ -3,6 +3,7 @@
 import json
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -25,3 +26,13 @@ def test_the_development_container_has_what_the_tests_need() -> None:
     targets = about["postCreateCommand"].removeprefix("make ").replace(".venv", "$(VENV)").split()
     assert "install" in targets
     assert [target for target in targets if f"\n{target}:" not in MAKEFILE] == []
+
+
+def test_the_picture_of_the_imports_is_that_of_the_code() -> None:
+    """And nothing in it goes round in circles: the picture counts floors and circles."""
+    picture = "docs/imports.svg"
+    done = subprocess.run(
+        [sys.executable, ".ci/import_graph.py", "--check", picture], cwd=ROOT, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (ROOT / picture).read_text("utf-8").count("no circle") == 2
