@@ -47,8 +47,8 @@ def command(length: str, seed: int, lang: Lang, report: Path | None, keep: Path 
 
 
 def _perform(folder: Path, lang: Lang, seed: int, seconds: float) -> dict[str, object]:
-    from gateway.cli.demo.cast import DemoProcesses
-    from gateway.cli.demo.director import DemoRun
+    from gateway.cli.demo.demo_run import DemoRun
+    from gateway.cli.demo.processes import DemoProcesses
     from gateway.cli.demo.view import DemoView
     from simulators.servers import iotcore
 
@@ -62,7 +62,7 @@ def _perform(folder: Path, lang: Lang, seed: int, seconds: float) -> dict[str, o
 
 
 def _judge(figures: dict[str, object], lang: Lang) -> None:
-    from gateway.cli.demo.director import broken_promises
+    from gateway.cli.demo.demo_run import broken_promises
 
     click.echo(
         say(

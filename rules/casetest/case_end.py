@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from gateway.domain.device import Attr, Device
 from gateway.domain.duration import DAY, HOUR, MINUTE, SECOND, from_us
-from rules.casetest.scene import CycleWork, Scene
+from rules.casetest.case_input import CycleWork, Scene
 from rules.compiled import Active, Calendar, CalendarSpan, Over, Rate, Rule, Slot, Swing
 from rules.compiled.age_limits import oldest
 from rules.engine.state.calendar import later, wall_time, window, zone_of

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from gateway.domain.device import Device, PointKind
 from gateway.domain.units import parse_unit
-from rules.casetest.scene import CaseEvent, CycleWork, Scene
+from rules.casetest.case_input import CaseEvent, CycleWork, Scene
 from rules.casetest.things import CUSTOMER, SITE, component_of, find
 from rules.engine.state.fleet import quantity
 

@@ -1,7 +1,7 @@
 """`expect` of a case: the complete list of transitions; keys that are not written are not compared."""
 
 from gateway.domain.alarm import Change, Level
-from rules.casetest.scene import Scene
+from rules.casetest.case_input import Scene
 from rules.casetest.things import component_of
 
 KEYS = (

@@ -9,7 +9,7 @@ from gateway.domain.device import Point, PointKind
 from gateway.domain.duration import MINUTE
 from gateway.domain.plausible import Plausibility
 from gateway.domain.reading import Batch, Quality
-from rules.casetest.scene import SceneValue
+from rules.casetest.case_input import SceneValue
 
 AHEAD_LIMIT = 5 * MINUTE
 """µs; `clock.ahead_limit` where an installation does not set it."""

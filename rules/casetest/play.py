@@ -30,8 +30,8 @@ from gateway.domain.record import (
     Unlatch,
 )
 from rules.casetest.case_end import ZONE, until
+from rules.casetest.case_input import CaseEvent, CycleWork, Scene, SceneValue
 from rules.casetest.intake_steps import CaseIntake
-from rules.casetest.scene import CaseEvent, CycleWork, Scene, SceneValue
 from rules.casetest.things import customer_with, site_with
 from rules.engine import Engine
 from rules.engine.rerun import answer, history_in_memory

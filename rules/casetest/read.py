@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from gateway.domain.duration import to_us
+from rules.casetest.case_input import Scene
 from rules.casetest.events import events
 from rules.casetest.expect import expect
 from rules.casetest.readings import readings, series
-from rules.casetest.scene import Scene
 from rules.casetest.series import LIMIT
 from rules.casetest.things import devices, surroundings
 from rules.compiled import Rule

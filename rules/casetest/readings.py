@@ -2,7 +2,7 @@
 
 from gateway.domain.device import PointKind
 from gateway.domain.units import parse_unit
-from rules.casetest.scene import Scene, SceneValue
+from rules.casetest.case_input import Scene, SceneValue
 from rules.casetest.series import LIMIT, Item, StateText, parse_item, parse_series
 from rules.casetest.things import find
 from rules.engine.state.fleet import quantity

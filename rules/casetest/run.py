@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from gateway.domain.alarm import Change, Thing, Transition
 from gateway.domain.errors import ConfigError, Problem
+from rules.casetest.case_input import Scene
 from rules.casetest.play import play
 from rules.casetest.read import read_case
-from rules.casetest.scene import Scene
 from rules.compiled import Rule
 from rules.format import Case, TestFile
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from msgspec.structs import replace
 
 from gateway.domain.device import Attr, Customer, Device, Life, Point, PointSpec, Site
-from rules.casetest.scene import Scene
+from rules.casetest.case_input import Scene
 
 DEVICE = (
     "attrs",

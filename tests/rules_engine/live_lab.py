@@ -23,7 +23,7 @@ from gateway.intake import Intake, IntakeConfig, Ticker
 from gateway.journal import SqliteJournal
 from gateway.ports import Append
 from gateway.registry import DeclaredInventory, Registry
-from rules.casetest.scene import CaseEvent, Scene, SceneValue
+from rules.casetest.case_input import CaseEvent, Scene, SceneValue
 from rules.engine import Engine
 from rules.format import compile_source, edit
 from sinks.series.duckdb.config import DuckDbConfig

@@ -15,9 +15,9 @@ from rules_engine.live_lab import LiveCase
 
 from gateway.domain.alarm import Transition
 from gateway.domain.duration import SECOND
+from rules.casetest.case_input import Scene
 from rules.casetest.play import play
 from rules.casetest.read import read_case
-from rules.casetest.scene import Scene
 from rules.compiled import Names
 from rules.format import load_text
 

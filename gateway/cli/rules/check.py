@@ -10,8 +10,8 @@ import click
 
 from gateway.cli.options import MainFile, report_language
 from gateway.cli.problems import print_filled
-from gateway.cli.rules.around import RuleContext, of_folder, of_project
 from gateway.cli.rules.files import files, near, project_of, unique
+from gateway.cli.rules.rule_context import RuleContext, of_folder, of_project
 from gateway.domain.error_reasons import reason
 from gateway.domain.errors import Problem
 from gateway.domain.text import Lang, say

@@ -16,7 +16,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from gateway.cli.demo.accounts import MessageAccount, take_account
-from gateway.cli.demo.cast import DemoProcesses
+from gateway.cli.demo.processes import DemoProcesses
 from gateway.cli.demo.tally import DemoCounts
 from gateway.cli.demo.view import DemoView
 from gateway.domain.text import Lang, say
