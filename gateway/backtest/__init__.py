@@ -1,1 +1,1 @@
-"""Looking back: rules on stored history, and why an alarm was raised. For commands, beside a gateway or without one."""
+"""Rules on stored history and the reasons of an alarm, for commands. Works beside a gateway or without one."""

@@ -1,4 +1,4 @@
-"""One backtest: which history, which devices, which rules; what came of it."""
+"""One backtest: the request (history, devices, rules) and its result."""
 
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -21,7 +21,8 @@ Total = Callable[[int], None]
 
 @dataclass(frozen=True, slots=True)
 class BacktestRequest:
-    """What to judge: [start, end) µs; `devices` by code, () = all; `other` is compared with, None = nothing."""
+    """History, devices and rules of a backtest: [start, end) µs; `devices` by code, () = all; `other` is the set of
+    rules to compare with, None = no comparison."""
 
     rules: Sequence[Rule]
     start: int
@@ -32,7 +33,8 @@ class BacktestRequest:
 
 @dataclass(frozen=True, slots=True)
 class RuleSetResult:
-    """Of one set of rules. `before`: alarms that were on already; `merged` into a parent's episode."""
+    """Result of one set of rules. `before`: alarms that were on before `start`; `merged`: alarms merged into a parent's
+    episode."""
 
     episodes: list[BacktestEpisode]
     orders: dict[str, int]
@@ -57,19 +59,20 @@ class BacktestResult:
     names: dict[int, str] = field(default_factory=dict)
 
     def thing(self, thing: Thing) -> str:
-        """`CH-1`, `CH-1/2` for a component, or the group."""
+        """Name of a thing: `CH-1`, `CH-1/2` for a component, or the name of the group."""
         if thing.group:
             return thing.group
         code = self.names.get(thing.device, str(thing.device))
         return f"{code}/{thing.component}" if thing.component else code
 
     def local(self, us: int) -> datetime:
-        """In the installation's zone."""
+        """`us` (µs since 1970) as a datetime in the installation's zone."""
         return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=us)).astimezone(self.zone)
 
 
 def run(installation: Installation, wanted: BacktestRequest, total: Total, progress: Total) -> BacktestResult:
-    """`total` hears how many readings there may be, `progress` how many more were judged. Raises StoreError."""
+    """Run the backtest. Calls `total` once with the expected number of readings and `progress` with the number judged
+    since the last call. Raises StoreError."""
     zone = ZoneInfo(installation.settings.timezone)
     begun = perf_counter()
     sets = [wanted.rules] if wanted.other is None else [wanted.rules, wanted.other]

@@ -1,4 +1,4 @@
-"""The running gateway of an installation, as far as looking back needs it."""
+"""Client for the history that only a running gateway can read."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -23,7 +23,8 @@ PROBLEM = "application/problem+json"
 
 
 class Address(Struct, frozen=True):
-    """Of an API: its URL ("" = there is none), a key, and the file of its certificate ("" = the system decides)."""
+    """Address of an API: its URL ("" = no API), a key, and the file of its certificate ("" = use the system's
+    certificates)."""
 
     url: str = ""
     key: str = ""
@@ -31,8 +32,8 @@ class Address(Struct, frozen=True):
 
 
 class HistoryPlace(Struct, frozen=True):
-    """What another process needs to read the history: the adapter of the store and its place, the gateway that holds
-    some of it."""
+    """Serializable description of the history, for another process: the adapter of the store, its location, and the
+    gateway that holds its open part."""
 
     store: str
     place: dict[str, str]
@@ -40,7 +41,7 @@ class HistoryPlace(Struct, frozen=True):
 
 
 class GatewayClient:
-    """Its API over HTTP (`gateway.ports.HeldReadings`). Blocking."""
+    """Open part of the history over the gateway's API (`gateway.ports.HeldReadings`). Blocking."""
 
     def __init__(self, address: Address, lang: Lang = "en") -> None:
         headers = {"Accept-Language": lang} | ({"Authorization": f"Bearer {address.key}"} if address.key else {})
@@ -59,20 +60,21 @@ class GatewayClient:
         self.close()
 
     def close(self) -> None:
-        """End the connection."""
+        """Close the connection."""
         self._client.close()
 
     def rows(self, start: int, end: int, devices: Sequence[int] | None, points: Sequence[int] | None) -> Batch:
-        """Readings that it alone can read. Raises StoreError."""
+        """Readings that only the gateway can read. Raises StoreError."""
         body = {"start": _rfc3339(start), "end": _rfc3339(end), "devices": devices, "points": points}
         return decode_batch(self._ask("/v1/history/open/rows", body))
 
     def before(self, moment: int, devices: Sequence[int]) -> Batch:
-        """Of each point of these devices the newest reading before, and the newest with a value. Raises StoreError."""
+        """For each point of these devices: the newest reading before `moment` (µs), and the newest one with a value.
+        Raises StoreError."""
         return decode_batch(self._ask("/v1/history/before", {"moment": _rfc3339(moment), "devices": list(devices)}))
 
     def counts(self, start: int, end: int, width: int) -> I64:
-        """How many there are in each bucket of `width` µs. Raises StoreError."""
+        """Number of readings in each bucket of `width` µs, i64[]. Raises StoreError."""
         body = {"start": _rfc3339(start), "end": _rfc3339(end), "width": width}
         return np.frombuffer(self._ask("/v1/history/open/counts", body), "<i8").astype(np.int64)
 
@@ -94,7 +96,7 @@ def _rfc3339(us: int) -> str:
 
 @contextmanager
 def open_history(place: HistoryPlace) -> Iterator[HistoryReader]:
-    """The stored readings; the gateway is asked when some of them are its own. Raises StoreError."""
+    """Open the stored readings. Readings that are still open in the gateway come through its API. Raises StoreError."""
     with ExitStack() as opened:
 
         def ask() -> GatewayClient:

@@ -33,7 +33,7 @@ KEPT = 5_000  # records per read
 
 @dataclass(frozen=True, slots=True)
 class Installation:
-    """What `open_installation` found. `known` is the registry, its state texts as new as the journal's."""
+    """Result of `open_installation`. `known` is the registry, with the state texts of the journal."""
 
     settings: Settings
     lang: Lang
@@ -45,7 +45,7 @@ class Installation:
     """Closed with the installation: the key by which a running gateway is asked."""
 
     def names(self) -> "Names":
-        """All that a rule may name, from the files of the configuration. Raises ConfigError."""
+        """Everything a rule may name, from the configuration files. Raises ConfigError."""
         from gateway.domain.errors import ConfigError
         from gateway.settings.calendars import calendar_name, load_calendar
         from gateway.settings.code_tables_and_fences import load_lookups
@@ -62,7 +62,7 @@ class Installation:
         return Names(words, lookups.codes, lookups.fences, calendar)
 
     def rules_in_force(self) -> dict[str, RuleSet]:
-        """Rule id -> the newest revision in the journal, of rules that were not deleted."""
+        """Rule id -> its newest revision in the journal. Deleted rules are left out."""
         found: dict[str, RuleSet] = {}
         for record in _all(self.journal, RecordKind.FACT):
             if isinstance(record.body, RuleSet):
@@ -72,7 +72,7 @@ class Installation:
         return found
 
     def revision(self, rule: str, revision: str) -> RuleSet | None:
-        """One revision of a rule, out of the journal; the newest of it when that one is not there."""
+        """One revision of a rule from the journal, or its newest one when that revision is not there."""
         newest = None
         for record in _all(self.journal, RecordKind.FACT):
             if isinstance(record.body, RuleSet) and record.body.id == rule:
@@ -82,13 +82,13 @@ class Installation:
         return newest
 
     def device(self, number: int) -> Device | None:
-        """By its id."""
+        """The device with this id."""
         return next((one for one in self.known.devices if one.id == number), None)
 
     @contextmanager
     def history(self) -> Iterator[tuple["HistoryReader", "HistoryPlace"]]:
-        """(stored readings, where other processes find them): what only a running gateway can read comes through its
-        API. Raises StoreError."""
+        """(stored readings, their location for other processes). Readings that only a running gateway can read come
+        through its API. Raises StoreError."""
         from gateway.adapters import SERIES
         from gateway.backtest.gateway_client import Address, GatewayClient, HistoryPlace
 
@@ -98,7 +98,7 @@ class Installation:
 
             def ask() -> GatewayClient:
                 nonlocal address
-                address = self.opened.enter_context(self._address())  # other processes may ask after this, too
+                address = self.opened.enter_context(self._address())  # other processes may call the API later
                 return opened.enter_context(GatewayClient(address, self.lang))
 
             history = adapter.open_history(place, ask)
@@ -107,7 +107,7 @@ class Installation:
 
     @contextmanager
     def _address(self) -> Iterator["Address"]:
-        """Of the running gateway, with a key that opens it."""
+        """Address of the running gateway, with a valid key."""
         from gateway.backtest.gateway_client import Address
 
         api, path = self.settings.api, key_file(self.settings.data_dir, self.settings.tenant)
@@ -125,7 +125,7 @@ class Installation:
 
 @contextmanager
 def open_installation(config: Path, lang: Lang | None = None) -> Iterator[Installation]:
-    """Read-only. Raises ConfigError, and StoreError when there is no data yet."""
+    """Open an installation read-only. Raises ConfigError, and StoreError when there is no data yet."""
     settings = load_settings(config)
     language: Lang = lang or settings.language
     file = settings.data_dir / DATABASE
@@ -155,7 +155,7 @@ def _all(journal: JournalReader, kind: RecordKind) -> Iterator[Record]:
 
 
 def _with_texts(points: Sequence[Point], journal: JournalReader) -> tuple[Point, ...]:
-    """State texts that were met lately are in the journal before they are in the database."""
+    """Add the newest state texts: the journal has them before the database does."""
     rows: dict[int, Point] = {point.id: point for point in points}
     for record in _all(journal, RecordKind.DEFINE):
         if not isinstance(record.body, PointDefined):

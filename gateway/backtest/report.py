@@ -1,4 +1,4 @@
-"""A backtest as text and as JSON."""
+"""Result of a backtest as text and as JSON."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -13,7 +13,7 @@ TOP = 10
 
 
 def as_json(outcome: BacktestResult) -> dict[str, Any]:
-    """Times as RFC 3339 in the installation's zone."""
+    """Result as JSON values. Times are RFC 3339 in the installation's zone."""
     wanted = outcome.wanted
     found: dict[str, Any] = {
         "from": _time(outcome, wanted.start), "to": _time(outcome, wanted.end),
@@ -59,7 +59,7 @@ def _time(outcome: BacktestResult, us: int) -> str:
 
 
 def as_text(outcome: BacktestResult, lang: Lang, limit: int, against: str) -> Iterator[str]:
-    """Line by line; at most `limit` episodes of each list (0 = all)."""
+    """Lines of the report, with at most `limit` episodes of each list (0 = all)."""
     yield say(
         "backtest.head", lang, rules=len(outcome.wanted.rules), devices=outcome.devices,
         start=_short(outcome, outcome.wanted.start), end=_short(outcome, outcome.wanted.end), zone=outcome.zone.key,

@@ -10,11 +10,12 @@ from rules.backtest import Player, by_device
 AHEAD = 8  # batches read ahead
 LOOK = 0.1  # s
 Told = Callable[[int], None]
-"""Hears how many readings were judged."""
+"""Called with the number of readings judged since the last call."""
 
 
 def play(players: Sequence[Player], before: Batch, pieces: Iterable[Batch], until: int, progress: Told) -> int:
-    """The number of readings judged. `before`: the newest values at the beginning, sorted by time."""
+    """Run the readings through the players and return their number. `before`: the newest values at the beginning,
+    sorted by time."""
     parts = pieces if any(player.joined for player in players) else (part for one in pieces for part in by_device(one))
     for player in players:
         player.feed(before)
@@ -30,7 +31,7 @@ def play(players: Sequence[Player], before: Batch, pieces: Iterable[Batch], unti
 
 
 def read_ahead(pieces: Iterable[Batch]) -> Iterator[Batch]:
-    """The same batches, read in another thread while one is worked on."""
+    """The same batches, read ahead in another thread."""
     queue: Queue[Batch | BaseException | None] = Queue(AHEAD)
     stop = Event()
 

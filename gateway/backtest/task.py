@@ -1,4 +1,4 @@
-"""The part of a backtest that takes time, in this process or shared out by devices to several."""
+"""The slow part of a backtest, in this process or divided by device among several processes."""
 
 import subprocess
 import sys
@@ -20,13 +20,14 @@ from rules.engine.windows.counter_glitches import Glitches
 from rules.format import compile_source
 
 LEAST = 3_000_000
-"""Readings that are worth a second process: one takes a second to begin."""
+"""Number of readings from which a second process pays: its start takes a second."""
 MOST = 8
 Told = Callable[[int], None]
 
 
 class Task(Struct, frozen=True):
-    """`sets` of rule sources; `spans` (start, end, rows) µs to be read of these devices and points of `history`."""
+    """Input of a worker. `sets` of rule sources; `spans` (start, end, rows) in µs are read for these devices and points
+    of `history`."""
 
     history: HistoryPlace
     sets: list[list[bytes]]
@@ -39,11 +40,11 @@ class Task(Struct, frozen=True):
     start: int
     end: int
     spans: list[tuple[int, int, int]]
-    everyone: bool  # no other device has stored readings: nothing to choose
+    everyone: bool  # no other device has stored readings: read without a filter
 
 
 class RuleSetEpisodes(Struct, frozen=True):
-    """Of one set of rules."""
+    """Episodes of one set of rules."""
 
     episodes: list[BacktestEpisode]
     before: int
@@ -51,21 +52,21 @@ class RuleSetEpisodes(Struct, frozen=True):
 
 
 class TaskResult(Struct, frozen=True):
-    """Of a task."""
+    """Result of a task: readings judged, and episodes of each set of rules."""
 
     readings: int
     sets: list[RuleSetEpisodes]
 
 
 Message = int | TaskResult | str
-"""Progress, the answer, or why there is none."""
+"""Readings judged since the last message, the result, or the text of an error."""
 _encoder = msgspec.msgpack.Encoder()
 _tasks = msgspec.msgpack.Decoder(Task)
 _messages = msgspec.msgpack.Decoder(Message)
 
 
 def judge(task: Task, progress: Told) -> TaskResult:
-    """In this process. Raises StoreError."""
+    """Run the task in this process. Raises StoreError."""
     with open_history(task.history) as history:
         players, readings = _played(task, history, progress)
         return TaskResult(readings, _reevaluated(task, history, players))
@@ -74,7 +75,7 @@ def judge(task: Task, progress: Told) -> TaskResult:
 def _played(
     task: Task, history: HistoryReader, progress: Told, known: Sequence[Glitches | None] = ()
 ) -> tuple[list[Player], int]:
-    """A player for each set of rules through the history, and how many readings there were."""
+    """Play the history. Returns one player for each set of rules, and the number of readings."""
     ids, points = [one.id for one in task.devices], [one.id for one in task.points]
     place = PlayedRegistry(task.sites, task.customers, task.devices, task.points)
     players = [
@@ -88,9 +89,8 @@ def _played(
 
 
 def _reevaluated(task: Task, history: HistoryReader, players: Sequence[Player]) -> list[RuleSetEpisodes]:
-    """What came of it. Devices whose counters had glitches in which something was booked are judged once more, by
-    those who know (decision 020); all of them, where a rule looks at several.
-    """
+    """Episodes of each player. Devices with a counter glitch in which something was booked are judged again, with the
+    glitches known from the start (decision 020); all devices, when a rule compares several."""
     misled = {device for player in players for device in player.misled}
     if not misled:
         return [_found(task, player) for player in players]
@@ -110,7 +110,8 @@ def _found(task: Task, player: Player) -> RuleSetEpisodes:
 
 
 def judge_in_processes(task: Task, progress: Told, workers: int) -> TaskResult:
-    """In so many processes, each with a share of the devices: for rules that look at one device at a time."""
+    """Run the task in `workers` processes, each with a share of the devices. Only for rules that use one device at a
+    time."""
     if workers < 2:
         return judge(task, progress)
     shares = [
@@ -137,7 +138,8 @@ def _joined(parts: Sequence[RuleSetEpisodes]) -> RuleSetEpisodes:
 
 
 def _in_worker_process(task: Task, progress: Told) -> TaskResult:
-    """In a process of its own: the task goes in, length-prefixed messages come out."""
+    """Run one task in a child process: the task goes to its standard input, length-prefixed messages come from its
+    standard output."""
     command = [sys.executable, "-m", "gateway.backtest.task"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as worker:  # noqa: S603 - this module
         assert worker.stdin is not None and worker.stdout is not None, "asked for"  # noqa: PT018
@@ -164,7 +166,7 @@ def _send(pipe: IO[bytes], message: Message) -> None:
 
 
 def main() -> None:
-    """A worker: a task on standard input, messages on standard output."""
+    """Entry of a worker process: reads a task from standard input, writes messages to standard output."""
     out = sys.stdout.buffer
     task = _tasks.decode(sys.stdin.buffer.read())
     try:

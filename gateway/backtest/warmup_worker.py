@@ -1,4 +1,4 @@
-"""A worker process: one rule through stored history, beside the gateway (gateway/consumers/lookback_process.py)."""
+"""Worker process that runs one rule over stored history, beside the gateway (gateway/consumers/lookback_process.py)."""
 
 import os
 import sys
@@ -9,7 +9,7 @@ from rules.engine.rerun.warmup_job import WarmupReplay
 from rules.format import compile_source
 
 HEAD = 8
-NICE = 5  # readings that come now are more urgent
+NICE = 5  # live readings have priority
 
 
 def _received(pipe: IO[bytes]) -> bytes:
@@ -17,7 +17,7 @@ def _received(pipe: IO[bytes]) -> bytes:
 
 
 def main() -> None:
-    """The seed, then batches, then an empty message on standard input; the image on standard output."""
+    """Read the seed and batches from standard input up to an empty message; write the image to standard output."""
     os.nice(NICE)
     look = WarmupReplay(_received(sys.stdin.buffer), compile_source)
     while history := _received(sys.stdin.buffer):

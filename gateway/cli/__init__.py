@@ -14,12 +14,12 @@ from gateway.domain.text import Lang
 
 
 class _Commands(click.Group):
-    """Finds a command in the file of its name; help and errors are in the language of the arguments."""
+    """Loads a command from the file of its name. Help and errors are in the language of the arguments."""
 
     lang: Lang = "en"
 
     def main(self, args: Sequence[str] | None = None, *rest: Any, **extra: Any) -> Any:
-        """As click has it."""
+        """Overrides `main` of click."""
         self.lang = of_arguments(sys.argv[1:] if args is None else args)
         use_language(self.lang)
         return click.Group.main(cast(click.Group, translated(self, self.lang)), args, *rest, **extra)

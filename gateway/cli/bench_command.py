@@ -22,7 +22,7 @@ def _tell(figures: dict[str, Any], report: Path | None) -> None:
 
 
 def _with_broker(measure: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """The figures of what starts a mosquitto; without one, its name is the error."""
+    """Figures of a benchmark that starts a mosquitto. Raises ClickException when mosquitto is not installed."""
     try:
         return measure()
     except FileNotFoundError as error:

@@ -95,7 +95,7 @@ def _look_at_data(folder: Path, lang: Lang) -> None:
 
 
 def _print(problems: Sequence[Problem], lang: Lang) -> None:
-    """Grouped by file, in the order of the lines."""
+    """Print problems grouped by file, in the order of the lines."""
     for file, group in groupby(problems, key=lambda problem: problem.file):
         click.echo(file, err=True)
         for problem in group:

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from gateway.settings.project import Project
     from gateway.try_out import UnknownDevice
 
-PAGE = 1_000  # dead letters read at once
+PAGE = 1_000  # dead letters per read
 LETTERS = 100_000
-"""Dead letters that are looked through, the newest first."""
+"""Largest number of dead letters read, newest first."""
 
 
 @click.group("devices")
@@ -84,7 +84,7 @@ def unknown(config: Path, lang: Lang | None) -> None:
 
 
 def _letters(project: "Project") -> Iterator[list["Raw"]]:
-    """Dead letters, the newest first, in pages."""
+    """Dead letters in pages, newest first."""
     from gateway.domain.record import Raw
     from gateway.journal.reader import JournalReader
 
@@ -105,7 +105,7 @@ def _letters(project: "Project") -> Iterator[list["Raw"]]:
 
 
 def _rows(unknown_devices: Iterable["UnknownDevice"], file: Path | None) -> str:
-    """Lines in the columns of the list; with a header of its own where there is none."""
+    """Lines in the columns of the device list; with a header when there is no list."""
     columns, separator = _columns(file)
     out = io.StringIO()
     writer = csv.writer(out, delimiter=separator, lineterminator="\n")
@@ -119,7 +119,7 @@ def _rows(unknown_devices: Iterable["UnknownDevice"], file: Path | None) -> str:
 
 
 def _columns(file: Path | None) -> tuple[list[str], str]:
-    """The fields of the columns of the list ("" = something else), and what parts them; [] when there is no list."""
+    """The field of each column of the list ("" = another column) and the separator; [] when there is no list."""
     from gateway.settings.csv_table import read_table
     from gateway.settings.inventory import DEVICE_COLUMNS
 

@@ -66,7 +66,7 @@ def listing(config: Path, lang: Lang | None, form: str) -> None:
 
 
 def _configured(name: str, config: Any) -> dict[str, Any]:
-    """Of the URL only its host: vendors put tokens into the rest."""
+    """Configured endpoints. Only the host of a URL is shown: some vendors put tokens into the rest."""
     return {"name": name, "type": config.type, "host": urlsplit(config.url).hostname or ""}
 
 
@@ -113,7 +113,7 @@ def test(name: str, config: Path, lang: Lang | None, form: str) -> None:
 
 
 def _asked(settings: "Settings", lang: Lang, method: str, path: str) -> Any:
-    """What the gateway that runs here answers; None when none does, or it does not let us in."""
+    """Response of the running gateway; None when none runs here, or it refuses the key."""
     import httpx
 
     from gateway.cli.local_api import local_api
@@ -129,7 +129,7 @@ def _asked(settings: "Settings", lang: Lang, method: str, path: str) -> Any:
 
 
 async def _alone(project: "Project", name: str, lang: Lang) -> dict[str, Any]:
-    """Sent by this process itself."""
+    """Send the test event from this process."""
     from gateway.app.build import endpoint_sink
     from gateway.clock import SystemClock
     from gateway.delivery import explain, test_endpoint

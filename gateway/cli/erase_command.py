@@ -64,7 +64,7 @@ def customer(code: str, config: Path, lang: Lang) -> None:
 
 
 def _running(settings: "Settings", code: str, lang: Lang) -> tuple[bool, int, int] | None:
-    """Through the API of the gateway that runs; None when none does."""
+    """Erase through the API of the running gateway; None when none runs."""
     from urllib.parse import quote
 
     import httpx
@@ -82,7 +82,7 @@ def _running(settings: "Settings", code: str, lang: Lang) -> tuple[bool, int, in
     database = Database.at(file)
     try:
         with httpx.Client(base_url=api.address, verify=verify, timeout=PATIENCE, trust_env=False) as client:
-            client.get("/healthz")  # a key is made only for somebody who answers
+            client.get("/healthz")  # create a key only when a gateway answers
             with temporary_key(ApiKeys(database, settings.tenant), key, Role.ADMIN, "erase") as secret:
                 headers = {"authorization": f"Bearer {secret}", "accept-language": lang}
                 answer = client.delete(f"/v1/customers/{quote(code, safe='')}", headers=headers)
@@ -99,7 +99,7 @@ def _running(settings: "Settings", code: str, lang: Lang) -> tuple[bool, int, in
 
 
 def _alone(settings: "Settings", code: str) -> tuple[bool, int, int]:
-    """No gateway runs: this process is the one writer of the database meanwhile. Raises StoreError."""
+    """Erase in the database itself. No gateway runs, so this process is its only writer. Raises StoreError."""
     from gateway.lock import FileLock
     from gateway.store import AuditedAct, Database, erase_customer
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ImportOptions:
-    """What was asked for on the command line."""
+    """Options of the command line."""
 
     file: Path
     mapping: Path
@@ -97,7 +97,7 @@ def command(
 def _user() -> str:
     try:
         return getuser()
-    except (KeyError, OSError):  # no such user in this container
+    except (KeyError, OSError):  # the user does not exist in this container
         return "import"
 
 
@@ -125,7 +125,7 @@ async def _import(order: ImportOptions) -> int:
 
 
 def _addresses(order: ImportOptions) -> tuple[str, Path | None, Path | None]:
-    """Where a gateway would answer ("" = nowhere), where the admin's key is, and the certificate it has to show."""
+    """(URL of the gateway or "", file of the admin key, certificate to verify)."""
     from gateway.api.config import key_file
     from gateway.settings import load_settings
 
@@ -156,7 +156,7 @@ def _key(path: Path | None) -> str:
 
 
 async def _alone(order: ImportOptions, url: str) -> int:
-    """No gateway runs: this process is it, without sources and doors."""
+    """Import without a gateway: this process opens the data folder, without sources and API."""
     from gateway import logs
     from gateway.app.build import build
     from gateway.imports.handover import HandoverTarget
@@ -266,15 +266,15 @@ class _Counter:
     """Progress that is not shown."""
 
     def begin(self, readings: int, devices: int) -> None:
-        """So many will be sent."""
+        """Start with `total` readings to send."""
 
     def step(self, readings: int) -> None:
-        """So many more were."""
+        """Add the number of readings sent."""
 
 
 @contextmanager
 def _counting(order: ImportOptions) -> Iterator[_Counter]:
-    """A bar on a terminal, else nothing."""
+    """A progress bar on a terminal, otherwise no output."""
     if order.quiet or not sys.stderr.isatty():
         yield _Counter()
         return
@@ -298,12 +298,12 @@ class _Bar(_Counter):
         self._word, self._sent = say("import.progress", order.lang), 0
 
     def begin(self, readings: int, devices: int) -> None:
-        """So many will be sent."""
+        """Start with `total` readings to send."""
         self._started = time.monotonic()
         self._progress.update(self._task, total=readings, rate=f"{devices}")
 
     def step(self, readings: int) -> None:
-        """So many more were."""
+        """Add the number of readings sent."""
         self._sent += readings
         rate = self._sent / max(0.001, time.monotonic() - self._started)
         self._progress.update(self._task, advance=readings, rate=f"{rate:,.0f} {self._word}/s")

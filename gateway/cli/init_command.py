@@ -85,7 +85,7 @@ def _someone() -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Asking:
-    """Asks when `someone` is there, else takes the default."""
+    """Prompts on a terminal (`someone`), otherwise takes the default."""
 
     lang: Lang
     someone: bool
@@ -180,7 +180,7 @@ def _password(username: str, ask: _Asking) -> str:
 
 
 def _zone() -> str:
-    """This machine's, where it says so; UTC is nobody's place."""
+    """IANA name of this machine's time zone; `ZONE` when it is unknown or UTC."""
     from gateway.settings.inventory import zones
 
     named = (
@@ -236,7 +236,7 @@ def _next(folder: Path, answers: "InitAnswers") -> None:
 
 
 def _broker(answers: "InitAnswers") -> str:
-    """How mosquitto_pub reaches it; a password is left to the person: `-P`."""
+    """Connection options for mosquitto_pub, with `…` in place of the password."""
     url = urlsplit(answers.broker)
     options = ["-h", url.hostname or "127.0.0.1"]
     if url.port is not None:

@@ -20,14 +20,15 @@ if TYPE_CHECKING:
 SCHEME = "modbus://"
 PORT = 502
 Ask = Callable[[str, str | None, str], str]
-"""(question, what an option said, default) -> the answer."""
+"""(question, value of the option or None, default) -> answer."""
 
 
 def wired(
     where: str, unit: str | None, registers: Sequence[str], table: str, ask: Ask, lang: Lang, *, profile: str | None,
     someone: bool,
 ) -> "tuple[ModbusAnswers, LoadedProfile | None]":  # fmt: skip
-    """What is read there. Ends the command when that cannot be."""
+    """Modbus device from options and prompts, with its profile or its registers. Ends the command when a value is
+    invalid."""
     from gateway.starter import ModbusAnswers, library, register
 
     known = {name: one for name, one in library(demo=True).items() if "modbus" in one.sections}
@@ -57,7 +58,7 @@ def wired(
 
 
 def asked(answers: "InitAnswers", lang: Lang) -> "InitAnswers":
-    """With what the device says now, if it answers: one poll, reads only."""
+    """Answers with the present values of the device, when it can be read. Polls once, reads only."""
     from gateway.clock import SystemClock
     from gateway.settings import load_project
     from gateway.starter import files, read

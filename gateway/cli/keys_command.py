@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 
 ROLES = [role.value for role in Role if role is not Role.SYSTEM]
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]{0,59}")
-"""As the API has it."""
+"""Same pattern as in the API."""
 
 
 class KeyRefused(Exception):
-    """What was asked cannot be done."""
+    """The request about a key cannot be carried out."""
 
     def __init__(self, key: str, **fields: object) -> None:
         super().__init__(key)
@@ -114,7 +114,7 @@ def revoke(name: str, config: Path, lang: Lang) -> None:
 
 
 def _with_keys(config: Path, lang: Lang, work: "Callable[[ApiKeys, Lang], None]") -> None:
-    """Exit status 0 done, 2 not done, and why."""
+    """Run `work` with the keys of the database. Exit status 0 done, 2 not done, with the reason."""
     from gateway.settings import load_settings
     from gateway.store import ApiKeys, local_database
 

@@ -1,4 +1,4 @@
-"""The language of a command: what `--lang` says, else that of its main file, else that of the locale."""
+"""Language of a command: `--lang`, else that of its main file, else that of the locale."""
 
 import os
 import re
@@ -14,7 +14,7 @@ from gateway.domain.text import Lang, catalogue, say
 
 MAIN_FILE = Path("gateway.yaml")
 RULES = "rules"
-"""The folder of rules, as projects call it."""
+"""Usual name of the folder of rules."""
 LANGUAGES = ("zh", "en")
 _WRITTEN = re.compile(rb"^language:[ \t]*[\"']?(zh|en)\b", re.MULTILINE)
 _WORDED = (core, decorators, exceptions, formatting, parser, types)
@@ -22,7 +22,8 @@ _KEY = "fieldgate.language"
 
 
 def of_file(path: Path) -> Lang | None:
-    """The `language` of a main file, zh when it has none; None when the file cannot be read. It need not be right."""
+    """The `language` of a main file, zh when it has none; None when the file cannot be read. The file may be
+    invalid."""
     try:
         found = _WRITTEN.search(path.read_bytes()[:1_000_000])
     except OSError:
@@ -31,13 +32,13 @@ def of_file(path: Path) -> Lang | None:
 
 
 def of_locale(env: Mapping[str, str] = os.environ) -> Lang:
-    """As gettext has it: the first of LC_ALL, LC_MESSAGES and LANG that is set."""
+    """Language of the locale, as in gettext: the first of LC_ALL, LC_MESSAGES and LANG that is set."""
     name = next((env[key] for key in ("LC_ALL", "LC_MESSAGES", "LANG") if env.get(key)), "")
     return "zh" if name.lower().startswith("zh") else "en"
 
 
 def of_arguments(args: Sequence[str]) -> Lang:
-    """For help and for arguments that are wrong: nothing is parsed yet."""
+    """Language for help and for wrong arguments, before any parsing."""
     named = _value(args, "--lang")
     if named in LANGUAGES:
         return "en" if named == "en" else "zh"
@@ -46,7 +47,7 @@ def of_arguments(args: Sequence[str]) -> Lang:
 
 
 def inside(folder: Path) -> Path | None:
-    """The main file of a folder, or of the project whose folder of rules it is; None when there is none."""
+    """Main file of a folder, or of the project that owns this folder of rules; None when there is none."""
     places = (folder, folder.resolve().parent) if folder.resolve().name == RULES else (folder,)
     return next((one / MAIN_FILE for one in places if (one / MAIN_FILE).is_file()), None)
 
@@ -65,7 +66,7 @@ def _value(args: Sequence[str], option: str) -> str:
 
 
 def resolved(ctx: click.Context, _param: click.Parameter, value: str | None) -> Lang:
-    """Callback of `--lang`; a command without `--config` belongs to no installation."""
+    """Callback of `--lang`. A command without `--config` belongs to no installation."""
     if value is not None:
         return "en" if value == "en" else "zh"
     if (root := ctx.find_root().meta.get(_KEY)) is not None:
@@ -73,17 +74,17 @@ def resolved(ctx: click.Context, _param: click.Parameter, value: str | None) -> 
     option = next((one for one in ctx.command.params if one.name == "config"), None)
     if option is None:
         return of_locale()
-    config = ctx.params.get("config") or option.default  # a default of its own, or click's mark that there is none
+    config = ctx.params.get("config") or option.default  # a separate default, or click's marker for "no default"
     return of_file(config if isinstance(config, Path) else MAIN_FILE) or of_locale()
 
 
 def remembered(ctx: click.Context, _param: click.Parameter, value: str | None) -> None:
-    """Callback of `--lang` before the command: it holds unless the command has its own."""
+    """Callback of `--lang` before the command name: valid unless the command has its own `--lang`."""
     ctx.meta[_KEY] = value
 
 
 def use_language(lang: Lang) -> None:
-    """Let click say its own words in `lang`; it takes them from gettext, under this name in each module."""
+    """Set the language of click's own messages. click reads them through gettext, by this name in each module."""
 
     def one(message: str) -> str:
         return _said(message, lang)
@@ -97,24 +98,24 @@ def use_language(lang: Lang) -> None:
 
 
 class _Chinese(click.HelpFormatter):
-    """Headings end with a full-width colon, and no space stands beside it."""
+    """Chinese headings: a full-width colon at the end, without a space beside it."""
 
     def write_usage(self, prog: str, args: str = "", prefix: str | None = None) -> None:
-        """As click has it."""
+        """Overrides click."""
         super().write_usage(prog, args, prefix)
         self.buffer[-2:] = ["".join(self.buffer[-2:]).replace("： ", "：", 1)]
 
     def write_heading(self, heading: str) -> None:
-        """One line."""
+        """Write one heading."""
         self.write(f"{'':>{self.current_indent}}{heading}：\n")
 
 
 def translated(command: click.Command, lang: Lang) -> click.Command:
-    """The command with help in `lang`, those inside it, too; in English as it is written."""
+    """The command and its sub-commands with help in `lang`; in English unchanged."""
     if lang == "en":
         return command
     twin = copy(command)
-    vars(twin)["_help_option"] = None  # click keeps the one it made, in the language of then
+    vars(twin)["_help_option"] = None  # click caches the object made for the earlier language
     twin.help = help_in(command.help or "", lang)
     twin.short_help = twin.help.partition("\n")[0].split("。")[0] + "。"
     twin.options_metavar = say("help.options", lang)
@@ -126,7 +127,7 @@ def translated(command: click.Command, lang: Lang) -> click.Command:
 
 
 def help_in(text: str, lang: Lang) -> str:
-    """Paragraph by paragraph; of examples only the word before them."""
+    """Help text paragraph by paragraph; of examples only the word in front is translated."""
     paragraphs = re.split(r"\n\s*\n", cleandoc(text))
     return "\n\n".join(_paragraph(one, lang) for one in paragraphs)
 
@@ -145,6 +146,6 @@ def _option(parameter: click.Parameter, lang: Lang) -> click.Parameter:
 
 
 def _said(message: str, lang: Lang) -> str:
-    """A text that is looked up by its English; it is not filled in yet."""
+    """Catalogue text for an English help text, without filled fields; the same text when there is none."""
     pair = catalogue().get(f"help.{message}")
     return message if pair is None else pair[1 if lang == "zh" else 0]

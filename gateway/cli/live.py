@@ -1,4 +1,4 @@
-"""The API of the gateway that runs on this machine, for commands that ask it."""
+"""API of the gateway on this machine, for commands that query it."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 def running_gateway(
     settings: "Settings", role: Role, what: str, lang: Lang, patience: float
 ) -> Iterator["httpx.Client"]:
-    """A client with a key that is lent meanwhile. Raises StoreUnavailable when no gateway answers, StoreError when no
-    key can be had."""
+    """HTTP client with a temporary key. Raises StoreUnavailable when no gateway answers, StoreError when no key can be
+    made."""
     import httpx
 
     from gateway.api.config import key_file
@@ -45,7 +45,7 @@ def running_gateway(
             )
         )
         try:
-            client.get("/healthz")  # a key is made only for somebody who answers
+            client.get("/healthz")  # create a key only when a gateway answers
         except httpx.TransportError as error:
             raise StoreUnavailable(say("live.not_running", lang, url=api.address)) from error
         database = Database.at(file)

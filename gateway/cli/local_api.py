@@ -1,4 +1,4 @@
-"""The API of the gateway that runs on this machine with these settings, asked with its admin key file."""
+"""API of the gateway with these settings on this machine, called with its admin key file."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,7 +18,8 @@ PATIENCE = 60.0  # s
 
 @contextmanager
 def local_api(settings: "Settings", lang: Lang) -> Iterator[httpx.Client]:
-    """A client for it. Asking raises httpx.TransportError when no gateway runs; without a key file it answers 401."""
+    """HTTP client for that API. Requests raise httpx.TransportError when no gateway runs; without a key file the
+    response is 401."""
     api = settings.api
     try:
         secret = key_file(settings.data_dir, settings.tenant).read_text("utf-8").strip()

@@ -1,4 +1,4 @@
-"""Options that several commands share."""
+"""Options common to several commands."""
 
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ class MainFile(click.ParamType[Path]):
     name = "path"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
-        """As click has it. The file need not exist: whoever reads it says so."""
+        """Overrides click. The file need not exist: the reader reports a missing file."""
         path = Path(value)
         if not path.is_dir():
             return path

@@ -1,4 +1,4 @@
-"""How commands speak of files that do not load: everything at once, then exit status 2."""
+"""Output of all problems of files that do not load, then exit status 2."""
 
 import sys
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ UNUSABLE = 2
 
 
 def print_filled(filled: Sequence[Problem], lang: Lang) -> None:
-    """One line on standard error: what is not set here, and is not needed for what was asked."""
+    """Print one line on standard error with the values that are not set here and are not needed by this command."""
     if filled:
         places = ", ".join(dict.fromkeys(problem.path for problem in filled))
         click.echo(say("console.filled", lang, places=places), err=True)

@@ -39,13 +39,13 @@ def command(config: Path, lang: Lang) -> None:
     """
     from gateway import logs
 
-    for number in (signal.SIGTERM, signal.SIGINT):  # until `serve` has its own: there is nothing to drain yet
+    for number in (signal.SIGTERM, signal.SIGINT):  # until `serve` installs its handler: there is nothing to drain yet
         signal.signal(number, lambda *_: _leave(0))
-    os.umask(0o077)  # whatever is made from here on is for this user alone
-    gc.disable()  # what a start makes stays: a fifth of its time went into looking for garbage
+    os.umask(0o077)  # all files created from here on are for this user alone
+    gc.disable()  # objects made at the start stay: a fifth of the start was spent on garbage collection
     try:
         project = load_project(config)
-        faulthandler.enable()  # SIGABRT of a watchdog prints where it hung
+        faulthandler.enable()  # SIGABRT of a watchdog prints the stacks of all threads
         logs.configure(project.settings.log.level, project.settings.log.format, project.settings.language)
         asyncio.run(serve(project, lang))
     except ConfigError as error:
@@ -56,8 +56,8 @@ def command(config: Path, lang: Lang) -> None:
 
 
 def _leave(status: int) -> NoReturn:
-    """End the process now. What it has to keep is on disk; waiting for threads that look something up or answer an old
-    question, and tidying up memory, took up to 25 s."""
+    """End the process immediately. All data is on disk. Waiting for threads in look-ups or old requests, and freeing
+    memory, took up to 25 s."""
     logging.shutdown()
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError, ValueError):
@@ -66,8 +66,8 @@ def _leave(status: int) -> NoReturn:
 
 
 async def serve(project: Project, lang: Lang = "zh") -> NoReturn:
-    """Ends the process: with 0 when it was told to stop, with 1 after an error that could not be undone (the service
-    manager starts it again). Raises what keeps it from starting."""
+    """Run the gateway, then end the process: status 0 after a stop signal, 1 after an unrecoverable error (the service
+    manager restarts it). Raises the errors that prevent the start."""
     from gateway.app.build import build
     from gateway.app.service_manager import ServiceManager
 
@@ -108,7 +108,7 @@ async def serve(project: Project, lang: Lang = "zh") -> NoReturn:
 
 
 def _greet(app: App, lang: Lang) -> None:
-    """For a person at a terminal; services read the log."""
+    """On a terminal, print the URL of the console and the file of the first key. Services read the log."""
     if not sys.stderr.isatty() or app.api is None:
         return
     if app.api.first_key is not None:
@@ -122,9 +122,10 @@ async def _give_up(starting: "asyncio.Task[None]", app: App) -> None:
 
 
 async def _within(stop: Coroutine[Any, Any, None]) -> None:
-    """At most DRAIN seconds: what is not written up by then is in the journal, the next start goes on from there."""
+    """Wait at most DRAIN seconds for `stop`. Anything not yet written is in the journal; the next start continues from
+    there."""
     log.info("stopping")
-    logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # a request that is cut off now is no error
+    logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # requests cut off now are not errors
     work = asyncio.ensure_future(stop)
     done, _ = await asyncio.wait({work}, timeout=DRAIN)
     if not done:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import httpx
 
 KINDS = ("message", "reading", "alarm", "order")
-PATIENCE = 30.0  # s for one answer, which the gateway holds back for 10 s when nothing happens
+PATIENCE = 30.0  # s per response; the gateway holds it back for 10 s when there is no event
 EXIT = (1, 0)
 
 
@@ -77,7 +77,7 @@ def command(
 
 
 def _lasts(duration: str | None, lang: Lang) -> float | None:
-    """Seconds; None = until told to stop."""
+    """Duration in seconds; None = no end."""
     if duration is None:
         return None
     try:
@@ -88,7 +88,7 @@ def _lasts(duration: str | None, lang: Lang) -> float | None:
 
 
 def _pages(client: "httpx.Client", asked: dict[str, Any], lasts: float | None) -> Iterator[dict[str, Any]]:
-    """The first one says where `now` is; `begun` is false of it."""
+    """Pages of events. The first page only carries the position `now`; `begun` is false for it."""
     import httpx
 
     where: dict[str, int] = {}
@@ -111,7 +111,7 @@ def _pages(client: "httpx.Client", asked: dict[str, Any], lasts: float | None) -
 
 
 def shown(line: dict[str, Any], lang: Lang, zone: ZoneInfo) -> str:
-    """One line of the page."""
+    """One event as a line."""
     at = datetime.fromisoformat(line["at"]).astimezone(zone).strftime("%H:%M:%S.%f")[:-3]
     kind = say(f"tail.kind.{line['kind']}", lang)
     device = line["device"] or "-"

@@ -1,1 +1,1 @@
-"""What the bench commands run."""
+"""Benchmarks, run by `fieldgate bench`."""

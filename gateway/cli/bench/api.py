@@ -1,7 +1,7 @@
-"""What callers of the API cost the devices: 600 idle connections, four bodies in crumbs, 100 requests a second.
+"""Effect of API callers on devices: 600 idle connections, four bodies in one-byte chunks, 100 requests a second.
 
-A broker of our own measures from PUBLISH to PUBACK, which the gateway writes when the message is on disk. First in
-peace, then under that load, on one gateway.
+A probe broker measures the time from PUBLISH to PUBACK. The gateway writes the PUBACK when the message is on disk. The
+same gateway is measured twice: first without callers, then under that load.
 """
 
 import asyncio
@@ -22,12 +22,12 @@ from simulators.servers import free_port
 MESSAGES = 200
 """Messages a second."""
 REQUESTS = 100
-"""Requests a second, by turns of devices, alarms and work orders."""
+"""Requests a second, in turn for devices, alarms and work orders."""
 PATHS = ("/v1/devices/D00001", "/v1/alarms?limit=20", "/v1/work-orders?limit=20")
 DEVICES = 1_000
 SETTLE = 2.0
 FEW = httpx.Limits(max_connections=8)
-"""As an integrator would: connections are kept, and few."""
+"""Connections are kept open and few, as an integrator does."""
 
 
 def measure(seconds: float) -> dict[str, Any]:
@@ -91,7 +91,7 @@ async def _healthy(port: int, seconds: float) -> list[float]:
 
 
 async def _ask(port: int, key: str, seconds: float) -> int:
-    """Answers that were what was asked for."""
+    """Send requests and return the number of correct responses."""
     good = 0
     headers = {"authorization": f"Bearer {key}"}
     async with httpx.AsyncClient(
@@ -103,7 +103,7 @@ async def _ask(port: int, key: str, seconds: float) -> int:
             try:
                 answer = await client.get(PATHS[number % len(PATHS)])
             except httpx.TransportError:
-                return  # refused or cut: it is no answer
+                return  # refused or cut off: not counted
             good += answer.status_code == httpx.codes.OK
 
         await _paced(REQUESTS, seconds, one)
@@ -111,7 +111,7 @@ async def _ask(port: int, key: str, seconds: float) -> int:
 
 
 async def _paced(rate: int, seconds: float, act: Any) -> int:
-    """Begin `act(number)` so many times a second, whether or not the ones before are done."""
+    """Start `act(number)` at a fixed rate per second, without waiting for the calls before."""
     loop, begun, tasks = asyncio.get_running_loop(), asyncio.get_running_loop().time(), set[asyncio.Task[None]]()
     for number in range(int(rate * seconds)):
         await asyncio.sleep(max(0.0, begun + number / rate - loop.time()))

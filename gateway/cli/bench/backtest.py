@@ -1,4 +1,5 @@
-"""Backtest measured: history in DuckDB segments, ten rules, the command's own path from file to episodes."""
+"""Benchmark of a backtest: history in DuckDB segments, ten rules, the same path as the command from file to
+episodes."""
 
 import os
 from pathlib import Path
@@ -18,7 +19,7 @@ POINTS = ("gun_temp", "voltage", "current", "power")
 EVERY = 10 * SECOND
 START = 1_767_225_600 * SECOND
 ROUNDS = 40  # of the fleet, in one write
-FAULTY, LASTS = 0.01, 180  # share of devices in a fault, rounds that one lasts
+FAULTY, LASTS = 0.01, 180  # share of devices in a fault, length of a fault in rounds
 
 
 def rule_files() -> str:
@@ -41,18 +42,19 @@ def rule_files() -> str:
 
 
 class _Clock:
-    """Stands where the history ends."""
+    """Clock fixed at the end of the history."""
 
     def __init__(self, at: int) -> None:
         self._at = at
 
     def now(self) -> int:
-        """As Clock."""
+        """Implements Clock."""
         return self._at
 
 
 def write_history(folder: Path, readings: int) -> HistoryPlace:
-    """One frame of four points per device every 10 s, at a moment of its own; one device in a hundred is in a fault."""
+    """Write one frame of four points per device every 10 s. Frames of different devices have different times; one
+    device in a hundred is in a fault."""
     from gateway.adapters import EMBEDDED
 
     random = np.random.default_rng(11)
@@ -83,10 +85,10 @@ def write_history(folder: Path, readings: int) -> HistoryPlace:
 
 
 def run_backtest_bench(readings: int) -> dict[str, float]:
-    """Readings per second from file to episodes, as the command does it.
+    """Readings per second from file to episodes, on the same path as the command.
 
-    Keys: readings_s (one process per core, their start included), one_process_readings_s, processes, readings, rules,
-    devices, episodes, scan_s (reading the files alone). All by the clock on the wall.
+    Keys: readings_s (one process per core, including their start), one_process_readings_s, processes, readings, rules,
+    devices, episodes, scan_s (reading the files alone). All are wall-clock times.
     """
     from gateway.backtest.gateway_client import open_history
     from gateway.backtest.task import Task, judge, judge_in_processes

@@ -1,8 +1,9 @@
-"""The relay with its real queue: events a second to a healthy endpoint beside one that hangs.
+"""Relay with its real queue: events a second to a healthy endpoint beside one that hangs.
 
-Two receivers as processes, one of which never answers. The queue is a database on disk with as many events for each,
-three per subject, most of them minor. When a third has gone out, one critical event of a new subject is queued: how
-long until it is received. `raw` is the same number of posts by the same client without a queue.
+Two receivers run as processes; one of them never answers. The queue is a database on disk with the same number of
+events for each, three per subject, most of them minor. When a third has been sent, one critical event of a new subject
+is queued, and the time until it is received is measured. `raw` is the same number of posts by the same client without a
+queue.
 """
 
 import asyncio
@@ -36,7 +37,7 @@ _URGENT = "evt-urgent"
 
 
 class ReceivedEvents:
-    """What a receiver printed so far: id -> monotonic second."""
+    """Events a receiver has printed so far: id -> monotonic second."""
 
     def __init__(self, process: "subprocess.Popen[bytes]") -> None:
         assert process.stdout is not None
@@ -132,7 +133,7 @@ def _fill(database: Database, rows: list[tuple[str, str, int]], level: Level) ->
 
 
 async def _raw(sink: WebhookSink, events: int) -> float:
-    """Posts a second, as many at a time as the relay has under way."""
+    """Posts a second without a queue, with the relay's number of concurrent requests."""
     left = iter(range(events))
 
     async def post() -> None:
@@ -155,7 +156,7 @@ async def _until(true: Callable[[], bool], seconds: float = 300) -> None:
 
 
 def _in_order(received: ReceivedEvents) -> bool:
-    """Every subject's events came in the order in which they were made."""
+    """True if the events of every subject arrived in the order in which they were made."""
     numbers = [int(message[4:]) for message in received.at if message.startswith("evt-") and message != _URGENT]
     newest: dict[int, int] = {}
     for number in numbers:

@@ -1,4 +1,4 @@
-"""Chargers with four gauges each and batches of their readings, for the benches of the rule engine."""
+"""Chargers with four gauges each and batches of their readings, for the benchmarks of the rule engine."""
 
 from collections.abc import Mapping
 
@@ -18,7 +18,7 @@ EVERY = 10 * SECOND
 ROWS = 10_000
 START = 1_767_225_600 * SECOND
 LASTS = 180
-"""Frames for which a fault lasts on average (30 minutes) before another device has one."""
+"""Mean length of a fault in frames (30 minutes)."""
 
 HEAD = "\n  title: {{en: bench}}\n  why: measured\n  watch: {{kind: {}}}\n  then: {{order: {{type: repair}}}}"
 KIND = "charger"
@@ -26,7 +26,7 @@ SPECS = {name: PointSpec(name, PointKind.GAUGE, "", EVERY) for name in POINTS}
 
 
 def rules_of(rules: list[str], kind: str = KIND, specs: Mapping[str, PointSpec] = SPECS) -> tuple[Rule, ...]:
-    """Rules of YAML texts that begin with `- id:` and lack what all have in common."""
+    """Compiled rules of YAML texts that begin with `- id:`; the keys common to all are added."""
     text = "format: 1\nrules:\n" + "\n".join(rule + HEAD.format(kind) for rule in rules) + "\n"
     loaded = load_text(text, "bench", Names({kind: specs}))
     if loaded.problems:
@@ -35,7 +35,7 @@ def rules_of(rules: list[str], kind: str = KIND, specs: Mapping[str, PointSpec] 
 
 
 class Bench:
-    """An engine with a fleet in its registry. `seq` is the last record it was given."""
+    """Engine with a fleet in its registry. `seq` is the number of its last record."""
 
     def __init__(self, devices: int, kind: str = KIND, specs: Mapping[str, PointSpec] = SPECS) -> None:
         self.engine, self.seq = Engine(0, compile_source, "bench"), 0
@@ -45,20 +45,19 @@ class Bench:
             self.step(DeviceSet(Device(k, f"d{k}", "bench", kind)))
 
     def install(self, rules: tuple[Rule, ...]) -> None:
-        """Put rules in force."""
+        """Install rules."""
         for rule in rules:
             self.step(RuleSet(rule.id, rule.revision, rule.source, "UTC"))
 
     def step(self, body: PointDefined | DeviceSet | RuleSet) -> None:
-        """A fact of before the first reading."""
+        """Step a fact with a time before the first reading."""
         self.seq += 1
         self.engine.step(Record(self.seq, 0, body))
 
 
 class BenchFleet:
-    """Four points per frame, one frame per device every 10 s. At any time the share `hits` of the points is in a fault
-    and reads 1,000 and a bit (up to `spread` more), and one in `LASTS` of them changes with every round.
-    """
+    """Four points per frame, one frame per device every 10 s. The share `hits` of the points is in a fault and reads
+    1,000 or a little more (up to `spread`); one in `LASTS` of them changes with every round."""
 
     def __init__(self, devices: int, *, hits: float = 0.01, spread: float = 200.0, frames: int = 1) -> None:
         self.devices, self.hits, self.spread, self.frames = devices, hits, spread, frames
@@ -69,7 +68,7 @@ class BenchFleet:
         self.round = 0
 
     def batch(self, number: int, rows: int = ROWS) -> Batch:
-        """Batch `number`: the next devices, each `frames` times in a row."""
+        """Batch `number`: the next devices in turn, each with `frames` frames in a row."""
         count = rows // len(POINTS) // self.frames
         first = number * count % self.devices
         device = np.arange(first, first + count, dtype=np.int32) % self.devices

@@ -1,6 +1,5 @@
-"""A rule on groups measured by itself: sensors in groups of 1,000, near the limit of the rule, whose messages overtake
-each other a little.
-"""
+"""Benchmark of one rule on groups: sensors in groups of 1,000, near the limit of the rule, with messages slightly out
+of order."""
 
 from statistics import median
 from time import process_time
@@ -30,7 +29,7 @@ rules:
 
 
 class BenchGroups:
-    """An engine with `devices` sensors in groups; `asked`: second looks that it wanted. They get no history."""
+    """Engine with `devices` sensors in groups. `asked` counts its requests for history; they get no answer."""
 
     def __init__(self, devices: int, hits: float, text: str = RULE) -> None:
         self.fleet, self.engine = BenchFleet(devices, hits=hits), Engine(0, compile_source, "bench")
@@ -44,12 +43,12 @@ class BenchGroups:
             self.step(0, RuleSet(rule.id, rule.revision, rule.source, "UTC"))
 
     def step(self, at: int, body: PointDefined | DeviceSet | RuleSet | Batch | Tick | Rerun) -> None:
-        """The next record."""
+        """Step the next record."""
         self.seq += 1
         self.engine.step(Record(self.seq, at, body))
 
     def batch(self, number: int) -> tuple[Batch, int]:
-        """Batch `number`, a quarter of a round, each message up to five seconds old; when it comes, µs."""
+        """Batch `number`, a quarter of a round, with messages up to five seconds old, and its receive time in µs."""
         found = self.fleet.batch(number)
         now = START + number * EVERY * ROWS // len(POINTS) // self.fleet.devices
         old = self.random.integers(0, 5 * SECOND, found.frames)
@@ -59,7 +58,7 @@ class BenchGroups:
         ), now  # fmt: skip
 
     def judge(self, number: int) -> float:
-        """CPU ms of a batch and its tick."""
+        """CPU time of a batch and its tick, ms."""
         batch, now = self.batch(number)
         before = process_time()
         self.step(now, batch)
@@ -80,6 +79,6 @@ def _rules(text: str) -> tuple[Rule, ...]:
 
 
 def groups_batch_ms(devices: int, hits: float, batches: int = 200) -> float:
-    """CPU ms of a batch of 2,500 frames and its tick, median, after two rounds over the fleet."""
+    """Median CPU time of a batch of 2,500 frames and its tick, ms, after two rounds over the fleet."""
     groups = BenchGroups(devices, hits)
     return median([groups.judge(number) for number in range(8 + batches)][8:])

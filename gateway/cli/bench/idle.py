@@ -1,7 +1,7 @@
-"""A gateway at which nothing arrives: memory, CPU, and how often it waits for the disk.
+"""Gateway without traffic: memory, CPU and syncs to disk.
 
-Connected to a real mosquitto, with the 50 rules of `bench ingest` over 100 devices that never spoke. Syncs are counted
-by strace in a time of their own, for it slows the process down.
+Connected to a real mosquitto, with the 50 rules of `bench ingest` over 100 devices that have sent nothing. Syncs are
+counted by strace in a separate period, because strace slows the process down.
 """
 
 import shutil
@@ -18,7 +18,7 @@ from simulators.servers import free_port, mosquitto
 
 DEVICES = 100
 SETTLE = 15.0
-"""Seconds from readiness until everything of the start is over."""
+"""Seconds from readiness to the end of start-up work."""
 
 
 def measure(seconds: float) -> dict[str, Any]:
@@ -54,7 +54,7 @@ def _syncs(pid: int, seconds: float, file: Path) -> int | None:
     tracer = subprocess.Popen(command, stderr=subprocess.DEVNULL)  # noqa: S603
     try:
         tracer.wait(seconds)
-        return None  # it may not attach
+        return None  # strace has no permission to attach
     except subprocess.TimeoutExpired:
         tracer.send_signal(signal.SIGINT)
         tracer.wait(30)

@@ -1,9 +1,9 @@
-"""Raw ceiling against full pipeline, in turn, on one broker and one load process.
+"""Raw limit against full pipeline, in turn, on one broker and one load process.
 
-Slices of raw and full alternate, so that a machine whose speed drifts spoils the ratio least. The load is paced: it is
-ahead of the consumer by a bounded number of messages, so the broker's queue stays short in both kinds of slices. At
-QoS 0 the load publishes, and both subscribe, without acknowledgements. The broker is full before either consumer is:
-CPU for each message says more than messages a second.
+Slices of raw and full alternate, so that changes in the machine's speed affect the ratio least. The load stays a
+bounded number of messages ahead of the consumer, so the broker's queue is short in both kinds of slices. At QoS 0 there
+are no acknowledgements, neither for the load nor for the subscribers. The broker reaches its limit before either
+consumer does, so CPU per message is a better figure than messages a second.
 """
 
 import csv
@@ -95,7 +95,7 @@ def write_project(folder: Path, broker: int, api: int, devices: int) -> Path:
 
 @contextmanager
 def child(*command: str) -> "Iterator[subprocess.Popen[bytes]]":
-    """A process of ours, terminated at the end (the gateway drains)."""
+    """Start a child process; terminate it at the end (the gateway drains)."""
     process = subprocess.Popen([sys.executable, *command])  # noqa: S603
     try:
         yield process
@@ -112,7 +112,7 @@ class Gauge:
         self._client = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=10)
 
     def ready(self, gateway: "subprocess.Popen[bytes]", seconds: float = 60) -> None:
-        """Wait until the gateway is live. Raises RuntimeError."""
+        """Wait until the gateway is ready. Raises RuntimeError."""
         until = time.monotonic() + seconds
         while time.monotonic() < until and gateway.poll() is None:
             try:
@@ -132,20 +132,20 @@ class Gauge:
         return total
 
     def journaled(self) -> int:
-        """Messages on disk."""
+        """Number of messages on disk."""
         return int(self.read("fieldgate_messages_total", state="journaled"))
 
 
 @dataclass(frozen=True)
 class Slice:
-    """`rate`: messages a second; `cpu_us`: CPU of the consumer for each message."""
+    """`rate`: messages a second; `cpu_us`: CPU of the consumer per message, µs."""
 
     rate: float
     cpu_us: float
 
 
 def _slice(gate: Shared, count: Callable[[], int], pid: int, seconds: float, pause: float) -> Slice:
-    """The load is held AHEAD of the consumer, process `pid`."""
+    """Measure one slice. The load stays AHEAD messages in front of the consumer, process `pid`."""
     first, start, busy = count(), time.monotonic(), cpu_seconds(pid)
     done, now = first, start
     while now - start < seconds:
@@ -159,7 +159,7 @@ def _slice(gate: Shared, count: Callable[[], int], pid: int, seconds: float, pau
 
 
 def _settle(gate: Shared, count: Callable[[], int]) -> None:
-    """Let the consumer eat what is on its way; the next slice belongs to the other kind."""
+    """Wait until the consumer has read all messages under way; the next slice belongs to the other kind."""
     sent = gate.get(0)
     until = time.monotonic() + 30
     while count() < sent and time.monotonic() < until:
@@ -224,9 +224,8 @@ def _measure(folder: Path, broker: BrokerProcess, qos: int, seconds: float, devi
 
 
 def _figures(raws: list[Slice], fulls: list[Slice]) -> dict[str, Any]:
-    """Medians over the slices. `cpu_ratio`: CPU of raw to that of full in each pair of slices; `spread`: the widest
-    distance of these, in parts of the median.
-    """
+    """Medians over the slices. `cpu_ratio`: CPU of raw to that of full in each pair of slices; `spread`: range of these
+    ratios, as a fraction of the median."""
     ratios = [raw.cpu_us / full.cpu_us for raw, full in zip(raws, fulls, strict=True)]
     raw_rate, full_rate = (statistics.median(one.rate for one in several) for several in (raws, fulls))
     ratio = statistics.median(ratios)
@@ -241,7 +240,7 @@ def _figures(raws: list[Slice], fulls: list[Slice]) -> dict[str, Any]:
 
 
 def _stored(data: Path) -> int:
-    """Distinct identities in the closed series store."""
+    """Number of distinct identities in the closed series store."""
     from gateway.adapters import EMBEDDED
     from gateway.clock import SystemClock
 

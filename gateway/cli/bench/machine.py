@@ -1,4 +1,4 @@
-"""What this machine does today: two fixed pieces of work, and the same figures as so many of them; CPU of a process."""
+"""Speed of this machine: two fixed pieces of work, and other figures relative to them; CPU and memory of a process."""
 
 import os
 import time
@@ -15,17 +15,17 @@ TICK = os.sysconf("SC_CLK_TCK")
 
 
 def reference() -> dict[str, float]:
-    """Milliseconds of CPU, the best of five turns: {"python_ms": a loop of a million steps, "numpy_ms": a pass over a
-    million floats}.
-    """
+    """CPU milliseconds, the best of five turns: {"python_ms": a loop of a million steps, "numpy_ms": a pass over a
+    million floats}."""
     values = np.arange(VALUES, dtype=np.float64)
     return {"python_ms": round(_best(_python_loop), 3), "numpy_ms": round(_best(lambda: _numpy_pass(values)), 3)}
 
 
 def against(figures: dict[str, Any], machine: dict[str, float]) -> dict[str, float]:
-    """Top-level rates (`*_s`) as so many in the time of the Python loop, times (`*_ms`, `*seconds`) as so many loops.
+    """Top-level figures relative to the Python loop: rates (`*_s`) per duration of one loop, times (`*_ms`, `*seconds`)
+    in loops.
 
-    Machines differ by a factor of two from day to day: compare these.
+    Use these to compare builds: the speed of a machine differs by a factor of two from day to day.
     """
     loop = machine["python_ms"]
     found = {}
@@ -42,7 +42,7 @@ def against(figures: dict[str, Any], machine: dict[str, float]) -> dict[str, flo
 
 
 def cpu_seconds(pid: int) -> float:
-    """CPU that a process has used, all its threads, s."""
+    """CPU used by a process and all its threads, s."""
     fields = Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / TICK
 

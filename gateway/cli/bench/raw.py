@@ -1,7 +1,7 @@
-"""The raw ceiling: socket -> MQTT 5 codec -> JSON decode -> acknowledgements batched per read, and nothing else.
+"""Raw limit: socket -> MQTT 5 codec -> JSON decode -> acknowledgements batched per read, and nothing else.
 
-Run as a process of its own, `python -m gateway.cli.bench.raw HOST:PORT FILTER QOS FILE`: the number of messages so far
-is the first u64 of the file.
+Run as a separate process, `python -m gateway.cli.bench.raw HOST:PORT FILTER QOS FILE`: the first u64 of the file is the
+number of messages so far.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ import orjson
 
 
 class RawSubscriber(asyncio.Protocol):
-    """The smallest subscriber that does its duty."""
+    """Minimal MQTT 5 subscriber that acknowledges messages."""
 
     def __init__(self, subscription: str, qos: int, shared: mmap.mmap) -> None:
         self._subscription, self._qos, self._shared = subscription, mqtt5.QoS(qos), shared
@@ -54,7 +54,7 @@ class RawSubscriber(asyncio.Protocol):
 
 
 async def run(address: str, subscription: str, qos: int, file: Path) -> None:
-    """Until the connection ends or the process is told to."""
+    """Read until the connection ends or the stop signal arrives."""
     host, port = address.rsplit(":", 1)
     with file.open("r+b") as handle, mmap.mmap(handle.fileno(), 8) as shared:
         loop = asyncio.get_running_loop()

@@ -1,7 +1,7 @@
-"""A whole gateway killed and started again: how long until it is live with all its rule state.
+"""Restart of a gateway after SIGKILL: time until it is ready with all its rule state.
 
-A project with `devices` chargers under 50 rules (as `bench ingest` has it) is loaded over MQTT until every device was
-heard, given time for a snapshot, loaded on, killed and started again.
+A project with `devices` chargers under 50 rules (those of `bench ingest`) is loaded over MQTT until every device has
+sent a message. After a snapshot it is loaded further, killed and started again.
 """
 
 import os
@@ -19,7 +19,7 @@ from simulators.servers import BrokerProcess, free_port, mosquitto
 from simulators.shared_counters import Shared
 
 RULES = 50
-AFTER = 20_000  # messages after the snapshot, that the start has to judge again
+AFTER = 20_000  # messages after the snapshot, judged again at the start
 SNAPSHOT = 12.0  # a snapshot is made every ten seconds of traffic
 
 
@@ -36,7 +36,7 @@ def _measure(folder: Path, broker: BrokerProcess, devices: int) -> dict[str, Any
     config = write_project(project, broker.port, api, devices)
     command = ("-m", "gateway", "run", "-c", str(config), "--lang", "en")
     gauge = Gauge(api)
-    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # as installed: modules are compiled once, not at every start
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # as in an installation, where modules are compiled only once
     os.environ["PYTHONPYCACHEPREFIX"] = str(folder / "compiled")
     with Shared(folder / "gate", GATE_BYTES) as gate:
         load = (

@@ -1,4 +1,4 @@
-"""The rule engine measured by itself: real rules from YAML, real batches, the real `Engine.step`."""
+"""Benchmark of the rule engine: real rules from YAML, real batches, the real `Engine.step`."""
 
 import json
 import subprocess
@@ -20,7 +20,7 @@ CURVE_DEVICES, CURVE_RULES = (3_000, 10_000, 30_000), (50, 200, 500, 1000, 2000)
 
 
 def threshold_rules() -> list[str]:
-    """40 threshold and hold rules on one point each and 10 that read several points, as a person would write them."""
+    """40 threshold and hold rules on one point each, and 10 that read several points, written as in a rule file."""
     rules: list[str] = []
     for k in range(RULES - CROSS):
         point = POINTS[k % 4]
@@ -70,7 +70,7 @@ def streak_rules() -> list[str]:
 def measure(rules: list[str], seconds: float, fleet: BenchFleet, rows: int = ROWS, warm: int = 2) -> dict[str, float]:
     """Rule evaluations (rule x frame) and readings per second of one core, after `warm` rounds over the fleet.
 
-    Only `Engine.step` is timed, in CPU time of this process; the batches are made before each call.
+    Only `Engine.step` is timed, in CPU time of this process. The batches are made before each call.
     """
     bench, loaded = Bench(fleet.devices), rules_of(rules)
     bench.install(loaded)
@@ -104,7 +104,7 @@ def measure(rules: list[str], seconds: float, fleet: BenchFleet, rows: int = ROW
 
 
 def _reference(batch: Batch, rules: int) -> float:
-    """CPU seconds of one vectorised comparison per rule over the same batch: what this machine could do at best."""
+    """CPU seconds of one vectorised comparison per rule over the same batch: the best this machine can do."""
     columns = [np.ascontiguousarray(batch.value[k :: len(POINTS)]) for k in range(len(POINTS))]
     before = process_time()
     for rule in range(rules):
@@ -138,7 +138,7 @@ def run_more(seconds: float) -> dict[str, Any]:
 
 
 def _two(name: str, rules: list[str], seconds: float) -> dict[str, float]:
-    """Evaluations per second of some rules, and their ratio to the reference of the same run."""
+    """Evaluations per second of these rules, and their ratio to the reference of the same run."""
     found = measure(rules, seconds, BenchFleet(DEVICES))
     return {f"{name}_evals_s": round(found["rule_evals_s"]), f"{name}_ratio": round(found["ratio"], 5)}
 
@@ -150,15 +150,15 @@ def _repeated(seconds: float) -> float:
 
 
 def _reloads() -> dict[str, Any]:
-    """1,000 edits of one of 50 rules while readings flow, and what they leave behind."""
+    """1,000 edits of one of 50 rules during traffic: their cost, and the memory left afterwards."""
     run = Run(1_000)
     run.load(50)
-    reloads(run, 100)  # what the first ones need once
+    reloads(run, 100)  # one-time cost of the first edits
     return reloads(run, 1_000)
 
 
 def _curve() -> list[dict[str, Any]]:
-    """Fleets of three sizes under more and more rules, in a process of its own so that its memory can be told."""
+    """Fleets of three sizes under more and more rules, in a separate process so that its memory can be measured."""
     sizes = (",".join(map(str, CURVE_DEVICES)), ",".join(map(str, CURVE_RULES)))
     command = [sys.executable, "-m", "gateway.cli.bench.scale", *sizes]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)  # noqa: S603

@@ -1,7 +1,7 @@
 """Fleets under more and more rules: `python -m gateway.cli.bench.scale DEVICES,.. RULES,..` prints JSON.
 
-A reading in a fault makes about `MATCHES` rules true however many there are, so what grows along the curve is only
-rules x devices. The last point is measured again with ten times as many matches.
+A reading in a fault makes about `MATCHES` rules true for any number of rules, so only rules x devices grows along the
+curve. The last step is measured again with ten times as many matches.
 """
 
 import gc
@@ -20,7 +20,7 @@ MATCHES, BATCHES = 5, 12
 
 
 def scale_rules(first: int, last: int) -> list[str]:
-    """Of ten rules six have one threshold, two of them a hold; three read two points; one has two levels."""
+    """Texts of rules: of ten, six have one threshold, two of them a hold; three read two points; one has two levels."""
     rules = []
     for k in range(first, last):
         a, b = POINTS[k % 4], POINTS[(k + 1) % 4]
@@ -39,13 +39,13 @@ def scale_rules(first: int, last: int) -> list[str]:
 
 @cache
 def written(first: int, last: int) -> tuple[tuple[Rule, ...], float]:
-    """The rules, and the seconds it took to read them from YAML."""
+    """The compiled rules, and the seconds taken to read them from YAML."""
     before = perf_counter()
     return rules_of(scale_rules(first, last)), perf_counter() - before
 
 
 class Run:
-    """The engine under load."""
+    """Engine under load."""
 
     def __init__(self, devices: int) -> None:
         self.bench = Bench(devices)
@@ -53,16 +53,16 @@ class Run:
         self.rules: tuple[Rule, ...] = ()
 
     def load(self, count: int) -> float:
-        """More rules, up to `count`; seconds from YAML to in force."""
+        """Add rules, up to `count`. Returns the seconds from YAML until the rules are in force."""
         more, reading = written(len(self.rules), count)
         before = perf_counter()
         self.bench.install(more)
         self.rules += more
-        self.batches(1)  # what is left for the first reading belongs to loading
+        self.batches(1)  # work deferred to the first reading counts as loading
         return reading + perf_counter() - before
 
     def batches(self, count: int) -> float:
-        """Seconds of CPU for one batch and a tick."""
+        """CPU seconds for one batch and a tick."""
         spent = 0.0
         for _ in range(count):
             batch = self.fleet.batch(self.number)
@@ -76,12 +76,12 @@ class Run:
         return spent / count
 
     def round(self) -> float:
-        """One batch once every device was heard at least once with these rules."""
+        """CPU seconds for one batch, after every device has sent at least one frame under these rules."""
         self.batches(self.fleet.devices // 2500 + 1)
         return self.batches(BATCHES)
 
     def reload(self, number: int, text: str) -> float:
-        """Another threshold for one rule; seconds until the next batch was judged with it."""
+        """Change the threshold of one rule. Returns the seconds until the next batch is judged with it."""
         changed = rules_of([text])[0]
         batch = self.fleet.batch(self.number)
         self.number += 1
@@ -94,13 +94,13 @@ class Run:
 
 
 def rss() -> int:
-    """Bytes of memory this process has now."""
+    """Resident memory of this process, bytes."""
     with open("/proc/self/statm") as file:  # noqa: PTH123
         return int(file.read().split()[1]) * resource.getpagesize()
 
 
 def reloads(run: Run, count: int) -> dict[str, Any]:
-    """`count` edits of one rule while readings flow."""
+    """Edit one rule `count` times during traffic."""
     text = '- id: scale.0\n  when: "gun_temp >= {}"\n  hold: 30s\n  clear: "gun_temp < 950"'
     took = [run.reload(2 + k, text.format(1000.5 + k / 1000)) for k in range(5)]
     gc.collect()
@@ -112,7 +112,7 @@ def reloads(run: Run, count: int) -> dict[str, Any]:
 
 
 def main(devices: int, counts: list[int]) -> list[dict[str, Any]]:
-    """One entry per number of rules."""
+    """Print one entry per number of rules."""
     run, points, loaded = Run(devices), [], 0.0
     for count in counts:
         loaded += run.load(count)

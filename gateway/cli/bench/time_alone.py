@@ -1,4 +1,5 @@
-"""What passes with time alone, measured: a month that ends for many meters, and rules that change without traffic."""
+"""Benchmark of work that time alone causes: a month that ends for many meters, and rules that change without
+traffic."""
 
 from time import process_time
 
@@ -14,10 +15,10 @@ from gateway.domain.record import Body, Record, Tick
 METERS = 100_000
 MONTH_END = 1_769_904_000 * SECOND  # 2026-02-01T00:00Z
 BEFORE = 30
-"""Hourly readings of each meter before the month ends."""
+"""Hourly readings of each meter before the end of the month."""
 DEVICES = 30_000
 SECONDS = 20
-"""Seconds of engine time that are measured."""
+"""Seconds of engine time measured."""
 
 
 def time_rules() -> list[str]:
@@ -40,8 +41,8 @@ def time_rules() -> list[str]:
 def time_alone(devices: int = DEVICES, seconds: int = SECONDS) -> dict[str, float]:
     """Ten such rules over a fleet with a frame per device every 10 s.
 
-    Keys: batch_ms, tick_ms (CPU for the readings of one second, and for the tick that follows), quiet_tick_ms (a tick
-    while nobody sends), devices.
+    Keys: batch_ms, tick_ms (CPU for the readings of one second, and for the tick after them), quiet_tick_ms (a tick
+    without readings), devices.
     """
     bench, fleet = Bench(devices), BenchFleet(devices)
     bench.install(rules_of(time_rules()))
@@ -61,9 +62,8 @@ def time_alone(devices: int = DEVICES, seconds: int = SECONDS) -> dict[str, floa
 
 
 def month_close(meters: int = METERS, signal: str = "{increase: volume, per: month}") -> float:
-    """CPU seconds to close a month for all meters: the tick after its end, and what the first readings of the next
-    month cost more than those before.
-    """
+    """CPU seconds to close a month for all meters: the tick after its end, and the extra cost of the first readings of
+    the next month."""
     specs = {"volume": PointSpec("volume", PointKind.COUNTER, "m3", HOUR)}
     bench = Bench(meters, "meter", specs)
     bench.install(rules_of([f'- id: month\n  let: {{used: {signal}}}\n  when: "used > 1e6 m3"'], "meter", specs))

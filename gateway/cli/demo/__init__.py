@@ -1,1 +1,1 @@
-"""The demo: real parts on this machine, acts at fixed seconds, and an account of every message at the end."""
+"""Demo with real parts on this machine: scripted faults at fixed seconds, and a balance of all messages at the end."""

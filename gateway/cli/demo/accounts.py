@@ -1,4 +1,4 @@
-"""The account at the end: what was published and acknowledged, against what is on disk. Read from closed files."""
+"""Final balance of the demo: messages published and acknowledged against those on disk. Reads closed files."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -25,7 +25,7 @@ Identity = tuple[int, int, int]
 
 @dataclass(slots=True)
 class MessageAccount:
-    """Counts of the whole demo, over all lives of the gateway; latencies in ms."""
+    """Counts of the whole demo, over all starts of the gateway; latencies in ms."""
 
     published: int = 0
     polled: int = 0
@@ -40,13 +40,13 @@ class MessageAccount:
     timer_ms: list[float] = field(default_factory=list)
 
     def p(self, values: list[float], share: float) -> float | None:
-        """A quantile in ms, None without values."""
+        """Quantile in ms, None without values."""
         value = quantile([round(v * 1000) for v in values], share)
         return None if value is None else round(value, 1)
 
 
 def take_account(data: Path, ledger: Path, tenant: str, down: tuple[int, int]) -> MessageAccount:
-    """Look everything up. `down` = (kill, ready) µs: what was published between is not counted in the latencies."""
+    """Read all files and count. Messages published within `down` = (kill, ready) µs are left out of the latencies."""
     clock, account = SystemClock(), MessageAccount()
     database = Database.at(data / DATABASE)
     store = EMBEDDED.build(data, EMBEDDED.config(), clock)
@@ -72,7 +72,8 @@ def _identities(batch: Batch) -> Iterator[Identity]:
 
 
 def _published(folder: Path, registry: Registry) -> tuple[int, set[Identity]]:
-    """Every line of the ledgers is a message the broker acknowledged, with all the points it carries."""
+    """Identities and number of all acknowledged messages. Every line of the ledgers is one message, with all its
+    points."""
     count, wanted = 0, set()
     for path in sorted(folder.glob("*.ledger")):
         for line in path.read_text("utf-8").splitlines():
@@ -90,7 +91,7 @@ def _published(folder: Path, registry: Registry) -> tuple[int, set[Identity]]:
 
 
 def _journaled(journal: JournalReader, account: MessageAccount) -> set[Identity]:
-    """All identities of the journal: what a finished poll promised, too."""
+    """Identities of all readings in the journal, including those of finished Modbus polls."""
     after, found = 0, set()
     while records := journal.read(journal.partition, after, 512):
         after = records[-1].seq

@@ -1,5 +1,5 @@
-"""Plays the demo and judges it. The acts of the devices are in simulators/scenarios/demo.yaml; this file announces
-them, kills the gateway, imports a history, and counts at the end."""
+"""Runs the demo and checks its result. simulators/scenarios/demo.yaml holds the faults of the devices. This file
+announces them, kills the gateway, imports a history, and counts at the end."""
 
 import asyncio
 import csv
@@ -23,7 +23,7 @@ from gateway.domain.text import Lang, say
 from gateway.expected_stores import JOURNAL
 
 KILL, IMPORT = 30.0, 40.0
-TAIL = 4.0  # seconds for what was published last
+TAIL = 4.0  # seconds allowed for the last messages
 EXPECTED = 14  # see the head of the scenario, and the import
 METER = "GM-000100"
 HOT = "CD-HZ-0003"
@@ -32,7 +32,7 @@ EMERGENCY, AREA_TEMPLATE, NEIGHBOURS = "gas.network-pressure", "SMS_008", 4  # c
 
 @dataclass(slots=True)
 class DemoRun:
-    """One performance of `seconds`."""
+    """One run of the demo, `seconds` long."""
 
     processes: DemoProcesses
     view: DemoView
@@ -51,7 +51,7 @@ class DemoRun:
         return time.monotonic() - self.start
 
     async def run(self) -> dict[str, Any]:
-        """The whole demo; returns the report."""
+        """Run the whole demo and return the report."""
         self.processes.open()
         self.processes.start_gateway()
         await self.processes.ready()
@@ -84,7 +84,7 @@ class DemoRun:
         return act
 
     async def _first_order(self) -> None:
-        """How fast it was: from the moment the condition was met to the OA system having the signed event."""
+        """Show the first order, and the time from the true condition to the signed event at the OA system."""
         for order in await self.processes.get("oa", "/orders"):
             if order.get("device", {}).get("code") == HOT:
                 first = (await self.processes.get("oa", f"/orders/{order['number']}"))["history"][0]
@@ -93,7 +93,8 @@ class DemoRun:
                 self.view.act(self.now(), "demo.overheat.done", "green", no=order["number"], ms=ms)
 
     async def _emergency(self) -> None:
-        """One order for the area, though the rule waited for it while the gateway was killed; and who was told."""
+        """Show the order for the area and the customers notified. The hold of the rule began before the gateway was
+        killed."""
         told = notified_once(await self.processes.get("sms", "/inbox"))
         for order in await self.processes.get("oa", "/orders"):
             if order.get("faultCode") == EMERGENCY:
@@ -130,7 +131,7 @@ class DemoRun:
             self.view.act(self.now(), "demo.bad", "red", what=errors.decode("utf-8", "replace")[-300:])
 
     async def _count(self) -> None:
-        """What is on disk and what receivers have: no counter of a process, so nothing falls when one is killed."""
+        """Count on disk and at the receivers. Counters of a process would fall when it is killed."""
         tally = DemoCounts(self.processes.data / JOURNAL)
         try:
             while True:
@@ -191,7 +192,7 @@ class DemoRun:
 
 
 def summary(order: dict[str, Any], lang: Lang) -> dict[str, object]:
-    """One order of the OA system for people: what, where, how bad, and the evidence."""
+    """One order of the OA system as text: device, place, severity and evidence."""
     alarm, device = order["alarm"], order["device"]
     rows = {
         "number": order["number"], "state": say(f"word.state.{order['state']}", lang),
@@ -205,7 +206,7 @@ def summary(order: dict[str, Any], lang: Lang) -> dict[str, object]:
 
 
 def folded(event: Any, depth: int = 2) -> Any:
-    """A webhook on a few lines: what is empty is left out, what lies deeper than `depth` objects becomes `…`."""
+    """Webhook shortened to a few lines: empty fields are left out, values deeper than `depth` objects become `…`."""
     if isinstance(event, dict):
         if depth < 0:
             return "{…}"
@@ -214,13 +215,13 @@ def folded(event: Any, depth: int = 2) -> Any:
 
 
 def notified_once(inbox: Any) -> int:
-    """How many phones got exactly one message of the area's emergency; the SMS gateway's list shows what it took."""
+    """Number of phones with exactly one message about the area's emergency, from the inbox of the SMS gateway."""
     phones = Counter(message["phone"] for message in inbox or () if message["template"] == AREA_TEMPLATE)
     return sum(count == 1 for count in phones.values())
 
 
 def broken_promises(report: dict[str, Any], lang: Lang = "en") -> list[str]:
-    """What is not as promised; [] = all is well."""
+    """One line for each figure that differs from the expected one; [] = none."""
     wanted = {
         "lost": 0, "doubled": 0, "orders_created": report["orders_expected"], "orders_at_oa": report["orders_expected"],
         "notices_delivered": 1 + NEIGHBOURS, "area_told": report["area_customers"], "gateway_exit": 0,
@@ -233,7 +234,8 @@ def broken_promises(report: dict[str, Any], lang: Lang = "en") -> list[str]:
 
 
 def write_history(folder: Path, seed: int) -> tuple[Path, Path]:
-    """Hourly totals of four months up to now: consumption in the first, none since. And the map of the file."""
+    """Write four months of hourly totals up to now (consumption in the first month, none since), and the map of the
+    file."""
     rng, zone = random.Random(seed), ZoneInfo("Asia/Shanghai")  # noqa: S311
     today = datetime.now(UTC).astimezone(zone).replace(minute=0, second=0, microsecond=0)
     month = today.replace(day=1, hour=0)

@@ -1,4 +1,4 @@
-"""The processes of the demo."""
+"""Child processes of the demo."""
 
 import asyncio
 import json
@@ -23,7 +23,7 @@ SCENARIO = Path(__file__).parents[3] / "simulators" / "scenarios" / "demo.yaml"
 
 @dataclass(slots=True)
 class DemoProcesses:
-    """Everything that runs beside the demo itself. Ports are free ones, secrets are made anew each time."""
+    """All child processes of the demo. Ports are free ones; secrets are new in each run."""
 
     folder: Path
     broker: BrokerProcess
@@ -74,7 +74,7 @@ class DemoProcesses:
         return int(json.loads(line)["port"])
 
     def start_gateway(self) -> None:
-        """`fieldgate run` on the demo configuration."""
+        """Start `fieldgate run` with the demo configuration."""
         oa, sms = (f"http://127.0.0.1:{self.ports[name]}" for name in ("oa", "sms"))
         env = dict(os.environ) | {
             "DEMO_DATA": str(self.data), "DEMO_API": str(self.api), "DEMO_LANG": self.lang,
@@ -87,7 +87,7 @@ class DemoProcesses:
         self.starts += 1
 
     async def ready(self, seconds: float = 30.0) -> float:
-        """Wait until the gateway is live; returns ms. Raises RuntimeError."""
+        """Wait until the gateway is ready; returns ms. Raises RuntimeError."""
         start = time.monotonic()
         async with httpx.AsyncClient(timeout=2) as client:
             while time.monotonic() - start < seconds:
@@ -103,19 +103,19 @@ class DemoProcesses:
         raise RuntimeError(f"the gateway did not become ready\n{tail}")
 
     def start_fleet(self, seconds: float) -> None:
-        """Chargers and vans."""
+        """Start chargers, sensors and vans."""
         self._spawn("fleet", [
             "-m", "simulators.fleet", "--broker", f"127.0.0.1:{self.broker.port}", "--scenario", str(SCENARIO),
             "--seed", str(self.seed), "--for", str(seconds), "--ledger", str(self.folder / "ledger"),
         ])  # fmt: skip
 
     def kill_gateway(self) -> None:
-        """SIGKILL: nothing can be tidied up."""
+        """Send SIGKILL: the gateway gets no chance to clean up."""
         self.children["gateway"].kill()
         self.children["gateway"].wait()
 
     def end(self, name: str, seconds: float = 20.0) -> int:
-        """SIGTERM, wait; returns the exit status."""
+        """Send SIGTERM, wait, return the exit status."""
         process = self.children.pop(name)
         if process.poll() is None:
             process.send_signal(signal.SIGTERM)
@@ -129,12 +129,12 @@ class DemoProcesses:
                 process.stdout.close()
 
     def close(self) -> None:
-        """End whatever still runs."""
+        """End all processes that still run."""
         for name in list(self.children):
             self.end(name, 5)
 
     async def get(self, name: str, path: str) -> Any:
-        """JSON of a simulator; {} when it does not answer."""
+        """GET a path of a simulator and return its JSON; {} when it does not answer."""
         try:
             async with httpx.AsyncClient(timeout=2) as client:
                 return (await client.get(f"http://127.0.0.1:{self.ports[name]}{path}")).json()
@@ -142,7 +142,7 @@ class DemoProcesses:
             return {}
 
     async def metric(self, name: str, **labels: str) -> int:
-        """Sum over the gateway's samples of this name and labels; 0 while it is down."""
+        """Sum over the gateway's samples with this name and these labels; 0 while the gateway is down."""
         try:
             async with httpx.AsyncClient(timeout=2) as client:
                 text = (await client.get(f"http://127.0.0.1:{self.api}/metrics")).text

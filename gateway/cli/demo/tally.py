@@ -1,4 +1,4 @@
-"""What the journal holds, read beside the gateway that writes it."""
+"""Counts of the journal, read beside the gateway that writes it."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ AT_ONCE = 512  # records
 
 
 class DemoCounts:
-    """`messages` and `readings` on disk as of the last look; they only grow."""
+    """`messages` and `readings` on disk at the last update; they only grow."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -22,7 +22,7 @@ class DemoCounts:
         self.readings = 0
 
     def update(self) -> None:
-        """Count what was added. Blocking; a journal that is not there yet, or busy, is looked at next time."""
+        """Count the new records. Blocking. A journal that is missing or busy is read at the next call."""
         try:
             if self._reader is None:
                 self._reader = JournalReader(self._path)
@@ -36,6 +36,6 @@ class DemoCounts:
             return
 
     def close(self) -> None:
-        """No more looks."""
+        """Close the journal."""
         if self._reader is not None:
             self._reader.close()

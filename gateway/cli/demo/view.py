@@ -1,4 +1,4 @@
-"""The live terminal view: what happened, and the counts as they grow."""
+"""Live terminal view: events, and growing counts below them."""
 
 from collections import deque
 from types import TracebackType
@@ -14,7 +14,7 @@ from gateway.domain.text import Lang, say
 
 
 class DemoView:
-    """`act` adds a line of plain words, `counts` changes the last line. Without a terminal, lines are printed."""
+    """`act` adds a line of text, `counts` changes the last line. Without a terminal, lines are printed."""
 
     def __init__(self, lang: Lang, console: Console | None = None) -> None:
         self.console = console or Console(highlight=False)
@@ -44,7 +44,7 @@ class DemoView:
             self.console.print(self._draw())
 
     def act(self, second: float, key: str, style: str = "bold", /, **fields: object) -> None:
-        """One line at `second`."""
+        """Add a line for `second`."""
         line = Text.assemble((f"{second:5.1f} s  ", "dim"), (say(key, self._lang, **fields), style))
         self._lines.append(line)
         if self._live:
@@ -53,7 +53,7 @@ class DemoView:
             self.console.print(line)
 
     def counts(self, second: float, length: float, text: str) -> None:
-        """The line at the bottom."""
+        """Replace the line at the bottom."""
         self._second, self._length, self._counts = second, length, text
         if self._live:
             self._live.update(self._draw())
@@ -66,7 +66,7 @@ class DemoView:
         return Panel(Group(*self._lines, Text(""), bar, Text(self._counts)), title=say("demo.title", self._lang))
 
     def facts(self, title: str, rows: dict[str, object]) -> None:
-        """A small table after the play."""
+        """Print a small table at the end."""
         table = Table(title=title, show_header=False, title_justify="left")
         for name, value in rows.items():
             table.add_row(name, str(value))

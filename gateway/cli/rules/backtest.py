@@ -132,7 +132,7 @@ def _codes(installation: "Installation", text: str) -> tuple[str, ...]:
 def _rules(
     installation: "Installation", paths: Sequence[Path], compare: str | None
 ) -> "tuple[list[Rule], list[Rule] | None]":
-    """The rules to judge, and those to compare them with."""
+    """The rules to judge, and the rules to compare with."""
     from rules.format import compile_source
 
     rules = _loaded(installation, paths)
@@ -166,7 +166,7 @@ def _loaded(installation: "Installation", paths: Sequence[Path]) -> "list[Rule]"
 
 @contextmanager
 def _progress(lang: Lang) -> Iterator[tuple[Callable[[int], None], Callable[[int], None]]]:
-    """(total, advance): a bar on a terminal, else nothing."""
+    """(total, advance): a progress bar on a terminal, otherwise no output."""
     if not sys.stderr.isatty():
         yield (lambda _: None), (lambda _: None)
         return

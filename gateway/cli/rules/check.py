@@ -70,7 +70,7 @@ def check(paths: Sequence[Path], config: Path | None, form: str, lang: Lang, str
 
 
 def _place(config: Path | None, found: Sequence[Path], problems: list[Problem], lang: Lang) -> RuleContext | None:
-    """What the rules are held against; None when that does not load."""
+    """Context of the check; None when it does not load."""
     from gateway.settings import inspect_project
 
     if config is None:
@@ -84,7 +84,7 @@ def _place(config: Path | None, found: Sequence[Path], problems: list[Problem], 
 
 
 def _load(found: Sequence[Path], names: "Names", problems: list[Problem]) -> "list[CheckedFile]":
-    """All files, with what is wrong with them and between them."""
+    """All files, and the problems within them and between them."""
     from rules.format import load_text, merge
     from rules.lint import CheckedFile, is_alone
 
@@ -102,7 +102,7 @@ def _load(found: Sequence[Path], names: "Names", problems: list[Problem]) -> "li
 
 
 def _beside(found: Sequence[Path], place: RuleContext) -> "list[CheckedFile]":
-    """The other files of rules in force, those that load: what is checked may say the same as one of them."""
+    """The other rule files in force that load, to find overlaps with the checked rules."""
     from rules.format import load_text
     from rules.lint import CheckedFile, is_alone
 
@@ -122,7 +122,7 @@ def _beside(found: Sequence[Path], place: RuleContext) -> "list[CheckedFile]":
 
 
 def summary(project: "Project", lang: Lang) -> str:
-    """One line on the rules of a configuration that is in order, for `fieldgate check`."""
+    """One line about the rules of a valid configuration, for `fieldgate check`."""
     from rules.lint import Severity, lint
 
     place, folder = of_project(project), project.settings.rules
@@ -133,9 +133,9 @@ def summary(project: "Project", lang: Lang) -> str:
     )  # fmt: skip
 
 
-# --- the report
+# --- report
 def as_text(result: "Lint", lang: Lang) -> str:
-    """Findings, what each rule costs, what was not checked, the sum."""
+    """Report as text: findings, cost of each rule, checks left out, totals."""
     from rules.lint import Severity
 
     lines = [one.render(lang) for one in result.findings]
@@ -183,7 +183,7 @@ def size(count: int) -> str:
 
 
 def _next_size(count: int) -> str:
-    """A limit with some room above, as it is written."""
+    """A limit with some headroom, written as in a rule file."""
     return f"{max(1, -(-count * 5 // 4 // 10**6))} MB"
 
 

@@ -1,4 +1,4 @@
-"""The rule files a command is given, and what lies around them."""
+"""Rule files given to a command, and the project files around them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -19,7 +19,7 @@ _SUFFIXES = {".yaml", ".yml"}
 
 @dataclass(frozen=True, slots=True)
 class RuleProject:
-    """What lies around the rule files. `units` are those the profiles were written in, by kind and point; `models` the
+    """Project files around rule files. `units` are the units written in the profiles, by kind and point; `models` the
     profiles by id."""
 
     names: "Names"
@@ -29,7 +29,7 @@ class RuleProject:
     models: "Mapping[str, Model]" = field(default_factory=dict)
 
     def around(self, tests: "TestFile") -> "TestFile":
-        """The tests of a file in this project: what the file brings itself replaces what is here."""
+        """Tests of a file with the data of this project. Data in the file itself takes precedence."""
         return replace(
             tests, units=tests.units if tests.own else self.units, sites=tests.sites or self.sites,
             customers=tests.customers or self.customers, models={} if tests.own else self.models,
@@ -37,12 +37,12 @@ class RuleProject:
 
 
 def unique(problems: Sequence[Problem]) -> list[Problem]:
-    """Each problem once: a file that several use is read for each."""
+    """Problems without repeats: a file used by several rule files is read for each of them."""
     return list({(one.file, one.line, one.path, one.key): one for one in problems}.values())
 
 
 def files(paths: Sequence[Path], problems: list[Problem]) -> list[Path]:
-    """The files that `paths` mean; a folder means all its .yaml files."""
+    """Files of `paths`; a folder stands for all its .yaml files."""
     found: list[Path] = []
     for path in paths:
         if path.is_dir():
@@ -61,7 +61,7 @@ def near(file: Path) -> Path | None:
 
 
 def project_of(folder: Path | None, problems: list[Problem]) -> "RuleProject":
-    """What the rules may speak of: profiles, and the code tables, fences and lists that lie beside their folder."""
+    """Names for rules: profiles, and the code tables, fences and lists beside their folder."""
     from gateway.settings.calendars import load_calendar
     from gateway.settings.code_tables_and_fences import load_lookups
     from gateway.settings.inventory import load_inventory
@@ -82,14 +82,14 @@ def project_of(folder: Path | None, problems: list[Problem]) -> "RuleProject":
     models: dict[str, Model] = {}
     for name, one in loaded.items():
         kind = one.profile.kind
-        units[kind] = {**one.declared, **units.get(kind, {})}  # of several profiles the first, as for the points
+        units[kind] = {**one.declared, **units.get(kind, {})}  # of several profiles the first one, as with points
         models[name] = Model(kind, {spec.name: spec for spec in one.profile.points}, one.declared)
     names = Names(merged, lookups.codes, lookups.fences, _calendar(folder.parent, problems))
     return RuleProject(names, units, tuple(inventory.sites.values()), tuple(inventory.customers.values()), models)
 
 
 def _calendar(base: Path, problems: list[Problem]) -> WorkCalendar:
-    """What `gateway.yaml` says of it; without such a file that of China, so that examples can be tried."""
+    """Calendar set in `gateway.yaml`; without that file the calendar of China, so that examples can run."""
     from gateway.settings.calendars import calendar_name, load_calendar
     from gateway.settings.yaml_document import read_document
 
@@ -103,7 +103,7 @@ def _calendar(base: Path, problems: list[Problem]) -> WorkCalendar:
 
 
 def load(file: Path, names: "Names", problems: list[Problem]) -> "Loaded | None":
-    """A file, with what is wrong in it added to `problems`; None when it cannot be read."""
+    """Load a file and append its problems to `problems`; None when it cannot be read."""
     from rules.format import load_text
 
     try:

@@ -1,4 +1,4 @@
-"""What `fieldgate rules check` holds rules against: lists, the registry of an installation, what it ever heard."""
+"""Context of `fieldgate rules check`: device lists, the registry of an installation, and the newest readings."""
 
 from collections.abc import Iterable
 from contextlib import suppress
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from rules.engine.snapshot_image import EvaluatorImage
     from rules.lint import LintContext, RuleInventory
 
-NEWEST = 1 << 62  # of whatever sequence number
+NEWEST = 1 << 62  # above every sequence number
 NOTHING = RegistryContents((), (), (), ())
 
 
 @dataclass(frozen=True, slots=True)
 class RuleContext:
-    """`names` are what rules may speak of; `rules` is the folder of those in force."""
+    """`names` are the names that rules may use; `rules` is the folder of the rules in force."""
 
     names: "Names"
     lint: "LintContext"
@@ -33,7 +33,7 @@ class RuleContext:
 
 
 def of_project(project: "Project") -> RuleContext:
-    """A whole configuration: its settings, and the data folder of the installation when there is one."""
+    """Context from a whole configuration: its settings, and the data folder of the installation if there is one."""
     from rules.lint import LintContext
 
     settings = project.settings
@@ -48,7 +48,7 @@ def of_project(project: "Project") -> RuleContext:
 
 
 def of_folder(profiles: Path | None, names: "Names", problems: list[Problem]) -> RuleContext:
-    """The lists beside a folder of profiles, if there are any; settings are not known."""
+    """Context from the lists beside a folder of profiles, if there are any. It has no settings."""
     from gateway.registry import DeclaredInventory
     from gateway.settings.inventory import load_inventory
     from gateway.settings.profiles import load_profiles
@@ -82,7 +82,7 @@ def _fleet(known: RegistryContents) -> "RuleInventory":
 
 
 def installed(data: Path, tenant: str) -> RegistryContents | None:
-    """The registry of the installation in `data`, read only; None when there is none that this release can read."""
+    """Registry of the installation in `data`, read only; None when there is none that this release can read."""
     from gateway.clock import SystemClock
     from gateway.store import Database, SqlRegistryStore
 
@@ -99,9 +99,10 @@ def installed(data: Path, tenant: str) -> RegistryContents | None:
 
 
 def newest_readings(data: Path, partition: int) -> dict[tuple[int, str], int] | None:
-    """(device id, point) of all that the newest snapshot of the rule engine has heard -> newest time µs; None without.
+    """(device id, point) -> time of its newest reading, µs, from the newest snapshot of the rule engine; None without
+    one.
 
-    Snapshots are files of their own: they can be read while the gateway runs.
+    Snapshots are separate files: they can be read while the gateway runs.
     """
     from gateway.consumers.snapshots import Snapshots
     from rules.engine import SnapshotError
@@ -110,7 +111,7 @@ def newest_readings(data: Path, partition: int) -> dict[tuple[int, str], int] | 
     folder = data / "snapshots"
     if not folder.is_dir():
         return None
-    with suppress(OSError):  # the gateway removes old ones
+    with suppress(OSError):  # the gateway deletes old snapshots
         for _, blob in Snapshots(folder, partition).valid(NEWEST):
             with suppress(SnapshotError):
                 image = decode(blob)

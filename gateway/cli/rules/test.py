@@ -42,7 +42,7 @@ def test(paths: Sequence[Path], form: str, lang: Lang, profiles: Path | None) ->
         if folder not in projects:
             projects[folder] = project_of(folder, problems)
         outcomes += _run(file, projects[folder], problems)
-    problems = unique(problems)  # a file that several use is read for each, its problems are told once
+    problems = unique(problems)  # a file used by several rule files is read for each; its problems are shown once
     if form == "json":
         shown = as_json(outcomes) | ({"problems": [one.render(lang) for one in problems]} if problems else {})
         click.echo(json.dumps(shown, ensure_ascii=False, indent=1))
