@@ -20,8 +20,8 @@ from gateway.domain.record import Closed, CycleDone, DeviceSet, MeterExchanged, 
 from gateway.domain.workdays import WorkCalendar
 from rules.compiled import Active, Names
 from rules.engine.conditions.base import ConditionEvaluator, EngineContext
-from rules.engine.conditions.counter_multiple import multiples
 from rules.engine.conditions.factory import evaluator_of
+from rules.engine.conditions.multiples import multiples
 from rules.engine.state.active_hours import ActiveHours, instant
 from rules.engine.state.thing_table import LONG_AGO, NEVER
 from rules.engine.transitions import Emitter

@@ -1,48 +1,33 @@
 """`every`: a counter crosses the multiples of a step, or a term is over: what comes first (RULES section 5, S31)."""
 
 from collections.abc import Sequence
-from math import floor
 
 import numpy as np
 
-from gateway.domain.reading import F64, I32, I64
+from gateway.domain.reading import F64, I64
 from gateway.domain.record import Closed, CycleDone, Fact
 from rules.compiled import Every
 from rules.engine.conditions.alarm_form import AlarmForm
 from rules.engine.conditions.context import EvaluatorContext
 from rules.engine.conditions.counter_terms import Terms
 from rules.engine.conditions.daily_marks import DailyMarks
+from rules.engine.conditions.multiples import Multiples
 from rules.engine.conditions.reporting import Reporter
 from rules.engine.frames.at import At
 from rules.engine.frames.batch_view import BatchView, Bools
 from rules.engine.windows.base import PointReadings, StateTable
 from rules.engine.windows.counter import Counter
-from rules.engine.windows.counter_falls import BEFORE, NOW
-
-NEAR = 1e-9  # a multiple that the counter misses by less is reached: 3 x 0.1 h is 0.3 h
-
-
-def multiples(run: float, step: float) -> int:
-    """How many whole steps are in `run`.
-
-    >>> multiples(0.3, 0.1)
-    3
-    """
-    steps = run / step
-    return max(0, round(steps) if abs(steps - round(steps)) <= NEAR * max(1.0, abs(steps)) else floor(steps))
+from rules.engine.windows.counter_falls import NOW
 
 
 class CounterMultipleForm(AlarmForm):
-    """State: base f64[n], told i32[n]: 12 B; and that of `Counter`, `DailyMarks`, and with `or_after` of `Terms`.
+    """State: that of `Multiples`, `Counter`, `DailyMarks`, and with `or_after` of `Terms`.
 
-    Multiples count on the line of the counter, from `base`: `from`, or the reading at which the last cycle was
-    completed. The first reading ever crosses none: those it is beyond count as reported (`told`). That number never
-    falls, so that no reading, however often it is sent, reports a multiple twice.
+    Multiples count from `from`, or from the reading at which the last cycle was completed.
 
     Ticks end terms, and readings that come before the tick. On an open episode they count like multiples.
     """
 
-    arrays: tuple[tuple[str, float], ...] = (("base", np.nan), ("told", 0))
     ends_by_fact = True
     by_truths = False
     sees_moments = False
@@ -54,17 +39,15 @@ class CounterMultipleForm(AlarmForm):
         super().__init__(context, reporter, rule.clear, text=text, counts=True)
         self.counter = Counter(context.space, context.common, rule.point, None)
         self.inputs = {"counter": self.counter}
-        self.base: F64 = np.zeros(0)
-        self.told: I32 = np.zeros(0, np.int32)
+        self.multiples = Multiples(context.space, self.counter, rule)
         self.marks = DailyMarks(context.space)
         self.terms = None if rule.or_after is None else Terms(context, rule.or_after, self.alarm, rule.level)
         self.heard: PointReadings | None = None
         self._prior: tuple[F64, I64] | None = None
-        self.begin_at: dict[int, tuple[int, float, int]] = {}
         self.judged = tuple(dict.fromkeys((self.counter.column, *self.judged)))
 
     def tables(self) -> dict[str, StateTable]:
-        found = super().tables() | {"marks": self.marks}
+        found = super().tables() | {"form": self.multiples, "marks": self.marks}
         return found if self.terms is None else found | {"terms": self.terms}
 
     def refresh_at(self, things: Sequence[int], at: int) -> None:
@@ -82,9 +65,9 @@ class CounterMultipleForm(AlarmForm):
             return super().candidates(view, carry)
         need = np.zeros(len(view), np.bool_)
         self._prior = self.counter.before(heard)
-        need[heard.unit] = self._special(heard, self._prior)
+        need[heard.unit] = ~(self.counter.rising(heard, self._prior) & self.multiples.below_next(heard))
         if not view.unique:
-            need[heard.unit] |= self.marks.missing(heard.thing, heard.at, self.base)
+            need[heard.unit] |= self.marks.missing(heard.thing, heard.at, self.multiples.base)
         if self.terms is not None:
             need |= carry & (view.t > self.terms.term[view.thing])
         quiet = carry.copy()
@@ -103,7 +86,7 @@ class CounterMultipleForm(AlarmForm):
         calm = self._heard.where(~judged[self._heard.unit])
         self.counter.run(calm, self._prior if calm is self._heard else None)
         if view.unique:
-            self.marks.note(calm.thing, self.counter, self.base, self.told)
+            self.marks.note(calm.thing, self.multiples)
 
     @property
     def _heard(self) -> PointReadings:
@@ -114,35 +97,10 @@ class CounterMultipleForm(AlarmForm):
         heard, unit = self._heard, here.unit
         k = int(np.searchsorted(heard.unit, unit))
         if k < len(heard) and heard.unit[k] == unit:
-            self._count(here.thing, float(heard.value[k]), int(heard.at[k]))
+            self.counter.step(here.thing, float(heard.value[k]), int(heard.at[k]))
+            self.multiples.follow(here.thing, int(heard.at[k]))
         self.on_truth(here, truths)
-        self.marks.note(np.array([here.thing]), self.counter, self.base, self.told)
-
-    def _special(self, heard: PointReadings, prior: tuple[F64, I64]) -> Bools:
-        """Which readings do more than rise below the next multiple."""
-        thing, rule = heard.thing, self.condition
-        run = heard.value + self.counter.shift[NOW, thing] - self.base[thing] + rule.ahead
-        calm: Bools = self.counter.rising(heard, prior) & (run / rule.step < (self.told[thing] + 1) * (1 - 2 * NEAR))
-        return ~calm
-
-    def _count(self, thing: int, value: float, at: int) -> None:
-        """A known reading of the counter."""
-        rule = self.condition
-        self.counter.step(thing, value, at)
-        if thing in self.begin_at:
-            moment, run, told = self.begin_at[thing]
-            if at >= moment:
-                del self.begin_at[thing]
-                self.base[thing], self.told[thing] = self.counter.line(thing) - run, told
-            return
-        first = self.counter.state_of(thing, BEFORE) is None
-        if first and (np.isnan(self.base[thing]) or self.base[thing] == rule.from_):
-            self.base[thing] = rule.from_
-            self.told[thing] = self._reached(thing)
-
-    def _reached(self, thing: int) -> int:
-        run = self.counter.line(thing) - float(self.base[thing])
-        return multiples(run + self.condition.ahead, self.condition.step) if run == run else 0
+        self.marks.note(np.array([here.thing]), self.multiples)
 
     # --- the alarm
     def on_truth(self, here: At, truths: Sequence[float]) -> None:
@@ -154,7 +112,7 @@ class CounterMultipleForm(AlarmForm):
         if self.terms is not None:
             self.terms.end(here, here.t - 1, again=here.t)
         thing = here.thing
-        more = self._reached(thing) - int(self.told[thing])
+        more = self.multiples.new(thing)
         if more <= 0:
             return
         if self.alarm.raised[thing]:
@@ -164,12 +122,10 @@ class CounterMultipleForm(AlarmForm):
         else:
             self.alarm.count[thing] = more
             self.alarm.raise_(here, self.condition.level, count=more)
-        self.told[thing] += more
+        self.multiples.told[thing] += more
 
     def met_not_raised(self) -> Bools:
-        run = self.counter.value[NOW] + self.counter.shift[NOW] - self.base + self.condition.ahead
-        more: Bools = run / self.condition.step >= (self.told + 1) * (1 - 2 * NEAR)
-        return more
+        return self.multiples.any_new()
 
     def reset_after_silence(self, thing: int) -> None:
         """Missing data does not reset the counter."""
@@ -197,7 +153,7 @@ class CounterMultipleForm(AlarmForm):
         self.alarm.clear(At(thing, at), reason="cycle")
         line = self.counter.line(thing) if reading is None else reading + float(self.counter.shift[NOW, thing])
         if line == line:
-            self.base[thing], self.told[thing] = line, 0
+            self.multiples.begin(thing, line)
         if self.terms is not None:
             self.terms.begin_anew(thing, done, at)
 
@@ -219,7 +175,7 @@ class CounterMultipleForm(AlarmForm):
         """It begins with the mark before; terms from the registration through the facts of the desk."""
         assert isinstance(twin, CounterMultipleForm), "the form of the same rule"
         if (mark := self.marks.newest_by(thing, start)) is not None:
-            twin.marks.begun[row], twin.begin_at[row] = mark[0], mark
+            twin.marks.begun[row], twin.multiples.begin_at[row] = mark[0], mark
         if self.terms is None or twin.terms is None:
             return
         done = any(isinstance(fact, CycleDone) for _, fact in past)

@@ -6,10 +6,10 @@ import numpy as np
 
 from gateway.domain.duration import DAY
 from gateway.domain.reading import F64, I32, I64
+from rules.engine.conditions.multiples import Multiples
 from rules.engine.frames.batch_view import Bools
 from rules.engine.state.thing_table import LONG_AGO, ThingTable
 from rules.engine.windows.base import Rows, StateTable
-from rules.engine.windows.counter import Counter
 from rules.engine.windows.counter_falls import NOW
 
 MARKS = 5
@@ -36,13 +36,14 @@ class DailyMarks(StateTable):
         found: Bools = (at - self.mark_at[0, things] >= DAY) & ~np.isnan(base[things])
         return found
 
-    def note(self, things: Rows, counter: Counter, base: F64, told: I32) -> None:
-        """One a day, after the first reading of the day was judged: `told` i32[capacity] multiples are reported."""
+    def note(self, things: Rows, multiples: Multiples) -> None:
+        """One a day, after the first reading of the day was judged."""
+        counter, base = multiples.counter, multiples.base
         things = things[self.missing(things, counter.at[NOW, things], base)]
         if not len(things):
             return
         line = counter.value[NOW, things] + counter.shift[NOW, things]
-        at, run, told = counter.at[NOW, things], line - base[things], told[things]
+        at, run, told = counter.at[NOW, things], line - base[things], multiples.told[things]
         for table in (self.mark_at, self.mark_run, self.mark_told):
             table[1:, things] = table[:-1, things]
         self.mark_at[0, things], self.mark_run[0, things], self.mark_told[0, things] = at, run, told

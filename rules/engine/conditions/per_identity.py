@@ -11,9 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rules.engine.binding.bound_expression import BoundExpression
-from rules.engine.binding.text_value import TextValue
 from rules.engine.conditions.base import ConditionEvaluator, EvaluatorContext, later_too
-from rules.engine.conditions.text_slots import Texts, TextSlots
+from rules.engine.conditions.text_slots import IdentityTexts, Texts, TextSlots
 from rules.engine.frames.at import At, at_unit
 from rules.engine.frames.batch_view import BatchView, Reader, UnitsAt
 from rules.engine.state.thing_table import NEVER
@@ -26,17 +25,14 @@ class PerIdentityEvaluator(ConditionEvaluator):
 
     def __init__(self, context: EvaluatorContext) -> None:
         super().__init__(context)
-        world, space = context.world, context.space
-        self.texts = [TextValue(text, space, world, context.signal) for text in context.rule.identity]
+        self.texts = IdentityTexts(context)
         self.slots = TextSlots(context)
         self.first = next(iter(self.slots)).evaluator
         self.conditions = self.first.conditions
-        self.judged = tuple(
-            dict.fromkeys([*self.conditions.judged, *(column for text in self.texts for column in text.columns)])
-        )
+        self.judged = tuple(dict.fromkeys((*self.conditions.judged, *self.texts.columns)))
 
     def bounds(self) -> Sequence[BoundExpression]:
-        return [bound for text in self.texts for bound in text.bounds()]
+        return self.texts.bounds
 
     def held_state(self) -> list[NDArray[Any]]:
         return [*super().held_state(), *(table for slot in self.slots for table in slot.evaluator.held_state())]
@@ -109,11 +105,7 @@ class PerIdentityEvaluator(ConditionEvaluator):
         known = None
         if not reading:
             known = here.earlier(here.t).known_at(self.space, conditions.asked)
-        self.slots.judge(here, self._texts(reader), when, clear, known)
-
-    def _texts(self, reader: Reader) -> Texts | None:
-        found = [text.read(reader) for text in self.texts]
-        return None if None in found else tuple(text for text in found if text is not None)
+        self.slots.judge(here, self.texts.read(reader), when, clear, known)
 
     # --- engine time, facts
     def tick(self, now: int) -> None:

@@ -8,13 +8,14 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from rules.engine.binding.text_value import TextValue
 from rules.engine.conditions.context import EvaluatorContext
 from rules.engine.conditions.reporting import Reporter
 from rules.engine.conditions.state_columns import of_part
 from rules.engine.conditions.threshold import ThresholdEvaluator
 from rules.engine.conditions.threshold_state import G_IDLE, G_OUTSIDE, NAN
 from rules.engine.frames.at import At
-from rules.engine.frames.batch_view import Bools
+from rules.engine.frames.batch_view import Bools, Reader
 
 SLOTS = 64  # alarms of one thing at a time; more are counted only
 Texts = tuple[str, ...]
@@ -35,6 +36,21 @@ class TextSlot:
         """A thing without an alarm here, or one on its way, has no text."""
         if self.phases.m_gate[thing] in (G_IDLE, G_OUTSIDE):
             self.owner.pop(thing, None)
+
+
+class IdentityTexts:
+    """The `identity` of a rule: the texts that tell the alarms of one thing apart."""
+
+    def __init__(self, context: EvaluatorContext) -> None:
+        space, world = context.space, context.world
+        self._values = [TextValue(text, space, world, context.signal) for text in context.rule.identity]
+        self.columns = tuple(column for value in self._values for column in value.columns)
+        self.bounds = [bound for value in self._values for bound in value.bounds()]
+
+    def read(self, reader: Reader) -> Texts | None:
+        """The present ones; None when one is unknown."""
+        found = [value.read(reader) for value in self._values]
+        return None if None in found else tuple(text for text in found if text is not None)
 
 
 class TextSlots:
