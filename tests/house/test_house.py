@@ -25,6 +25,50 @@ def test_size_budget(path: Path) -> None:
             assert size <= 250, f"{node.name}: a class has at most 250 lines"
 
 
+def _own_classes() -> dict[str, tuple[int, list[str]]]:
+    """Class -> its own lines, and its bases among our own; names are `module.Class`, imports followed."""
+    trees = {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"):
+             ast.parse(path.read_text("utf-8")) for path in FILES}  # fmt: skip
+    parts = [(module, node) for module, tree in trees.items() for node in ast.walk(tree)]
+    nodes = {f"{module}.{node.name}": node for module, node in parts if isinstance(node, ast.ClassDef)}
+    imported = {
+        f"{module}.{one.asname or one.name}": f"{node.module}.{one.name}"
+        for module, node in parts
+        if isinstance(node, ast.ImportFrom)
+        for one in node.names
+    }
+
+    def resolved(module: str, base: str) -> str:
+        name = module
+        for part in base.partition("[")[0].split("."):
+            name = f"{name}.{part}"
+            while imported.get(name, name) != name:
+                name = imported[name]
+        return name
+
+    found = {}
+    for name, node in nodes.items():
+        bases = [resolved(name.rpartition(".")[0], ast.unparse(base)) for base in node.bases]
+        found[name] = (node.end_lineno or 0) - node.lineno + 1, [base for base in bases if base in nodes]
+    return found
+
+
+def test_a_class_is_small_with_what_it_inherits_and_not_deep() -> None:
+    """Evaluators of the engine have a larger budget: a condition, a window or a group is read as one."""
+    classes = _own_classes()
+
+    def family(name: str) -> set[str]:
+        return {name}.union(*(family(base) for base in classes[name][1]))
+
+    def depth(name: str) -> int:
+        return 1 + max((depth(base) for base in classes[name][1]), default=0)
+
+    lines = {name: sum(classes[one][0] for one in family(name)) for name in classes}
+    assert "rules.engine.conditions.alarm_form.AlarmForm" in family("rules.engine.conditions.streak.StreakForm")
+    assert {name: n for name, n in lines.items() if n > (400 if name.startswith("rules.engine.") else 250)} == {}
+    assert {name: deep for name in classes if (deep := depth(name)) > 3} == {}
+
+
 def test_every_text_is_in_both_languages_with_the_same_fields() -> None:
     import string
 
