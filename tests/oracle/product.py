@@ -1,23 +1,23 @@
-"""The product's answer to a scene: its own runner of cases, live with restarts, and the journal replayed by scalars."""
+"""The product's answer to a scene: its own runner of cases, live with restarts, and the journal replayed row by row."""
 
 from dataclasses import dataclass
 from functools import lru_cache
 
 from oracle.scene import SceneDef
 from oracle.yaml_text import RULE, case_table, file_text
+from row_by_row import RowEngine
 
 from gateway.domain.alarm import Change, Transition, canonical
 from gateway.domain.record import Record
 from rules.casetest.play import TENANT, CasePlayer
 from rules.casetest.read import read_case
 from rules.compiled import Names
-from rules.engine import Engine
 from rules.format import Case, Loaded, compile_policy, compile_source, load_text
 
 
 @dataclass(frozen=True)
 class Answer:
-    """`said` per device; `replayed` False: the journal, replayed by the scalar back end, gave something else."""
+    """`said` per device; `replayed` False: the journal, replayed row by row, gave something else."""
 
     said: tuple[tuple[Transition, ...], ...]
     replayed: bool
@@ -51,11 +51,11 @@ def answer(scene: SceneDef, *, replays: bool = True) -> Answer:
 
 
 def _again(records: list[Record]) -> list[Transition]:
-    """The scalar back end, lost and restored in the middle."""
-    engine = Engine(0, compile_source, TENANT, scalar=True, compile_policy=compile_policy)
+    """Row by row, lost and restored in the middle."""
+    engine = RowEngine(0, compile_source, TENANT, compile_policy=compile_policy)
     got: list[Transition] = []
     for number, record in enumerate(records):
         if number == len(records) // 2:
-            engine = Engine.restore(engine.snapshot(), compile_source, scalar=True, compile_policy=compile_policy)
+            engine = RowEngine.restore(engine.snapshot(), compile_source, compile_policy=compile_policy)
         got += engine.step(record)
     return got
