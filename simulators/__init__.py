@@ -1,1 +1,1 @@
-"""Simulated devices and office systems; they know wire formats only."""
+"""Simulated devices and office systems. They implement wire formats only."""

@@ -10,12 +10,12 @@ from contextlib import suppress
 CONNECTIONS, CRUMBLERS = 600, 4
 HALF = b"GET /healthz HTTP/1.1\r\nhost: 127"
 SOURCE = ("127.0.0.2", 0)
-"""Callers are bounded by address: not at the cost of those that come from another one."""
+"""Loopback address of the attackers. The API limits callers by address, so others must not be affected."""
 HEADERS = b"POST /v1/callbacks/oa HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\n"
 
 
 async def held(port: int, wanted: int, begun: bytes) -> None:
-    """So many connections, on each of which no more than `begun` is ever said; those that are closed come again."""
+    """Hold this many connections, sending no more than `begun` on each; closed ones are opened again."""
 
     async def one() -> None:
         while True:
@@ -30,7 +30,7 @@ async def held(port: int, wanted: int, begun: bytes) -> None:
 
 
 async def crumbs(port: int) -> None:
-    """A body in chunks of one byte, as fast as it is taken, again and again."""
+    """Send a body in chunks of one byte, as fast as the API reads it, repeatedly."""
     while True:
         with suppress(OSError):
             _, writer = await asyncio.open_connection("127.0.0.1", port, local_addr=SOURCE)
@@ -42,7 +42,7 @@ async def crumbs(port: int) -> None:
 
 
 async def giant(port: int) -> None:
-    """A body of 1 GB, announced honestly or not at all."""
+    """Send a body of 1 GB, with its true content-length or with none."""
     piece = b"x" * 65_536
     for how in (b"content-length: 1000000000\r\n\r\n", b"transfer-encoding: chunked\r\n\r\n"):
         with suppress(OSError):

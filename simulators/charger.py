@@ -13,7 +13,7 @@ AMBIENT = 24.0
 
 @dataclass(slots=True)
 class Connector:
-    """State of one gun."""
+    """State of one connector."""
 
     number: int
     temp: float = AMBIENT

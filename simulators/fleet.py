@@ -29,7 +29,7 @@ Message = tuple[str, dict[str, object]]
 
 
 class SimulatedFleet:
-    """All device models and the acts; knows nothing of brokers. `due(now)` gives the messages to publish."""
+    """All device models and scenario events; independent of brokers. `due(now)` returns the messages to publish."""
 
     def __init__(self, scenario: Scenario, seed: int) -> None:
         self.scenario = scenario
@@ -44,7 +44,7 @@ class SimulatedFleet:
         self._last_ts: dict[str, int] = {}
 
     def acts(self, second: float) -> Iterator[Message]:
-        """Carry out the acts due at `second`; a burst yields its messages."""
+        """Apply the events due at `second`; a burst yields its messages."""
         while self._waiting and self._waiting[0].at <= second:
             yield from self._act(self._waiting.pop(0), second)
 
@@ -81,7 +81,7 @@ class SimulatedFleet:
         return f"pressure/{code}/status", self._stamp(code, self.sensors[code].step(second))
 
     def _stamp(self, key: str, payload: dict[str, object]) -> dict[str, object]:
-        """A device's clock has milliseconds and never says one twice."""
+        """Time stamp in ms; a device never sends the same one twice."""
         now = max(int(time.time() * 1000), self._last_ts.get(key, 0) + 1)
         self._last_ts[key] = now
         payload["ts"] = now
@@ -89,14 +89,14 @@ class SimulatedFleet:
 
 
 class PublishedLog:
-    """What the broker took, one line a message."""
+    """Acknowledged messages, one line each."""
 
     def __init__(self, file: TextIO) -> None:
         self._file = file
         self.count = 0
 
     def write(self, sent_us: int, topic: str, payload: dict[str, object]) -> None:
-        """After the PUBACK."""
+        """Add a line. Call after the PUBACK."""
         self.count += 1
         self._file.write(f"{sent_us} {topic} {payload['ts']} {payload.get('connector', 0)}\n")
         self._file.flush()
@@ -156,7 +156,7 @@ def run_vehicles(fleet: SimulatedFleet, host: str, port: int, seconds: float, le
 
 
 async def run(scenario: Scenario, seed: int, host: str, port: int, seconds: float, folder: Path) -> int:
-    """The whole fleet; returns how many messages the broker took."""
+    """The whole fleet; returns the number of acknowledged messages."""
     fleet = SimulatedFleet(scenario, seed)
     with (folder / "chargers.ledger").open("w") as one, (folder / "vehicles.ledger").open("w") as two:
         ledgers = PublishedLog(one), PublishedLog(two)
@@ -166,7 +166,7 @@ async def run(scenario: Scenario, seed: int, host: str, port: int, seconds: floa
 
 
 def main() -> None:
-    """Prints one JSON line with the number of messages at the end."""
+    """Print one JSON line with the number of messages at the end."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--broker", required=True, help="host:port")
     parser.add_argument("--scenario", type=Path, required=True)

@@ -1,7 +1,7 @@
-"""Gas meters that live like real ones: a household's week, a counter that only rises, a battery that empties.
+"""Gas meters with realistic values: a household's week, a counter that only rises, a battery that empties.
 
-Everything is a pure function of (seed, serial number, time): the same question gives the same answer, and the volume
-is exactly the integral of the flow. Registers of every meter, 0-based, holding and input alike:
+Everything is a pure function of (seed, serial number, time): equal arguments give equal values, and the volume is
+exactly the integral of the flow. Registers of every meter, 0-based, holding and input alike:
 
 | register | type | meaning |
 |---|---|---|
@@ -77,12 +77,12 @@ class GasMeter:
 
     @property
     def size(self) -> int:
-        """See simulators.modbus_server.Unit."""
+        """See simulators.modbus_server.ModbusUnit."""
         return SIZE
 
     @property
     def reserved(self) -> tuple[tuple[int, int], ...]:
-        """See simulators.modbus_server.Unit."""
+        """See simulators.modbus_server.ModbusUnit."""
         return RESERVED
 
     @property
@@ -98,30 +98,30 @@ class GasMeter:
         self._valve, self._closed = state, now
 
     def flow(self, at: float) -> float:
-        """m3/h at `at` (s since 1970)."""
+        """Flow at `at` (s since 1970), m3/h."""
         return 0.0 if self._shut(at) else self._hourly[int((at - _MONDAY) % _WEEK // _HOUR)]
 
     def volume(self, at: float) -> float:
-        """m3 on the counter at `at`."""
+        """Counter at `at`, m3."""
         return self._start + self._since(self._closed if self._shut(at) else at) - self._base
 
     def pressure(self, at: float) -> float:
-        """kPa: that of the regulator, a little less while gas flows."""
+        """Pressure, kPa: that of the regulator, a little less while gas flows."""
         return self.regulator - 0.2 * self.flow(at) + 0.05 * math.sin(at / 977.0 + self.serial)
 
     def temperature(self, at: float) -> float:
-        """degC: the seasons and the day."""
+        """Temperature, degC, by season and time of day."""
         return 15.0 - 9.0 * math.cos(2 * math.pi * at / (365.25 * 24 * _HOUR)) + 3.0 * math.sin(
             2 * math.pi * (at % 86400 - 9 * _HOUR) / 86400
         )  # fmt: skip
 
     def battery(self, at: float) -> float:
-        """mV: 3650 when new, about 60 less every year since 2020."""
+        """Battery, mV: 3650 when new, about 60 less every year since 2020."""
         years = (at - 1_577_836_800.0) / (365.25 * 24 * _HOUR)
         return max(2500.0, 3650.0 - 60.0 * years - self.serial % 50)
 
     def image(self) -> list[int]:
-        """See simulators.modbus_server.Unit."""
+        """See simulators.modbus_server.ModbusUnit."""
         at = self.now() if self.stuck is None else self.stuck
         words = [0] * SIZE
         words[0:2] = [MODEL, self.serial & 0xFFFF]

@@ -21,7 +21,7 @@ GATE_BYTES = 24
 
 
 class LoadPublisher(asyncio.Protocol):
-    """One connection: keeps up to WINDOW publishes un-acknowledged."""
+    """One connection with up to WINDOW publishes not yet acknowledged."""
 
     def __init__(self, name: str, topic: str, devices: int, gate: mmap.mmap, hot: int, qos: int) -> None:
         self._name, self._qos = name, mqtt5.QoS(qos)
@@ -53,7 +53,7 @@ class LoadPublisher(asyncio.Protocol):
             struct.pack_into("<Q", self._gate, 8, self.acked)
 
     def pump(self) -> bool:
-        """Send what gate and window allow; False when told to stop."""
+        """Send as many as gate and window allow; False when the gate holds "stop"."""
         allowed, _, stop = struct.unpack_from("<3Q", self._gate)
         free = WINDOW - (self.sent - self.acked) if self._qos else WINDOW
         room = min(allowed - self.sent, free, 2_000)
@@ -66,7 +66,7 @@ class LoadPublisher(asyncio.Protocol):
         return not stop
 
     def close(self) -> None:
-        """Before the gate goes away."""
+        """Close before the gate's file is unmapped."""
         self.done.cancel()
         assert isinstance(self._transport, asyncio.Transport)
         self._transport.abort()
@@ -74,7 +74,7 @@ class LoadPublisher(asyncio.Protocol):
     def _packet(self, n: int) -> bytes:
         devices = len(self._topics)
         turn, device = divmod(n, devices)
-        # one device in `hot` is over the threshold of the rules: the share of hits
+        # one device in `hot` exceeds the threshold of the rules: the share of hits
         temp = 95.5 if device % self._hot == 0 and turn % 2 else 35.5 + n % 10
         payload = b'{"ts":%d,"temp":%.1f,"u":%d.2,"i":%d.5,"p":48.1,"connector":1,"status":"charging"}' % (
             self._start + turn, temp, 400 + n % 7, 100 + n % 90,
@@ -84,7 +84,7 @@ class LoadPublisher(asyncio.Protocol):
 
 
 async def run(host: str, port: int, gate: Path, *, name: str, topic: str, devices: int, hot: int, qos: int) -> None:
-    """Until the gate says stop."""
+    """Run until the gate holds "stop"."""
     with gate.open("r+b") as file, mmap.mmap(file.fileno(), GATE_BYTES) as shared:
         loop = asyncio.get_running_loop()
         _, publisher = await loop.create_connection(
@@ -97,7 +97,7 @@ async def run(host: str, port: int, gate: Path, *, name: str, topic: str, device
 
 
 def main() -> None:
-    """The process."""
+    """Entry of the process."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--broker", required=True)
     parser.add_argument("--topic", required=True)

@@ -1,6 +1,6 @@
-"""A Modbus TCP server with many units behind it, and the faults of real buses. It knows the wire format alone.
+"""Modbus TCP server with many units, and the faults of real buses. It implements the wire format alone.
 
-The server is pymodbus, and this the only file here that knows it. A unit is anything with `image`: its registers now.
+The server is pymodbus; no other file here imports it. A unit is any object with `image`, its present registers.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ HOST = "127.0.0.1"
 
 
 class ModbusUnit(Protocol):
-    """What answers under one unit id. Holding and input registers are the same image."""
+    """Device under one unit id. Holding and input registers are the same image."""
 
     @property
     def size(self) -> int:
@@ -29,7 +29,7 @@ class ModbusUnit(Protocol):
 
     @property
     def reserved(self) -> tuple[tuple[int, int], ...]:
-        """[first, last] ranges that answer exception 2 although they lie inside the map."""
+        """[first, last] ranges inside the map that answer exception 2."""
 
     def image(self) -> list[int]:
         """All `size` words, now."""
@@ -37,7 +37,7 @@ class ModbusUnit(Protocol):
 
 @dataclass(slots=True)
 class ModbusFaults:
-    """What goes wrong, by unit id. Change it while the server runs.
+    """Faults by unit id. Change it while the server runs.
 
     `dead` never answer · `slow` answer after so many seconds · `late_every` every n-th answer of the unit comes
     `late_by` s late · `cap` answer exception 3 to requests of more registers · `garbled_every` every n-th answer has
@@ -56,7 +56,7 @@ class ModbusFaults:
 class ModbusServer:
     """`async with ModbusServer(units, port=0) as server:` listens on server.port until the block ends.
 
-    `requests` counts what was asked, by unit id; `connections` how often somebody connected.
+    `requests` counts requests by unit id; `connections` counts connections.
     """
 
     def __init__(self, units: Mapping[int, ModbusUnit], *, port: int = 0, host: str = HOST) -> None:
@@ -87,7 +87,7 @@ class ModbusServer:
         await asyncio.sleep(0)  # lets the transports finish closing
 
     def begin(self, answer: Coroutine[Any, Any, None]) -> None:
-        """Run one answer beside the others, as a gateway does with its buses."""
+        """Run one answer concurrently with the others, as a gateway does with its buses."""
         task = asyncio.get_running_loop().create_task(answer)
         self._answers.add(task)
         task.add_done_callback(self._answers.discard)
@@ -100,7 +100,7 @@ def _memory(unit: ModbusUnit) -> SimData:
 def _action(
     unit: ModbusUnit,
 ) -> Callable[[int, int, int, int, list[int], list[int] | list[bool] | None], Coroutine[None, None, ExcCodes | None]]:
-    """Called by the server before it reads its memory: bring it up to date, refuse what the device refuses."""
+    """Called by the server before it reads its memory: updates it, or refuses as the device does."""
 
     async def action(
         _function: int, _start: int, address: int, count: int, registers: list[int], values: object
@@ -126,7 +126,7 @@ class _Server(ModbusTcpServer):
 
 
 class _Handler(ServerRequestHandler):
-    """One connection. Each request is answered by a task of its own, with the transaction it was asked with."""
+    """One connection. Each request gets its own task, which answers with the transaction id of the request."""
 
     def __init__(self, server: _Server, owner: ModbusServer) -> None:
         super().__init__(server, None, None, None)  # type: ignore[no-untyped-call]

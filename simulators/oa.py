@@ -1,12 +1,12 @@
-"""An office-automation system as the gateway meets it: takes signed work-order events, and its engineers answer.
+"""An office-automation system for the gateway: accepts signed work-order events, and its engineers act on them.
 
     python -m simulators.oa --port 0 --secret-file oa.secret [--callback URL --callback-secret-file F]
 
-POST /hooks/oa   CloudEvents under Standard Webhooks headers. Repeats are told by webhook-id and answered 200.
-GET  /orders     what this OA knows of each order;  GET /orders/{number} with its history
+POST /hooks/oa   CloudEvents under Standard Webhooks headers. Repeats are found by webhook-id and answered 200.
+GET  /orders     the state of each order in this OA;  GET /orders/{number} with its history
 GET  /last       the newest event as it came;  GET /stats  counts;  POST|DELETE /faults   see simulators.webhooks.Fault
 
-For each state of an order its people have one thing to do, `--delay` after hearing of it: assign, accept, start,
+For each state of an order its people have one thing to do, `--delay` after its event: assign, accept, start,
 resolve, close (`--actions`). It is sent to the gateway as a signed callback {"command_id", "order", "action",
 "expected_version", "actor", "occurred_at"}, repeated with the same command_id until it is answered.
 """
@@ -31,12 +31,12 @@ from fastapi.responses import JSONResponse
 from simulators.webhooks import ReceiverFaults, add_fault_routes, problem_of, read_secrets, reset, run, signature
 
 NEXT = {"new": "assign", "assigned": "accept", "accepted": "start", "in_progress": "resolve", "resolved": "close"}
-"""State of an order -> what the engineer does then."""
+"""State of an order -> next act of the engineer."""
 WORDS = {
     "resolve": {"fault": "E07", "cause": "worn contact", "remedy": "contact replaced"},
     "close": {"reason": "done, checked with the site"},
 }
-"""What an engineer writes with an action."""
+"""Remark of the engineer for an act."""
 _WORKING = {"new", "assigned", "accepted", "in_progress"}
 _PAUSES = (0.2, 0.5, 1.0, 2.0, 5.0)  # s between tries of a callback
 _HISTORY = 200
@@ -45,7 +45,7 @@ _FACTS = ("state", "title", "priority", "level", "faultCode", "device", "site", 
 
 @dataclass
 class OaOrder:
-    """One order as this OA sees it."""
+    """One order in this OA."""
 
     number: str
     version: int = 0
@@ -82,7 +82,7 @@ class Oa:
         self._http = httpx.AsyncClient(timeout=10, trust_env=False)
 
     async def hook(self, request: Request) -> Response:
-        """One delivery."""
+        """Handle one delivery."""
         self.counts["requests"] += 1
         body = await request.body()
         fault = self.faults.take()
@@ -126,7 +126,7 @@ class Oa:
             self.counts["out_of_order"] += 1
         order.version = max(order.version, version)
         if order.facts.get("state") in {"resolved", "closed"} and order_data.get("state") in _WORKING:
-            order.done.clear()  # opened again: the work begins anew
+            order.done.clear()  # reopened: the work starts again
         order.facts.update({name: order_data[name] for name in _FACTS if order_data.get(name) is not None})
         order.events.append({"id": event["id"], "type": event["type"], "version": version, "taken": _now()})
         del order.events[:-_HISTORY]
@@ -167,12 +167,12 @@ class Oa:
                 return
             self.counts[f"callbacks_{status or 'unreachable'}"] += 1
             if pause is None or (400 <= status < 500 and status not in {408, 409, 429}):
-                order.done.discard(action)  # the next event of the order may bring it up again
+                order.done.discard(action)  # the next event of the order may cause it again
                 return
             await asyncio.sleep(pause)
 
     def stats(self) -> dict[str, Any]:
-        """For the demo and tests."""
+        """Counts for the demo and tests."""
         states = Counter(str(order.facts.get("state", "")) for order in self.orders.values())
         return {**self.counts, "orders": len(self.orders), "states": dict(states), "faults": self.faults.injected}
 
@@ -185,7 +185,7 @@ class Oa:
 
 
 def _order_of(event: dict[str, Any]) -> dict[str, Any] | None:
-    """The order in an event's data, None for events about something else."""
+    """Order in an event's data, None for events about something else."""
     data = event["data"]
     for name in ("workOrder", "work_order", "order"):
         if isinstance(data.get(name), dict):

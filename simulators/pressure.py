@@ -11,13 +11,13 @@ REST = 2.0  # kPa
 
 @dataclass(slots=True)
 class PressureSensor:
-    """`step(now)` gives one payload, `ts` not yet set. `forced` holds the network here at so many kPa."""
+    """`step(now)` returns one payload, `ts` not yet set. `forced` holds the network at this pressure, kPa."""
 
     code: str
     rng: random.Random
     forced: float | None = None
 
     def step(self, _now: float) -> dict[str, object]:
-        """One message."""
+        """Payload at `now`."""
         pressure = REST if self.forced is None else self.forced
         return {"ts": 0, "p": round(pressure + self.rng.uniform(-0.04, 0.04), 2)}

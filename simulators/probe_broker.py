@@ -1,4 +1,4 @@
-"""An MQTT 5 broker for one subscriber that measures how long it takes to acknowledge: from PUBLISH to PUBACK."""
+"""MQTT 5 broker for one subscriber. It measures the time from PUBLISH to PUBACK."""
 
 import asyncio
 import time
@@ -12,7 +12,7 @@ from simulators.packets import whole_packets
 
 
 class ProbeBroker:
-    """Speaks to one subscriber. `delays`: seconds from PUBLISH to PUBACK."""
+    """Broker of one subscriber. `delays`: seconds from PUBLISH to PUBACK."""
 
     def __init__(self) -> None:
         self.delays: list[float] = []
@@ -43,20 +43,20 @@ class ProbeBroker:
             self.delays.append(time.monotonic() - self._sent.pop(packet.packet_id))
 
     def publish(self, topic: str, number: int, payload: bytes) -> None:
-        """At QoS 1, with packet id `number`; the subscriber is there."""
+        """Publish at QoS 1, with packet id `number`; the subscriber must be connected."""
         assert self._writer is not None
         self._sent[number] = time.monotonic()
         packet = mqtt5.PublishPacket(topic, payload, qos=mqtt5.QoS.AT_LEAST_ONCE, packet_id=number)
         self._writer.write(packet.write())
 
     def waiting(self) -> list[float]:
-        """Of those that were never acknowledged."""
+        """Seconds waited so far for messages that were not acknowledged."""
         return [time.monotonic() - at for at in self._sent.values()]
 
 
 @asynccontextmanager
 async def probe_broker() -> AsyncIterator[tuple[ProbeBroker, int]]:
-    """A broker and its port on loopback."""
+    """Start a broker; yields it and its port on loopback."""
     made = ProbeBroker()
     server = await asyncio.start_server(made.serve, "127.0.0.1", 0)
     try:

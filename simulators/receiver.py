@@ -1,4 +1,4 @@
-"""A webhook receiver that costs next to nothing: answers every POST with 200, or takes it and never answers.
+"""Webhook receiver with very little CPU use: answers every POST with 200, or reads it and never answers.
 
     python -m simulators.receiver [--hang] [--seconds 0.05]      prints {"port": ...}, then one line per request
 

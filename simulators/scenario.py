@@ -1,4 +1,4 @@
-"""A scenario file: which devices there are, and what goes wrong when. YAML 1.2, read by the simulators alone."""
+"""Scenario file: devices, and faults at fixed seconds. YAML 1.2, read by the simulators alone."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,9 +13,9 @@ ACTS = ("overheat", "cool", "fault_code", "silence", "speak", "burst", "pressure
 class ScenarioEvent:
     """One event: at second `at` do `act` to `device` (connector 0 = all). The rest depends on the act.
 
-    overheat: hold the gun at `to` degC · cool: let it go · fault_code: publish `code` (none clears) · burst: publish
+    overheat: hold the gun at `to` degC · cool: release it · fault_code: publish `code` (none clears) · burst: publish
     `times` messages with the current state at once · silence / speak: stop / resume publishing · pressure: hold the
-    sensor at `to` kPa · steady: let it go.
+    sensor at `to` kPa · steady: release it.
     """
 
     at: float
@@ -40,7 +40,7 @@ class Scenario:
 
 
 def load(path: Path) -> Scenario:
-    """Raises ValueError for an unknown act or key."""
+    """Load a scenario. Raises ValueError for an unknown act or key."""
     raw: dict[str, Any] = YAML(typ="safe").load(path.read_text("utf-8"))
     acts = []
     for number, item in enumerate(raw.get("acts", [])):

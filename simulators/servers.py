@@ -50,7 +50,7 @@ next_connection_delay_ms = 1
 
 
 def free_port() -> int:
-    """A loopback port nobody listens on now."""
+    """A free loopback port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -68,7 +68,7 @@ def _inodes(pid: int) -> set[str]:
 
 
 def owns_port(pid: int, port: int) -> bool:
-    """Is this very process the one that listens on the port? Two tests once talked to each other's broker."""
+    """True if this process itself listens on the port. Two tests once used each other's broker."""
     wanted = f":{port:04X}"
     for table in ("/proc/net/tcp", "/proc/net/tcp6"):
         for line in Path(table).read_text("ascii").splitlines()[1:]:
@@ -79,7 +79,7 @@ def owns_port(pid: int, port: int) -> bool:
 
 
 def wait_listening(process: "subprocess.Popen[bytes]", port: int, seconds: float = 10.0) -> None:
-    """Returns once `process` owns the listening port. Raises RuntimeError when it ends or time runs out."""
+    """Wait until `process` listens on the port. Raises RuntimeError when it ends or time runs out."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         if process.poll() is not None:
@@ -100,11 +100,11 @@ class BrokerProcess:
 
     @property
     def url(self) -> str:
-        """As clients write it."""
+        """URL for clients."""
         return f"mqtt://127.0.0.1:{self.port}"
 
     def kill(self) -> None:
-        """SIGKILL, as a power cut would."""
+        """Send SIGKILL, like a power cut."""
         self.process.kill()
         self.process.wait()
 
@@ -115,13 +115,13 @@ class BrokerProcess:
 
 
 def mosquitto_binary() -> str | None:
-    """Where mosquitto is, or None (Debian puts it into /usr/sbin)."""
+    """Path of mosquitto, or None (Debian installs it in /usr/sbin)."""
     return shutil.which("mosquitto", path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
 
 
 @contextmanager
 def mosquitto(folder: Path, *, autosave: bool = False, extra: str = "") -> Iterator[BrokerProcess]:
-    """A mosquitto of our own. Raises FileNotFoundError when it is not installed."""
+    """A mosquitto as a child process. Raises FileNotFoundError when it is not installed."""
     binary = mosquitto_binary()
     if binary is None:
         raise FileNotFoundError("mosquitto is not installed (Debian: apt-get install mosquitto)")

@@ -1,4 +1,4 @@
-"""A few counters in a file that two processes map."""
+"""A few counters in a file mapped by two processes."""
 
 import mmap
 import struct
@@ -7,7 +7,7 @@ from typing import Self
 
 
 class Shared:
-    """A few u64 in a file that two processes map."""
+    """A few u64 in a file mapped by two processes."""
 
     def __init__(self, path: Path, size: int) -> None:
         path.write_bytes(b"\0" * size)

@@ -1,4 +1,4 @@
-"""A short-message gateway as the gateway meets it: HTTP 200 with a code in the body, templates, limits per phone.
+"""Short-message gateway: HTTP 200 with a code in the body, templates, limits per phone.
 
     python -m simulators.sms --port 0 --secret-file sms.secret --template gas_safety --sign 示例燃气
 
@@ -51,7 +51,7 @@ class Sms:
         self._sent: dict[tuple[str, str, str], deque[float]] = {}
 
     async def send(self, request: Request) -> Response:
-        """One message."""
+        """Send one message."""
         self.counts["requests"] += 1
         body = await request.body()
         fault = self.faults.take()
@@ -102,7 +102,7 @@ class Sms:
         return JSONResponse({"code": code, "message": message, "biz_id": biz_id, "request_id": uuid.uuid4().hex})
 
     def stats(self) -> dict[str, Any]:
-        """For the demo and tests."""
+        """Counts for the demo and tests."""
         return {**self.counts, "codes": dict(self.codes), "faults": self.faults.injected}
 
 

@@ -31,7 +31,7 @@ class Vehicle:
         self.lon += self.rng.uniform(-0.05, 0.05)
 
     def step(self, now: float) -> dict[str, object]:
-        """One status message."""
+        """Payload at `now`."""
         seconds = min(10.0, now - self.last) if self.last else 1.0
         self.last = now
         if now >= self.until:

@@ -1,6 +1,7 @@
-"""What the HTTP simulators share: Standard Webhooks written from its specification, faults, a server on a free port.
+"""Common parts of the HTTP simulators: Standard Webhooks written from its specification, faults, a server on a free
+port.
 
-Deliberately nothing of the gateway: a simulator that used its signer would agree with its mistakes.
+It shares no code with the gateway: a simulator that used the gateway's signer would repeat its mistakes.
 """
 
 import asyncio
@@ -41,7 +42,7 @@ def signature(key: bytes, message: str, timestamp: str, body: bytes) -> str:
 
 
 def problem_of(keys: list[bytes], headers: Any, body: bytes) -> str:
-    """Why a request is not authentic; "" = it is."""
+    """Reason why a request is not authentic; "" = it is authentic."""
     message, timestamp = headers.get("webhook-id", ""), headers.get("webhook-timestamp", "")
     given = headers.get("webhook-signature", "").split(" ")
     if not message or not timestamp.isdigit():
@@ -67,14 +68,14 @@ class ReceiverFault:
 
 
 class ReceiverFaults:
-    """The fault of the next request, in the order they were asked for."""
+    """Faults of the next requests, in the order they were added."""
 
     def __init__(self) -> None:
         self.queue: list[ReceiverFault] = []
         self.injected: dict[str, int] = {}
 
     def take(self) -> ReceiverFault | None:
-        """The fault for this request, used up."""
+        """Fault for this request; it is removed from the queue."""
         if not self.queue:
             return None
         fault = self.queue[0]
@@ -87,7 +88,7 @@ class ReceiverFaults:
 
     @staticmethod
     async def answer(fault: ReceiverFault | None) -> Response | None:
-        """What the fault answers instead of the application; None = it does not take its place."""
+        """Response of the fault in place of the application's; None = the application answers."""
         match fault:
             case ReceiverFault(kind="error"):
                 return Response("simulated failure", fault.status)
@@ -104,7 +105,7 @@ _open: dict[tuple[object, object], asyncio.Transport] = {}
 
 
 class _Protocol(H11Protocol):
-    """Remembers its transport by both addresses, so that a fault can reset the connection."""
+    """Keeps its transport by both addresses, so that a fault can reset the connection."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -139,7 +140,7 @@ def add_fault_routes(app: FastAPI, faults: ReceiverFaults) -> None:
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A bound socket: the port is ours before anybody is told of it."""
+    """A bound socket: the port is reserved before its number is published."""
     sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     sock.bind((host, port))
@@ -151,7 +152,7 @@ def _config(app: FastAPI) -> uvicorn.Config:
 
 
 class _Guest(uvicorn.Server):
-    """A server in somebody else's event loop: it leaves the signals alone and says when it is ready."""
+    """A server in an existing event loop: it leaves signals alone and signals readiness."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
@@ -159,18 +160,18 @@ class _Guest(uvicorn.Server):
 
     @contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
-        """Not ours."""
+        """Leave signals to the event loop's owner."""
         yield
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """As ever, then say so."""
+        """Start, then signal readiness."""
         await super().startup(sockets)
         self.ready.set()
 
 
 @asynccontextmanager
 async def running(app: FastAPI, host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[int]:
-    """The application served by this event loop; gives its port."""
+    """Run the application in this event loop; yields its port."""
     with closing(listen(host, port)) as sock:
         server = _Guest(_config(app))
         task = asyncio.create_task(server.serve([sock]))
@@ -193,5 +194,5 @@ def run(app: FastAPI, name: str, host: str, port: int) -> None:
 
 
 def read_secrets(files: tuple[Path, ...]) -> list[bytes]:
-    """One key per file."""
+    """Secrets of a file, one per line."""
     return [decode_secret(file.read_text("utf-8").strip()) for file in files]

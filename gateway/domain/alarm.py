@@ -1,4 +1,4 @@
-"""Alarms as the engine speaks of them: transitions with their evidence."""
+"""Alarms as the engine makes them: transitions with their evidence."""
 
 from enum import IntEnum, StrEnum
 
@@ -18,7 +18,7 @@ class Level(IntEnum):
 
     @property
     def word(self) -> str:
-        """As written in rules: `major`."""
+        """Name as in rule files: `major`."""
         return self.name.lower()
 
 
@@ -34,7 +34,7 @@ class Change(StrEnum):
 
 
 class Thing(Struct, frozen=True, order=True):
-    """What one alarm is about: a device's component (0 = the device itself), or a group (device 0)."""
+    """Subject of one alarm: a component of a device (0 = the device itself), or a group (device 0)."""
 
     device: int
     component: int = 0
@@ -73,10 +73,10 @@ class ThresholdSeen(Struct, frozen=True):
 
 
 class MemberSeen(Struct, frozen=True):
-    """A member of a group that voted or was counted: `device` is its code; `component` 0 = the device as one.
+    """Member of a group that voted or was counted. `device` is its code; `component` 0 = the whole device.
 
-    `since` µs is when its vote became true, 0 = it was counted in an aggregate; `readings` are what it read, of a
-    component as `2.status`, or what its signal was.
+    `since` µs is the time its vote became true, 0 = it was counted in an aggregate. `readings` are its readings, those
+    of a component as `2.status`, or the value of its signal.
     """
 
     device: str
@@ -86,11 +86,11 @@ class MemberSeen(Struct, frozen=True):
 
 
 class Evidence(Struct, frozen=True):
-    """Why: what the engine saw when it decided. `condition` is the rule text that held.
+    """Evidence of a decision: the values the engine used. `condition` is the text of the true condition.
 
-    Of a group: `members` that voted, the first to begin first, or whose readings an aggregate counted, those that
-    decide first, and how many `others` are not named. `sentence_en`, `sentence_zh`: all of it as one sentence, "" = of
-    an alarm from before there were any.
+    Of a group: `members` are those that voted, earliest vote first, or those whose readings an aggregate counted, most
+    decisive first. `others` is the number of members not listed. `sentence_en`, `sentence_zh`: the evidence as one
+    sentence, "" = an alarm from a release without sentences.
     """
 
     condition: str = ""
@@ -103,7 +103,7 @@ class Evidence(Struct, frozen=True):
     sentence_zh: str = ""
 
     def sentence_in(self, lang: Lang) -> str:
-        """For a reader of this language."""
+        """The sentence in `lang`."""
         return self.sentence_zh if lang == "zh" else self.sentence_en
 
 
@@ -133,7 +133,8 @@ class NoticePlan(Struct, frozen=True):
 
 
 class AlarmPlan(Struct, frozen=True):
-    """What a raised alarm asks for. `why` is English; `why_zh` "" = it stands in one language only."""
+    """Effects a rule requests for a raised alarm. `why` is English; `why_zh` "" = the rule has it in one language
+    only."""
 
     title_en: str
     title_zh: str
@@ -143,7 +144,7 @@ class AlarmPlan(Struct, frozen=True):
     why_zh: str = ""
 
     def why_in(self, lang: Lang) -> str:
-        """For a reader of this language."""
+        """The `why` in `lang`."""
         return self.why_zh or self.why if lang == "zh" else self.why
 
 
@@ -165,8 +166,8 @@ class Transition(Struct, frozen=True):
     is older than the rule's `stale_after`, a record only · `muted`: outside the rule's `active`, no notice ·
     `held_until` µs: orders and notices wait (`quiet`), 0 = not · `limited`: the limit it exceeds (`alarms_per_rule`,
     `orders_per_site`), "" = none: joins the storm parent · `parent` of a MERGED: rule and thing · `episode` µs: this is
-    about the past episode that was raised then (a second look found it, its end, or that it never was), whatever the
-    alarm is now; 0 = about the alarm as it is.
+    about the past episode that was raised then (a re-evaluation found it, ended it or withdrew it), independent of the
+    present alarm; 0 = the present alarm.
     """
 
     partition: int
@@ -204,7 +205,7 @@ class Transition(Struct, frozen=True):
 
 
 class AlarmChange(Struct, frozen=True):
-    """One transition as the history of its alarm keeps it. `id` is the transition's, `alarm` that of the episode.
+    """One transition in the history of its alarm. `id` is the transition's, `alarm` that of the episode.
 
     Times µs; `reason` as in Transition; `evidence` bounded like that of the alarm.
     """

@@ -1,4 +1,4 @@
-"""Attributes that name a person, number plates first: how they are shown where they leave the house."""
+"""Masks for attributes that identify a person (number plates above all) in data that leaves the gateway."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from gateway.domain.device import Attr
 
 STARS = "****"
-_SHORT = 4  # characters: of a shorter one nothing can be shown
+_SHORT = 4  # characters: a shorter value is masked completely
 
 
 def masked(text: str) -> str:
@@ -21,11 +21,11 @@ class AttributeMask:
     names: frozenset[str] = frozenset()
 
     def attrs(self, attrs: Mapping[str, Attr]) -> dict[str, Attr]:
-        """All attributes, those of the mask as texts that say little."""
+        """All attributes; the values of masked ones are masked texts."""
         return {name: masked(str(value)) if name in self.names else value for name, value in attrs.items()}
 
     def text(self, text: str, attrs: Mapping[str, Attr]) -> str:
-        """`text`, a device's name for example, with the values of masked attributes in it masked too."""
+        """`text`, for example a device's name, with the values of masked attributes masked in it too."""
         for name in self.names & attrs.keys():
             whole = str(attrs[name])
             if len(whole) > _SHORT:
@@ -34,4 +34,4 @@ class AttributeMask:
 
 
 NO_MASK = AttributeMask()
-"""All is shown."""
+"""Masks nothing."""

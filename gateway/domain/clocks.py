@@ -1,4 +1,4 @@
-"""Clocks that are wrong: the devices' and our own (RULES section 5, Clocks). Pure."""
+"""Wrong clocks: those of devices and that of the gateway (RULES section 5, Clocks). Pure."""
 
 from typing import Final
 
@@ -10,11 +10,11 @@ from gateway.domain.reading import I64, Batch, Flag, Quality
 from gateway.domain.record import ClockStep, Down
 
 YEAR_2000: Final = 946_684_800_000_000
-"""µs; a clock before it was never set."""
+"""µs; an event time before it comes from a clock that was never set."""
 BUILT: Final = 1_767_225_600_000_000
-"""µs, 2026-01-01: no clock that is right shows an earlier time, where a journal has a later one."""
+"""µs, 2026-01-01: an earlier time of the gateway's clock is wrong when the journal has a later one."""
 TOLERANCE: Final = 2 * SECOND
-"""Differences up to this are no step: clocks that are slewed drift."""
+"""µs; a smaller difference is drift (clocks are slewed), not a step."""
 
 
 def clamp(batch: Batch, ahead_limit: int) -> tuple[Batch, NDArray[np.bool_] | None]:
@@ -44,8 +44,8 @@ def clamp(batch: Batch, ahead_limit: int) -> tuple[Batch, NDArray[np.bool_] | No
 
 
 def older_than_retention(at: I64, received: I64, retention: int) -> NDArray[np.bool_] | None:
-    """Which event times are older than `retention` µs (0 = nothing is), though no clock is wrong; None = none is. A
-    reading of such a time would be deleted as it is stored."""
+    """bool[n]: event times older than `retention` µs (0 = no limit); None = no such row. These clocks are right, but
+    the reading would be deleted as soon as it is stored."""
     if not retention or not len(at):
         return None
     old: NDArray[np.bool_] = (at < received - retention) & (at >= YEAR_2000)
@@ -53,7 +53,8 @@ def older_than_retention(at: I64, received: I64, retention: int) -> NDArray[np.b
 
 
 def received_by(batch: Batch, now: int) -> Batch:
-    """No frame was received after `now` µs: one that says so came before the gateway's clock was set back."""
+    """The batch with no receive time after `now` µs. A later one was recorded before the gateway's clock was set
+    back."""
     if not batch.frames or int(batch.received.max()) <= now + TOLERANCE:
         return batch
     received = np.minimum(batch.received, now)
@@ -63,7 +64,7 @@ def received_by(batch: Batch, now: int) -> Batch:
 
 
 def mark_suspect(batch: Batch) -> Batch:
-    """All rows were received while the gateway's own clock ran behind its journal."""
+    """The batch with all rows marked: received while the gateway's own clock was behind its journal."""
     return Batch(
         batch.device,
         batch.point,
@@ -77,25 +78,25 @@ def mark_suspect(batch: Batch) -> Batch:
 
 
 class Watermark:
-    """The newest time in the journal. Our clock is suspect while it is older."""
+    """Newest time in the journal, µs. The gateway's clock is suspect while it is earlier."""
 
     def __init__(self, newest: int) -> None:
         self.newest = newest
 
     def observe(self, now: int) -> bool:
-        """`now` (µs) is about to be journaled: is it suspect?"""
+        """Returns whether `now` (µs), the time about to be journaled, is suspect."""
         suspect = now < self.newest
         self.newest = max(self.newest, now)
         return suspect
 
 
 class Timekeeper:
-    """Watches the gateway's own clock: what is to be journaled of its steps, and when engine time follows one back.
+    """Detects steps of the gateway's clock; decides which of them to journal, and when engine time follows a step back.
 
-    The clock is held against one that nobody sets (`steady`, any origin). Pure; all times µs. `mark.newest` is the
-    newest time in the journal. A clock behind it by up to `limit` is waited for. So is one that was never set (before
-    `BUILT`, as with an empty battery) where the journal knows a later time. Any other step back that is seen is
-    followed at once; a clock that was found behind, as after a start, once it has been so for `patience`.
+    The clock is compared with a monotonic one (`steady`, any origin). Pure; all times µs. `mark.newest` is the newest
+    time in the journal. When the clock is up to `limit` behind it, engine time waits. It also waits for a clock that
+    was never set (before `BUILT`, as with an empty battery) when the journal has a later time. Any other observed step
+    back is followed at once. A clock found behind, as after a start, is followed after `patience`.
 
     A clock that was set, or is found, more than a day ahead may be wrong: for a day it is not `trusted` with deletions.
     """
@@ -109,7 +110,7 @@ class Timekeeper:
         self._before: tuple[int | None, int, int | None] = (None, newest, None)
 
     def check(self, now: int, steady: int) -> tuple[Down | ClockStep, ...]:
-        """What to journal before anything else, now that the clock says `now`; mostly nothing."""
+        """Records to journal before all others at clock time `now`; usually none."""
         self._before = self._offset, self.mark.newest, self._behind
         newest = self.mark.newest
         ahead = now - newest if self._offset is None else now - steady - self._offset
@@ -135,9 +136,10 @@ class Timekeeper:
         return (ClockStep(said if set_back else newest, now),)
 
     def trusted(self, steady: int) -> bool:
-        """May what is old by this clock be deleted?"""
+        """True if data that is old by this clock may be deleted."""
         return self._doubted is None or steady >= self._doubted
 
     def undo(self) -> None:
-        """What the last look found could not be journaled: the next one finds it again."""
+        """Restore the state before the last `check`, whose records could not be journaled. The next `check` finds the
+        step again."""
         self._offset, self.mark.newest, self._behind = self._before

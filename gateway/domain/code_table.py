@@ -15,8 +15,8 @@ class CodeEntry(Struct, frozen=True):
 
 
 class CodeTable(Struct, frozen=True):
-    """`entries` by vendor code; "*" stands for every other code. `source` names the document it was taken from.
-    `titles`: name -> language -> what people call it."""
+    """`entries` by vendor code; "*" is the entry of all other codes. `source` names the document of the table.
+    `titles`: name -> language -> display name."""
 
     name: str
     entries: dict[str, CodeEntry]

@@ -1,4 +1,4 @@
-"""How a counter is read when it falls (RULES section 4): rollover, restart, swap, re-sent rows, falls taken back. Pure.
+"""Meaning of a counter's fall (RULES section 4): rollover, restart, swap, re-sent rows, falls taken back. Pure.
 
 One decision serves `increase`, `rate`, `every` and `plausible`. It makes of a counter a line that never falls:
 `value + shift`. Of several rules that fit, the first holds:
@@ -9,9 +9,9 @@ One decision serves `increase`, `rate`, `every` and `plausible`. It makes of a c
 4. at or above the value of a fall, in one step larger than all that was booked since it: that fall is taken back;
 5. else the difference is booked.
 
-A step is held against the newest fall; where it takes that back, it is judged once more, from the value of that fall,
-against the fall before. Three falls are remembered. A further one takes the place of the oldest that the counter has
-passed since, else of the newest but one.
+A step is compared with the newest fall. If it takes that fall back, the step from the value of that fall is compared
+with the fall before. Three falls are kept. A further one replaces the oldest that the counter has passed since, else
+the newest but one.
 """
 
 from typing import Final, NamedTuple
@@ -19,11 +19,11 @@ from typing import Final, NamedTuple
 from gateway.domain.device import CounterModel
 
 RESENT: Final = 0.001
-"""A drop by less than this share of the last value is an old row sent again."""
+"""Fraction of the last value: a smaller drop is an old row sent again."""
 KEPT: Final = 3
-"""Falls that are remembered."""
+"""Number of falls kept."""
 _ROUNDING: Final = 1e-12
-"""Of the numbers compared: a step larger than what was booked by less is not larger."""
+"""Relative rounding error of the compared numbers; a step must exceed the booked amount by more."""
 
 
 class Fall(NamedTuple):
@@ -35,7 +35,7 @@ class Fall(NamedTuple):
 
     @property
     def line(self) -> float:
-        """What was counted up to it."""
+        """Amount counted up to the fall."""
         return self.value + self.shift
 
 
@@ -49,7 +49,7 @@ class CounterState(NamedTuple):
 
     @property
     def line(self) -> float:
-        """What was counted up to it."""
+        """Amount counted up to the newest reading."""
         return self.value + self.shift
 
 
@@ -61,7 +61,7 @@ class CounterStep(NamedTuple):
 
 
 def advance(state: CounterState, value: float, at: int, model: CounterModel) -> CounterStep | None:
-    """The next reading, `value` at `at` µs; None when it was sent again and changes nothing."""
+    """State after the next reading, `value` at `at` µs; None when the reading was sent again and changes nothing."""
     last, shift, falls = state.value, state.shift, state.falls
     if value >= last:
         k = _taken_back(state, value) if falls else None
@@ -76,16 +76,16 @@ def advance(state: CounterState, value: float, at: int, model: CounterModel) -> 
 
 
 def exchanged(state: CounterState, start: float, at: int) -> CounterState:
-    """A new meter began at `start`: what the old one counted stays, and its falls are known to be over."""
+    """State after a new meter began at `start`. The old meter's count stays; its falls can no longer be taken back."""
     return CounterState(start, state.shift + state.value - start, at)
 
 
 def _shift_of(last: float, value: float, model: CounterModel) -> float:
-    """How far the line is shifted at a fall from `last` to `value`."""
+    """Increase of the line's shift at a fall from `last` to `value`."""
     drop, modulus = last - value, model.rollover
     if modulus > 0 and drop > modulus / 2 and 0 <= modulus - drop <= modulus / 4:
         return modulus
-    return last if model.reset == "restart" and value >= 0 else drop  # a number below zero counts nothing
+    return last if model.reset == "restart" and value >= 0 else drop  # a negative value adds nothing
 
 
 def _remembered(falls: tuple[Fall, ...], fall: Fall) -> tuple[Fall, ...]:

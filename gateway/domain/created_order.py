@@ -1,4 +1,4 @@
-"""What is said of an order at once: in the log, and of its latency."""
+"""Data about a new order for the log and for its latency."""
 
 from dataclasses import dataclass
 

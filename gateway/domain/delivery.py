@@ -1,4 +1,4 @@
-"""What leaves the house: signed events to OA systems, notices to customers."""
+"""Messages that leave the gateway: signed events to OA systems, notices to customers."""
 
 from dataclasses import dataclass, field
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 class Delivery:
     """One message to one endpoint. `id` is stable over retries (the receiver's idempotency key).
 
-    `body` are the exact bytes that are signed and sent; `attempt` counts from 1.
+    `body` is the exact sequence of bytes that is signed and sent; `attempt` counts from 1.
     """
 
     id: str
@@ -21,7 +21,7 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """The receiver took it. `reference` is the id it answered with, if any."""
+    """Accepted by the receiver. `reference` is the id in its response, if any."""
 
     status: int
     reference: str = ""

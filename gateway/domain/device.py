@@ -1,4 +1,4 @@
-"""Sites, customers, devices, points, profiles: what the gateway knows of the field."""
+"""Sites, customers, devices, points, profiles: the gateway's data about the field."""
 
 from enum import StrEnum
 from typing import Annotated
@@ -17,7 +17,7 @@ class PointKind(StrEnum):
 
 
 class Life(StrEnum):
-    """Only devices in service are expected to speak."""
+    """Life cycle of a device. Only devices in service are expected to send."""
 
     PLANNED = "planned"
     IN_SERVICE = "in_service"
@@ -25,9 +25,10 @@ class Life(StrEnum):
 
 
 class Plausible(Struct, frozen=True):
-    """Bounds in the canonical unit; outside is uncertain, never deleted. `max_rate` per second, `stuck_after` µs.
+    """Bounds in the canonical unit; a reading outside is uncertain, never deleted. `max_rate` per second, `stuck_after`
+    µs.
 
-    After `relearn` readings in a row that are too fast and agree with each other, their level is believed.
+    After `relearn` readings in a row that are too fast and agree with each other, their level is accepted.
     """
 
     min: float | None = None
@@ -38,7 +39,8 @@ class Plausible(Struct, frozen=True):
 
 
 class CounterModel(Struct, frozen=True):
-    """How a counter falls. `rollover` modulus (0 = none); `reset`: restart adds the new value, swap a new baseline."""
+    """Model of a counter's falls. `rollover` modulus (0 = none); `reset`: restart adds the new value, swap starts a new
+    baseline."""
 
     rollover: float = 0.0
     reset: str = "swap"
@@ -73,8 +75,8 @@ class PointSpec(Struct, frozen=True):
 
 
 class AsSent(Struct, frozen=True):
-    """How devices of a profile send one point: `unit` as the profile writes it, raw `missing` values that mean no data,
-    the declared `values` of a state, and the point that takes what is told of connector 0 ("" = none)."""
+    """Format in which devices of a profile send one point: `unit` as written in the profile, raw `missing` values for
+    "no data", the declared `values` of a state, and the point for readings of connector 0 ("" = none)."""
 
     unit: str = ""
     missing: tuple[float | str, ...] = ()
@@ -124,8 +126,8 @@ class Site(Struct, frozen=True):
 
 
 class Customer(Struct, frozen=True):
-    """Who gets a notice. `name` and `phone` are personal data: never logged, and no part of a fact. `gone`: not in the
-    list any more, gets no notices."""
+    """Receiver of notices. `name` and `phone` are personal data: never logged, and no part of a fact. `gone`: no longer
+    in the list, gets no notices."""
 
     code: Code
     name: str = ""
@@ -139,7 +141,7 @@ class Customer(Struct, frozen=True):
 class Device(Struct, frozen=True):
     """A thing with an address. `id` is the registry's integer, never renumbered; `components` are connectors 1..n.
 
-    `registered` µs: a device never heard is silent since then.
+    `registered` µs: start of the silence of a device that has sent no reading.
     """
 
     id: int
@@ -160,8 +162,8 @@ class Point(Struct, frozen=True):
     """A registered point: the integer of the columns. Shared by all devices of a profile; `component` 0 = the device.
 
     A changed unit, scale or kind is a new id (a new point revision), so stored history keeps its meaning.
-    `brought[i]` is the device that `values[i]` was learned from: 0 = none (a profile, a code table or a rule names it),
-    -1 = nobody knows; left out at the end: 0.
+    `brought[i]` is the device that first sent `values[i]`: 0 = none (from a profile, a code table or a rule),
+    -1 = unknown. Missing entries at the end are 0.
     """
 
     id: int

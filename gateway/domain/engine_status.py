@@ -1,4 +1,4 @@
-"""What the rule engine publishes of itself: immutable, so that every thread may read it at any time."""
+"""Immutable status published by the rule engine, readable from every thread at any time."""
 
 import dataclasses
 from collections.abc import Iterable, Mapping
@@ -12,10 +12,9 @@ from gateway.domain.record import PolicySet, RuleSet
 
 @dataclass(slots=True)
 class ReadingCounts:
-    """Readings by fate: judged, late, expired (late beyond `accept_late`: never judged), duplicate, conflict
-    (replaced), unknown to the engine. Second looks at the past: reruns, what they `corrected`, those given up (too much
-    history), alarms `unproven` (the history does not show what was decided before); rules that began `cold`.
-    """
+    """Number of readings by result: judged, late, expired (late beyond `accept_late`: never judged), duplicate,
+    conflict (replaced), unknown to the engine. Re-evaluations: reruns, transitions `corrected` by them, reruns given up
+    (too much history), alarms `unproven` (the history does not show the earlier decision); rules that began `cold`."""
 
     judged: int = 0
     late: int = 0
@@ -30,7 +29,7 @@ class ReadingCounts:
     cold: int = 0
 
     def with_reruns(self, others: Iterable["ReadingCounts"]) -> "ReadingCounts":
-        """A copy: the same readings, and the second looks of all."""
+        """Copy with the same reading counts and the sums of all re-evaluations."""
         found = dataclasses.replace(self)
         for one in others:
             for name in ("reruns", "corrected", "given_up", "unproven", "cold"):
@@ -40,22 +39,22 @@ class ReadingCounts:
 
 @dataclass(frozen=True, slots=True)
 class GlitchCounts:
-    """Falls of counters that were taken back, by point: all so far, and of each device as known now."""
+    """Falls of counters that were taken back, by point: the total, and the present counts of each device."""
 
     total: Mapping[str, int] = field(default_factory=dict)
     by_device: Mapping[int, Mapping[str, int]] = field(default_factory=dict)
 
     def of(self, device: int) -> Mapping[str, int]:
-        """Point -> how many of a device."""
+        """Point -> number of glitches of a device."""
         return self.by_device.get(device, {})
 
 
 class EngineStatus(Struct, frozen=True):
-    """The engine as of record `seq`. Nothing in it changes any more; the next status is another value.
+    """Status after record `seq`. Immutable: each status is a new value.
 
     `rules`: id -> the fact in force. `broken`: rule whose newest source did not compile -> reason (the revision before
-    stays in force). `policy`: the fact about `quiet` and `limits`. `wanted`: open requests for history, oldest first.
-    `next_due` µs: a tick then or later fires a timer, None = nothing waits.
+    stays in force). `policy`: the fact with `quiet` and `limits`. `wanted`: open requests for history, oldest first.
+    `next_due` µs: time of the next timer, fired by a tick then or later; None = no timer.
     """
 
     seq: int = 0

@@ -1,7 +1,7 @@
-"""What the operating system, the standard library and libraries say when something fails, in words of the catalogue.
+"""Error messages of the operating system, the standard library and libraries as texts of the catalogue.
 
-Errors of the operating system are known by their number, others by their English: a text `reason.said.*` of the
-catalogue is what a message is held against, and its Chinese. What is not known stays as it came, in both languages.
+Errors of the operating system are found by their number, others by their English message: it is matched with the texts
+`reason.said.*`, which hold the Chinese. An unknown message stays unchanged in both languages.
 """
 
 import errno
@@ -31,14 +31,14 @@ _BY_CLASS = {
 
 @dataclass(frozen=True, slots=True)
 class LibraryMessage:
-    """A message as it came; in Chinese the text `key` of the catalogue."""
+    """Original message of a library; its Chinese is the text `key` of the catalogue."""
 
     message: str
     key: str
     fields: Mapping[str, object]
 
     def text(self, lang: Lang) -> str:
-        """In words."""
+        """The message in `lang`."""
         return self.message if lang == "en" else say(self.key, lang, **self.fields)
 
     def __str__(self) -> str:
@@ -46,7 +46,7 @@ class LibraryMessage:
 
 
 def reason(error: BaseException) -> Sayable | str:
-    """Why, without the place: callers name the file or the address themselves."""
+    """Reason of an error without its place: callers add the file or the address."""
     if isinstance(error, GatewayError) and error.key:
         return Phrase(error.key, error.fields)
     if isinstance(error, UnicodeDecodeError):
@@ -64,7 +64,7 @@ def reason(error: BaseException) -> Sayable | str:
 
 
 def worded(message: str) -> Sayable | str:
-    """A message of a library."""
+    """Message of a library as a text of the catalogue; the unchanged text when there is none."""
     text = " ".join(message.split())
     while (bare := _AROUND.sub("", text)) and bare != text:
         text = bare
@@ -75,12 +75,14 @@ def worded(message: str) -> Sayable | str:
 
 
 def _of_tls(error: OSError) -> bool:
-    return any(one.__name__ == "SSLError" for one in type(error).__mro__)  # its number is one of TLS
+    return any(
+        one.__name__ == "SSLError" for one in type(error).__mro__
+    )  # its number belongs to TLS, not to the operating system
 
 
 @cache
 def _known() -> tuple[tuple[re.Pattern[str], str], ...]:
-    """(what a message looks like, its text); those without fields first."""
+    """(pattern of a message, its key); patterns without fields first."""
     found = [(english, key) for key, (english, _) in catalogue().items() if key.startswith(_SAID)]
     return tuple((_pattern(english), key) for english, key in sorted(found, key=lambda one: ("{" in one[0], one[1])))
 

@@ -1,4 +1,4 @@
-"""What can go wrong, and who catches it.
+"""Errors of the gateway, and where each is caught.
 
 GatewayError
 +-- ConfigError         start-up and reload: every problem at once; exit 2            <- cli
@@ -12,8 +12,8 @@ GatewayError
 +-- DeliveryError
 |   +-- DeliveryDeferred   try again, not before `retry_after`                        <- delivery
 |   +-- DeliveryRefused    never again for this one: dead letter                      <- delivery
-+-- WorkerFailed           a process that was given work ended without an answer        <- who gave the work
-+-- CommandError           an API caller asked for something illegal: problem+json    <- api
++-- WorkerFailed           a worker process ended without a result                      <- caller of the worker
++-- CommandError           an API caller sent an illegal request: problem+json        <- api
 InvariantBroken is not a GatewayError: nobody catches it, the process stops.
 """
 
@@ -30,10 +30,10 @@ _CELL = re.compile(r"row (\d+), column (.*)", re.DOTALL)
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing wrong in a file a person wrote: where, what, and what to write instead.
+    """One mistake in a file written by a person: its place, its text, and the correction.
 
-    `key` is a text of the catalogue, `fields` fill it. `path` is the place inside the file (`rules[2].hold.for`,
-    `row 17, column sn`), `line` counts from 1 (0 = unknown).
+    `key` is a text of the catalogue, `fields` fill it. `path` is the place inside the file (`rules[2].hold.for`, `row
+    17, column sn`), `line` counts from 1 (0 = unknown).
     """
 
     file: str
@@ -49,26 +49,26 @@ class Problem:
         return say("config.problem", lang, place=place, text=say(self.key, lang, **self.fields))
 
     def place(self, lang: Lang) -> str:
-        """`path` in `lang`: that of a cell is in words."""
+        """`path` in `lang`; the place of a cell is in words."""
         cell = _CELL.fullmatch(self.path)
         return say("config.csv.cell", lang, row=cell[1], column=cell[2]) if cell else self.path
 
 
 class GatewayError(Exception):
-    """Anything this program expects to go wrong. `text` in a language, where the catalogue has it."""
+    """Base of all expected errors. `text` gives the message in a language if the catalogue has it."""
 
     key: str = ""
     fields: Mapping[str, object] = {}
 
     @classmethod
     def of(cls, key: str, **fields: object) -> Self:
-        """With a text of the catalogue."""
+        """Error with a text of the catalogue."""
         error = cls(say(key, **fields))
         error.key, error.fields = key, fields
         return error
 
     def text(self, lang: Lang) -> str:
-        """For a person."""
+        """Message for the user."""
         return Phrase(self.key, self.fields).text(lang) if self.key else str(self)
 
 
@@ -81,7 +81,7 @@ class ConfigError(GatewayError):
 
 
 class WorkerFailed(GatewayError):
-    """Another process was given work, and ended without an answer."""
+    """A worker process ended without a result."""
 
 
 class SourceError(GatewayError):
@@ -106,13 +106,13 @@ class DecodeError(SourceError):
 
 
 class StoreError(GatewayError):
-    """A store did not do what was asked. `closed`: it is closed for good, and waiting would not help."""
+    """A store could not carry out an operation. `closed`: it is closed for good, and waiting would not help."""
 
     closed = False
 
 
 class StoreUnavailable(StoreError):
-    """Locked, unreachable, restarting: hold what you have and try again."""
+    """Locked, unreachable, restarting: keep the batch and try again."""
 
 
 class StoreFull(StoreError):
@@ -124,7 +124,7 @@ class DeliveryError(GatewayError):
 
 
 class DeliveryDeferred(DeliveryError):
-    """Try again; `retry_after` µs is the least wait the receiver asked for (0 = by our schedule).
+    """Try again; `retry_after` µs is the least wait requested by the receiver (0 = use our schedule).
 
     `charge` is False when the attempt must not count (breaker open, endpoint paused).
     """
@@ -143,7 +143,7 @@ class DeliveryRefused(DeliveryError):
 
 
 class CommandError(GatewayError):
-    """A caller asked for something that is not allowed. Rendered as RFC 9457 problem+json.
+    """Request that is not allowed. Rendered as RFC 9457 problem+json.
 
     `status` 404 unknown, 422 invalid content; 409 is a Conflict.
     """
@@ -154,8 +154,8 @@ class CommandError(GatewayError):
 
 
 class Conflict(CommandError):
-    """409: not now. `possible`: what the caller may do instead, each with a text `possible.<act>` of the catalogue that
-    `fields` fill; never empty."""
+    """409: not possible now. `possible`: acts that are allowed instead, each with a text `possible.<act>` of the
+    catalogue that `fields` fill; never empty."""
 
     def __init__(self, code: str, possible: Sequence[str], *, key: str, fields: Mapping[str, object], **extra: object):
         self.possible = tuple(possible)

@@ -1,4 +1,4 @@
-"""One line of what `fieldgate doctor` reports."""
+"""One line of the report of `fieldgate doctor`."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -8,7 +8,7 @@ from gateway.domain.text import Lang, say
 
 
 class Grade(StrEnum):
-    """`warn` works and may not go on doing so, `bad` does not work."""
+    """`warn` works now but may stop working, `bad` does not work."""
 
     OK = "ok"
     WARN = "warn"
@@ -17,7 +17,7 @@ class Grade(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class DoctorFinding:
-    """`what` was looked at and what was found; `advice` what to do about it."""
+    """`what` is the text of the check and its result; `advice` the remedy."""
 
     grade: Grade
     what: Phrase
@@ -31,15 +31,15 @@ class DoctorFinding:
 
 
 def ok(key: str, **fields: object) -> DoctorFinding:
-    """In order."""
+    """Finding of grade ok."""
     return DoctorFinding(Grade.OK, Phrase(key, fields))
 
 
 def warn(key: str, advice: str, **fields: object) -> DoctorFinding:
-    """`advice` is filled with the same fields."""
+    """Finding of grade warn; `fields` fill `advice` too."""
     return DoctorFinding(Grade.WARN, Phrase(key, fields), Phrase(advice, fields))
 
 
 def bad(key: str, advice: str, **fields: object) -> DoctorFinding:
-    """`advice` is filled with the same fields."""
+    """Finding of grade bad; `fields` fill `advice` too."""
     return DoctorFinding(Grade.BAD, Phrase(key, fields), Phrase(advice, fields))

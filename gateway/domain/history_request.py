@@ -1,4 +1,4 @@
-"""What the rule engine asks of stored history (RULES section 5: late readings, edits)."""
+"""Requests of the rule engine for stored history (RULES section 5: late readings, edits)."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -9,11 +9,12 @@ from gateway.domain.reading import Batch
 
 
 class HistoryRequest(Struct, frozen=True):
-    """A request: a Rerun with `wanted` = `seq` answers it. Late readings of `device`, with the history of
-    `devices`, itself among them, when it is compared with others; or of a member of `group` for
-    `rule`, whose `devices` are asked about; or `rule` alone: a warm-up of all it watches.
+    """Request for history; a Rerun with `wanted` = `seq` answers it. There are three kinds: late readings of `device`
+    (with the history of `devices`, including itself, when it is compared with others); a late member of `group` for
+    `rule`, with `devices` as the members; `rule` alone, for the warm-up of all its devices.
 
-    `since` µs is the oldest event time in doubt; history is wanted from `start` µs on, and the newest readings before.
+    `since` µs is the oldest event time to re-evaluate. The history needed starts at `start` µs, with the newest
+    readings before it.
     """
 
     seq: int
@@ -26,13 +27,12 @@ class HistoryRequest(Struct, frozen=True):
 
 
 class HistoryJob(Protocol):
-    """A look back at the devices of a rule, or of a group of it, to be fed with their history. It shares nothing that
-    changes with the engine: `input` is all it needs of it, for another process.
-    """
+    """Replay of the history of a rule's devices, or of one of its groups. It shares no mutable state with the engine:
+    `input` is complete, also for another process."""
 
     @property
     def devices(self) -> Sequence[int]:
-        """Whose history."""
+        """Devices whose history is needed."""
 
     @property
     def input(self) -> bytes:
@@ -42,4 +42,4 @@ class HistoryJob(Protocol):
         """Readings, sorted by time over all calls."""
 
     def image(self) -> bytes:
-        """What came of it, for a Rerun fact; empty = nothing."""
+        """State after the replay, for a Rerun fact; empty = none."""

@@ -1,4 +1,4 @@
-"""Values that are said differently in each language: fields of log lines and of other texts."""
+"""Values with a text in each language: fields of log lines and of other texts."""
 
 import re
 from collections.abc import Mapping
@@ -14,13 +14,13 @@ _PARTS = (("day", DAY), ("hour", HOUR), ("minute", MINUTE), ("second", SECOND))
 
 @dataclass(frozen=True, slots=True)
 class Phrase:
-    """A text of the catalogue with its fields, which may be phrases themselves."""
+    """Text of the catalogue with its fields, which may be phrases themselves."""
 
     key: str
     fields: Mapping[str, object] = field(default_factory=dict)
 
     def text(self, lang: Lang) -> str:
-        """In words."""
+        """The text in `lang`."""
         return say(self.key, lang, **{name: as_text_field(value, lang) for name, value in self.fields.items()})
 
     def __str__(self) -> str:
@@ -29,13 +29,13 @@ class Phrase:
 
 @dataclass(frozen=True, slots=True)
 class InBothLanguages:
-    """Written by people in both languages."""
+    """Text written by people in both languages."""
 
     english: str
     chinese: str
 
     def text(self, lang: Lang) -> str:
-        """The one that is there, when one is empty."""
+        """The text in `lang`, or the other one when that is empty."""
         return (self.chinese or self.english) if lang == "zh" else (self.english or self.chinese)
 
     def __str__(self) -> str:
@@ -44,7 +44,7 @@ class InBothLanguages:
 
 @dataclass(frozen=True, slots=True)
 class WordedDuration:
-    """A duration, µs, as people say it: at most two units, nothing below a second."""
+    """Duration in µs as text: at most two units, no unit below a second."""
 
     us: int
 
@@ -63,7 +63,7 @@ class WordedDuration:
 
 
 def spelled(written: object, lang: Lang) -> str:
-    """A duration as it is written, in words: `2m10s` -> 2 分钟 10 秒; in English it stays. Anything else is code."""
+    """A written duration in words: `2m10s` -> 2 分钟 10 秒; unchanged in English. Any other value is quoted as code."""
     text = str(written)
     if _PART.sub("", text).strip():
         return f"`{text}`"
@@ -74,7 +74,8 @@ def spelled(written: object, lang: Lang) -> str:
 
 
 def as_text_field(value: object, lang: Lang) -> object:
-    """`value` as a field of a text: in words of `lang` where it has some, lists joined, numbers with separators."""
+    """`value` as a field of a text in `lang`: texts of the catalogue resolved, lists joined, numbers with
+    separators."""
     if isinstance(value, Sayable):
         return value.text(lang)
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) >= 10_000:

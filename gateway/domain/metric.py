@@ -1,4 +1,4 @@
-"""Counts and values that a source shows, without the library that writes them down."""
+"""Metrics of a source, independent of the metrics library."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,7 +7,8 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True)
 class MetricFamily:
-    """`labels` come behind the name of the source, which every family has. Counters get `_total` behind the name."""
+    """`labels` follow the name of the source, which is the first label of every family. Counters get the suffix
+    `_total`."""
 
     name: str
     help: str
@@ -29,7 +30,7 @@ SOURCE_METRICS = (
     MetricFamily("source_up", "1 while the source is connected (Modbus: at least one link)", (), "gauge"),
     MetricFamily("source_readings", "Readings by what the source saw in them", ("state",)),
 )
-"""What any source may fill."""
+"""Families common to all sources."""
 
 
 def by_label(family: str, *values: tuple[str, float]) -> Iterator[MetricSample]:

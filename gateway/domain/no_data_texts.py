@@ -1,10 +1,10 @@
-"""Texts by which programs say that they know nothing."""
+"""Texts that mean "no data"."""
 
 _ANY_CASE = frozenset({"", "nan", "nil", "null"})
 _AS_WRITTEN = frozenset({"unavailable", "unknown"})  # `Unavailable` of OCPP is a state
 
 
 def is_no_data(text: str) -> bool:
-    """Whether `text` is none of a state: empty, NaN, nil, null in any case; unavailable, unknown."""
+    """True if `text` is not a state: empty, NaN, nil, null in any case; unavailable, unknown."""
     bare = text.strip()
     return bare in _AS_WRITTEN or bare.casefold() in _ANY_CASE

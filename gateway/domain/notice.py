@@ -1,4 +1,4 @@
-"""Messages to customers, and which endpoint gets which events."""
+"""Messages to customers, and the events of each endpoint."""
 
 from enum import StrEnum
 from typing import Literal
@@ -9,7 +9,7 @@ from gateway.domain.text import Lang
 
 
 class NoticeState(StrEnum):
-    """`suppressed`: not sent, with a reason (nobody to tell, no phone, no endpoint, no template)."""
+    """`suppressed`: not sent, with a reason (no recipient, no phone, no endpoint, no template)."""
 
     QUEUED = "queued"
     SENT = "sent"
@@ -51,10 +51,10 @@ class Notice(Struct, frozen=True):
 
 
 class EndpointRoute(Struct, frozen=True):
-    """Which events one endpoint gets. `payload`: `event` = those of alarms and orders, `notice` = notices.
+    """Events sent to one endpoint. `payload`: `event` = those of alarms and orders, `notice` = notices.
 
-    `events` are globs over the type without its prefix: `workorder.*`, `alarm.raised`, `notice.safety`.
-    `language` is the language of recipients of notices who have none of their own.
+    `events` are globs over the type without its prefix: `workorder.*`, `alarm.raised`, `notice.safety`. `language` is
+    used for recipients of notices without a language of their own.
     """
 
     endpoint: str

@@ -1,4 +1,4 @@
-"""What was said already: the first of a kind is worth a line, the thousandth is not. Pure."""
+"""Limit for repeated log lines: the first of a kind in a period is logged. Pure."""
 
 from collections.abc import Hashable
 from typing import Final
@@ -6,18 +6,18 @@ from typing import Final
 from gateway.domain.duration import DAY
 
 MOST: Final = 1000
-"""Kinds remembered; the one that was said longest ago is forgotten first."""
+"""Number of kinds kept; the one logged longest ago is dropped first."""
 
 
 class OncePerPeriod:
-    """A kind is news once in `period` µs."""
+    """Allows each kind once in `period` µs."""
 
     def __init__(self, period: int = DAY) -> None:
         self._period = period
         self._last: dict[Hashable, int] = {}
 
     def allows(self, kind: Hashable, now: int) -> bool:
-        """Is it news at `now` (µs of a clock that nobody sets)? Counts as said then."""
+        """True if `kind` is allowed at `now` (µs of a monotonic clock); it then counts as used."""
         last = self._last.get(kind)
         if last is not None and now - last < self._period:
             return False

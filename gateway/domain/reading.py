@@ -23,16 +23,16 @@ class Quality(IntEnum):
 
 
 class Flag(IntFlag):
-    """What happened to a reading on its way."""
+    """Marks set on a reading between device and journal."""
 
     NONE = 0
     LATE = 1  # older than the newest applied reading of its device
-    CLAMPED = 2  # its clock was wrong: `at` is the receive time
+    CLAMPED = 2  # wrong clock: `at` is the receive time
     CONFLICT = 4  # replaced another value of the same identity
     IMPORTED = 8  # history brought in by `fieldgate import`
     CLOCK_SUSPECT = 16  # received while the gateway's own clock ran behind its journal
     IMPLAUSIBLE = 32  # outside of its profile's `plausible`; uncertain, and unknown to rules
-    RETAINED = 64  # a replay that does not say when it was true; uncertain, stored, never judged
+    RETAINED = 64  # retained message without an event time; uncertain, stored, never judged
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ class Batch:
         return len(self.received)
 
     def select(self, rows: NDArray[np.bool_] | NDArray[np.intp]) -> "Batch":
-        """The chosen rows; frame numbers and `received` stay as they are."""
+        """The selected rows; frame numbers and `received` are unchanged."""
         return Batch(
             self.device[rows], self.point[rows], self.at[rows], self.value[rows],
             self.quality[rows], self.flags[rows], self.frame[rows], self.received,

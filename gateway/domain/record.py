@@ -1,4 +1,4 @@
-"""Journal records: the only thing the engine obeys, so that replay sees what live saw (DESIGN section 5)."""
+"""Journal records: the only input of the engine, so that a replay gives the same result (DESIGN section 5)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from gateway.domain.reading import Batch, decode_batch, encode_batch
 
 
 class RecordKind(IntEnum):
-    """The class of a record, for retention (alarms' causes last) and for finding it without decoding."""
+    """Class of a record, for retention (records behind alarms are kept longest) and for finding it without decoding."""
 
     BATCH = 1
     TICK = 2
@@ -32,7 +32,7 @@ class Tick(Struct, frozen=True, tag="tick"):
 
 
 class Down(Struct, frozen=True, tag="down"):
-    """The process was not there from `last` (last tick) to `start`, both µs."""
+    """The process was down from `last` (last tick) to `start`, both µs."""
 
     last: int
     start: int
@@ -48,24 +48,24 @@ class Raw(Struct, frozen=True, tag="raw"):
     received: int
     detail: str = ""
     tenant: str = ""
-    """Whose source it came from; "" in journals of the first release."""
+    """Tenant of its source; "" in journals of the first release."""
 
 
-# Facts: journaled changes the rules must know.
+# Facts: journaled changes needed by the rules.
 class SiteSet(Struct, frozen=True, tag="site"):
-    """A site is known, or changed."""
+    """A site was added or changed."""
 
     site: Site
 
 
 class CustomerSet(Struct, frozen=True, tag="customer"):
-    """A customer is known, or changed."""
+    """A customer was added or changed."""
 
     customer: Customer
 
 
 class DeviceSet(Struct, frozen=True, tag="device"):
-    """A device is known, changed, moved or retired (`life`)."""
+    """A device was added, changed, moved or retired (`life`)."""
 
     device: Device
 
@@ -119,9 +119,8 @@ class Closed(Struct, frozen=True, tag="closed"):
 
 
 class CycleDone(Struct, frozen=True, tag="cycle"):
-    """The work of a plan was done at `at` µs (0 = when it was told), at counter `reading` (canonical unit; None = as it
-    stood when it was told). `order` is the work order of it.
-    """
+    """The work of a plan was done at `at` µs (0 = time of the record), at counter `reading` (canonical unit; None = its
+    value at that time). `order` is the work order of it."""
 
     rule: str
     device: int
@@ -143,12 +142,12 @@ class MeterExchanged(Struct, frozen=True, tag="exchanged"):
 
 
 class Rerun(Struct, frozen=True, tag="rerun"):
-    """Stored history for what the engine asked for: late readings of `device`, or of members of `group` for `rule`, or
+    """Stored history for a request of the engine: late readings of `device`, or of members of `group` for `rule`, or
     the warm-up of `rule` (no device, no group).
 
-    `wanted` is the sequence number of the record that made the engine ask. `history` is an encoded batch sorted by time
+    `wanted` is the sequence number of the record that caused the request. `history` is an encoded batch sorted by time
     (a device), `image` the state of the rule after the history (a group, a warm-up), which holds the readings up to
-    record `upto`; both empty = none is to be had.
+    record `upto`; both empty = no history is available.
     """
 
     wanted: int
@@ -173,7 +172,7 @@ class ImportMark(Struct, frozen=True, tag="import"):
 class ClockStep(Struct, frozen=True, tag="clock"):
     """The gateway's clock was set from `frm` to `to`, both µs.
 
-    A step back takes engine time with it, unless it `waits`: then time stands still until the clock has caught up.
+    On a step back engine time follows, unless `waits`: then engine time stops until the clock has caught up.
     """
 
     frm: int
@@ -182,12 +181,12 @@ class ClockStep(Struct, frozen=True, tag="clock"):
 
     @property
     def goes_back(self) -> bool:
-        """Does engine time go back to `to`?"""
+        """True if engine time goes back to `to`."""
         return self.to < self.frm and not self.waits
 
 
 class DeviceDefined(Struct, frozen=True, tag="define_device"):
-    """Integer `id` means this device of this tenant, from here on."""
+    """Integer `id` stands for this device of this tenant from here on."""
 
     id: int
     tenant: str
@@ -196,7 +195,7 @@ class DeviceDefined(Struct, frozen=True, tag="define_device"):
 
 
 class PointDefined(Struct, frozen=True, tag="define_point"):
-    """Integer `point.id` means this point; again when its state texts grew."""
+    """Integer `point.id` stands for this point. Written again when its state texts grew."""
 
     tenant: str
     point: Point
@@ -233,7 +232,7 @@ class Record:
 
 
 def kind_of(body: Body) -> RecordKind:
-    """The class under which a body is kept."""
+    """Class of a body."""
     return _KINDS.get(type(body), RecordKind.FACT)
 
 
@@ -249,7 +248,7 @@ def decode_body(kind: int, blob: bytes) -> Body:
 
 @dataclass(frozen=True, slots=True)
 class Receipts:
-    """Which QoS 1 messages of one MQTT session a parcel holds: packet ids u16 and payload hashes u64, in order."""
+    """QoS 1 messages of one MQTT session in a parcel: packet ids u16 and payload hashes u64, in order."""
 
     session: str
     packets: Sequence[int]
@@ -258,11 +257,11 @@ class Receipts:
 
 @dataclass(frozen=True, slots=True)
 class Parcel:
-    """What a source hands to intake: readings, dead letters and the receipts of both.
+    """Input of intake from a source: readings, dead letters and the receipts of both.
 
     `messages` counts messages (or poll cycles) in it, `duplicates` those left out because the journal had them already;
-    so messages = journaled + duplicates + len(rejected). `partial`: dead letters of journaled messages, a part of which
-    could not be used.
+    so messages = journaled + duplicates + len(rejected). `partial`: dead letters of journaled messages with an unusable
+    part.
     """
 
     source: str

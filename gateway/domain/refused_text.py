@@ -1,11 +1,11 @@
-"""A text of a state point that found no room in the table."""
+"""Text of a state point that was refused because the table is full."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class RefusedText:
-    """What one device was refused of one point since it was last cleared: `count` times, `text` the newest, cut.
+    """Refused texts of one point of one device since they were last cleared: `count` of them, `text` the newest, cut.
     `why` as of `gateway.registry.Allowance.grown`; `at` µs."""
 
     profile: str

@@ -1,4 +1,4 @@
-"""Rows of batches in another order, or in other frames."""
+"""Reordering of the rows of batches, and regrouping into frames."""
 
 from dataclasses import replace
 
@@ -11,7 +11,7 @@ Bools = NDArray[np.bool_]
 
 
 def runs(*columns: NDArray[np.generic]) -> Bools:
-    """bool[n]: the rows at which any of these columns differs from the row before, and the first row."""
+    """bool[n]: True for the first row and for rows where any of these columns differs from the row before."""
     found = np.ones(len(columns[0]), np.bool_)
     found[1:] = False
     for column in columns:
@@ -20,9 +20,8 @@ def runs(*columns: NDArray[np.generic]) -> Bools:
 
 
 def reframed(batch: Batch, begin: Bools | None = None) -> Batch:
-    """The same rows with a frame from each row of `begin`, bool[n], on; None = where the frame changes. A frame was
-    received when the last of its rows was. Frames without rows are left out.
-    """
+    """The same rows with a new frame at each row of `begin`, bool[n]; None = where the frame changes. A frame's receive
+    time is that of the last of its rows. Frames without rows are left out."""
     if not len(batch):
         return empty_batch()
     begin = runs(batch.frame) if begin is None else begin
@@ -31,9 +30,8 @@ def reframed(batch: Batch, begin: Bools | None = None) -> Batch:
 
 
 def in_order(batch: Batch, *, twice: bool = True) -> Batch:
-    """Sorted by time, then device; rows of one device and moment are a frame. `twice`: an identity (device, point, at)
-    may come again, of which the last row stays.
-    """
+    """Rows sorted by time, then device; rows of one device and moment form a frame. `twice`: an identity (device,
+    point, at) may occur twice; the last row is kept."""
     if not len(batch):
         return batch
     if twice:
@@ -48,7 +46,7 @@ def in_order(batch: Batch, *, twice: bool = True) -> Batch:
 
 
 def _by_time_and_device(batch: Batch) -> NDArray[np.int64]:
-    """i64[n] that sorts by time, then device; by time alone where both do not fit into one number."""
+    """i64[n] sort key: time, then device; time alone when both do not fit into one number."""
     first, span = int(batch.at.min()), int(batch.device.max()) + 1
     fits = int(batch.at.max()) - first < (1 << 62) // span
     return (batch.at - first) * span + batch.device if fits else batch.at

@@ -1,4 +1,4 @@
-"""What came of a look at the files of the configuration."""
+"""Result of reading the configuration files again."""
 
 from dataclasses import dataclass
 
@@ -7,8 +7,8 @@ from gateway.domain.errors import Problem
 
 @dataclass(frozen=True, slots=True)
 class Reloaded:
-    """What came of the newest look at the files: how much changed, or the problems that kept everything as it was.
-    `at_start`: keys that differ from the file and take effect at the next start."""
+    """Result of the newest reload: the number of changes, or the problems that prevented it. `at_start`: keys that
+    differ from the file and take effect at the next start."""
 
     at: int
     actor: str

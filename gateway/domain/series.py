@@ -1,4 +1,4 @@
-"""What a store of readings answers: series, aggregates, counts. Times are µs since 1970 UTC."""
+"""Results of a store of readings: series, aggregates, counts. Times are µs since 1970 UTC."""
 
 from dataclasses import dataclass
 
@@ -18,7 +18,7 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class Buckets:
-    """Aggregates of good and uncertain readings over [start, start + every). Gaps are absent buckets, never zeros."""
+    """Aggregates of good and uncertain readings over [start, start + every). Empty buckets are left out, never zero."""
 
     start: I64
     count: I64
@@ -31,7 +31,7 @@ class Buckets:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What one write did: rows = stored + duplicate + expired; `conflict` of the stored replaced another value."""
+    """Result of one write: rows = stored + duplicate + expired; `conflict` of the stored replaced another value."""
 
     stored: int
     duplicate: int
@@ -39,7 +39,7 @@ class Written:
     conflict: int = 0
 
     def plus(self, other: "Written") -> "Written":
-        """Both together."""
+        """Sum of two results."""
         return Written(
             self.stored + other.stored, self.duplicate + other.duplicate, self.expired + other.expired,
             self.conflict + other.conflict,

@@ -1,7 +1,7 @@
-"""One catalogue for all text a user reads, in English and Chinese.
+"""Catalogue of all texts for users, in English and Chinese.
 
-Each file of `gateway.domain.texts` holds a dict `TEXTS: {key: (english, chinese)}`; keys are dotted and unique over
-all files. Texts are `str.format` templates with named fields.
+Each file of `gateway.domain.texts` holds a dict `TEXTS: {key: (english, chinese)}`; keys are dotted and unique over all
+files. Texts are `str.format` templates with named fields.
 """
 
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ Lang = Literal["en", "zh"]
 
 @cache
 def catalogue() -> Mapping[str, tuple[str, str]]:
-    """Every text of every area. Raises ValueError when two files define one key."""
+    """All texts of all areas by key. Raises ValueError when two files define one key."""
     merged: dict[str, tuple[str, str]] = {}
     for module in iter_modules(texts.__path__):
         for key, pair in import_module(f"{texts.__name__}.{module.name}").TEXTS.items():
@@ -30,22 +30,22 @@ def catalogue() -> Mapping[str, tuple[str, str]]:
 
 @runtime_checkable
 class Sayable(Protocol):
-    """Has words in every language."""
+    """Value with a text in every language."""
 
     def text(self, lang: Lang) -> str:
-        """The words."""
+        """The text in `lang`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """A field that is itself a text of the catalogue: it is said in the reader's language."""
+    """Field that is itself a text of the catalogue: it is resolved in the reader's language."""
 
     key: str
 
 
 @dataclass(frozen=True, slots=True)
 class TextList:
-    """Several of them, in a row."""
+    """List of such values."""
 
     keys: tuple[str, ...]
 

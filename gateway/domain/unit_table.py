@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class UnitRow:
-    """One unit. `dimension`: base dimensions joined by `*` and `/`; `spellings`: what else people write for it."""
+    """One unit. `dimension`: base dimensions joined by `*` and `/`; `spellings`: other accepted spellings."""
 
     symbol: str
     dimension: str
@@ -77,4 +77,4 @@ ROWS: tuple[UnitRow, ...] = (
     _row("pH", "acidity", 1),
 )  # fmt: skip
 COUNTS = ("次", "个", "台", "pcs")
-"""What is counted: a number without unit."""
+"""Dimensionless count units."""

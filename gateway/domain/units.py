@@ -31,7 +31,7 @@ class Unit:
 
 
 class UnitError(ValueError):
-    """A unit that does not exist. `key` and `fields` are a text of the catalogue; `write` what was meant, "" = none."""
+    """Unknown unit. `key` and `fields` are a text of the catalogue; `write` is the probable intention, "" = none."""
 
     def __init__(self, unit: str, write: str, key: str) -> None:
         self.write, self.key = write, key
@@ -71,7 +71,7 @@ _AMBIGUOUS = {
     "months": "day",
     "mo": "day",
 }
-"""Words that mean several things, or no fixed length: refused, with what to write."""
+"""Words with several meanings, or without a fixed length: refused, with the words to write instead."""
 _MEANT = {
     "mins": "min", "minutes": "min", "seconds": "s", "second": "s", "secs": "s", "hrs": "h", "hr": "h", "weeks": "week",
     "w": "week", "percent": "pct", "celsius": "degC", "fahrenheit": "degF", "kelvin": "K", "rmb": "CNY", "yuan": "CNY",
@@ -99,7 +99,7 @@ def parse_unit(text: str) -> Unit:
 
 
 def is_unit(text: str) -> bool:
-    """Is `text` a unit?"""
+    """True if `text` is a unit."""
     return _read(text.strip()) is not None
 
 
@@ -145,7 +145,7 @@ def _part(text: str, *, whole: bool) -> Unit | None:
 
 
 def _spelled(text: str) -> Unit | None:
-    """A unit of the table; characters that stand for others (³, ㎥) count as those, full-width ones do not."""
+    """Unit of the table by its spelling; equivalent characters (³, ㎥) are accepted, full-width ones are not."""
     text = text.replace("·", "*").replace("⋅", "*")
     if text in _SPELLED:
         return _SPELLED[text]
@@ -153,7 +153,7 @@ def _spelled(text: str) -> Unit | None:
 
 
 def near_unit(text: str) -> str:
-    """The unit a person probably meant by `text`, part by part; "" when nothing is near."""
+    """The unit most similar to `text`, part by part; "" when none is similar."""
     plain = unicodedata.normalize("NFKC", text).replace(" ", "")
     pieces = _PARTS.split(plain)
     for index in range(0, len(pieces), 2):
@@ -189,7 +189,7 @@ def _combine(a: Unit, b: Unit, sign: int) -> Dimension:
 
 
 def multiply(a: Unit, b: Unit) -> Unit:
-    """The unit of a product; offsets (degC) do not survive: only differences can be multiplied."""
+    """Unit of a product. Offsets (degC) are dropped: only differences can be multiplied."""
     return Unit("", _combine(a, b, 1), a.factor * b.factor)
 
 
@@ -217,7 +217,7 @@ _SAME: tuple[tuple[str, Dimension, int, int], ...] = (
     ("resistance", (("current", -1), ("voltage", 1)), 1, 1),
     ("apparent_power", (("current", 1), ("voltage", 1)), 1000, 1),
 )
-"""base dimension, what else it is, and that many of its canonical unit: 1 pct = 1/100, 1 kW = 1000 V*A."""
+"""base dimension, equivalent dimension, and the amount of its canonical unit: 1 pct = 1/100, 1 kW = 1000 V*A."""
 
 
 def bridge(of: Dimension, to: Dimension) -> tuple[int, int] | None:

@@ -1,4 +1,4 @@
-"""Workdays and holidays of a country, as data: rules ask it for `active`, deadlines may count by it."""
+"""Workdays and holidays of a country, as data. `active` of rules uses them; deadlines may count by them."""
 
 from bisect import bisect_left
 from collections.abc import Sequence
@@ -6,14 +6,15 @@ from dataclasses import dataclass
 from datetime import date
 
 WEEKEND = (5, 6)
-_AUTUMN = 10  # the month from which the next year should be known
+_AUTUMN = 10  # the month from which the next year should be in the file
 
 
 @dataclass(frozen=True, slots=True)
 class WorkCalendar:
-    """`years` whose days are known; `holidays` days off and `workdays` worked at a weekend to make up for them, sorted.
+    """`years` covered by the calendar; `holidays` days off and `workdays` worked at a weekend to make up for them,
+    sorted.
 
-    `provisional`: years whose official list was not out when the file was written. In a year that is not known the
+    `provisional`: years whose official list was not out when the file was written. In a year that is not covered the
     days of the week decide, and no day is a holiday. `weekend`: 0 = Monday.
     """
 
@@ -25,11 +26,11 @@ class WorkCalendar:
     weekend: tuple[int, ...] = WEEKEND
 
     def covers(self, year: int) -> bool:
-        """Are the holidays of this year in it?"""
+        """True if the calendar has the holidays of this year."""
         return year in self.years
 
     def is_holiday(self, day: date) -> bool:
-        """Is it named as a day off? A weekend is none by itself."""
+        """True if the day is listed as a day off. A weekend alone is not a holiday."""
         return _holds(self.holidays, day)
 
     def is_workday(self, day: date) -> bool:
@@ -39,7 +40,8 @@ class WorkCalendar:
         return day.weekday() not in self.weekend and not self.is_holiday(day)
 
     def open_years(self, today: date | None) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        """Of this year, from October on also of the next: (not known, known without the official list).
+        """Years to complete: (not covered, covered without the official list), of this year, and from October also of
+        the next.
 
         With no `today` all years whose official list is missing.
         """

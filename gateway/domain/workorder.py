@@ -1,4 +1,4 @@
-"""Alarm episodes and work orders as the desk keeps them: frozen values, one per row. Times are µs since 1970 UTC."""
+"""Alarm episodes and work orders of the desk: frozen values, one per row. Times are µs since 1970 UTC."""
 
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -39,7 +39,7 @@ class OrderState(StrEnum):
 
 
 class Role(StrEnum):
-    """Who acts. `integrator` is an OA system, `system` the desk itself."""
+    """Role of an actor. `integrator` is an OA system, `system` the desk itself."""
 
     VIEWER = "viewer"
     OPERATOR = "operator"
@@ -62,7 +62,7 @@ SYSTEM = Actor("system", Role.SYSTEM)
 
 
 class Act(StrEnum):
-    """What somebody does to an order."""
+    """Act of an actor on an order."""
 
     ASSIGN = "assign"
     ACCEPT = "accept"
@@ -100,7 +100,7 @@ class Command(Struct, frozen=True):
 
 
 class FaultReport(Struct, frozen=True):
-    """A fault told by a person (`source` customer, api, oa): joins the open order of its key, or makes one."""
+    """Fault reported by a person (`source` customer, api, oa): joins the open order of its key, or makes one."""
 
     device: int
     fault: str
@@ -167,17 +167,17 @@ class Alarm(Struct, frozen=True):
 
     @property
     def counts(self) -> bool:
-        """May it change an order? Shadow mode and stale events are records only."""
+        """True if it may change an order. Alarms in shadow mode and stale ones are records only."""
         return self.live and not self.stale
 
     @property
     def reportable(self) -> bool:
-        """Is it news? History is not."""
+        """True if it is sent as an event. Imported history is not."""
         return self.counts and not self.imported
 
     @property
     def safety(self) -> bool:
-        """Its notice is one of safety: never held, never limited."""
+        """True if its notice is one of safety: never held, never limited."""
         return self.plan.notice is not None and self.plan.notice.klass == "safety"
 
 
@@ -186,8 +186,10 @@ class WorkOrder(Struct, frozen=True):
     None. The parent of a storm (`source` storm) or of a batch (`source` batch) has a key of its own and no device.
 
     `version` rises by one with every audited change and is the sequence of its events. `condition_cleared_at` is set
-    while no listed alarm is raised; `told_cleared` is what the last event said of it. `count` counts raises; `causes`,
-    bounded, are the rules (with their identity) that asked for it, or the devices of a parent that lists these."""
+    while no listed alarm is raised; `told_cleared` is its state in the last event sent. `count` counts raises;
+    `causes`, bounded, are the rules (with their identity) that requested it, or the devices of a parent that lists
+    these.
+    """
 
     id: str
     tenant: str
@@ -238,7 +240,7 @@ class WorkOrder(Struct, frozen=True):
 
 
 class Audit(Struct, frozen=True):
-    """One move of an order, never changed again. `seq` is the order's version after it; `data` is JSON text."""
+    """One change of an order, immutable. `seq` is the order's version after it; `data` is JSON text."""
 
     order: str
     tenant: str
@@ -263,7 +265,7 @@ class AlarmLink(Struct, frozen=True):
 
 
 class DeadlineReason(StrEnum):
-    """Why something waits in a deadline row."""
+    """Reason of a deadline row."""
 
     AFTER = "after"  # the order, until the alarm has been raised for `order.after`
     IMPORT = "import"  # the order of an imported alarm, until the import is done
@@ -278,7 +280,8 @@ class DeadlineReason(StrEnum):
 
 
 class Deadline(Struct, frozen=True):
-    """(tenant, subject, reason) is unique. `due_at` None = it waits for a fact. `n` is the number of the reminder."""
+    """(tenant, subject, reason) is unique. `due_at` None = no time, it ends with a fact. `n` is the number of the
+    reminder."""
 
     subject: str
     tenant: str
@@ -289,7 +292,7 @@ class Deadline(Struct, frozen=True):
 
 
 class ExecutedCommand(Struct, frozen=True):
-    """A command that was carried out: (tenant, id) is unique. `digest` tells a repeat from a reuse."""
+    """Executed command: (tenant, id) is unique. `digest` distinguishes a repeat from a reuse of the id."""
 
     id: str
     tenant: str
@@ -299,7 +302,7 @@ class ExecutedCommand(Struct, frozen=True):
 
 
 class QueuedDelivery(Struct, frozen=True):
-    """Event `event` has to reach `endpoint`, before those of a lower level."""
+    """Event `event` to be sent to `endpoint`, before those of a lower level."""
 
     tenant: str
     endpoint: str
@@ -325,7 +328,7 @@ class Place(Struct, frozen=True):
 
 @dataclass(slots=True)
 class Changes:
-    """Everything one transaction writes. Changed rows come before new ones, ended ones first (unique open rows)."""
+    """All rows written in one transaction. Changed rows come before new ones, ended ones first (unique open rows)."""
 
     alarms_changed: list[Alarm] = field(default_factory=list)
     alarms_new: list[Alarm] = field(default_factory=list)
@@ -346,7 +349,7 @@ class Changes:
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """How far a partition is applied: everything up to (seq, ordinal), by the holder of `epoch`."""
+    """Applied position of a partition: everything up to (seq, ordinal), by the holder of `epoch`."""
 
     seq: int
     ordinal: int
@@ -355,7 +358,7 @@ class Position:
 
 @dataclass(slots=True)
 class Applied:
-    """What one call did. `fresh` transitions were applied, `dropped` were at or below the committed cursor.
+    """Result of one call. `fresh` transitions were applied, `dropped` were at or below the committed cursor.
 
     `orphaned`: clears of episodes that were not open. `postponed` orders wait for a deadline row. `merged` alarms
     became part of another's episode, `gathered` joined the parent order of a storm or a batch. `clock_steps` moved
@@ -382,7 +385,7 @@ class Applied:
     created: list[CreatedOrder] = field(default_factory=list)
 
     def add(self, other: "Applied") -> None:
-        """Sum up."""
+        """Add the counts of another result."""
         for name in _COUNTS:
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.created.extend(other.created)

@@ -1,1 +1,1 @@
-"""Why an alarm was raised: its history as a page and as a chart."""
+"""Reasons of an alarm: its history as a page and as a chart."""

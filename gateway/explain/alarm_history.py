@@ -1,4 +1,4 @@
-"""All that is known of one alarm: what was seen, what was decided, what was done about it."""
+"""Complete history of one alarm: readings, decisions, and acts on its order."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -22,15 +22,15 @@ from rules.format import compile_source
 
 RECENT = 500
 MARGIN = 30  # intervals of a point shown before and after an episode
-SEEN = 3  # readings that the timeline names for a change
+SEEN = 3  # readings per change in the timeline
 ENDS = frozenset({Change.CLEARED, Change.WITHDRAWN})
 _END = {AlarmState.WITHDRAWN: "withdrawn"} | dict.fromkeys(set(AlarmState) - {AlarmState.WITHDRAWN}, "cleared")
-SHORTEST, LONGEST = 10 * MINUTE, 400 * MINUTE  # of what is shown before and after
+SHORTEST, LONGEST = 10 * MINUTE, 400 * MINUTE  # µs shown before and after an episode
 
 
 @dataclass(frozen=True, slots=True)
 class HistoryEntry:
-    """Something that happened at `at` µs; `key` of the catalogue."""
+    """One event at `at` µs; `key` of the catalogue."""
 
     at: int
     key: str
@@ -47,7 +47,7 @@ class Track:
 
 @dataclass(frozen=True, slots=True)
 class AlarmHistory:
-    """`rule` is the revision that raised it, or the newest known (`exact` False), None = it is in no journal."""
+    """`rule` is the revision that raised the alarm, or the newest one (`exact` False), None = the journal has none."""
 
     alarm: Alarm
     device: Device | None
@@ -60,7 +60,7 @@ class AlarmHistory:
 
 
 def alarm_history(installation: Installation, alarm_id: str) -> AlarmHistory:
-    """Raises CommandError for an id that is not known."""
+    """History of the alarm with this id. Raises CommandError for an unknown id."""
     queries = installation.queries
     alarm = queries.alarm(alarm_id)
     if alarm is None:
@@ -75,7 +75,7 @@ def alarm_history(installation: Installation, alarm_id: str) -> AlarmHistory:
     thing, tracks, flaw = Thing(alarm.device, alarm.component, alarm.group), list[Track](), ""
     try:
         tracks = tracks_of(installation, thing, alarm.evidence, rule, alarm.raised_at, end)
-    except StoreError as error:  # what was decided, and why, is told all the same
+    except StoreError as error:  # decisions and their evidence are shown without stored readings too
         flaw = str(error)
     entries = sorted([*entries, *(one for track in tracks for one in _glitches(track))], key=lambda one: one.at)
     exact = fact is not None and fact.revision == alarm.revision
@@ -87,7 +87,8 @@ MOST_STORIES = 20  # alarms of one order that are shown
 
 @dataclass(frozen=True, slots=True)
 class OrderHistory:
-    """`listed` alarms are in the order; the first of them as `histories`. Neither, when a person reported the fault."""
+    """`listed` alarms are in the order; the first of them as `histories`. Both are empty when a person reported the
+    fault."""
 
     order: WorkOrder
     listed: int
@@ -95,7 +96,7 @@ class OrderHistory:
 
 
 def order_history(installation: Installation, no: str) -> OrderHistory | None:
-    """The order with number `no` and the stories of its alarms; None when there is no such order."""
+    """The order with number `no` and the histories of its alarms; None when there is no such order."""
     order = installation.queries.order(no)
     if order is None:
         return None
@@ -104,14 +105,14 @@ def order_history(installation: Installation, no: str) -> OrderHistory | None:
 
 
 def zone_of(installation: Installation, history: AlarmHistory) -> ZoneInfo:
-    """That of the alarm's site, else the installation's."""
+    """Time zone of the alarm's site, else of the installation."""
     code = history.device.site if history.device is not None else history.alarm.group
     zone = next((site.timezone for site in installation.known.sites if site.code == code), "")
     return ZoneInfo(zone or installation.settings.timezone)
 
 
 def unknown(installation: Installation, alarm_id: str) -> str:
-    """What to say of an id that nobody has."""
+    """Error for an unknown id."""
     known = [alarm.id for alarm in installation.queries.alarms(AlarmFilter(), RECENT).items]
     near = get_close_matches(alarm_id, known, 3, 0.6) or known[:3]
     key = "explain.unknown" if near else "explain.none"
@@ -142,7 +143,7 @@ def tracks_of(
 
 
 def _glitches(track: Track) -> Iterator[HistoryEntry]:
-    """Falls of a counter that were taken back, among the readings that are shown."""
+    """Falls of a counter that were taken back, among the readings shown."""
     point = track.point
     state: CounterState | None = None
     rows = zip(track.rows.at.tolist(), track.rows.value.tolist(), strict=True)
@@ -193,7 +194,7 @@ def _entries(installation: Installation, alarm: Alarm, order: WorkOrder | None) 
 
 
 def _changes(installation: Installation, alarm: Alarm) -> Iterator[HistoryEntry]:
-    """The transitions of the episode; of one older than their history, what its row says."""
+    """Transitions of the episode; for an episode older than the kept transitions, the data of its row."""
     lang = installation.lang
     changes = installation.queries.alarm_changes(alarm.id)
     if not changes:
@@ -201,7 +202,7 @@ def _changes(installation: Installation, alarm: Alarm) -> Iterator[HistoryEntry]
     for one in changes:
         fields = _decided(one.level, one.evidence, lang) | {"because": _because(one.reason, lang)}
         if one.reason:
-            fields["how"] = ""  # the reason says it
+            fields["how"] = ""  # part of the reason
         yield HistoryEntry(one.at, f"explain.change.{one.change.value}", fields)
     if alarm.cleared_at is not None and not any(one.change in ENDS for one in changes):
         yield HistoryEntry(
@@ -212,12 +213,12 @@ def _changes(installation: Installation, alarm: Alarm) -> Iterator[HistoryEntry]
 
 
 def _decided(level: Level, evidence: Evidence, lang: Lang) -> dict[str, object]:
-    """Level, condition and the readings that decided, as the timeline names them."""
+    """Level, condition and deciding readings, as the timeline shows them."""
     values = ", ".join(
         f"{one.point} {one.value}" if isinstance(one.value, str) else f"{one.point} {one.value:.6g} {one.unit}".strip()
         for one in evidence.readings[:SEEN] if one.value is not None
     )  # fmt: skip
-    sentence = evidence.sentence_in(lang)  # it says the values, too
+    sentence = evidence.sentence_in(lang)  # it contains the values
     seen = say("explain.seen", lang, values=values) if values and not sentence else ""
     how = say("explain.how", lang, sentence=sentence) if sentence else ""
     level_word = say(f"word.level.{level.word}", lang)
@@ -225,12 +226,12 @@ def _decided(level: Level, evidence: Evidence, lang: Lang) -> dict[str, object]:
 
 
 def _because(reason: str, lang: Lang) -> str:
-    """Why it ended, when that was not its condition."""
+    """Reason of the end, when it was not the condition."""
     return say("explain.because", lang, reason=say(f"explain.reason.{reason}", lang)) if reason else ""
 
 
 def word(family: str, name: str, lang: Lang) -> str:
-    """What people call a state or reason of the program; one of a later release by its own name."""
+    """Name of a state or reason in `lang`; one of a later release keeps its code."""
     key = f"word.{family}.{name}"
     return say(key, lang) if key in catalogue() else name
 

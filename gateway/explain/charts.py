@@ -1,4 +1,4 @@
-"""Episodes as pictures: of an alarm, and of each episode of a backtest."""
+"""Charts of episodes: of an alarm, and of each episode of a backtest."""
 
 import re
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from rules.compiled import Levels
 
 
 def chart_of(history: AlarmHistory, zone: ZoneInfo, lang: Lang) -> str:
-    """The SVG of an alarm."""
+    """Chart of an alarm as SVG text."""
     alarm = history.alarm
     title = alarm.plan.title_zh if lang == "zh" else alarm.plan.title_en
     hold, clear_hold = holds(history)
@@ -28,7 +28,7 @@ def chart_of(history: AlarmHistory, zone: ZoneInfo, lang: Lang) -> str:
 
 
 def draw_all(installation: Installation, outcome: BacktestResult, folder: Path, most: int) -> int:
-    """One file per episode, at most `most` (0 = all); how many."""
+    """Write one file per episode, at most `most` (0 = all). Returns the number of files."""
     folder.mkdir(parents=True, exist_ok=True)
     rules = {rule.id: rule for rule in outcome.wanted.rules}
     episodes = outcome.now.episodes[: most or None]

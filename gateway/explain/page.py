@@ -1,4 +1,4 @@
-"""The story of an alarm as text."""
+"""History of an alarm as text."""
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
@@ -20,7 +20,7 @@ BEFORE, AFTER = 6, 4
 
 
 def page(history: AlarmHistory, zone: ZoneInfo, lang: Lang) -> Iterator[str]:
-    """Line by line."""
+    """Lines of the page."""
     alarm, plan = history.alarm, history.alarm.plan
     title = plan.title_zh if lang == "zh" else plan.title_en
     yield say("explain.head", lang, id=alarm.id, title=title)
@@ -54,7 +54,7 @@ def page(history: AlarmHistory, zone: ZoneInfo, lang: Lang) -> Iterator[str]:
 
 
 def order_page(found: OrderHistory, zones: Sequence[ZoneInfo], lang: Lang) -> Iterator[str]:
-    """The head of an order, then the page of every alarm in it, each by the clock of its site."""
+    """The head of an order, then the page of every alarm in it, each in the time zone of its site."""
     order = found.order
     title = order.title_zh if lang == "zh" else order.title_en
     state = say(f"word.state.{order.state.value}", lang)
@@ -121,7 +121,7 @@ def _evidence(evidence: Evidence, zone: ZoneInfo, lang: Lang) -> Iterator[str]:
 
 
 def _members(evidence: Evidence, zone: ZoneInfo, lang: Lang) -> Iterator[str]:
-    """Who voted in a group, since when, and who else was counted in an aggregate; what they read."""
+    """Members of a group that voted, with the time, and members counted in an aggregate, with their readings."""
     voted = [one for one in evidence.members if one.since]
     counted = [one for one in evidence.members if not one.since]
     if voted:
@@ -181,7 +181,7 @@ def _lasting(us: int, lang: Lang) -> str:
 
 
 def holds(history: AlarmHistory) -> tuple[int, int]:
-    """`hold.for` and `clear_hold` µs of the level it is at, as far as the rule has levels."""
+    """`hold.for` and `clear_hold` µs of the alarm's level, or of the rule without levels."""
     condition = history.rule.condition if history.rule is not None else None
     if not isinstance(condition, Levels):
         return 0, 0
@@ -217,7 +217,7 @@ def _name(point: Point) -> str:
 
 
 def text_value(point: Point, value: float, lang: Lang) -> str:
-    """A number with its unit, the text of a state, or that it is not known."""
+    """A number with its unit, the text of a state, or the word for unknown."""
     if value != value:
         return say("explain.unknown_value", lang)
     if point.kind is PointKind.STATE and 0 <= value < len(point.values):
@@ -231,12 +231,12 @@ def number(value: float, unit: str) -> str:
 
 
 def delay(us: int) -> str:
-    """From event to receipt: in ms, beyond a minute in s."""
+    """Time from event to receipt: in ms, beyond a minute in s."""
     step = MS if us < MINUTE else SECOND
     return format_duration(max(0, us) // step * step)
 
 
 def local(us: int, zone: ZoneInfo) -> str:
-    """With milliseconds when there are any."""
+    """Local time, with milliseconds when there are any."""
     moment = (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=us)).astimezone(zone)
     return moment.strftime("%Y-%m-%d %H:%M:%S") + (f".{us // 1000 % 1000:03d}" if us % 1_000_000 else "")

@@ -1,4 +1,4 @@
-"""A timeline as SVG, written by hand: an edge box has no drawing library."""
+"""Timeline as SVG, written without a drawing library (edge boxes have none)."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ from gateway.domain.reading import F64, I64
 
 WIDTH, LEFT, RIGHT, HEAD, TRACK, SPACE, FOOT = 1000, 90, 20, 62, 170, 34, 40
 MOST = 2_000
-"""Points of one line: where there are more, lowest and highest of each part."""
+"""Points of one line; of a longer series the lowest and highest of each part are drawn."""
 TICKS = 6
 STEPS = (
     SECOND, 5 * SECOND, 10 * SECOND, 30 * SECOND, MINUTE, 2 * MINUTE, 5 * MINUTE, 10 * MINUTE, 30 * MINUTE, HOUR,
@@ -59,7 +59,7 @@ class Picture:
 
 
 def draw(picture: Picture) -> str:
-    """The whole file."""
+    """The complete SVG file."""
     height = HEAD + max(1, len(picture.lines)) * (TRACK + SPACE) + FOOT
     head = (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height}" viewBox="0 0 {WIDTH} {height}">'
@@ -150,7 +150,7 @@ def _gaps(picture: Picture, line: Line) -> list[tuple[int, int]]:
 
 
 def _pieces(line: Line) -> list[slice]:
-    """The line is broken where a reading is bad or nothing came for too long."""
+    """Connected parts of a line. It is broken at a bad reading and after too long a silence."""
     if not len(line.at):
         return []
     good = np.isfinite(line.value)
@@ -180,7 +180,7 @@ def _steps(places: Sequence[tuple[float, float]], *, stepped: bool) -> Iterator[
 
 
 def _axis(picture: Picture, bottom: int) -> Iterator[str]:
-    """Local times; the zone is named at the end."""
+    """Axis with local times; the zone stands at the end."""
     span = max(1, picture.end - picture.start)
     step = next((one for one in STEPS if span / one <= TICKS + 2), STEPS[-1])
     first = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=picture.start)

@@ -1,5 +1,5 @@
-"""History from files: a map says what the columns are, rows become readings, readings go through intake like any other.
+"""History from files: a map describes the columns, rows become readings, readings go through intake like all others.
 
-`mapping` reads the map, `lines` and `table` the file, `series` turns cells into columns; `desk` side: `service` takes
-chunks inside the gateway, `target` reaches it over HTTP or in this process.
+`mapping` reads the map; `text_lines` and `import_file` read the file; `cell` and `csv_reader` turn cells into columns;
+`job` runs an import; `target` sends it over HTTP or to this process.
 """

@@ -1,4 +1,4 @@
-"""One cell -> a value of a point."""
+"""Conversion of one cell to a value of a point."""
 
 import math
 import re
@@ -22,7 +22,7 @@ MISSING: Value = (0.0, int(Quality.BAD))
 
 
 class BadCell(ValueError):
-    """`key` is a text of the catalogue, `fields` fill it."""
+    """Cell that cannot be converted. `key` is a text of the catalogue, `fields` fill it."""
 
     def __init__(self, key: str, **fields: object) -> None:
         self.key, self.fields = key, fields
@@ -31,14 +31,14 @@ class BadCell(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class ColumnTarget:
-    """Where the numbers of a column go: a point of a device or of one of its components."""
+    """Destination of a column's numbers: a point of a device or of one of its components."""
 
     info: PointInfo
     component: int
 
 
 def target_of(info: PointInfo, component: int | None) -> ColumnTarget:
-    """Raises BadCell when the point has no such component."""
+    """Destination of a column. Raises BadCell when the point has no such component."""
     if info.components == 0:
         if component not in {None, 0}:
             raise BadCell("import.point.no_components", name=info.name)
@@ -51,7 +51,7 @@ def target_of(info: PointInfo, component: int | None) -> ColumnTarget:
 
 
 def misfit(numbers: NumberFormat, info: PointInfo, file: str, path: str) -> Problem | None:
-    """What is wrong with the settings of a column for this point."""
+    """Mistake in the settings of a column for this point, None = none."""
     if info.kind is PointKind.STATE:
         if numbers.unit is not None or numbers.scale != 1.0 or numbers.offset or numbers.decimal:
             return Problem(file, path, "import.map.state_number", {"name": info.name})
@@ -69,9 +69,9 @@ def misfit(numbers: NumberFormat, info: PointInfo, file: str, path: str) -> Prob
 
 
 def converter(numbers: NumberFormat, info: PointInfo, decimal: str, texts: Texts) -> Callable[[str], Value | None]:
-    """A function cell -> value; None = an empty cell, no reading. It raises BadCell.
+    """Function cell -> value; None = an empty cell, no reading. It raises BadCell.
 
-    A cell that says its unit ("12,5 kWh") is in that one, whatever the map says of the column.
+    The unit written in a cell ("12,5 kWh") takes precedence over that of the map.
     """
     decimal = numbers.decimal or decimal
     words = frozenset(str(m).strip() for m in (*numbers.missing, *info.missing) if isinstance(m, str))
@@ -120,8 +120,8 @@ def _number_and_unit(text: str, decimal: str) -> tuple[float, str]:
 
 
 def _measured(numbers: NumberFormat, info: PointInfo) -> Callable[[str, str], tuple[float, float]]:
-    """A function (cell, the unit in it) -> (factor, shift) to the unit of the point. Raises ValueError for what is no
-    unit, BadCell for one that measures something else."""
+    """Function (cell, the unit in it) -> (factor, shift) to the unit of the point. It raises ValueError for an unknown
+    unit, BadCell for a unit of another dimension."""
     known: dict[str, tuple[float, float]] = {}
 
     def convert(cell: str, name: str) -> tuple[float, float]:

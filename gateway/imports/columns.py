@@ -10,7 +10,7 @@ from gateway.domain.reading import Quality
 from gateway.import_service.wire import Chunk
 
 BYTES_PER_READING = 26
-"""At most, in a chunk, without texts."""
+"""Largest number of readings in a chunk, without texts."""
 
 
 @dataclass(slots=True)

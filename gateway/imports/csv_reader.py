@@ -16,7 +16,7 @@ from gateway.imports.mapping import ImportMap, NumberFormat
 from gateway.imports.rejects import Rejects
 from gateway.imports.timestamps import BadTime, reader_of
 
-# What a spreadsheet makes of a long number
+# a long number as changed by a spreadsheet
 _SCIENTIFIC: Final = re.compile(r"[-+]?\d(?:[.,]\d+)?[eE]\+?\d{2,3}")
 _AHEAD: Final = 5 * MINUTE
 _QUALITY: Final = {"good": Quality.GOOD, "uncertain": Quality.UNCERTAIN, "bad": Quality.BAD}
@@ -39,7 +39,7 @@ def device_codes(table: ImportFile, mapping: ImportMap, rejects: Rejects) -> lis
 
 
 class FileReader:
-    """Reads a table with what the gateway knows of its devices. `map_file` is named in problems."""
+    """Reads a table with the gateway's data about its devices. `map_file` is named in problems."""
 
     def __init__(self, table: ImportFile, mapping: ImportMap, found: ImportScope, map_file: str, now: int) -> None:
         """Raises ConfigError for a map that does not fit the points of these devices."""
@@ -59,7 +59,7 @@ class FileReader:
         if problems:
             raise ConfigError(problems)
 
-    # --- the map against the points
+    # --- map and points
     def _misfits(self, file: str) -> Iterator[Problem]:
         if not self._profiles:
             return
@@ -85,7 +85,7 @@ class FileReader:
 
     # --- rows
     def read(self, rejects: Rejects) -> Columns:
-        """All rows that are right; the others are in `rejects`."""
+        """Readings of all correct rows; the others are in `rejects`."""
         columns = self._columns
         codes: dict[str, int] = {}
         code_at = None if self._map.device.column is None else self._table.at[self._map.device.column]
@@ -146,7 +146,7 @@ class FileReader:
         return info
 
     def _has_extra_cells(self, row: int, cells: list[str], rejects: Rejects) -> bool:
-        """More cells than the header has columns: a stray delimiter has shifted them."""
+        """True if the row has more cells than the header has columns: a stray delimiter has shifted them."""
         width = len(self._table.header)
         if len(cells) <= width or not any(cell.strip() for cell in cells[width:]):
             return False
@@ -154,7 +154,7 @@ class FileReader:
         return True
 
     def _row(self, row: int, cells: list[str], profile: str, rejects: Rejects) -> list[tuple[int, Value]] | None:
-        """A row of a wide file."""
+        """Read a row of a wide file."""
         out: list[tuple[int, Value]] = []
         column = "" if self._map.quality is None else str(self._map.quality.column)
         try:
@@ -189,7 +189,7 @@ class FileReader:
         return bound
 
     def _long(self, row: int, cells: list[str], profile: str, rejects: Rejects) -> list[tuple[int, Value]] | None:
-        """A row of a long file: one reading."""
+        """Read a row of a long file: one reading."""
         names, value_column = self._map.point, self._map.value
         assert names is not None, "the map is a long one"
         assert value_column is not None, "the map was checked"
@@ -213,7 +213,7 @@ class FileReader:
         return [] if value is None else [(self._point(target), value)]
 
     def _grade(self, cells: list[str]) -> int:
-        """How good this row is at most."""
+        """Best quality possible for this row."""
         quality = self._map.quality
         text = "" if quality is None else cells[self._table.at[quality.column]].strip()
         if not text:
@@ -259,7 +259,7 @@ class FileReader:
         return code
 
     def _point(self, target: ColumnTarget) -> int:
-        """The index of a point in the columns. Two profiles may differ in its kind, so that is part of its identity."""
+        """Index of a point in the columns. Its kind is part of the key, because it may differ between two profiles."""
         place = (f"{target.info.kind}:{target.info.name}", target.component)
         index = self._points.get(place)
         if index is None:
@@ -271,7 +271,7 @@ class FileReader:
 
 
 def _component_flaw(infos: list[PointInfo], component: int | None) -> BadCell | None:
-    """The flaw, when no profile takes the column."""
+    """Mistake of a column, when it fits no profile."""
     flaw: BadCell | None = None
     for info in infos:
         try:

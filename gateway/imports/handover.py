@@ -1,4 +1,5 @@
-"""An import without a gateway gives way to one that starts: it lets the data go, and goes on through its API."""
+"""Handover of an import without a gateway to a gateway that starts: it releases the data folder and continues through
+the API."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
@@ -10,16 +11,15 @@ from gateway.imports.target import GatewayImportTarget, ImportTarget
 
 T = TypeVar("T")
 LOOK: Final = 0.2
-"""Seconds between two looks for a gateway that wants the data."""
+"""Seconds between two checks for a gateway that needs the data folder."""
 STARTING: Final = 120.0
-"""Seconds the gateway may take until it answers."""
+"""Seconds allowed until the gateway answers."""
 
 
 class HandoverTarget:
-    """The target of an import that has the data itself (`own`), until a gateway wants it: then what runs here ends
-    (`leave`), and the gateway is asked from there on (`remote`; None = it has no address). Imports that are under way
-    survive that as they survive a restart of a gateway: their first mark is in the journal.
-    """
+    """Target of an import that holds the data folder itself (`own`) until a gateway needs it. Then the local parts end
+    (`leave`), and the import continues with the gateway (`remote`; None = it has no address). Imports under way survive
+    this like a restart of a gateway: their first mark is in the journal."""
 
     def __init__(
         self,
@@ -35,11 +35,11 @@ class HandoverTarget:
 
     @property
     def handed_over(self) -> bool:
-        """Has a gateway asked for the data?"""
+        """True once a gateway has requested the data folder."""
         return self._asked.is_set()
 
     async def watch(self) -> None:
-        """Look for a gateway until cancelled, or until one can have the data."""
+        """Check for a gateway until cancelled, or until the data folder is released."""
         while not self._wanted():  # noqa: ASYNC110 - a file of another process
             await asyncio.sleep(LOOK)
         self._asked.set()
@@ -57,23 +57,24 @@ class HandoverTarget:
             await self._other.__aexit__(None, None, None)
 
     async def lookup(self, codes: Sequence[str]) -> ImportScope:
-        """As Target."""
+        """Implements ImportTarget."""
         return await self._ask(lambda target: target.lookup(codes))
 
     async def begin(self, wanted: Begin) -> Begun:
-        """As Target."""
+        """Implements ImportTarget."""
         return await self._ask(lambda target: target.begin(wanted))
 
     async def rows(self, number: str, chunk: Chunk) -> Taken:
-        """As Target."""
+        """Implements ImportTarget."""
         return await self._ask(lambda target: target.rows(number, chunk))
 
     async def end(self, number: str, chunks: int) -> Result | None:
-        """As Target."""
+        """Implements ImportTarget."""
         return await self._ask(lambda target: target.end(number, chunks))
 
     async def _ask(self, call: Callable[[ImportTarget], Coroutine[Any, Any, T]]) -> T:
-        """Here, unless a gateway asks meanwhile: then the request ends half-way, as in a crash, and goes there."""
+        """Call the local target. If a gateway requests the data folder during the call, the call is cancelled, as in a
+        crash, and repeated with the gateway."""
         if not self.handed_over:
             async with self._turn:
                 task, asked = asyncio.ensure_future(call(self._own)), asyncio.ensure_future(self._asked.wait())
@@ -89,7 +90,7 @@ class HandoverTarget:
         return await call(await self._answering())
 
     async def _answering(self) -> GatewayImportTarget:
-        """The gateway. Raises StoreError when it has no address, or does not answer in time."""
+        """The gateway as a target. Raises StoreError when it has no address, or does not answer in time."""
         if self._failed is not None:
             raise self._failed
         loop = asyncio.get_running_loop()
@@ -101,7 +102,7 @@ class HandoverTarget:
             async with probe:
                 up = await probe.ready()
             if up:
-                self._other = self._remote()  # anew: a first start has made the key meanwhile
+                self._other = self._remote()  # a new client: a first start has made the key meanwhile
             else:
                 await asyncio.sleep(LOOK)
         return self._other

@@ -1,4 +1,4 @@
-"""Records of a delimited file under its header."""
+"""Records of a delimited file below its header."""
 
 import csv
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,16 +13,16 @@ from gateway.imports.mapping import ImportMap
 from gateway.imports.rejects import Rejects
 from gateway.imports.text_lines import Lines, encoding_of
 
-csv.field_size_limit(1 << 17)  # an open quote must not swallow the file
+csv.field_size_limit(1 << 17)  # limits the damage of an unclosed quote
 _DELIMITERS = ",\t;|"
 _LOOKED_THROUGH = 100
-"""Lines in which a header is looked for."""
+"""Number of lines searched for a header."""
 
 
 @dataclass(slots=True)
 class ImportFile:
     """An opened file. `header` is as written (numbers, when there is none), `at` maps a column of the map to its index.
-    Rows come after line `begin`; `named` False: no header stands there."""
+    Rows come after line `begin`; `named` False: the file has no header."""
 
     path: Path
     encoding: str
@@ -34,7 +34,7 @@ class ImportFile:
     named: bool = True
 
     def rows(self, rejects: Rejects) -> Iterator[tuple[int, list[str]]]:
-        """(line at which it begins, cells) of every record that is not empty; what is no record goes to `rejects`."""
+        """(first line, cells) of every record that is not empty; lines that are not records go to `rejects`."""
 
         def refuse(line: int, key: str, scrap: str) -> None:
             if line > self.begin:
@@ -43,7 +43,7 @@ class ImportFile:
         lines = Lines(self.path, self.encoding, refuse)
         text = iter(lines)
         while lines.number < self.begin and (line := next(text, None)) is not None:
-            if lines.number > self.begin:  # the lines before it were none
+            if lines.number > self.begin:  # lines that were part of no record
                 text = chain([line], text)
         reader = csv.reader(text, delimiter=self.delimiter, strict=True)
         while True:
@@ -62,12 +62,12 @@ class ImportFile:
 
 
 def rejected_file(path: Path) -> Path:
-    """Where rejected rows of `path` go: `history.csv.rejected.csv`."""
+    """File for the rejected rows of `path`: `history.csv.rejected.csv`."""
     return path.with_name(path.name.removesuffix(".gz") + ".rejected.csv")
 
 
 def open_table(path: Path, mapping: ImportMap) -> ImportFile:
-    """Find encoding, delimiter and header. Raises ConfigError: every column of the map that is not there, at once."""
+    """Detect encoding, delimiter and header. Raises ConfigError with all missing columns of the map."""
     encoding = encoding_of(path, mapping.encoding)
     flaws: list[Problem] = []
     lines = Lines(path, encoding, lambda line, key, _: flaws.append(Problem(str(path), "", key, {}, line)))
@@ -120,7 +120,7 @@ def _header(
 
 
 def _check(table: ImportFile, wanted: Mapping[str, str | int], line: int) -> list[Problem]:
-    """Every column the map names stands in the header once; every number is one of its places."""
+    """Check that the header has every column of the map once, and that every number is the position of a column."""
     problems = []
     header: Sequence[str] = table.header
     shown = ", ".join(name[:40] for name in header[:30]) or "-"

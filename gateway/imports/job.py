@@ -23,7 +23,7 @@ __all__ = ["DryRunTarget", "Prepared", "prepare", "send"]
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A file that was read whole. Rows that are wrong are in `rejects`, and in the file beside it."""
+    """File that was read completely. Wrong rows are in `rejects`, and in the file beside it."""
 
     columns: Columns
     rejects: Rejects
@@ -31,13 +31,13 @@ class Prepared:
 
 
 async def prepare(file: Path, map_file: Path, target: ImportTarget, lang: Lang, now: int) -> Prepared:
-    """Read and check everything; nothing is sent but the look-up. `now` µs.
+    """Read and check everything; nothing is sent except the look-up. `now` µs.
 
     Raises ConfigError for a map or a file that cannot be used at all, GatewayError of the target.
     """
     mapping = load_map(map_file)
     table = open_table(file, mapping)
-    codes = await asyncio.to_thread(device_codes, table, mapping, Rejects(None))  # a big file takes its time
+    codes = await asyncio.to_thread(device_codes, table, mapping, Rejects(None))  # a large file takes long
     found = await target.lookup(codes)
     reader = FileReader(table, mapping, found, str(map_file), now)
     beside = rejected_file(file)
@@ -52,24 +52,24 @@ async def prepare(file: Path, map_file: Path, target: ImportTarget, lang: Lang, 
 
 
 class DryRunTarget:
-    """The target of a dry run without a gateway: what the configuration lists answers look-ups."""
+    """Target of a dry run without a gateway: look-ups are answered from the lists of the configuration."""
 
     def __init__(self, wanted: DeclaredInventory, oldest: int = 0) -> None:
         self._wanted, self._oldest = wanted, oldest
 
     async def lookup(self, codes: Sequence[str]) -> ImportScope:
-        """As Target."""
+        """Implements ImportTarget."""
         rows = difference(RegistryContents((), (), (), ()), self._wanted, 0).rows
         return found_in(rows.devices, rows.points, self._wanted.profiles, codes, self._oldest)
 
     async def begin(self, wanted: Begin) -> Begun:
-        """Raises Refused."""
+        """Raises ImportRefused."""
         raise ImportRefused(f"{wanted.file}: a dry run sends nothing")
 
     async def rows(self, number: str, chunk: Chunk) -> Taken:
-        """Raises Refused."""
+        """Raises ImportRefused."""
         raise ImportRefused(f"{number}, chunk {chunk.number}: a dry run sends nothing")
 
     async def end(self, number: str, chunks: int) -> Result | None:
-        """Raises Refused."""
+        """Raises ImportRefused."""
         raise ImportRefused(f"{number}, {chunks} chunks: a dry run sends nothing")

@@ -1,4 +1,4 @@
-"""The map of a file: which column is the device, the time, the points (YAML 1.2, every problem at once)."""
+"""Map of a file: its columns for device, time and points (YAML 1.2, every problem at once)."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Numbers as files write them."""
+"""Numbers as written in files."""
 
 import re
 from typing import Final

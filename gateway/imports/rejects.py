@@ -1,4 +1,4 @@
-"""Rows that cannot be imported: counted by reason, the first shown, all written beside the file."""
+"""Rows that cannot be imported: counted by reason, the first ones shown, all written beside the file."""
 
 import csv
 import re
@@ -18,7 +18,7 @@ _LONGEST = 60
 
 @dataclass(frozen=True, slots=True)
 class Reject:
-    """One row. `row` is its line in the file (the header is 1), `column` "" when it is the row as a whole."""
+    """One row. `row` is its line in the file (the header is 1), `column` "" when the whole row is wrong."""
 
     row: int
     column: str
@@ -33,7 +33,7 @@ class Reject:
 
 @dataclass(slots=True)
 class Rejects:
-    """Collects rejected rows; writes them to `path` when it is given, to be corrected and imported again."""
+    """Collects rejected rows; writes them to `path` if given, to be corrected and imported again."""
 
     path: Path | None
     encoding: str = "utf-8"
@@ -44,13 +44,13 @@ class Rejects:
     first: list[Reject] = field(default_factory=list)
     header: Sequence[str] = ()
     skip: int = 0
-    """Lines before the header, or before the rows: the same map must fit."""
+    """Lines before the header, or before the rows: they are copied, so that the same map fits."""
     named: bool = True
-    """There is a header."""
+    """The file has a header."""
     _file: TextIO | None = None
 
     def add(self, row: int, column: str, key: str, cells: Sequence[str], /, **fields: object) -> None:
-        """The row at line `row` is left out because of `key`."""
+        """Reject the row at line `row` because of `key`."""
         reject = Reject(row, column, key, {name: _short(value) for name, value in fields.items()})
         self.count += 1
         self.reasons[key] += 1
@@ -77,7 +77,8 @@ class Rejects:
         csv.writer(self._file, delimiter=self.delimiter).writerow(row)
 
     def close(self) -> None:
-        """Finish the file; without rejected rows an older one is removed, so that it cannot be taken for this run's."""
+        """Close the file. Without rejected rows an older one is removed, so that it is not mistaken for the result of
+        this run."""
         if self._file is not None:
             self._file.close()
             self._file = None
@@ -86,8 +87,8 @@ class Rejects:
 
 
 def without_formula(cell: str) -> str:
-    """`cell` as a spreadsheet shows it and does not calculate it: what begins like a formula and is no number gets a
-    quotation mark before it."""
+    """`cell` as plain text for a spreadsheet: a quotation mark is put before a cell that begins like a formula and is
+    no number."""
     if not cell.lstrip().startswith(FORMULA) and not cell.startswith(("\t", "\r", "\n")):
         return cell
     return cell if _NUMBER.fullmatch(cell.strip()) else f"'{cell}"

@@ -1,4 +1,4 @@
-"""Where an import goes: the running gateway over HTTP, or this process."""
+"""Destination of an import: the running gateway over HTTP, or this process."""
 
 import asyncio
 from collections.abc import Iterable, Sequence
@@ -16,12 +16,12 @@ from gateway.import_service.wire import MAX_LOOKUP, Begin, Begun, Chunk, End, Im
 
 T = TypeVar("T")
 PACK: Final = "application/msgpack"
-PATIENCE: Final = 60.0  # seconds a gateway may be away in the middle of an import
+PATIENCE: Final = 60.0  # seconds a gateway may be unreachable during an import
 _AGAIN: Final = frozenset({408, 429, 502, 503, 504, 507})
 
 
 class ImportRefused(GatewayError):
-    """The gateway does not take it; the text says why."""
+    """The gateway refuses the import; the text is the reason."""
 
 
 class ChunkExpected(GatewayError):
@@ -33,27 +33,27 @@ class ChunkExpected(GatewayError):
 
 
 class UnknownImport(ImportRefused):
-    """The gateway knows no such import: it ended with its last mark, and the gateway restarted before it said so."""
+    """The gateway has no such import: it ended with its last mark, and the gateway restarted before it answered."""
 
 
 class ImportTarget(Protocol):
-    """What takes an import."""
+    """Receiver of an import."""
 
     async def lookup(self, codes: Sequence[str]) -> ImportScope:
         """The devices in service and their points."""
 
     async def begin(self, wanted: Begin) -> Begun:
-        """A new import."""
+        """Start an import."""
 
     async def rows(self, number: str, chunk: Chunk) -> Taken:
-        """One chunk; `next` may fall back to 0 when the gateway lost what it had buffered."""
+        """Send one chunk; `next` may fall back to 0 when the gateway lost its buffer."""
 
     async def end(self, number: str, chunks: int) -> Result | None:
-        """All chunks were sent; None when the gateway lost some of them."""
+        """End the import after the last chunk; None when the gateway lost some chunks."""
 
 
 def merged(answers: Iterable[ImportScope]) -> ImportScope:
-    """Several answers as one."""
+    """Several answers joined into one."""
     devices: dict[str, str] = {}
     profiles: dict[str, Any] = {}
     oldest = 0
@@ -65,32 +65,32 @@ def merged(answers: Iterable[ImportScope]) -> ImportScope:
 
 
 class LocalImportTarget:
-    """The import service of this process."""
+    """Import service of this process."""
 
     def __init__(self, imports: Imports) -> None:
         self._imports = imports
 
     async def lookup(self, codes: Sequence[str]) -> ImportScope:
-        """As Target."""
+        """Implements ImportTarget."""
         return self._imports.lookup(Lookup(list(codes)))
 
     async def begin(self, wanted: Begin) -> Begun:
-        """As Target."""
+        """Implements ImportTarget."""
         return await self._imports.begin(wanted)
 
     async def rows(self, number: str, chunk: Chunk) -> Taken:
-        """As Target."""
+        """Implements ImportTarget."""
         return await self._imports.rows(number, chunk)
 
     async def end(self, number: str, chunks: int) -> Result | None:
-        """As Target."""
+        """Implements ImportTarget."""
         while not (result := await self._imports.end(number, End(chunks))).done:
             pass
         return result
 
 
 class GatewayImportTarget:
-    """The API of a running gateway. Waits out a restart of it, `patience` seconds each time."""
+    """API of a running gateway. During a restart it waits, up to `patience` seconds each time."""
 
     def __init__(self, url: str, key: str = "", patience: float = PATIENCE, cert: Path | None = None) -> None:
         headers = {"Content-Type": PACK, "Accept": PACK} | ({"Authorization": f"Bearer {key}"} if key else {})
@@ -107,11 +107,11 @@ class GatewayImportTarget:
         await self._client.aclose()
 
     async def is_running(self) -> bool:
-        """Whether a gateway answers."""
+        """True if a gateway answers."""
         return await self._health() in {200, 503}
 
     async def ready(self) -> bool:
-        """Whether it is ready, too."""
+        """True if a gateway answers and is ready."""
         return await self._health() == httpx.codes.OK
 
     async def _health(self) -> int:
@@ -121,23 +121,23 @@ class GatewayImportTarget:
             return 0
 
     async def lookup(self, codes: Sequence[str]) -> ImportScope:
-        """As Target."""
+        """Implements ImportTarget."""
         parts = [list(codes[start : start + MAX_LOOKUP]) for start in range(0, len(codes), MAX_LOOKUP)]
         return merged([await self._ask("/v1/imports/lookup", Lookup(part), ImportScope) for part in parts])
 
     async def begin(self, wanted: Begin) -> Begun:
-        """As Target."""
+        """Implements ImportTarget."""
         return await self._ask("/v1/imports", wanted, Begun)
 
     async def rows(self, number: str, chunk: Chunk) -> Taken:
-        """As Target."""
+        """Implements ImportTarget."""
         try:
             return await self._ask(f"/v1/imports/{number}/rows", chunk, Taken)
         except ChunkExpected as lost:
             return Taken(lost.expected)
 
     async def end(self, number: str, chunks: int) -> Result | None:
-        """As Target."""
+        """Implements ImportTarget."""
         try:
             while not (result := await self._ask(f"/v1/imports/{number}/end", End(chunks), Result)).done:
                 pass

@@ -1,4 +1,4 @@
-"""Lines of a file people exported: gzip or plain, the encoding found out, hostile lines named and left out."""
+"""Lines of an exported text file: gzip or plain, with detected encoding; unusable lines are reported and left out."""
 
 import gzip
 import zlib
@@ -11,8 +11,8 @@ from gateway.domain.error_reasons import reason
 from gateway.domain.errors import ConfigError, Problem
 
 LONGEST: Final = 1 << 20
-"""Bytes of a line; a longer one is no row of any export."""
-_SCRAP: Final = 2_000  # characters kept of a line that is no row
+"""Bytes of a line; a longer one is not a row."""
+_SCRAP: Final = 2_000  # characters kept of an unusable line
 _WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _BOM = b"\xef\xbb\xbf"
@@ -30,14 +30,14 @@ def _opened(path: Path) -> Iterator[BinaryIO]:
             yield stream
     except FileNotFoundError:
         raise ConfigError([Problem(str(path), "", "config.file.missing", {"value": str(path)})]) from None
-    except (OSError, EOFError, zlib.error) as error:  # a truncated or damaged gzip file too
+    except (OSError, EOFError, zlib.error) as error:  # also for a truncated or damaged gzip file
         raise ConfigError(
             [Problem(str(path), "", "config.file.unreadable", {"value": str(path), "reason": reason(error)})]
         ) from None
 
 
 def _raw(stream: BinaryIO) -> Iterator[tuple[bytes, bool]]:
-    """(line, is it whole): of one that is too long only the beginning."""
+    """(line, complete); of a line that is too long only the beginning."""
     while line := stream.readline(LONGEST):
         if len(line) < LONGEST or line.endswith(b"\n"):
             yield line, True
@@ -48,9 +48,9 @@ def _raw(stream: BinaryIO) -> Iterator[tuple[bytes, bool]]:
 
 
 def encoding_of(path: Path, wanted: str = "auto") -> str:
-    """`wanted`, or the encoding in which most lines that are not plain ASCII can be read.
+    """`wanted`, or the encoding that fits most of the lines that are not plain ASCII.
 
-    Raises ConfigError for files that are no text: workbooks, UTF-16, nothing at all.
+    Raises ConfigError for files that are not text: workbooks, UTF-16, empty files.
     """
     valid = invalid = 0
     with _opened(path) as stream:
@@ -77,8 +77,8 @@ def encoding_of(path: Path, wanted: str = "auto") -> str:
 
 
 class Lines:
-    """Iterates the text lines of a file. `number` is the line that was read last, from 1; `begin` the first
-    one given out since `begin` was set to 0."""
+    """Iterates the text lines of a file. `number` is the line read last, from 1; `begin` the first line returned since
+    `begin` was set to 0."""
 
     def __init__(self, path: Path, encoding: str, refuse: Refuse) -> None:
         self._path, self._encoding, self._refuse = path, encoding, refuse

@@ -1,4 +1,4 @@
-"""Written times -> µs since 1970 UTC. Pure but for the zone data."""
+"""Written times as µs since 1970 UTC. Pure except for the zone data."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -12,7 +12,7 @@ _PLAIN = "%Y-%m-%d %H:%M:%S"
 
 
 class BadTime(ValueError):
-    """`key` is a text of the catalogue."""
+    """Time that cannot be read. `key` is a text of the catalogue."""
 
     def __init__(self, key: str) -> None:
         self.key = key
@@ -20,10 +20,10 @@ class BadTime(ValueError):
 
 
 def reader_of(form: str, zone: ZoneInfo | None) -> Callable[[str, int | None], int]:
-    """A function (text, time of the device's row before or None) -> µs. It raises BadTime.
+    """Function (text, time of the device's row before or None) -> µs. It raises BadTime.
 
-    A wall-clock time that occurs twice (end of summer time) is the second one when the row before is not older than
-    the first; one that never occurred (begin of summer time) is refused.
+    A wall-clock time that occurs twice (end of summer time) is the second one when the row before is not older than the
+    first; a skipped one (begin of summer time) is refused.
     """
     if form in {"s", "ms"}:
         factor = 1_000_000 if form == "s" else 1_000
@@ -69,6 +69,6 @@ def _in_zone(moment: datetime, zone: ZoneInfo, before: int | None) -> int:
     at = _micros(moment - one)
     if one == two:
         return at
-    if one < two:  # the clock was put forward over this time
+    if one < two:  # the clock was put forward past this time
         raise BadTime("import.row.time_gap")
     return _micros(moment - two) if before is not None and before >= at else at

@@ -1,4 +1,4 @@
-"""Columns -> target, chunk by chunk."""
+"""Columns sent to a target in chunks."""
 
 from collections.abc import Callable
 
@@ -8,13 +8,13 @@ from gateway.imports.columns import Columns
 from gateway.imports.target import ImportTarget, UnknownImport
 
 Step = Callable[[int], None]
-"""Readings sent since the last call."""
+"""Called with the number of readings sent since the last call."""
 _RESTARTS = 20
 
 
 async def send(target: ImportTarget, columns: Columns, file: str, actor: str, step: Step) -> Result:
-    """The whole import, from the first mark to the last. A gateway that restarted meanwhile gets all chunks again: it
-    knows what it has. Raises GatewayError."""
+    """Send the whole import, from the first mark to the last. After a restart the gateway gets all chunks again and
+    skips those it has. Raises GatewayError."""
     begun = await target.begin(Begin(file, actor))
     reported = 0
     for _ in range(_RESTARTS):

@@ -1,4 +1,4 @@
-"""The configuration: `gateway.yaml`, profiles, lists, templates and rules, read and checked as one."""
+"""Configuration: `gateway.yaml`, profiles, lists, templates and rules, read and checked together."""
 
 from gateway.settings.model import EndpointConfig, Settings, SourceConfig
 from gateway.settings.profiles import LoadedProfile, vocabulary

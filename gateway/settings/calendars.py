@@ -1,4 +1,4 @@
-"""The calendar of workdays and holidays an installation goes by: a file of its own, or one of ours."""
+"""Calendar of workdays and holidays of an installation: its own file, or one of the program's."""
 
 from pathlib import Path
 
@@ -17,20 +17,20 @@ NONE = "none"
 
 
 def calendar_name(written: object, zone: str) -> str:
-    """The name of the calendar: as written, else `cn` in the zones of mainland China, else none."""
+    """Name of the calendar: as written, else `cn` in the zones of mainland China, else none."""
     if isinstance(written, str) and written:
         return written
     return "cn" if zone in CHINA else NONE
 
 
 def calendar_file(folder: Path, name: str) -> Path:
-    """`cn.yaml` in the folder `calendars` of the installation, else the one that comes with the program."""
+    """`cn.yaml` in the folder `calendars` of the installation, else the one of the program."""
     own = folder / f"{name}.yaml"
     return own if own.is_file() else SHIPPED / f"{name}.yaml"
 
 
 def load_calendar(folder: Path, name: str, file: str, problems: list[Problem]) -> WorkCalendar:
-    """The calendar `name`, which `file` asks for; what is wrong with it is added to `problems`."""
+    """Load the calendar `name` that `file` names; its problems are added to `problems`."""
     if name == NONE:
         return NO_CALENDAR
     path = calendar_file(folder, name)

@@ -1,4 +1,4 @@
-"""Code tables (`codes/<name>.yaml`) and fences (`fences.yaml`): what rules look things up in."""
+"""Tables for look-ups in rules: code tables (`codes/<name>.yaml`) and fences (`fences.yaml`)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ SUFFIXES = frozenset({".yaml", ".yml"})
 
 @dataclass(slots=True)
 class LookupFiles:
-    """By name, with the file each table stands in; those with problems are left out."""
+    """Tables by name, with the file of each; tables with problems are left out."""
 
     codes: dict[str, CodeTable] = field(default_factory=dict)
     fences: Mapping[str, Fence] = field(default_factory=dict)
@@ -26,7 +26,7 @@ class LookupFiles:
 
 
 def load_lookups(codes: Path, fences: Path) -> LookupFiles:
-    """What is there: neither the folder nor the file need exist."""
+    """Load the tables. Folder and file are optional."""
     found = LookupFiles()
     for path in sorted(p for p in codes.iterdir() if p.suffix in SUFFIXES) if codes.is_dir() else ():
         if (text := read_text(path, found.problems)) is None:

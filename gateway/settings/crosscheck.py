@@ -1,4 +1,4 @@
-"""What only several files together can get wrong: names that must exist elsewhere, secrets that must be readable."""
+"""Checks across files: names that must exist elsewhere, secrets that must be readable."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -29,28 +29,28 @@ from rules.compiled.reads import signal_points
 from rules.engine.lookback import horizon
 from rules.format import references
 
-MOST_SECRET = 1 << 20  # bytes: of a key or a bundle of certificates
+MOST_SECRET = 1 << 20  # bytes of a key or a bundle of certificates
 AUDIENCES = ("customer", "site", "area")
-"""What an audience can be besides a list of customers."""
+"""Audiences besides lists of customers."""
 
 
 @dataclass(slots=True)
 class ProjectFindings:
-    """Problems and warnings of one look, and what the sources can fill."""
+    """Problems and warnings of one check, and placeholders that the sources can fill."""
 
     problems: list[Problem] = field(default_factory=list)
     warnings: list[Problem] = field(default_factory=list)
     notes: list[Phrase] = field(default_factory=list)
 
     def add(self, document: Document, more: ConfigFindings) -> None:
-        """What an adapter found, with the lines of the main file."""
+        """Add findings of an adapter, with the lines of the main file."""
         self.problems += [located(problem, document) for problem in more.problems]
         self.warnings += [located(problem, document) for problem in more.warnings]
         self.notes += more.notes
 
 
 def check_settings(document: Document, settings: Settings) -> ProjectFindings:
-    """Secrets, brokers, events: what `gateway.yaml` says about the world outside its own shape."""
+    """Check secrets, brokers and events: references of `gateway.yaml` to the world outside it."""
     found = ProjectFindings()
     for place, section in sections(settings):
         _secrets(document, place, section, found)
@@ -86,7 +86,7 @@ def _secrets(document: Document, place: Place, section: BaseModel, found: Projec
 
 
 def _stands_in_file(document: Document, place: Place, secret: SecretStr) -> bool:
-    """Written out, or as the default of a variable that is not set."""
+    """True if a secret is written in the file, or is the default of a variable that is not set."""
     value = secret.get_secret_value()
     return place not in document.written or (value in document.written[place] and not value.startswith("${"))
 
@@ -112,7 +112,7 @@ def check_together(
     templates: Mapping[str, NoticeTemplate],
     template_file: Path | None,
 ) -> None:
-    """Sources against profiles and devices, rules against templates and kinds."""
+    """Check sources against profiles and devices, rules against templates and kinds."""
     for kind, adapter in SOURCES.items():
         checked = _checked(document, profiles, inventory, adapter.profile_map)
         found.add(document, adapter.check_with(_of_type(settings, kind), checked))
@@ -130,7 +130,7 @@ def _of_type(settings: Settings, kind: str) -> dict[str, AdapterSection]:
 def _checked(
     document: Document, profiles: Mapping[str, LoadedProfile], inventory: Inventory, owned: ProfileMap | None
 ) -> CheckedProject:
-    """As an adapter sees it that owns this section of profiles."""
+    """Project data for the adapter that owns this section of profiles."""
 
     def cell(device: str, column: str, key: str, fields: Mapping[str, object]) -> Problem:
         table, row = inventory.rows[device]
@@ -144,7 +144,7 @@ def _checked(
 
 
 def _look_back(found: ProjectFindings, profiles: Mapping[str, LoadedProfile], rulebook: Rulebook) -> None:
-    """Rules with signals of a point that is kept for a shorter time than they look back."""
+    """Warn about signals that look back further than their point is stored."""
     short = [(one.profile, spec) for one in profiles.values() for spec in one.profile.points if spec.retain]
     for name, rule in rulebook.rules.items():
         read = {point for signal in rule.signals for point in signal_points(signal)}
@@ -156,7 +156,7 @@ def _look_back(found: ProjectFindings, profiles: Mapping[str, LoadedProfile], ru
 
 
 def _kept(found: ProjectFindings, settings: Settings, profiles: Mapping[str, LoadedProfile]) -> None:
-    """A point can be kept for a shorter time than the rest, not for a longer one."""
+    """Check that no point is stored for longer than the others: only a shorter time is possible."""
     limit = settings.series.retention
     for one in profiles.values():
         for spec in one.profile.points:
@@ -186,7 +186,7 @@ def check_rules(
     templates: Mapping[str, NoticeTemplate],
     template_file: Path | None,
 ) -> None:
-    """Every name a rule uses exists, with the name that was probably meant."""
+    """Check that every name in a rule exists; a problem includes the closest name."""
     desk, asks = settings.desk, False
     for name, rule in rulebook.rules.items():
         file, used = rulebook.files[name], references(rule)
@@ -218,7 +218,7 @@ def _named(
     known: Iterable[str],
     where: str = "",
 ) -> None:
-    """`place`: the rule, and the keys below it. `words` that are "" name nothing."""
+    """Check names of a rule. `place`: the rule, and the keys below it. Empty `words` are skipped."""
     rule, *below = (str(part) for part in place)
     options = list(known)
     for word in words:
@@ -230,7 +230,7 @@ def _named(
 
 
 def _circle(found: ProjectFindings, file: RuleFile, rule: Rule, rulebook: Rulebook) -> None:
-    """A rule inhibited by itself over others would wait for ever."""
+    """Find rules that inhibit themselves through others: such a rule would wait for ever."""
     path, here = [rule.id], rule
     while here.inhibit is not None and (parent := rulebook.rules.get(here.inhibit.by)) is not None:
         path.append(parent.id)
@@ -244,7 +244,7 @@ def _circle(found: ProjectFindings, file: RuleFile, rule: Rule, rulebook: Rulebo
 
 
 def _providers(found: ProjectFindings, document: Document, settings: Settings, template: NoticeTemplate | None) -> None:
-    """An endpoint that lists provider codes needs the one of this template."""
+    """Check that an endpoint with a list of provider codes has the one of this template."""
     for endpoint, config in settings.endpoints.items():
         if template is not None and not ENDPOINTS[config.type].takes_template(config, template.code):
             here = ("endpoints", endpoint, "templates")
@@ -259,7 +259,7 @@ def _usage(
     inventory: Inventory,
     rulebook: Rulebook,
 ) -> None:
-    """What is there and has no use: worth a word, never an obstacle."""
+    """Warn about unused items; they are no problems."""
     if not inventory.devices:
         found.warnings.append(document.problem(("registry",), "config.warn.no_device"))
         return

@@ -1,6 +1,7 @@
-"""CSV as spreadsheets leave it: encoding and separator found out, headers in Chinese or English, damage named.
+"""CSV as exported by spreadsheets: detects encoding and separator, accepts headers in Chinese or English, reports
+damage.
 
-Reading only finds rows; what the cells mean is decided in `inventory`.
+This file only splits rows; `inventory` interprets the cells.
 """
 
 import csv
@@ -19,15 +20,15 @@ from gateway.settings.yaml_document import code_point, full_width_character, to_
 
 MAX_BYTES = 64 * 2**20
 _HEADER_UNIT = re.compile(r"(.+?)\s*[(（\[]([^()（）\[\]]+)[)）\]]")
-# What Excel makes of a long number in a column that is not text.
+# A long number as Excel writes it in a column that is not text.
 _EXCEL_NUMBER = re.compile(r"[-+]?\d(?:\.\d+)?[eE]\+\d{2,3}")
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060\ufeff\x00-\x08\x0b-\x1f\x7f]")
-_EXACT_DIGITS = 15  # a spreadsheet keeps no more of a number
+_EXACT_DIGITS = 15  # digits of a number that a spreadsheet keeps
 
 
 @dataclass(frozen=True, slots=True)
 class CsvRow:
-    """One record. `number` counts as the spreadsheet does (the header is row 1), `line` is the line of the file."""
+    """One record. `number` counts as in the spreadsheet (the header is row 1), `line` is the line of the file."""
 
     number: int
     line: int
@@ -45,20 +46,20 @@ class CsvRecords:
     problems: list[Problem] = field(default_factory=list)
     warnings: list[Problem] = field(default_factory=list)
     textual: set[str] = field(default_factory=set)
-    """Attributes that stay text although some cells read like numbers with a unit."""
+    """Attributes that stay text although some cells look like numbers with a unit."""
     complete: bool = False
-    """The header could be read and has every required column."""
+    """The header is readable and has every required column."""
 
     def add(self, row: CsvRow | None, column: str, key: str, /, **fields: object) -> None:
-        """Remember a problem of a cell, or of the file."""
+        """Add a problem of a cell, or of the file."""
         self.problems.append(self._problem(row, column, key, fields))
 
     def warn(self, row: CsvRow | None, column: str, key: str, /, **fields: object) -> None:
-        """Remember something odd that is not wrong."""
+        """Add a warning."""
         self.warnings.append(self._problem(row, column, key, fields))
 
     def problem(self, row: CsvRow | None, column: str, key: str, /, **fields: object) -> Problem:
-        """A problem of a cell that somebody else found."""
+        """Add a problem of a cell found by a caller."""
         return self._problem(row, column, key, fields)
 
     def _problem(self, row: CsvRow | None, column: str, key: str, fields: Mapping[str, object]) -> Problem:
@@ -88,7 +89,7 @@ def read_table(path: Path, columns: Mapping[str, Sequence[str]], required: Seque
 
 
 def _decoded(table: CsvRecords, blob: bytes) -> str | None:
-    """UTF-8 with or without BOM, else GB18030 (what Excel writes on a Chinese Windows)."""
+    """Text from UTF-8 with or without BOM, else GB18030 (Excel on a Chinese Windows)."""
     if blob.startswith((b"\xff\xfe", b"\xfe\xff")):
         return blob.decode("utf-16", "replace")
     if blob.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
@@ -142,7 +143,7 @@ def _folded(header: str) -> str:
 def _header(
     table: CsvRecords, cells: list[str], columns: Mapping[str, Sequence[str]], required: Sequence[str]
 ) -> list[str]:
-    """The field of each column: a known one, or the attribute it names (a unit in brackets belongs to its numbers)."""
+    """Field of each column: a known one, or the attribute it names (a unit in brackets applies to its numbers)."""
     aliases = {_folded(alias): name for name, words in columns.items() for alias in (name, *words)}
     names: list[str] = []
     if len(cells) == 1 and "，" in cells[0]:
@@ -181,7 +182,7 @@ def _attribute(header: str) -> tuple[str, Unit | None]:
 
 
 def identity(table: CsvRecords, row: CsvRow, column: str, *, required: bool = False, longest: int = 120) -> str:
-    """A cell that names something (a code, a reference, a phone): text, untouched; "" when it is empty or a problem."""
+    """Cell with a name (a code, a reference, a phone) as unchanged text; "" when it is empty or a problem."""
     text = row.cells.get(column, "")
     if not text.strip():
         if required:
@@ -207,5 +208,5 @@ def identity(table: CsvRecords, row: CsvRow, column: str, *, required: bool = Fa
 
 
 def excel_number(text: str) -> bool:
-    """Whether a spreadsheet turned a long number into this."""
+    """True if a spreadsheet has converted a long number into this text."""
     return _EXCEL_NUMBER.fullmatch(text) is not None and int(text[text.lower().index("e") + 2 :]) >= _EXACT_DIGITS - 5

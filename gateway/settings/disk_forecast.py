@@ -13,7 +13,7 @@ from gateway.expected_stores import JOURNAL
 from gateway.settings.project import Project
 
 READING: Final = 5
-"""Bytes of a stored reading, measured: 4.3 to 4.9."""
+"""Bytes per stored reading, measured: 4.3 to 4.9."""
 FOREVER: Final = 3650 * DAY
 
 
@@ -28,7 +28,7 @@ class DiskForecast:
     lasts: int | None
 
     def lasts_in_words(self) -> Phrase:
-        """In words."""
+        """`lasts` in words."""
         if self.lasts is None:
             return Phrase("room.unknown")
         rate = f"{self.rate:.3g}"
@@ -50,7 +50,7 @@ def expected_rate(devices: Sequence[Device], profiles: Mapping[str, Profile]) ->
 
 
 def forecast_of_project(project: Project) -> DiskForecast:
-    """Of an installation, running or not. Raises OSError."""
+    """Forecast for an installation, running or not. Raises OSError."""
     settings = project.settings
     journal = settings.data_dir / JOURNAL
     grows = max(0, settings.journal.max_bytes - (journal.stat().st_size if journal.exists() else 0))
@@ -59,7 +59,8 @@ def forecast_of_project(project: Project) -> DiskForecast:
 
 
 def forecast(data: Path, floor: int, journal: int, retention: int, readings: float) -> DiskForecast:
-    """`journal` bytes it may still grow to, `retention` µs, `readings` a second. Raises OSError."""
+    """Forecast from `journal`, the bytes it may still grow by, `retention` µs and `readings` a second. Raises
+    OSError."""
     while not data.exists() and data != data.parent:
         data = data.parent
     disk = os.statvfs(data)
@@ -68,7 +69,7 @@ def forecast(data: Path, floor: int, journal: int, retention: int, readings: flo
 
 
 def time_until_full(spare: int, journal: int, retention: int, readings: float) -> int | None:
-    """µs for which `spare` bytes last. Pure."""
+    """Time in µs until `spare` bytes are used. Pure."""
     if not readings:
         return None
     spare -= journal

@@ -1,4 +1,4 @@
-"""Paths as another system writes them: here they would be names of files with odd letters, made without a word."""
+"""Paths in the syntax of another system: here they would silently create files with odd names."""
 
 import re
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ _WINDOWS: Final = re.compile(r"[A-Za-z]:([\\/]|$)|.*\\")
 
 
 def foreign_paths(settings: Settings, document: Document) -> list[Problem]:
-    """Of every path of the main file, before it is joined to the folder of that file."""
+    """Problems of such paths in the main file, before paths are joined to the folder of that file."""
     found = []
     for place, section in sections(settings):
         for name in type(section).model_fields:

@@ -1,4 +1,4 @@
-"""Sites, customers and devices from CSV files: what the cells mean, and every mistake of every file at once."""
+"""Sites, customers and devices from CSV files: interprets the cells and reports all mistakes of all files at once."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -68,13 +68,13 @@ _ADDRESS = "modbus_"
 
 @dataclass(slots=True)
 class Inventory:
-    """What the files hold. Devices have id 0: the registry allots it."""
+    """Contents of the files. Devices have id 0: the registry assigns it."""
 
     sites: dict[str, Site] = field(default_factory=dict)
     customers: dict[str, Customer] = field(default_factory=dict)
     devices: dict[str, Device] = field(default_factory=dict)
     rows: dict[str, tuple[CsvRecords, CsvRow]] = field(default_factory=dict)
-    """Where each device stands."""
+    """Row of each device."""
     problems: list[Problem] = field(default_factory=list)
     warnings: list[Problem] = field(default_factory=list)
 
@@ -103,7 +103,7 @@ def load_inventory(
         _collect(tables[-1], found.customers, lambda t, r, c: _customer(t, r, c, place_refs))
         place_refs.report()
     if devices is not None:
-        # A reference into a file that did not load would only repeat its problems.
+        # a reference into a file that did not load would only repeat its problems
         whole = _clean(tables)
         table = read_table(devices, DEVICE_COLUMNS, ("code", "profile"))
         tables.append(table)
@@ -145,14 +145,14 @@ def _collect(table: CsvRecords, out: dict[str, T], build: Callable[[CsvRecords, 
 
 
 class _References:
-    """Codes that must exist elsewhere; one problem per unknown code, with the rows that use it."""
+    """Codes that must exist elsewhere; one problem per unknown code, with the rows that contain it."""
 
     def __init__(self, table: CsvRecords, column: str, known: Mapping[str, object], *, complete: bool) -> None:
         self._table, self._column, self._known, self._complete = table, column, known, complete
         self._unknown: dict[str, list[CsvRow]] = {}
 
     def check(self, row: CsvRow, code: str) -> str:
-        """`code` itself; remembered when it is unknown."""
+        """Return `code` itself; note the row when it is unknown."""
         if code and code not in self._known:
             self._unknown.setdefault(code, []).append(row)
         return code
@@ -284,7 +284,7 @@ def _registered(table: CsvRecords, row: CsvRow, zone: str) -> int:
 
 
 def _attrs(table: CsvRecords, row: CsvRow) -> dict[str, Attr]:
-    """Every other column that has something in this row."""
+    """Attributes: all other columns with a value in this row."""
     out: dict[str, Attr] = {}
     for name, unit in table.extra.items():
         text = row.cells.get(name, "").strip()
@@ -301,7 +301,7 @@ def _attrs(table: CsvRecords, row: CsvRow) -> dict[str, Attr]:
             written = unit if quantity.unit == DIMENSIONLESS else quantity.unit
             out[name] = written.canonical(quantity.number)
             continue
-        # How an adapter reaches the device is its own affair: `10s` is a duration there, not a part of an hour.
+        # the adapter interprets its address columns: `10s` is a duration there, not a part of an hour
         out[name] = text if name in table.textual or name.startswith(_ADDRESS) else attribute(text)
     return out
 
@@ -328,7 +328,7 @@ def attribute(text: str) -> Attr:
 
 
 def _check_column(table: CsvRecords, name: str) -> None:
-    """What a column looks like as a whole: bare numbers and texts among numbers with a unit, texts among numbers."""
+    """Check a column as a whole: bare numbers and texts among numbers with a unit, texts among numbers."""
     kinds: dict[str, list[tuple[CsvRow, str]]] = {"number": [], "quantity": [], "text": []}
     dimension: object = None
     for row in table.rows:
@@ -343,7 +343,7 @@ def _check_column(table: CsvRecords, name: str) -> None:
                 table.add(row, name, "config.csv.other_dimension", value=text)
         kinds[kind].append((row, text))
     with_unit, odd = kinds["quantity"], kinds["text"]
-    if with_unit and len(with_unit) < len(odd):  # `12 A` among names of buildings is a name
+    if with_unit and len(with_unit) < len(odd):  # `12 A` in a column of names is a name
         table.textual.add(name)
     elif with_unit:
         for row, text in kinds["number"] + odd:
@@ -356,5 +356,5 @@ def _check_column(table: CsvRecords, name: str) -> None:
 
 @cache
 def zones() -> frozenset[str]:
-    """The IANA names this machine knows."""
+    """IANA time zones of this machine."""
     return frozenset(available_timezones())

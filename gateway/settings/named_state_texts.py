@@ -1,5 +1,5 @@
-"""The state texts that a configuration names: in rules, in the code tables they look texts up in, in register maps and
-in routes. They stand in the table of their point from the start, so that no device can take their room (B8)."""
+"""State texts named in a configuration: in rules, their code tables, register maps and routes. They are in the table of
+their point from the start, so that texts sent by devices cannot take their room (B8)."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields, is_dataclass
@@ -23,9 +23,9 @@ def named_texts(
     settings: Settings,
     rules: Iterable[Rule],
 ) -> Named:
-    """Of every state point what is named besides its own `values`. `maps` as in `Project`.
+    """For every state point the named texts besides its own `values`. `maps` as in `Project`.
 
-    A rule watches kinds and groups of them: its texts are put in the table of every point of that name.
+    A rule watches kinds and groups of them: its texts go into the table of every point of that name.
     """
     by_point: dict[str, set[str]] = {}
     for rule in rules:
@@ -59,7 +59,7 @@ def _of_rule(rule: Rule) -> Iterator[tuple[str, str]]:
 
 
 def _slots(value: object) -> Iterator[Slot]:
-    """Everywhere in a rule: its conditions, signals, members, texts of orders."""
+    """All places of a rule with texts: conditions, signals, members, orders."""
     if isinstance(value, Slot):
         yield value
     elif is_dataclass(value) and not isinstance(value, type):

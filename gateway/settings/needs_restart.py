@@ -1,16 +1,16 @@
-"""What a changed configuration means for a gateway that runs: what takes effect at once, what at the next start."""
+"""Parts of a changed configuration that take effect at once, and parts that need a restart."""
 
 from pydantic import BaseModel
 
 from gateway.settings.model import Settings
 
 AT_START = ("name", "tenant", "data_dir", "series", "journal", "intake", "delivery", "api", "health", "clock", "log")
-"""Keys of `gateway.yaml` that files, sockets and running parts were made from."""
-_DERIVED = {"intake.ahead_limit", "intake.patience"}  # they stand under `clock`
+"""Keys of `gateway.yaml` used to open files and sockets and to build running parts."""
+_DERIVED = {"intake.ahead_limit", "intake.patience"}  # keys below `clock`
 
 
 def without_restart_only(running: Settings, wanted: Settings) -> tuple[Settings, tuple[str, ...]]:
-    """`wanted` with what only a start can change as it is in `running`; the names of those keys: `api.port`."""
+    """`wanted` with the values of `running` for keys that need a restart, and the names of those keys: `api.port`."""
     differ: list[str] = []
     for name in AT_START:
         before, after = getattr(running, name), getattr(wanted, name)

@@ -1,4 +1,4 @@
-"""What a command that opens no connection does without: secrets and addresses of the place where the gateway runs."""
+"""Placeholders for commands that open no connection: for secrets and addresses that only the gateway's machine has."""
 
 import re
 from collections.abc import Iterator
@@ -11,13 +11,12 @@ from gateway.settings.yaml_document import Document, Place
 UNSET = "config.env.unset"
 _SECRET = re.compile(r"(secret|password)(_file)?$")
 _NOWHERE = "whsec_" + "MDEyMzQ1Njc4OWFiY2RlZmdoaWprbG1ub3BxcnN0dXY="
-"""Stands for a secret, so that the rest can be checked; nothing is ever signed with it."""
+"""Stands in for a secret, so that the other settings can be checked. It never signs anything."""
 
 
 def fill_in(document: Document, base: Path) -> tuple[Problem, ...]:
-    """Put something that is right in place of secrets of sources and endpoints that are not set here or cannot be read,
-    and of addresses that are not set. What was filled in, as the problems it would have been. `base`: the folder that
-    paths count from."""
+    """Fill secrets of sources and endpoints that are not set here or cannot be read, and addresses that are not set,
+    with valid placeholders. Returns the problems they would have been. `base`: folder of relative paths."""
     unset = {problem.path: problem for problem in document.problems if problem.key == UNSET}
     found: list[Problem] = []
     for owner, place, key in list(_entries(document.value)):

@@ -99,7 +99,7 @@ class PlainProfile(Section):
 
 
 SECTIONS = tuple(one.profile_map.section for one in SOURCES.values() if one.profile_map is not None)
-"""Of a profile file that belong to an adapter, which checks them itself: `modbus`."""
+"""Keys of a profile file that belong to an adapter, which checks them itself: `modbus`."""
 ProfileModel: type[PlainProfile] = create_model(
     "ProfileModel", __base__=PlainProfile, **dict.fromkeys(SECTIONS, (dict[str, Any] | None, None))
 )  # type: ignore[call-overload]
@@ -108,7 +108,7 @@ ProfileModel: type[PlainProfile] = create_model(
 
 @dataclass(frozen=True, slots=True)
 class LoadedProfile:
-    """A profile with what the adapters need besides: `declared` are the units as written, `on_device` the points for
+    """A profile with additional data for adapters: `declared` are the units as written, `on_device` the points for
     connector 0, `sections` the raw sections of adapters by name (`modbus`)."""
 
     profile: Profile
@@ -119,7 +119,7 @@ class LoadedProfile:
     on_device: Mapping[str, str] = field(default_factory=dict)
 
     def as_sent(self) -> dict[str, AsSent]:
-        """How devices send each point, by its name."""
+        """Format in which devices send each point, by its name."""
         return {
             spec.name: AsSent(
                 self.declared.get(spec.name, ""), spec.missing, spec.values, self.on_device.get(spec.name, "")
@@ -157,7 +157,7 @@ def load_profile(path: Path) -> tuple[LoadedProfile | None, list[Problem]]:
     except ValidationError as error:
         return None, problems_of(error, document, ProfileModel)
     specs = [_spec(document, name, point) for name, point in model.points.items()]
-    if not document.problems:  # units that are unknown would differ, too
+    if not document.problems:  # unknown units would differ, too
         _on_device(document, {spec.name: spec for spec in specs}, model)
     if document.problems:
         return None, document.problems
@@ -180,7 +180,7 @@ def _spec(document: Document, name: str, point: PointModel) -> PointSpec:
     except UnitError as error:
         document.add((*place, "unit"), error.key, **error.fields)
         unit = DIMENSIONLESS
-        point = point.model_copy(update={"plausible": PlausibleModel()})  # its numbers are not what is wrong
+        point = point.model_copy(update={"plausible": PlausibleModel()})  # its bounds are correct
     _kinds(document, place, point)
     title = point.title
     return PointSpec(
@@ -194,7 +194,7 @@ def _spec(document: Document, name: str, point: PointModel) -> PointSpec:
 
 
 def _on_device(document: Document, specs: Mapping[str, PointSpec], model: PlainProfile) -> None:
-    """What takes a point's connector 0 is a point of the device itself that can hold the same."""
+    """Check that the target of a point's connector 0 is a point of the device itself with the same kind of values."""
     for name, point in model.points.items():
         if not point.on_device:
             continue
@@ -210,7 +210,7 @@ def _on_device(document: Document, specs: Mapping[str, PointSpec], model: PlainP
 
 
 def _kinds(document: Document, place: Place, point: PointModel) -> None:
-    """What only one kind of point has."""
+    """Check the keys that only one kind of point has."""
     if point.kind == PointKind.STATE:
         for key in ("unit", "plausible"):
             if key in point.model_fields_set:
@@ -268,10 +268,10 @@ def _number(document: Document, place: Place, value: Number | None, unit: Unit) 
 def vocabulary(
     profiles: Sequence[Profile], files: Mapping[str, str] | None = None
 ) -> tuple[dict[str, dict[str, PointSpec]], list[Problem]]:
-    """kind -> point name -> declaration, merged over the profiles of a kind: what rules are checked against.
+    """kind -> point name -> declaration, merged over the profiles of a kind: the vocabulary of rules.
 
-    Two profiles of one kind that disagree on kind, unit or `each` of a point are a problem: a rule for that kind could
-    mean only one of them. State texts are joined. `files` names the file of a profile in problems.
+    Two profiles of one kind that disagree on kind, unit or `each` of a point are a problem: a rule for that kind would
+    be ambiguous. State texts are joined. `files` gives the file of a profile for problems.
     """
     merged: dict[str, dict[str, PointSpec]] = {}
     owner: dict[tuple[str, str], str] = {}

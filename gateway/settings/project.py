@@ -1,4 +1,4 @@
-"""Everything a configuration says, read and checked as a whole: `fieldgate check` and `fieldgate run` see the same."""
+"""The whole configuration, read and checked together: `fieldgate check` and `fieldgate run` use the same function."""
 
 import os
 from collections.abc import Callable, Iterable, Mapping
@@ -37,10 +37,10 @@ from rules.compiled import Names
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """A configuration without problems. `maps`: section of profiles (`modbus`) ->
-    profile -> what its adapter read there; paths in `settings` are anchored.
-    `env` is where `${NAME}` was looked up, None = the environment of this process; `places` as of `ProjectReport`;
-    `filled` is what is not here and was filled in, because nobody will be connected to."""
+    """A configuration without problems. `maps`: section of profiles (`modbus`) -> profile -> the adapter's result;
+    paths in `settings` are absolute. `env` is the source of `${NAME}`, None = the environment of this process; `places`
+    as of `ProjectReport`; `filled` are placeholders for values that are missing here and not needed without
+    connections."""
 
     file: Path
     settings: Settings
@@ -61,8 +61,8 @@ class Project:
         return self.names.points
 
     def as_sent(self, profile: str) -> Mapping[str, AsSent]:
-        """How devices of a profile send each point; empty for an unknown profile. A word such as `unknown` that a rule
-        asks for is a state."""
+        """Format in which devices of a profile send each point; empty for an unknown profile. A word such as `unknown`
+        is a state when a rule compares with it."""
         one = self.profiles.get(profile)
         found = {} if one is None else one.as_sent()
         for name, sent in found.items():
@@ -71,7 +71,7 @@ class Project:
         return found
 
     def counts(self) -> dict[str, int]:
-        """How many of everything, for a summary. Points are those the registry will know."""
+        """Counts of all items, for a summary. Points are those the registry will have."""
         points = difference(RegistryContents((), (), (), ()), self.declared, 0).rows.points
         return {
             "sites": len(self.declared.sites), "customers": len(self.declared.customers),
@@ -88,7 +88,7 @@ class Project:
         clock: Clock,
         devices: Callable[[], Iterable[Device]],
     ) -> SourceServices:
-        """What the source `name` may use; `devices` lists those of the registry."""
+        """Services for the source `name`; `devices` lists those of the registry."""
         owned = SOURCES[self.settings.sources[name].type].profile_map
         return SourceServices(
             str(self.file), directory, ledger, clock, devices, self.maps[owned.section] if owned else {},
@@ -99,8 +99,8 @@ class Project:
 
 @dataclass(slots=True)
 class ProjectReport:
-    """What was found: a project, or the problems that stand in its way. `language` is the one to report in, `notes`
-    what the sources can fill."""
+    """Result of a check: a project, or the problems that prevent one. `language` is the language of the report, `notes`
+    are placeholders the sources can fill."""
 
     language: Lang
     project: Project | None = None
@@ -108,7 +108,7 @@ class ProjectReport:
     warnings: list[Problem] = field(default_factory=list)
     notes: list[Phrase] = field(default_factory=list)
     places: tuple[Path, ...] = ()
-    """Every file that was read, and folders of files: when one of them changes, look again."""
+    """All files and folders that were read: a change in one of them requires a new check."""
 
 
 def load_project(path: Path, env: Mapping[str, str] | None = None, *, offline: bool = False) -> Project:
@@ -121,8 +121,8 @@ def load_project(path: Path, env: Mapping[str, str] | None = None, *, offline: b
 
 
 def load_settings(path: Path, env: Mapping[str, str] | None = None) -> Settings:
-    """Only `gateway.yaml` itself, with anchored paths, for whoever needs no source and no endpoint: their secrets need
-    not be here. Raises ConfigError."""
+    """Only `gateway.yaml`, with absolute paths, for callers without sources and endpoints: their secrets need not exist
+    here. Raises ConfigError."""
     document = read_document(path, os.environ if env is None else env)
     fill_in(document, path.parent)
     settings = _settings(document)
@@ -135,15 +135,14 @@ def inspect_project(
     path: Path, env: Mapping[str, str] | None = None, known: RuleFiles | None = None, *, offline: bool = False
 ) -> ProjectReport:
     """Like `load_project`, with the warnings, and without raising. `env` None = the environment of this process;
-    `known` are the rule files of the look before. `offline`: nobody will be connected to, what only that needs may
-    lack."""
+    `known` are the rule files of the last check. `offline`: values needed only for connections may be missing."""
     document = read_document(path, os.environ if env is None else env)
     filled = fill_in(document, path.parent) if offline else ()
     bare = _settings(document)
     settings = None if bare is None else _completed(anchored(bare, path.parent))
     files = _Files.of(document.value, path.parent)
     report = ProjectReport(files.language, places=files.places(path))
-    if document.value is None:  # nothing to go on with
+    if document.value is None:  # no settings: no further check is possible
         report.problems = document.problems
         return report
     profiles, wrong = load_profiles(files.profiles)
@@ -166,7 +165,9 @@ def inspect_project(
     report.warnings = list(inventory.warnings)
     if settings is not None:
         findings = check_settings(document, settings)
-        if whole:  # else what is missing in a profile that did not load would be reported everywhere it is used
+        if (
+            whole
+        ):  # otherwise points missing from a profile that did not load would be reported everywhere they are used
             check_together(findings, document, settings, profiles, inventory, rulebook, templates, files.templates)
         named = {problem.path for problem in document.problems}
         report.problems += [p for p in findings.problems if p.file != document.file or p.path not in named]
@@ -197,13 +198,15 @@ def _settings(document: Document) -> Settings | None:
         document.problems += foreign_paths(settings, document)
         return settings
     except ValidationError as error:
-        named = {problem.path for problem in document.problems}  # ${NAME} left in place makes a second, worse problem
+        named = {
+            problem.path for problem in document.problems
+        }  # an unreplaced ${NAME} causes a second, less useful problem
         document.problems += [p for p in problems_of(error, document, Settings) if p.path not in named]
         return None
 
 
 def _completed(settings: Settings) -> Settings:
-    """What is written once and used by several folders."""
+    """Settings written once are copied to all sections that use them."""
     intake = settings.intake.model_copy(
         update={"ahead_limit": settings.clock.ahead_limit, "patience": settings.clock.patience}
     )
@@ -212,7 +215,8 @@ def _completed(settings: Settings) -> Settings:
 
 @dataclass(frozen=True, slots=True)
 class _Files:
-    """Where the other files lie, as far as a file with mistakes tells: their problems are reported with its own."""
+    """Locations of the other files, as far as a faulty main file gives them: their problems are reported together with
+    its own."""
 
     sites: Path | None
     customers: Path | None
@@ -229,7 +233,7 @@ class _Files:
 
     @classmethod
     def of(cls, value: Any, base: Path) -> "_Files":
-        """From the raw tree."""
+        """Locations from the raw tree."""
         tree: dict[Any, Any] = value if isinstance(value, dict) else {}
         lists = tree.get("registry")
         lists = lists if isinstance(lists, dict) else {}
@@ -249,14 +253,14 @@ class _Files:
         )  # fmt: skip
 
     def places(self, main: Path) -> tuple[Path, ...]:
-        """All of them; `main` names them."""
+        """All locations; `main` names the files."""
         named = (main, self.sites, self.customers, self.devices, self.templates)
         folders = (self.profiles, self.rules, self.codes, self.calendars)
         return (*(path for path in named if path is not None), self.fences, *folders)
 
 
 def _maps(profiles: Mapping[str, LoadedProfile]) -> tuple[dict[str, dict[str, Any]], list[Problem]]:
-    """Sections of profiles, each read by the adapter it belongs to."""
+    """Sections of profiles, each read by its adapter."""
     maps: dict[str, dict[str, Any]] = {}
     problems: list[Problem] = []
     for owned in (adapter.profile_map for adapter in SOURCES.values()):
@@ -282,7 +286,7 @@ def _declared(inventory: Inventory, profiles: list[Profile], texts: Named) -> De
 
 
 def _sorted(problems: list[Problem]) -> list[Problem]:
-    """By file in the order they were read, then by line."""
+    """Problems by file in reading order, then by line."""
     order: dict[str, int] = {}
     for problem in problems:
         order.setdefault(problem.file, len(order))

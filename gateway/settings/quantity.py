@@ -1,4 +1,4 @@
-"""Numbers as people write them, with or without a unit: `95 degC`, `0.2m3/day`, `-40`."""
+"""Written numbers with or without a unit: `95 degC`, `0.2m3/day`, `-40`."""
 
 import re
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Files of the configuration are read without waiting and without end: regular files of a bounded size."""
+"""Configuration files are read without blocking and up to a limit: only regular files of a bounded size."""
 
 import os
 import stat
@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 class UnreadableFile(Exception):
-    """A file that is not read; `key` and `fields` say why."""
+    """File that is not read; `key` and `fields` give the reason."""
 
     def __init__(self, key: str, **fields: object) -> None:
         self.key, self.fields = key, fields
@@ -14,7 +14,7 @@ class UnreadableFile(Exception):
 
 
 def read_file(path: Path, most: int) -> bytes:
-    """All of it. A pipe, a device or a folder is never waited for. Raises Unfit, OSError."""
+    """Contents of a file. Pipes, devices and folders are refused without waiting. Raises UnreadableFile, OSError."""
     handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
     with os.fdopen(handle, "rb") as file:
         found = os.fstat(handle)

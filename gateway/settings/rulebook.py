@@ -19,24 +19,24 @@ _document = lru_cache(maxsize=8)(parse_document)
 
 @dataclass(frozen=True, slots=True)
 class RuleFile:
-    """One file, and where its rules stand in it."""
+    """One file, and the places of its rules in it."""
 
     path: Path
     text: str = field(compare=False, repr=False)
 
     @property
     def document(self) -> Document:
-        """Read again, for the place of a problem."""
+        """The document, read again for the place of a problem."""
         return _document(self.text, str(self.path))
 
     @property
     def is_test(self) -> bool:
-        """A stand-alone test file."""
+        """True for a stand-alone test file."""
         tree = read(self.text, Notes(str(self.path)))
         return isinstance(tree, YamlMapping) and not _TEST_KEYS.isdisjoint(tree.entries)
 
     def place(self, rule: str, *below: str) -> Place:
-        """Where a key of a rule stands."""
+        """Place of a key of a rule."""
         tree = self.document.value
         entries = tree.get("rules") if isinstance(tree, dict) else None
         for index, entry in enumerate(entries if isinstance(entries, list) else ()):
@@ -47,8 +47,8 @@ class RuleFile:
 
 @dataclass(slots=True)
 class Rulebook:
-    """Rules by id with the file each stands in; `tests` are the cases of every file; `policy` is what the files say for
-    all rules, as a PolicySet fact holds it; `written` are the ids of all rules, sound or not."""
+    """Rules by id with the file of each; `tests` are the cases of every file; `policy` is the content of a PolicySet
+    fact with the settings for all rules; `written` are the ids of all rules, valid or not."""
 
     rules: dict[str, Rule] = field(default_factory=dict)
     files: dict[str, RuleFile] = field(default_factory=dict)
@@ -60,15 +60,14 @@ class Rulebook:
 
 @dataclass(slots=True)
 class RuleFiles:
-    """What was read last, by `names`: file -> its text and what was in it. Files that are as they were need not be read
-    again."""
+    """Cache of the last read, by `names`: file -> its text and contents. Unchanged files are not parsed again."""
 
     names: Names | None = None
     read: dict[Path, tuple[str, Loaded, RuleFile]] = field(default_factory=dict)
 
 
 def load_rulebook(folder: Path, names: Names, known: RuleFiles | None = None) -> Rulebook:
-    """Every `*.yaml` of the folder, not of folders below it. `known` is used and brought up to date."""
+    """Read every `*.yaml` of the folder, without sub-folders. `known` is used and updated."""
     book = Rulebook()
     before = known.read if known is not None and known.names == names else {}
     now: dict[Path, tuple[str, Loaded, RuleFile]] = {}
@@ -86,7 +85,7 @@ def load_rulebook(folder: Path, names: Names, known: RuleFiles | None = None) ->
         now[path] = held
         _, loaded, file = held
         book.tests.append(loaded.tests)
-        if file.is_test:  # its rules are examples, not to be run
+        if file.is_test:  # its rules are examples, never installed
             book.problems += loaded.problems
             continue
         live.append(loaded)

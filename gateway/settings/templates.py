@@ -31,7 +31,7 @@ class TemplateModel(Section):
     params: Annotated[tuple[Word, ...], Field(max_length=30)] | Annotated[dict[Word, Text], Field(max_length=30)] = ()
 
     def build(self, name: str) -> NoticeTemplate:
-        """As the desk wants it. Without a code of its own a template goes out under its name."""
+        """Template for the desk. Without its own code a template is sent under its name."""
         own = {name: "{{ " + name + " }}" for name in self.params} if isinstance(self.params, tuple) else self.params
         return NoticeTemplate(self.en, self.zh, self.code or name, own)
 

@@ -1,4 +1,4 @@
-"""pydantic's errors in the words of the catalogue: file, line, path, value and what to write instead."""
+"""Errors of pydantic as texts of the catalogue: file, line, path, value and correction."""
 
 import re
 import types
@@ -28,7 +28,7 @@ def problems_of(error: ValidationError, document: Document, model: Any, base: Pl
         place, inside = _place(entry["loc"], value)
         key, fields = _words(entry, _annotations_at(model, entry["loc"]), inside)
         value_shown = shown_value(entry, document, (*base, *place))
-        if (*base, *place) in document.written and entry["input"]:  # what a variable held is not repeated either
+        if (*base, *place) in document.written and entry["input"]:  # the value of a variable is not repeated either
             fields = {k: v.replace(entry["input"], value_shown) if isinstance(v, str) else v for k, v in fields.items()}
         problems.append(document.problem((*base, *place), key, **{"value": value_shown} | fields))
     return _unique(problems)
@@ -55,7 +55,7 @@ def shown_value(entry: Mapping[str, Any], document: Document, place: Place) -> s
 
 
 def located(problem: Problem, document: Document, drop: str = "") -> Problem:
-    """A problem that others found by its path gets the line of that path; `drop` is a prefix the file does not have."""
+    """Problem found by another module, with the line of its path; `drop` is a prefix that the file does not have."""
     path = problem.path.removeprefix(drop)
     lines = {dotted(place): line for place, line in document.lines.items()}
     wanted = path
@@ -119,7 +119,7 @@ def _keys(model: type[BaseModel]) -> dict[str, FieldInfo]:
 
 
 def _annotations_at(model: Any, loc: Sequence[str | int]) -> tuple[list[Any], FieldInfo | None]:
-    """The annotations that stand around the last part of `loc`, and the field it names."""
+    """Annotations around the last part of `loc`, and the field it names."""
     around: list[Any] = [model]
     for part in loc[:-1]:
         below: list[Any] = []
@@ -146,14 +146,14 @@ def _below(member: Any, part: str | int) -> list[Any]:
 def _words(
     entry: Mapping[str, Any], spot: tuple[list[Any], FieldInfo | None], inside: Mapping[str, Any] | None
 ) -> tuple[str, dict[str, object]]:
-    """The catalogue's key and its fields for one error."""
+    """Key of the catalogue and its fields for one error."""
     context = dict(entry.get("ctx") or {})
     kind = str(entry["type"])
     around, info = spot
     fields: dict[str, object] = {
         k: v if isinstance(v, str | int | float) else str(v) for k, v in context.items() if k != "text"
     }
-    if kind in catalogue():  # a validator that speaks through the catalogue itself
+    if kind in catalogue():  # a validator that uses the catalogue itself
         return kind, fields
     fields["message"] = re.sub(r"^(Value|Assertion) (error|failed), ", "", str(entry["msg"]))
     name = str(entry["loc"][-1]) if entry["loc"] else ""

@@ -1,4 +1,4 @@
-"""YAML files as people write them: YAML 1.2, every value with its line, every problem at once.
+"""YAML files written by people: YAML 1.2, every value with its line, every problem at once.
 
 `off`, `22:00`, `2026-06-15` and `007` stay text; duplicate keys, foreign tags and full-width punctuation are problems
 that name the character. `${NAME}` and `${NAME:-default}` in values are replaced from the environment when asked for.
@@ -23,11 +23,11 @@ from gateway.domain.errors import Problem
 from gateway.settings.read_file import UnreadableFile, read_file
 
 Place = tuple[str | int, ...]
-"""Where in a file: ("sources", "broker", "routes", 0, "filter")."""
+"""Place in a file: ("sources", "broker", "routes", 0, "filter")."""
 
 MAX_BYTES = 4 * 2**20
-_DEEPEST = 64  # building a deeper tree costs minutes, or the stack
-_MAX_NODES = 200_000  # aliases multiply what is written: a few lines must not fill the memory
+_DEEPEST = 64  # a deeper tree takes minutes to build, or overflows the stack
+_MAX_NODES = 200_000  # aliases multiply the text: a few lines must not fill the memory
 _QUOTES = {"“": '"', "”": '"', "‘": "'", "’": "'", "\u3000": " ", "\u00a0": " ", "、": ",", "。": "."}
 _WIDE = re.compile("[“”‘’、。\u3000\u00a0\uff01-\uff5e]")
 _WIDE_KEY = re.compile(r"[A-Za-z_][\w.]*\s*：")
@@ -67,7 +67,7 @@ class Document:
         return Problem(self.file, dotted(place), key, fields, self.line(place))
 
     def add(self, place: Place, key: str, /, **fields: object) -> None:
-        """Remember a problem at `place`."""
+        """Add a problem at `place`."""
         self.problems.append(self.problem(place, key, **fields))
 
 
@@ -91,7 +91,7 @@ def full_width_character(text: str) -> str:
 
 
 def code_point(character: str) -> str:
-    """`U+FF1A`, for characters that look like another one."""
+    """`U+FF1A`, to identify characters that look like others."""
     return f"U+{ord(character):04X}"
 
 
@@ -156,12 +156,12 @@ def _syntax(document: Document, text: str, error: Any) -> None:
         line = text.count("\n", 0, error.position) + 1
         message = f"U+{error.character:04X}: {error.reason}"
     seen = {problem.line for problem in document.problems}
-    if line not in seen and line - 1 not in seen:  # else it only repeats, in worse words, what was named above
+    if line not in seen and line - 1 not in seen:  # otherwise it repeats the problem above in worse words
         document.problems.append(Problem(document.file, "", "config.yaml.syntax", {"reason": worded(message)}, line))
 
 
 class _Builder:
-    """Nodes -> plain values, remembering lines and collecting problems."""
+    """Nodes -> plain values; records lines and collects problems."""
 
     def __init__(self, document: Document, env: Mapping[str, str] | None) -> None:
         self._document = document
@@ -258,7 +258,7 @@ def _plain(kind: str, text: str) -> Any:
     if kind == "bool":
         return text.lower() == "true"
     if kind == "int":
-        # 007 is somebody's number plate, not seven
+        # 007 is a number plate, not seven
         return int(text.replace("_", ""), 0) if _INT.fullmatch(text) else text
     lower = text.lower().lstrip("+-")
     if lower in {".inf", ".nan"}:

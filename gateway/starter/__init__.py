@@ -1,4 +1,4 @@
-"""A project of one's own, to begin with: proposals from a sample message and from the profiles of the library."""
+"""First project of a user: proposals from a sample message and from the profiles of the library."""
 
 from gateway.starter.library import fitting, library, matches
 from gateway.starter.modbus_device import ModbusAnswers, register

@@ -1,4 +1,4 @@
-"""The first rule of a project of one's own: a limit above what was seen, else silence. Pure."""
+"""First rule of a new project: a limit above the sample value, else silence. Pure."""
 
 import json
 import math
@@ -11,12 +11,12 @@ from gateway.starter.sample import ProposedPoint
 from gateway.starter.yaml_and_csv_text import quoted
 
 LIMIT = 1.25
-"""The limit of the rule, times what the sample shows."""
+"""Factor from the sample's value to the limit of the rule."""
 
 
 @dataclass(frozen=True, slots=True)
 class MappedPoint:
-    """A point of the profile, the place of the message that fills it, and what is there."""
+    """A point of the profile, its place in the message, and the value there."""
 
     spec: PointSpec
     guess: ProposedPoint
@@ -34,7 +34,7 @@ class RuleLimit:
 
 
 def as_sent(canonical: float | None, unit: str) -> float | None:
-    """A bound in the unit that devices send."""
+    """A bound in the unit used by devices."""
     if canonical is None:
         return None
     parsed = parse_unit(unit)
@@ -42,7 +42,7 @@ def as_sent(canonical: float | None, unit: str) -> float | None:
 
 
 def limit_of(points: list[MappedPoint]) -> RuleLimit | None:
-    """The first momentary number with a unit, else the first number: temperature before all others."""
+    """Limit on the first momentary number with a unit, else on the first number; a temperature is preferred."""
     numbers = [p for p in points if p.spec.kind is PointKind.GAUGE and p.spec.name not in ("lat", "lon")]
     for point in sorted(numbers, key=lambda p: ("temp" not in p.spec.name, not p.unit)):
         value = float(point.guess.value) if not isinstance(point.guess.value, str) else 0.0
@@ -54,7 +54,7 @@ def limit_of(points: list[MappedPoint]) -> RuleLimit | None:
 
 
 def rule(kind: str, lang: Lang, points: list[MappedPoint], limit: RuleLimit | None) -> str:
-    """`rules/first.yaml`, with its test."""
+    """Text of `rules/first.yaml`, with its test."""
     head = ["# " + say("init.note.rule", lang), "format: 1", "rules:"]
     if limit is None:
         watched, value = points[0].spec.name, points[0].guess.value

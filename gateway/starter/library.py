@@ -1,4 +1,4 @@
-"""The device profiles that come with the program."""
+"""Device profiles of the program."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,14 +14,14 @@ FOLDER = next(
 
 
 def library(*, demo: bool = False) -> Mapping[str, LoadedProfile]:
-    """By id; without those of imports, and of the demo only when asked for."""
+    """Profiles by id; without those of imports, and with those of the demo only on request."""
     found, _ = load_profiles(FOLDER)
     left_out = ("_import",) if demo else ("_demo", "_import")
     return {name: one for name, one in found.items() if not name.endswith(left_out)}
 
 
 def matches(sample: Sample, profile: LoadedProfile) -> dict[str, ProposedPoint]:
-    """Points of a profile -> the place of the sample that fills each, by name and kind."""
+    """Points of a profile -> the place of the sample with the same name and kind."""
     free = {proposed.name: proposed for proposed in reversed(sample.points)}
     found: dict[str, ProposedPoint] = {}
     for spec in profile.profile.points:
@@ -34,7 +34,7 @@ def matches(sample: Sample, profile: LoadedProfile) -> dict[str, ProposedPoint]:
 
 
 def _likely(found: Mapping[str, ProposedPoint], profile: LoadedProfile) -> bool:
-    """Are all numbers what such a device could say?"""
+    """True if all numbers are within the profile's units and limits."""
     for name, proposed in found.items():
         spec = profile.profile.point(name)
         if spec is None or isinstance(proposed.value, str | bool):
@@ -50,13 +50,13 @@ def _likely(found: Mapping[str, ProposedPoint], profile: LoadedProfile) -> bool:
 
 
 def fitting(sample: Sample, profiles: Mapping[str, LoadedProfile]) -> str:
-    """The profile that has every point of the sample, the one with the fewest others; "" = none."""
+    """The profile that has every point of the sample and the fewest others; "" = none."""
     names = {proposed.name for proposed in sample.points}
     whole = [
         (len(one.profile.points), name)
         for name, one in profiles.items()
         if len(found := matches(sample, one)) == len(names) > 1
-        and (len(names) > 2 or found.keys() == names)  # two usual words are in many messages
+        and (len(names) > 2 or found.keys() == names)  # two common words occur in many messages
         and _likely(found, one)
     ]
     return min(whole, default=(0, ""))[1]

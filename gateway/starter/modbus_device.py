@@ -1,4 +1,4 @@
-"""A project that reads one Modbus device: its registers by a profile of the library, or as a person names them."""
+"""Project for one Modbus device: its registers from a profile of the library, or named by the user."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -26,14 +26,14 @@ class NamedRegister:
 
     @property
     def kind(self) -> PointKind:
-        """A counter where the name says so (`energy`, `volume`)."""
+        """Counter if the name suggests it (`energy`, `volume`), else gauge."""
         return read_sample({self.name: 1.0}).points[0].kind if self.unit else PointKind.GAUGE
 
 
 @dataclass(frozen=True, slots=True)
 class ModbusAnswers:
     """The device `unit` (0 to 255) at `where` (host:port), its `registers` in `table` (none = those of the profile).
-    `values`: point -> what it said, in its unit; a limit is set above one of these."""
+    `values`: point -> value read, in its unit; the limit is set above one of them."""
 
     where: str
     unit: int = 1
@@ -43,8 +43,8 @@ class ModbusAnswers:
 
 
 def register(text: str) -> NamedRegister:
-    """`temp:15:i16:0.1:degC`, also with spaces; `u32/CDAB` where words are in another order. Raises ValueError with the
-    part that is wrong."""
+    """Parse `temp:15:i16:0.1:degC`, also with spaces; `u32/CDAB` with another word order. Raises ValueError with the
+    wrong part."""
     name, at, kind, scale, unit = [*re.split(r"[:\s]+", text.strip(), maxsplit=4), "", "", "", ""][:5]
     type_, _, order = (kind or "u16").partition("/")
     wrong = (
@@ -72,19 +72,19 @@ def _known(unit: str) -> bool:
 
 
 def specs(registers: tuple[NamedRegister, ...]) -> Iterator[tuple[PointSpec, ProposedPoint]]:
-    """The points of these registers, each with a place that holds nothing yet."""
+    """Points of these registers, each with an empty place."""
     for one in registers:
         yield PointSpec(one.name, one.kind, one.unit), ProposedPoint(one.name, "", one.kind, one.unit, 20.0)
 
 
 def with_value(proposed: ProposedPoint, wired: ModbusAnswers) -> ProposedPoint:
-    """What the device said there."""
+    """The same point with the value read from the device."""
     values = wired.values or {}
     return replace(proposed, value=values[proposed.name]) if proposed.name in values else proposed
 
 
 def source(wired: ModbusAnswers, lang: Lang) -> list[str]:
-    """The part of `gateway.yaml`."""
+    """The source section of `gateway.yaml`."""
     return [
         f"  bus:                           # {say('init.note.wired', lang)}", "    type: modbus", "    every: 10s",
         f"    links: {{{LINK}: {{tcp: \"{wired.where}\"}}}}",

@@ -1,4 +1,4 @@
-"""The files of a small project of one's own: one broker, device, rule and endpoint. Pure: answers in, texts out."""
+"""Files of a small new project: one broker, device, rule and endpoint. Pure: answers in, texts out."""
 
 import json
 from collections.abc import Iterable
@@ -20,14 +20,14 @@ from protocols.mqtt.path import Missed, Path, parse_path
 
 SECRETS = ("secrets/oa.secret", "secrets/mqtt.password")
 LISTED = 200
-"""Devices of a sample that are put into the list."""
+"""Largest number of devices of a sample put into the list."""
 
 
 @dataclass(frozen=True, slots=True)
 class InitAnswers:
-    """What a person said. `topic`: where the device publishes; `profile`: one of the library, None = made from the
-    sample, then of `kind`; `username` "" = the broker asks for none. `wired`: a Modbus device, and then no
-    broker and no sample."""
+    """Answers of the user. `topic`: topic of the device; `profile`: one of the library, None = made from the sample,
+    with kind `kind`; `username` "" = the broker needs none. `wired`: a Modbus device; then there is no broker and no
+    sample."""
 
     name: str
     timezone: str
@@ -47,7 +47,7 @@ class InitAnswers:
 
 
 def sample_of(profile: LoadedProfile) -> dict[str, Any]:
-    """A message in which a device of this profile says every point by its name."""
+    """Message with every point of this profile by its name."""
     found: dict[str, Any] = {"ts": 1_767_225_600_000}
     if any(spec.each for spec in profile.profile.points):
         found["connector"] = 1
@@ -63,7 +63,7 @@ def sample_of(profile: LoadedProfile) -> dict[str, Any]:
 
 
 def _ordinary(low: float | None, high: float | None) -> float:
-    """A value nobody wonders about."""
+    """A value within the limits that raises no alarm."""
     if high is None:
         return 20.0
     if high <= 0:
@@ -73,7 +73,7 @@ def _ordinary(low: float | None, high: float | None) -> float:
 
 
 def files(answers: InitAnswers) -> dict[str, str]:
-    """Path in the project -> text. Those in `SECRETS` are for their owner alone."""
+    """Path in the project -> text. Those in `SECRETS` are readable by their owner only."""
     if answers.wired is not None:
         return _of_registers(answers, answers.wired)
     sample = read_sample(answers.sample, answers.device)
@@ -138,7 +138,7 @@ def _limit_read(points: list[MappedPoint], device: ModbusAnswers) -> RuleLimit |
 
 
 def read(answers: InitAnswers, rows: Iterable[tuple[str, float]]) -> dict[str, float]:
-    """(point, canonical value) of a poll -> values in the units of the registers, of several connectors the first."""
+    """(point, canonical value) of a poll -> values in the units of the registers; of several connectors the first."""
     units = {point.spec.name: point.unit for point in _registers(answers, answers.wired or ModbusAnswers(""))}
     found: dict[str, float] = {}
     for name, value in rows:
@@ -149,7 +149,7 @@ def read(answers: InitAnswers, rows: Iterable[tuple[str, float]]) -> dict[str, f
 
 
 def above(answers: InitAnswers) -> str:
-    """What raises the rule of a Modbus device: `temp > 27 degC`; "" when it is about silence."""
+    """Condition of the rule of a Modbus device: `temp > 27 degC`; "" when it is about silence."""
     limit = _limit_read(_registers(answers, answers.wired), answers.wired) if answers.wired is not None else None
     return "" if limit is None else f"{limit.point.spec.name} > {limit.limit:g}{after(limit.point.unit)}"
 
@@ -169,20 +169,20 @@ def trigger(answers: InitAnswers) -> str:
         if sample.time is not None:
             node, last = _owner(message, sample, sample.time[0])
             node.pop(last, None)
-    except Missed:  # the first element lacks it
+    except Missed:  # missing from the first element
         return ""
     return json.dumps(message, ensure_ascii=False)
 
 
 def _owner(message: Any, sample: Sample, text: str) -> tuple[Any, Any]:
-    """What holds the place `text` of a message, of many elements that of the first; and its key there."""
+    """(container, key) of the place `text` in a message; with several elements, in the first."""
     path = parse_path(text)
     element = Path("", sample.first).reach(message, message)
     return Path("", path.steps[:-1], path.root).reach(element, message), path.steps[-1]
 
 
 def _by_name(points: Iterable[ProposedPoint], profile: LoadedProfile) -> tuple[ProposedPoint, ...]:
-    """Places whose key is the name of a point of the profile keep it."""
+    """Keep the name of places whose key is the name of a point of the profile."""
     known = {spec.name for spec in profile.profile.points}
     return tuple(replace(one, name=one.path) if one.path in known else one for one in points)
 
@@ -291,7 +291,7 @@ def _route(answers: InitAnswers, sample: Sample, points: list[MappedPoint], prof
 
 
 def _fits(named: str, declared: str) -> bool:
-    """A unit that the message names, and the profile's: another one for the same thing?"""
+    """True if the message's unit is another unit of the same dimension as the profile's."""
     return named != declared and parse_unit(named).dimension == parse_unit(declared).dimension
 
 

@@ -1,4 +1,4 @@
-"""What a sample message seems to be: its time, connector, device and points. A guess that a person corrects. Pure."""
+"""Probable meaning of a sample message: its time, connector, device and points. The user corrects it. Pure."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -15,10 +15,10 @@ DEPTH = 4
 LONGEST = 64
 """Characters of a state or a code."""
 OUTSIDE = "all"
-"""Behind the name of a point that the elements have, too."""
+"""Suffix for the name of a point that the elements have, too."""
 RESERVED = KEYWORDS | {"unknown"}
 MOST = 40
-"""Points of a message that are proposed."""
+"""Largest number of proposed points."""
 _WORDS: Mapping[str, tuple[str, str]] = {
     # a word of the key -> (name of the point, unit)
     "temp": ("temp", "degC"), "temperature": ("temp", "degC"), "温度": ("temp", "degC"),
@@ -49,8 +49,8 @@ _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 @dataclass(frozen=True, slots=True)
 class ProposedPoint:
-    """One place that seems to be a point: its `path` in a route, the `value` seen. `component`: the connector it is
-    of, 0 = the device itself. `said`: the message names the unit, it is no usual one of its kind."""
+    """Place that is probably a point: its `path` in a route and its `value`. `component`: its connector, 0 = the device
+    itself. `unit_named`: the unit is from the message, not the usual one of its kind."""
 
     name: str
     path: str
@@ -63,10 +63,10 @@ class ProposedPoint:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """`time`: (path, unit of a route); `component`: (path, what to add); `device`: the path of a code, `{key}` =
-    the key of an element. `each`: a route goes through these elements, `first` is the way to the first of them, `codes`
-    those of the devices in the message; `plain_keys` keys stand beside keys that are codes. `most`: the
-    highest connector that `component` shows."""
+    """`time`: (path, unit of a route); `component`: (path, number to add); `device`: the path of a code, `{key}` = the
+    key of an element. `each`: elements that a route iterates; `first` is the path to the first of them, `codes` the
+    codes of their devices; `plain_keys` are keys beside keys that are codes. `most`: the highest connector at
+    `component`."""
 
     points: tuple[ProposedPoint, ...]
     time: tuple[str, str] | None = None
@@ -80,12 +80,12 @@ class Sample:
 
     @property
     def components(self) -> int:
-        """Connectors that the sample shows, 0 = none."""
+        """Number of connectors in the sample, 0 = none."""
         return max((self.most, *(one.component for one in self.points)))
 
 
 def read_sample(document: object, device: str = "") -> Sample:
-    """A message as JSON. `device`: its code, if it is known; where it is a key, keys are codes."""
+    """Read a message as JSON. `device`: its code, if known; if the code is a key, its siblings are codes too."""
     many = rows(document, device, _word)
     if many is None:
         return _sample_of(_leaves(document))
@@ -109,7 +109,7 @@ def read_sample(document: object, device: str = "") -> Sample:
 
 def _sample_of(leaves: Iterable[Leaf]) -> Sample:
     points: dict[tuple[str, int], ProposedPoint] = {}
-    kinds: dict[str, tuple[PointKind, bool]] = {}  # a point is of one kind, and of connectors or not
+    kinds: dict[str, tuple[PointKind, bool]] = {}  # a point has one kind, and is one of connectors or of the device
     time = component = None
     device, most = "", 0
     codes: tuple[str, ...] = ()
@@ -131,12 +131,12 @@ def _sample_of(leaves: Iterable[Leaf]) -> Sample:
 
 
 def _code(value: object) -> bool:
-    """Could it be the code of a device?"""
+    """True if the value can be the code of a device."""
     return isinstance(value, str | int) and not isinstance(value, bool) and 0 < len(str(value)) <= LONGEST
 
 
 def _long(value: object) -> bool:
-    """More than a state may be: a remark, a document."""
+    """True if the text is too long for a state: a remark, a document."""
     return isinstance(value, str) and len(value) > LONGEST
 
 
@@ -145,7 +145,7 @@ def _word(key: str) -> str:
 
 
 def _outside(document: object, many: SampleList) -> Iterator[Leaf]:
-    """What is not inside the elements; of keys that are data only what stands beside them."""
+    """Values outside of the elements; when keys are codes, only the values beside them."""
     head = "$." + re.split(r"[.]?\*|\[\*", many.each)[0]
     for leaf in _leaves(document, "$") if isinstance(document, dict) else ():
         inside = leaf[0].startswith((f"{head}.", f"{head}[")) if head != "$." else leaf[0].count(".") > 1
@@ -156,7 +156,7 @@ def _outside(document: object, many: SampleList) -> Iterator[Leaf]:
 def _leaves(node: object, path: str = "", key: str = "", depth: int = 0, number: int = 0) -> Iterator[Leaf]:
     if isinstance(node, dict):
         for name, value in node.items() if depth < DEPTH else ():
-            if not name or set(name) & set('"[]'):  # a path cannot name it
+            if not name or set(name) & set('"[]'):  # a path cannot contain it
                 continue
             step = name if _PLAIN.fullmatch(name) else f'["{name}"]'
             joined = f"{path}{'' if step.startswith('[') or not path else '.'}{step}"
@@ -168,7 +168,7 @@ def _leaves(node: object, path: str = "", key: str = "", depth: int = 0, number:
 
 
 def _elements(elements: Sequence[Mapping[str, Any]], path: str, depth: int, number: int) -> Iterator[Leaf]:
-    """Elements of a list as places of one device: by their names, else the n-th is of connector n."""
+    """Elements of a list as places of one device: by their names, else the n-th stands for connector n."""
     if (pair := named(elements)) is not None:
         name, value = pair
         for one in elements:
@@ -189,7 +189,7 @@ def _elements(elements: Sequence[Mapping[str, Any]], path: str, depth: int, numb
 
 
 def _words(key: str) -> list[str]:
-    """`inletTemp` -> inlet, temp; a word that is known as it stands (`SoC`) stays whole."""
+    """`inletTemp` -> inlet, temp; a known word (`SoC`) stays whole."""
     found: list[str] = []
     for part in key.split(" "):
         found += [part.lower()] if part.lower() in _WORDS else [one.lower() for one in _SPLIT.split(part) if one]

@@ -1,11 +1,11 @@
-"""Lists of objects in a sample message: one row per element, or places of one device. A guess. Pure."""
+"""Meaning of lists of objects in a sample message: one row per element, or places of one device. A guess. Pure."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 MOST = 16
-"""Elements of a list that get places of their own; a longer one is rows."""
+"""Elements of a list that get separate places; a longer list is rows."""
 TIMES = frozenset({"ts", "timestamp", "time", "at", "date", "datetime", "t", "reported_at", "event_time", "时间"})
 PARTS = frozenset({"connector", "connector_id", "gun", "gun_no", "port", "plug", "plug_id", "枪号"})
 CODES = frozenset(
@@ -17,8 +17,8 @@ _VALUES = ("value", "val", "v", "reading", "data", "值")
 
 @dataclass(frozen=True, slots=True)
 class SampleList:
-    """`each` as a route says it; `rows` the elements, `first` the way to the first of them. `codes`: keys that are
-    codes of devices, `plain_keys` those that are not."""
+    """`each` as in a route; `rows` the elements, `first` the path to the first of them. `codes`: keys that are codes of
+    devices, `plain_keys` those that are not."""
 
     each: str
     rows: tuple[Mapping[str, Any], ...]
@@ -28,12 +28,12 @@ class SampleList:
 
     @property
     def key(self) -> bool:
-        """Are the keys codes of devices?"""
+        """True if the keys are codes of devices."""
         return bool(self.codes)
 
     @property
     def merged(self) -> dict[str, Any]:
-        """Every key that an element has, with the first value it has."""
+        """All keys of the elements, each with its first value."""
         found: dict[str, Any] = {}
         for row in self.rows:
             for key, value in row.items():
@@ -50,8 +50,8 @@ def objects(node: object) -> tuple[dict[str, Any], ...]:
 
 
 def rows(document: object, device: str, word: Any) -> SampleList | None:
-    """What a route has to go through with `each`: elements that are devices, moments, or, when there is nothing else in
-    the message, connectors. `device`: a code that may be a key. `word`: a key as one word."""
+    """List that a route must iterate with `each`: elements that are devices or moments, or connectors when the message
+    holds nothing else. `device`: a code that may be a key. `word`: normalizes a key to one word."""
     found = list(_lists(document, "", ()))
     by_key = next(_keyed(document, "", (), device), None) if device else None
     if by_key is not None:
@@ -66,7 +66,7 @@ def rows(document: object, device: str, word: Any) -> SampleList | None:
 
 
 def named(elements: Sequence[Mapping[str, Any]]) -> tuple[str, str] | None:
-    """(key of the name, key of the value) when each element is one value with a name of its own."""
+    """(key of the name, key of the value) when each element is one value with its own name."""
     for name in _NAMES:
         names = [one.get(name) for one in elements]
         if len(set(map(str, names))) < len(names) or not all(isinstance(one, str) and one for one in names):
@@ -82,7 +82,7 @@ def _scalar(value: object) -> bool:
 
 
 def _lists(node: object, path: str, way: tuple[str | int, ...]) -> Iterator[SampleList]:
-    """Lists of objects below, the outer before those inside it."""
+    """Lists of objects below `node`, outer lists before inner ones."""
     if isinstance(node, dict):
         for key, value in node.items():
             if _plain(key):
@@ -96,7 +96,7 @@ def _lists(node: object, path: str, way: tuple[str | int, ...]) -> Iterator[Samp
 
 
 def _keyed(node: object, path: str, way: tuple[str | int, ...], device: str) -> Iterator[SampleList]:
-    """Objects of which one key is the code of the device."""
+    """Objects with the code of the device as a key."""
     if not isinstance(node, dict):
         return
     found = {key: value for key, value in node.items() if isinstance(value, dict) and value}
@@ -109,7 +109,7 @@ def _keyed(node: object, path: str, way: tuple[str | int, ...], device: str) -> 
 
 
 def _others(document: object, word: Any) -> bool:
-    """Are there values of the device itself, besides time and code?"""
+    """True if there are values of the device itself, besides time and code."""
     if not isinstance(document, dict):
         return False
     return any(

@@ -1,4 +1,4 @@
-"""Texts as YAML and CSV write them."""
+"""Quoting for YAML and CSV."""
 
 import json
 
@@ -6,7 +6,7 @@ _OTHERWISE = frozenset({"true", "false", "null", "yes", "no", "on", "off", "y", 
 
 
 def quoted(value: str) -> str:
-    """As YAML: bare where that is the same text, else as JSON, which YAML reads."""
+    """Text in YAML: bare where YAML reads it as the same text, else as JSON, which is valid YAML."""
     bare = value and all(c.isalnum() or c in "_./-" for c in value) and value[0].isalpha() and value.isascii()
     plain = bare and value.lower() not in _OTHERWISE
     return value if plain else json.dumps(value, ensure_ascii=False)

@@ -1,4 +1,4 @@
-"""What another version of the rules would have changed: episodes side by side."""
+"""Comparison of two versions of the rules: episodes side by side."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -11,7 +11,7 @@ FOREVER = 1 << 62
 
 @dataclass(frozen=True, slots=True)
 class ChangedEpisode:
-    """One episode in both, not alike: raised or cleared at another time, or at another level."""
+    """Episode of both versions with a difference: raised or cleared at another time, or at another level."""
 
     old: BacktestEpisode
     new: BacktestEpisode
@@ -19,7 +19,7 @@ class ChangedEpisode:
 
 @dataclass(slots=True)
 class Difference:
-    """Episodes only the old rules have, only the new ones have, that moved, and how many are the same."""
+    """Episodes of the old rules only, of the new rules only, changed ones, and the number of equal ones."""
 
     only_old: list[BacktestEpisode] = field(default_factory=list)
     only_new: list[BacktestEpisode] = field(default_factory=list)
@@ -28,7 +28,7 @@ class Difference:
 
 
 def compared(old: Iterable[BacktestEpisode], new: Iterable[BacktestEpisode]) -> Difference:
-    """Episodes of one alarm that have time in common are the same one; each is matched once, in order of time."""
+    """Compare episodes. Those of one alarm that overlap in time match; each is matched once, in order of time."""
     found = Difference()
     before, after = _by_alarm(old), _by_alarm(new)
     for key in sorted({*before, *after}):

@@ -1,4 +1,4 @@
-"""Transitions into episodes: from `raised` to `cleared`."""
+"""Episodes from transitions: from `raised` to `cleared`."""
 
 from collections.abc import Container
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ Key = tuple[str, Thing, tuple[str, ...]]
 
 @dataclass(slots=True)
 class BacktestEpisode:
-    """One alarm's life, times in µs; `cleared` None = still on at the end. `level` is the highest it had.
+    """One episode of an alarm, times in µs; `cleared` None = still on at the end. `level` is the highest it had.
 
     `count`: raises, multiples or matches · `unstable`: it came and went too often · `stale`: a record only · `order`:
     what it asks for, None = no order · `evidence` of the raise.
@@ -32,13 +32,13 @@ class BacktestEpisode:
 
     @property
     def key(self) -> Key:
-        """Of its alarm."""
+        """Key of its alarm."""
         return (self.rule, self.thing, self.identity)
 
 
 class Episodes:
-    """Those that begin at or after `since` µs, oldest first; `before`: were on already then; `merged`: were part of a
-    parent's episode."""
+    """Episodes that begin at or after `since` µs, oldest first. `before`: alarms that were on already; `merged`: alarms
+    merged into a parent's episode."""
 
     def __init__(self, since: int) -> None:
         self.since = since
@@ -48,7 +48,7 @@ class Episodes:
         self._all: list[BacktestEpisode] = []
 
     def add(self, t: Transition) -> None:
-        """One change, in order."""
+        """Add one transition; call in order."""
         key = (t.rule, t.thing, t.identity)
         episode = self._open.get(key)
         if t.change is Change.MERGED:
@@ -59,7 +59,7 @@ class Episodes:
             self._go_on(key, episode, t)
 
     def leave_out(self, devices: Container[int]) -> None:
-        """Those of these devices are told by others."""
+        """Remove the episodes of these devices: another replay gives them."""
         self._all = [one for one in self._all if one.thing.device not in devices]
 
     def _begin(self, key: Key, t: Transition) -> None:

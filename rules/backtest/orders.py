@@ -1,4 +1,4 @@
-"""How many orders episodes would have made: a stand-in for the desk, without people."""
+"""Number of orders for a list of episodes: a simplified desk without people."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -12,7 +12,7 @@ Place = Callable[[Thing, str], str]
 
 
 class _Order:
-    """Open while any of its alarms is on; nobody closes it sooner or later."""
+    """Open while any of its alarms is on; its close time is the last clear."""
 
     def __init__(self, at: int) -> None:
         self.made, self.until = at, at

@@ -1,4 +1,4 @@
-"""History through the engine: batches in order of time, engine time right behind them."""
+"""Replay of history through the engine: batches in order of time, engine time right behind them."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -19,17 +19,17 @@ from rules.format import compile_source
 from rules.replay import Replay
 
 ROWS = 32_768
-"""Readings judged at once where no rule looks at several devices."""
+"""Readings judged at once if no rule uses several devices."""
 FEW = 8_192
-"""The same where one does: then timers cut it further."""
+"""The same if a rule does; timers divide it further."""
 SOON = SECOND // 10
 CRAWL = 100
-"""Timers that are due `SOON` one after another: something waits for more than time, and is not asked again."""
+"""A timer due again within `SOON` µs, `CRAWL` times in a row, waits for readings: it is skipped (`rules.replay`)."""
 
 
 @dataclass(frozen=True, slots=True)
 class PlayedRegistry:
-    """What the rules know of the field: the registry as it is now."""
+    """Registry for rules: its present state."""
 
     sites: Sequence[Site] = ()
     customers: Sequence[Customer] = ()
@@ -73,7 +73,7 @@ class Player:
             self.moment(fact, start)
 
     def feed(self, batch: Batch) -> None:
-        """Judge readings that are later than those before. Of whole moments; `joined`: sorted by time."""
+        """Judge readings that are later than all before, in whole moments. `joined`: they must be sorted by time."""
         if not len(batch):
             return
         self.rows += len(batch)
@@ -85,12 +85,12 @@ class Player:
         self._history.feed(batch)
 
     def until(self, moment: int) -> None:
-        """Nothing more comes before `moment` µs: fire what is due up to it, each timer at its time."""
+        """Fire all timers due up to `moment` µs, each at its time; no earlier reading follows."""
         self._history.until(moment)
 
     @property
     def misled(self) -> set[int]:
-        """Devices with a glitch in which something was booked: windows may have closed with it."""
+        """Devices with a counter glitch in which something was booked: windows may have closed with the wrong sum."""
         return {one.device for one in self.glitches.fresh if one.booked}
 
     # --- `ReplayEngine`
@@ -100,12 +100,12 @@ class Player:
         return self.engine.now
 
     def due(self) -> int:
-        """When the next timer may be due, µs; NEVER when nothing waits."""
+        """Time of the next timer, µs; NEVER when there is none."""
         due = self.engine.next_due()
         return NEVER if due is None else due
 
     def tick(self, now: int) -> None:
-        """Engine time is `now` µs."""
+        """Set engine time to `now` µs."""
         self._step(now, Tick(now))
 
     def batch(self, batch: Batch) -> None:
@@ -113,7 +113,7 @@ class Player:
         self._step(int(batch.at[0]), batch)
 
     def moment(self, body: Body, at: int) -> None:
-        """A fact at `at` µs."""
+        """Apply a fact at `at` µs."""
         self._step(at, body)
 
     def _step(self, at: int, body: Body) -> None:
@@ -123,7 +123,8 @@ class Player:
 
 
 def by_device(batch: Batch) -> Iterator[Batch]:
-    """A batch sorted by time in parts of whole moments, each sorted by device and time: how columns like it best."""
+    """Divide a batch sorted by time into parts of whole moments, each sorted by device and time: the fastest order for
+    the engine."""
     begin = 0
     while begin < len(batch):
         end = min(begin + ROWS, len(batch))
@@ -135,12 +136,12 @@ def by_device(batch: Batch) -> Iterator[Batch]:
 
 
 def _judged_always(source: bytes) -> Rule:
-    """A rule in shadow, or switched off, is judged as if it were live."""
+    """The compiled rule with mode live, also if it is in shadow or off."""
     rule = compile_source(source)
     return rule if rule.mode == "live" else replace(rule, mode="live")
 
 
 def joined(rule: Rule) -> bool:
-    """Does it hang on the order of what happens to different devices?"""
+    """True if the result depends on the order of events of different devices."""
     members = any(isinstance(signal, MemberStat | PeerStat) for signal in rule.signals)
     return bool(rule.watch.group or rule.inhibit is not None or members)

@@ -1,4 +1,4 @@
-"""How long a case goes on when it does not say: the last reading or event, and the longest timer after it."""
+"""End of a case without `until`: the last reading or event, plus the longest timer after it."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -15,12 +15,12 @@ from rules.engine.state.calendar import later, wall_time, window, zone_of
 from rules.engine.state.fleet import quantity
 
 ZONE = "UTC"
-"""Of what has no site."""
+"""Time zone without a site."""
 
 
 @dataclass(frozen=True, slots=True)
 class DeviceDates:
-    """What dates a device of a case has (`rules.compiled.condition.CaseDates`)."""
+    """Dates of a device of a case (`rules.compiled.condition.CaseDates`)."""
 
     scene: Scene
     device: Device
@@ -28,11 +28,11 @@ class DeviceDates:
 
     @property
     def registered(self) -> int:
-        """µs."""
+        """Time of registration, µs."""
         return self.device.registered
 
     def dates(self, attribute: str) -> Iterator[date]:
-        """Those that the attribute has, as events change it, too."""
+        """All values of the attribute as dates, including those set by events."""
         for value in _values(self.scene, self.device, attribute):
             try:
                 yield date.fromisoformat(str(value)[:10])
@@ -40,22 +40,22 @@ class DeviceDates:
                 continue
 
     def done(self) -> Iterator[int]:
-        """When the work of a cycle was done, µs, as events say."""
+        """Times at which the work of a cycle was done, µs, from events."""
         for event in self.scene.events:
             if isinstance(event.value, CycleWork) and event.device == self.device.id:
                 yield event.value.done or event.at
 
     def later(self, at: int | date, span: CalendarSpan) -> date:
-        """The day a span after a day, or after the day of a moment, µs."""
+        """The day `span` after a day, or after the day of a moment in µs."""
         return later(at if isinstance(at, date) else from_us(at).astimezone(self.zone).date(), span)
 
     def moment(self, day: date, minute: int) -> int:
-        """µs at a minute of a day."""
+        """Time of a minute of a day, µs."""
         return wall_time(day, minute, self.zone)
 
 
 def until(scene: Scene) -> int:
-    """µs; a whole number of seconds after the start."""
+    """End of the case, µs; a whole number of seconds after the start."""
     last = max([scene.start, *(told.received for told in scene.values), *(one.at for one in scene.events)])
     rules = (scene.rule, *scene.others)
     late = max(rule.lateness for rule in rules)
@@ -74,14 +74,14 @@ def until(scene: Scene) -> int:
 
 
 def length(rule: Rule) -> int:
-    """The longest time that a rule may wait after the last reading, µs."""
+    """Longest time a rule can wait after the last reading, µs."""
     settle = rule.inhibit.settle if rule.inhibit else 0
     quiet = rule.flap.quiet if rule.flap else 0
     return max([0, *_timers(rule)]) + settle + quiet + (_opening(rule.active) if rule.active else 0)
 
 
 def _opening(active: Active) -> int:
-    """At most so long until it is in force again."""
+    """Upper bound, µs, of the time until `active` is in force again."""
     if active.months or active.holiday:
         return 366 * DAY
     return (10 if active.workday else 7 if active.days else 1) * DAY + (HOUR if active.spans != ((0, 0),) else MINUTE)
@@ -96,7 +96,7 @@ def _timers(rule: Rule) -> Iterator[int]:
 
 
 def _numbers(scene: Scene, device: Device, slot: Slot) -> Iterator[float]:
-    """What an attribute may be over the case, in the unit that is asked for."""
+    """Values of an attribute in the case, in the unit of the slot."""
     yield slot.default
     yield from (quantity(value, slot.unit) for value in _values(scene, device, slot.name))
 
@@ -111,7 +111,7 @@ def _every(scene: Scene, rule: Rule) -> int:
 
 
 def _values(scene: Scene, device: Device, name: str) -> list[Attr]:
-    """What an attribute is over the case: of the device, its site, its customer, and as events change it."""
+    """All values of an attribute in the case: of the device, its site, its customer, and from events."""
     site, customer = scene.sites.get(device.site), scene.customers.get(device.customer)
     holders: list[Mapping[str, Attr]] = [one.attrs for one in (device, site, customer) if one is not None]
     found: list[Attr] = [attrs[name] for attrs in holders if name in attrs]

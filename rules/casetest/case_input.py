@@ -1,4 +1,4 @@
-"""A case as the engine will meet it: devices, points, readings with their times, events, what is expected."""
+"""Contents of a case for the engine: devices, points, readings with their times, events, expected transitions."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ MOST_COMPONENTS = 64
 
 @dataclass(frozen=True, slots=True)
 class SceneValue:
-    """One value on its way: event time `at`, delivered `received`, µs; `frame` groups what is applied together."""
+    """One value: event time `at`, receive time `received`, µs; values with the same `frame` are applied together."""
 
     received: int
     frame: int
@@ -27,9 +27,9 @@ class SceneValue:
 
 @dataclass(frozen=True, slots=True)
 class CaseEvent:
-    """Something between readings. `what` is a key of `events.KINDS`, `where` its place in the case.
+    """Event between readings. `what` is a key of `events.KINDS`, `where` its place in the case.
 
-    `group` and `identity` choose the alarm that a person's act is about.
+    `group` and `identity` select the alarm of a person's act.
     """
 
     at: int
@@ -44,9 +44,9 @@ class CaseEvent:
 
 @dataclass(frozen=True, slots=True)
 class CycleWork:
-    """What a `cycle` carries: the counter (canonical unit; None = as it stands), and when the work was done, µs.
+    """Value of a `cycle`: the counter (canonical unit; None = its present value), and the time of the work, µs.
 
-    `done` 0 = when it is told.
+    `done` 0 = the time of the event.
     """
 
     reading: float | None
@@ -55,11 +55,11 @@ class CycleWork:
 
 @dataclass(slots=True)
 class Scene:
-    """Everything a case says, in µs and canonical units. `problems` non-empty = it cannot run.
+    """All contents of a case, in µs and canonical units. With `problems` it cannot run.
 
-    `rule` is under test; `others` run beside it; `shown` are the rules whose transitions are compared. `merged`: so are
-    notes of alarms that became part of another one. `points` by profile, name and component; `models` are the profiles
-    that its devices choose, by name.
+    `rule` is under test; `others` run beside it; `shown` are the rules whose transitions are compared. `merged`: notes
+    of alarms that became part of another one are compared too. `points` by profile, name and component; `models` are
+    the profiles chosen by its devices, by name.
     """
 
     case: Case
@@ -84,11 +84,11 @@ class Scene:
     models: dict[str, Model] = field(default_factory=dict)
 
     def wrong(self, where: str, key: str, /, **fields: object) -> None:
-        """Note a problem at `where` in the case."""
+        """Add a problem at `where` in the case."""
         self.problems.append(self.case.problem(where, f"casetest.{key}", **fields))
 
     def table(self, value: object, where: str, write: str) -> Mapping[str, object]:
-        """A mapping, or a problem."""
+        """`value` as a mapping; {} and a problem if it is none."""
         if value is None:
             return {}
         if isinstance(value, Mapping):
@@ -97,18 +97,18 @@ class Scene:
         return {}
 
     def specs(self, device: Device) -> Mapping[str, PointSpec]:
-        """The points of a device: of the profile it chose, else of its kind."""
+        """Points of a device by name: from the profile it chose, else of its kind."""
         model = self.models.get(device.profile)
         return model.points if model is not None else self.tests.vocabulary.get(device.kind, {})
 
     def unit(self, device: Device, spec: PointSpec) -> str:
-        """The unit in which a case writes values of a point: that of the profile file."""
+        """Unit of a point's values in cases: that of the profile file."""
         model = self.models.get(device.profile)
         units = model.units if model is not None else self.tests.units.get(device.kind, {})
         return units.get(spec.name, spec.unit)
 
     def items(self, value: object, where: str, write: str) -> list[tuple[str, Mapping[str, object]]]:
-        """A list of mappings with the place of each, or a problem."""
+        """List of mappings with the place of each; a problem for any other value."""
         if value is None:
             return []
         if not isinstance(value, list):
@@ -117,7 +117,7 @@ class Scene:
         return [(f"{where}[{k}]", self.table(item, f"{where}[{k}]", write)) for k, item in enumerate(value)]
 
     def known(self, table: Mapping[str, object], allowed: tuple[str, ...], where: str) -> None:
-        """Unknown keys are problems, never ignored."""
+        """Add a problem for each unknown key."""
         for key in table:
             if key not in allowed:
                 self.wrong(f"{where}.{key}" if where else key, "key", key=key, known=", ".join(allowed))
@@ -139,7 +139,7 @@ class Scene:
         return self.start
 
     def whole(self, table: Mapping[str, object], key: str, default: int, where: str) -> int:
-        """A small whole number, or a problem."""
+        """A small whole number; the default and a problem for any other value."""
         value = table.get(key, default)
         if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MOST_COMPONENTS:
             return value
@@ -147,7 +147,7 @@ class Scene:
         return default
 
     def text_code(self, point: Point, text: str) -> float:
-        """The code of a state text; a new text gets the next code, as it would on the wire."""
+        """Code of a state text; a new text gets the next code, as in a message."""
         if text not in point.values:
             key = next(k for k, p in self.points.items() if p.id == point.id)
             point = self.points[key] = Point(

@@ -1,4 +1,4 @@
-"""`events` of a case: what happens between readings."""
+"""`events` of a case: changes between readings."""
 
 from collections.abc import Mapping
 
@@ -48,7 +48,7 @@ def events(scene: Scene) -> None:
 
 
 def _value(scene: Scene, device: Device, what: str, value: object, where: str) -> object:
-    """What an event carries, checked."""
+    """Value of an event, checked."""
     if what == "restart":
         return scene.moment(value, where) - scene.start
     if what in _TABLES:
@@ -66,7 +66,7 @@ def _value(scene: Scene, device: Device, what: str, value: object, where: str) -
 
 
 def _named(scene: Scene, what: str, table: Mapping[str, object], where: str) -> Mapping[str, object]:
-    """`site: {s1: {attrs: {..}}}`: each must exist."""
+    """`site: {s1: {attrs: {..}}}`; each name must exist."""
     known = scene.sites if what == "site" else scene.customers
     for code, changes in table.items():
         if code not in known:
@@ -97,7 +97,7 @@ def _is_number(value: object) -> bool:
 
 
 def _reading(scene: Scene, value: object, where: str) -> float | None:
-    """The counter at which a cycle was completed, canonical; None for `true`: as it stands."""
+    """Counter at which a cycle was completed, canonical; None for `true`: its present value."""
     condition = scene.rule.condition
     if value is True and condition.plan:
         return None

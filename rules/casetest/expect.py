@@ -14,7 +14,7 @@ _MOMENTS = ("at", "held_until")
 
 
 def expect(scene: Scene) -> None:
-    """All of them, with times in µs."""
+    """Expected transitions, with times in µs."""
     for where, table in scene.items(scene.case.data.get("expect"), "expect", "expect: [{at: 2m10s, is: raised}]"):
         scene.known(table, KEYS, where)
         wanted = dict(table)

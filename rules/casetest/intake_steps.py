@@ -1,4 +1,4 @@
-"""What intake does with the readings of a case before they are journaled: clocks and `plausible`, by the same code."""
+"""Steps of intake for the readings of a case, before the journal: clocks and `plausible`, by the same code."""
 
 from collections.abc import Mapping, Sequence
 
@@ -12,11 +12,11 @@ from gateway.domain.reading import Batch, Quality
 from rules.casetest.case_input import SceneValue
 
 AHEAD_LIMIT = 5 * MINUTE
-"""µs; `clock.ahead_limit` where an installation does not set it."""
+"""µs; the default of `clock.ahead_limit`."""
 
 
 class CasePoints:
-    """The points of a case by id. They are all known before the first reading."""
+    """Points of the case by id. All exist before the first reading."""
 
     version = 0
 
@@ -29,25 +29,25 @@ class CasePoints:
 
 
 class CaseIntake:
-    """Readings delivered at one instant -> the batch that the journal keeps."""
+    """Converts readings delivered at one instant to the batch for the journal."""
 
     def __init__(self, points: Mapping[int, Point]) -> None:
         self._points = points
         self._plausibility = Plausibility(CasePoints(points))
 
     def restart(self) -> None:
-        """The process is lost, and with it what plausibility remembers of former readings."""
+        """Simulate a lost process: plausibility forgets earlier readings."""
         self._plausibility = Plausibility(CasePoints(self._points))
 
     def take(self, values: Sequence[SceneValue], received: int) -> Batch:
-        """Frames in order; `received` µs."""
+        """Batch of the readings, frames in order; `received` µs."""
         batch, _ = clamp(self._converted(values, received), AHEAD_LIMIT)
         judged = self._plausibility.judge(batch)
         self._plausibility.keep(judged)
         return judged.batch
 
     def _converted(self, values: Sequence[SceneValue], received: int) -> Batch:
-        """As a source hands it over: bad without a value, uncertain outside of the bounds of the profile."""
+        """Batch as made by a source: bad without a value, uncertain outside of the bounds of the profile."""
         frames = {frame: k for k, frame in enumerate(dict.fromkeys(one.frame for one in values))}
         value = np.array([one.value for one in values], np.float64)
         quality = [Quality.UNCERTAIN if self._outside(one) else Quality.GOOD for one in values]

@@ -1,4 +1,4 @@
-"""A scene through the engine: a virtual journal with ticks, once live with its restarts, once replayed."""
+"""Runs a case through the engine with a virtual journal and ticks: once live with its restarts, once as a replay."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -39,12 +39,12 @@ from rules.format import compile_policy, compile_source, edit
 
 TENANT = "test"
 _ANSWERS = 8
-"""Rounds of questions about the past after one record; the next record asks again."""
+"""Rounds of answers to history requests after one record; the next record continues."""
 
 
 @dataclass(slots=True)
 class PlayResult:
-    """What came of a scene. `agree` False: the replay from a snapshot gave `replayed` instead."""
+    """Result of a case. `agree` False: the replay from a snapshot gave `replayed` instead."""
 
     got: list[Transition] = field(default_factory=list)
     replayed: list[Transition] = field(default_factory=list)
@@ -52,7 +52,7 @@ class PlayResult:
 
 
 class CasePlayer:
-    """The virtual journal of one scene and the engine that reads it."""
+    """Virtual journal of one case and its engine."""
 
     def __init__(self, scene: Scene) -> None:
         self.scene = scene
@@ -70,7 +70,7 @@ class CasePlayer:
         self.intake = CaseIntake(self.points)
 
     def write(self, at: int, body: Body) -> None:
-        """Append a record, let the engine read it, and answer what it asks about the past."""
+        """Append a record, step the engine, and answer its requests for history."""
         if isinstance(body, Batch):
             self.batches.append(body)
         self._append(at, body)
@@ -86,8 +86,8 @@ class CasePlayer:
         self.got += self.engine.step(record)
 
     def ticks(self, until: int, *, inclusive: bool) -> None:
-        """One tick per second up to `until`, leaving out those at which nothing can be due, but never the last one:
-        a look at the past goes as far as the engine's time."""
+        """Write one tick per second up to `until`. Ticks at which nothing can be due are left out, but never the last
+        one: re-evaluation goes up to engine time."""
         start = self.scene.start
         last = (until - start) // SECOND if inclusive else (until - start - 1) // SECOND
         while True:
@@ -102,7 +102,7 @@ class CasePlayer:
             self.write(self.clock, Tick(self.clock))
 
     def run(self) -> None:
-        """The whole case."""
+        """Run the whole case."""
         scene = self.scene
         self._prepare()
         deliveries = [(at, list(group)) for at, group in groupby(scene.values, key=lambda values: values.received)]
@@ -124,7 +124,8 @@ class CasePlayer:
         self.ticks(end, inclusive=True)
 
     def _deliver(self, values: Sequence[SceneValue], received: int) -> None:
-        """Readings of devices that are not in service reach no journal: the registry does not know them."""
+        """Write readings to the journal. Those of devices not in service are dropped, as the registry does not have
+        them."""
         in_service = [one for one in values if self.devices[one.device].life is Life.IN_SERVICE]
         for define in self._defines(in_service):
             self.defined.add(define)
@@ -133,7 +134,7 @@ class CasePlayer:
             self.write(received, self.intake.take(in_service, received))
 
     def _defines(self, values: Sequence[SceneValue]) -> list[Define]:
-        """What stands in the journal before the first reading of a device, and of a point."""
+        """Definitions to write before the first reading of a device, and of a point."""
         devices = [self.devices[number] for number in dict.fromkeys(one.device for one in values)]
         points = [self.points[number] for number in dict.fromkeys(one.point for one in values)]
         found: list[Define] = [DeviceDefined(one.id, TENANT, one.code, one.profile) for one in devices]
@@ -154,7 +155,7 @@ class CasePlayer:
             self.write(start, RuleSet(rule.id, rule.revision, rule.source, ZONE))
 
     def _apply_event(self, event: CaseEvent, at: int) -> int:
-        """Carry an event out; the time until which the gateway is away, 0 = it is there."""
+        """Apply an event. Returns the time until which the gateway is down, 0 = it is up."""
         value = event.value if isinstance(event.value, Mapping) else {}
         match event.what:
             case "restart":
@@ -180,7 +181,7 @@ class CasePlayer:
         return 0
 
     def _act(self, event: CaseEvent) -> Body:
-        """What a person did at the desk."""
+        """Apply an act of a person at the desk."""
         device, component = (0, 0) if event.group else (event.device, event.component)
         if event.what == "unlatch":
             return Unlatch(self.rule.id, device, component, group=event.group, identity=event.identity)
@@ -197,7 +198,7 @@ class CasePlayer:
         self.write(at, RuleSet(self.rule.id, self.rule.revision, self.rule.source, ZONE))
 
     def _place(self, event: CaseEvent, value: Mapping[str, object], at: int) -> None:
-        """Merge into sites or customers."""
+        """Merge values into sites or customers."""
         for code, table in value.items():
             changes, where = (table if isinstance(table, Mapping) else {}), f"{event.where}.{code}"
             if event.what == "site":
@@ -208,7 +209,7 @@ class CasePlayer:
                 self.write(at, CustomerSet(self.customers[code]))
 
     def _set(self, event: CaseEvent, value: Mapping[str, object], at: int) -> None:
-        """Merge into the device: `set: {attrs: {..}, life: retired}`, `set: {site: s2}`."""
+        """Merge values into the device: `set: {attrs: {..}, life: retired}`, `set: {site: s2}`."""
         device = self.devices[event.device]
         changed = asdict(device)
         for key, new in value.items():

@@ -1,4 +1,4 @@
-"""A case -> a scene, with all its problems at once."""
+"""Reads a case into a `Scene`, with all its problems at once."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -21,7 +21,7 @@ KEYS = (
 
 
 def read_case(case: Case, rule: Rule, tests: TestFile, rules: Sequence[Rule] = (), policy: bytes = b"") -> Scene:
-    """The case as a scene. `rules` are all of its file, `policy` what the file says for all rules."""
+    """Read the case. `rules` are all of its file, `policy` the file's settings for all rules."""
     scene = Scene(case, rule, tests, policy=policy)
     data = case.data
     scene.known(data, KEYS, "")
@@ -51,7 +51,7 @@ def read_case(case: Case, rule: Rule, tests: TestFile, rules: Sequence[Rule] = (
 
 
 def _beside(scene: Scene, rules: Sequence[Rule]) -> tuple[Rule, ...]:
-    """The rules that can make a difference: those whose transitions are compared, and the parents of all of them.
+    """Rules that can affect the result: those whose transitions are compared, and all their parents.
 
     When orders share a limit, every rule counts.
     """

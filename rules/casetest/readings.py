@@ -1,4 +1,4 @@
-"""`series` and `readings` of a case: values on their way, as intake would hand them to the journal."""
+"""`series` and `readings` of a case: values with event and receive times, for the journal."""
 
 from gateway.domain.device import PointKind
 from gateway.domain.units import parse_unit
@@ -11,7 +11,7 @@ _NOT_POINTS = frozenset({"at", "received", "device"})
 
 
 def add(scene: Scene, name: str, item: Item, at: int, received: int, frame: int, where: str, default: str = "") -> None:
-    """One value of a named point."""
+    """Add one value of a named point."""
     found = find(scene, name, where, default)
     if item is None or found is None:
         return
@@ -31,7 +31,7 @@ def add(scene: Scene, name: str, item: Item, at: int, received: int, frame: int,
 
 
 def series(scene: Scene) -> None:
-    """One value for each step of time."""
+    """Add one value for each step of time."""
     data = scene.case.data
     every: int | None = None
     if data.get("every") is not None:
@@ -61,7 +61,7 @@ def series(scene: Scene) -> None:
 
 
 def readings(scene: Scene) -> None:
-    """Values with times of their own."""
+    """Add values with explicit times."""
     frame = LIMIT  # after the series at the same instant
     for where, table in scene.items(scene.case.data.get("readings"), "readings", "readings: [{at: 0s, gun_temp: 86}]"):
         frame += 1

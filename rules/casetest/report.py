@@ -1,4 +1,4 @@
-"""Outcomes for people and for programs."""
+"""Results as text and as JSON."""
 
 from collections.abc import Sequence
 from difflib import SequenceMatcher
@@ -15,7 +15,7 @@ _MOMENTS = ("at", "held_until")
 
 
 def readable(one: Shown, outcome: CaseResult) -> dict[str, object]:
-    """As written in a case: `at` as an offset, what goes without saying left out."""
+    """A transition as written in a case: `at` as an offset, defaults left out."""
     found = {key: value for key, value in one.items() if value != _QUIET.get(key, ...)}
     for key in _MOMENTS:
         if isinstance(at := found.get(key), int):
@@ -33,7 +33,7 @@ def _line(one: Shown, outcome: CaseResult) -> str:
 
 
 def as_text(outcomes: Sequence[CaseResult], lang: Lang) -> str:
-    """One line for each case; for a failed one what differs, like a diff."""
+    """One line for each case; for a failed one the differences, like a diff."""
     lines: list[str] = []
     for outcome in outcomes:
         case = outcome.case

@@ -1,4 +1,4 @@
-"""Cases -> outcomes: what was expected against what the engine did."""
+"""Runs cases: compares the expected transitions with those of the engine."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,8 @@ Shown = Mapping[str, object]
 
 @dataclass(frozen=True, slots=True)
 class CaseResult:
-    """One case. `agree` False: live and replay differ. `several` devices: worth naming them."""
+    """Result of one case. `agree` False: live and replay differ. `several`: it has several devices, so their names are
+    shown."""
 
     case: Case
     say: str
@@ -30,7 +31,7 @@ class CaseResult:
 
     @property
     def ok(self) -> bool:
-        """Did live and replay do exactly what was expected?"""
+        """True if live and replay made exactly the expected transitions."""
         same = len(self.got) == len(self.expected)
         return self.agree and same and not any(map(different, self.expected, self.got))
 
@@ -43,7 +44,7 @@ def different(expected: Shown, got: Shown) -> tuple[str, ...]:
 def run_cases(tests: TestFile, rules: Sequence[Rule], policy: bytes = b"") -> tuple[list[CaseResult], list[Problem]]:
     """Run every case of a file against `rules`, with `quiet` and `limits` of their files (`policy_source`).
 
-    Problems: what in the cases cannot be understood, all at once.
+    Problems: all invalid parts of the cases, at once.
     """
     outcomes: list[CaseResult] = []
     problems: list[Problem] = []
@@ -58,7 +59,7 @@ def run_cases(tests: TestFile, rules: Sequence[Rule], policy: bytes = b"") -> tu
 def check_cases(
     tests: TestFile, rules: Sequence[Rule], policy: bytes = b"", broken: Collection[str] = ()
 ) -> list[Problem]:
-    """What in the cases cannot be understood, without running them; rules that did not load are `broken`."""
+    """Problems of the cases, without running them; rules that did not load are `broken`."""
     problems: list[Problem] = []
     for _ in _scenes(tests, rules, policy, broken, problems):
         pass
@@ -68,7 +69,7 @@ def check_cases(
 def _scenes(
     tests: TestFile, rules: Sequence[Rule], policy: bytes, broken: Collection[str], problems: list[Problem]
 ) -> Iterator[Scene]:
-    """The cases that can be understood, one after another; of the others their `problems`."""
+    """Scenes of the valid cases, one after another; `problems` of the others."""
     by_id = {rule.id: rule for rule in rules}
     for case in tests.cases:
         rule = by_id.get(case.rule)
@@ -93,14 +94,15 @@ def _outcome(scene: Scene) -> CaseResult:
 
 
 def _compared(scene: Scene, made: Sequence[Transition]) -> Sequence[Transition]:
-    """Those of the rules under test; notes of merged alarms only where the case speaks of them."""
+    """Transitions to compare: of the rules under test; MERGED notes only if the case names them."""
     merged = scene.merged
     shown = [one for one in made if one.rule in scene.shown and (merged or one.change is not Change.MERGED)]
     return [one for one in shown if not one.thing.component or _meant(scene, one.thing)]
 
 
 def _meant(scene: Scene, thing: Thing) -> bool:
-    """`component: 2` where all points are of the device: what they do to its other connectors goes without saying."""
+    """False for another connector than the named one, when all points belong to the device itself: those transitions
+    need not be written."""
     device = next(one for one in scene.devices.values() if one.id == thing.device)
     told_apart = any(component for kind, _, component in scene.points if kind == device.kind)
     return told_apart or scene.only.get(device.id, thing.component) == thing.component

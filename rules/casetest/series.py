@@ -25,7 +25,7 @@ def parse_series(text: str) -> list[Item]:
     """v*n = n times v, a+d*n = a, a+d, … n values, _ = no reading, bad = bad quality. Raises ValueError.
 
     >>> parse_series("84 86*2 1+0.5*3 _ 'idle'")
-    [84.0, 86.0, 86.0, 1.0, 1.5, 2.0, None, Text(text='idle')]
+    [84.0, 86.0, 86.0, 1.0, 1.5, 2.0, None, StateText(text='idle')]
     """
     items: list[Item] = []
     for word in _SPLIT.findall(text):

@@ -24,13 +24,13 @@ DEVICE = (
 SITE = ("timezone", "name", "area", "region", "attrs", "tags")
 CUSTOMER = ("name", "attrs")
 HOME = "site"
-"""The site, area and region of devices that name none."""
+"""Site, area and region of devices without them."""
 _COMPONENT = re.compile(r"(?P<device>.*)#(?P<component>[0-9]{1,9})")
 _FORMER = re.compile(r"(?P<device>.+\.)?(?P<point>[^.\[\]]+)\[(?P<component>[0-9]+)\]")
 
 
 def surroundings(scene: Scene) -> None:
-    """Sites and customers: those of the file, and those the case brings itself."""
+    """Sites and customers of the file, and those of the case itself."""
     data = scene.case.data
     scene.sites = {site.code: site for site in scene.tests.sites}
     scene.customers = {customer.code: customer for customer in scene.tests.customers}
@@ -46,7 +46,7 @@ def surroundings(scene: Scene) -> None:
 
 
 def site_with(scene: Scene, site: Site, table: Mapping[str, object], where: str) -> Site:
-    """The site with some of its fields changed; attributes are merged."""
+    """The site with some fields changed; attributes are merged."""
     scene.known(table, SITE, where)
     found = {key: str(table[key]) for key in ("timezone", "name", "area", "region") if key in table}
     tags = tuple(map(str, tags)) if isinstance(tags := table.get("tags"), list) else site.tags
@@ -58,14 +58,14 @@ def site_with(scene: Scene, site: Site, table: Mapping[str, object], where: str)
 
 
 def customer_with(scene: Scene, customer: Customer, table: Mapping[str, object], where: str) -> Customer:
-    """The customer with some of its fields changed; attributes are merged."""
+    """The customer with some fields changed; attributes are merged."""
     scene.known(table, CUSTOMER, where)
     merged = {**customer.attrs, **attrs_of(scene, table, where)}
     return Customer(customer.code, str(table.get("name", customer.name)), sites=customer.sites, attrs=merged)
 
 
 def attrs_of(scene: Scene, table: Mapping[str, object], where: str) -> dict[str, Attr]:
-    """`attrs` of anything."""
+    """The `attrs` of a thing, checked."""
     found = scene.table(table.get("attrs"), f"{where}.attrs", "attrs: {temp_trip: 95 degC}")
     return {str(key): _attr(value) for key, value in found.items()}
 
@@ -92,7 +92,7 @@ def devices(scene: Scene) -> None:
 
 
 def _together(scene: Scene) -> None:
-    """Where the place matters and no device of the case names one, all stand at one site, in UTC."""
+    """If the place matters and no device of the case has one, all are at one site, in UTC."""
     rule = scene.rule
     shared = {rule.watch.group, *(rule.inhibit.same if rule.inhibit is not None else ())}
     if any(device.site for device in scene.devices.values()) or not shared & {"site", "area", "region"}:
@@ -127,7 +127,8 @@ def _device(scene: Scene, number: int, code: str, table: Mapping[str, object], w
 
 
 def _kind(scene: Scene, table: Mapping[str, object], where: str) -> tuple[str, str]:
-    """Kind and profile of a device. One that chooses none has the points of its kind, as the first profile has them."""
+    """Kind and profile of a device. Without a profile it has the points of its kind, as in the first profile that has
+    them."""
     profile = str(table.get("profile") or "")
     model = scene.tests.models.get(profile)
     kind = str(table.get("kind") or (model.kind if model is not None else scene.rule.watch.kinds[0]))
@@ -156,7 +157,7 @@ def _points(scene: Scene, device: Device, components: int) -> None:
 
 
 def component_of(scene: Scene, name: str, where: str) -> tuple[Device, int | None] | None:
-    """`p1`, `p1#2`, `#2` (of the first device), "" -> device, component (None = not named); None and a problem."""
+    """`p1`, `p1#2`, `#2` (of the first device), "" -> device, component (None = not given); None and a problem."""
     match = None if name in scene.devices else _COMPONENT.fullmatch(name)
     code = match["device"] if match else name
     device = scene.devices.get(code) if code else next(iter(scene.devices.values()))
@@ -175,7 +176,7 @@ def component_of(scene: Scene, name: str, where: str) -> tuple[Device, int | Non
 def find(scene: Scene, name: str, where: str, default: str = "") -> tuple[Device, PointSpec, int] | None:
     """`pressure`, `p1.pressure`, `p1#2.status`, `#2.status` -> device, declaration, component (0 = the device).
 
-    `default` is the device of names that name none. None and a problem.
+    `default` is the device of names without one. None and a problem if there is no such point.
     """
     if former := _FORMER.fullmatch(name):
         write = f"{(former['device'] or '').rstrip('.')}#{former['component']}.{former['point']}"
@@ -203,7 +204,7 @@ def find(scene: Scene, name: str, where: str, default: str = "") -> tuple[Device
 
 
 def _joined(before: str, default: str) -> str:
-    """The device of a name; a component alone is one of the device that the reading names."""
+    """The device of a name; a component alone belongs to the device of the reading."""
     if not before.startswith("#"):
         return before or default
     return default.partition("#")[0] + before

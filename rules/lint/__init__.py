@@ -1,4 +1,4 @@
-"""What loads and is yet probably not what was meant: findings on compiled rules, and what they cost. Pure."""
+"""Findings on rules that load but are probably mistakes, and the cost of rules. Works on compiled rules. Pure."""
 
 from rules.lint.cost import Cost, estimate
 from rules.lint.finding import CODES, LintFinding, Severity

@@ -1,4 +1,4 @@
-"""What a rule does: orders, notices, words, and how that fits its severity."""
+"""Checks of a rule's effects: orders, notices, texts, and their fit with its severity."""
 
 from collections.abc import Iterator
 
@@ -11,7 +11,7 @@ from rules.lint.subject import LintContext, Subject
 
 
 def order_and_notice(subject: Subject, context: LintContext) -> Iterator[LintFinding]:  # noqa: ARG001 - all checks take both
-    """Everything about `then`, `title`, `why`, `active`."""
+    """Check `then`, `title`, `why`, `active`."""
     rule = subject.rule
     if not rule.why.get("en"):
         yield subject.find("no-why", write="why: what it means, what may come of it, and what to look at first")
@@ -24,7 +24,7 @@ def order_and_notice(subject: Subject, context: LintContext) -> Iterator[LintFin
 
 
 def _words(subject: Subject) -> Iterator[LintFinding]:
-    """A `why` written once is for a place that speaks one language; one with languages has both."""
+    """Check `title` and `why`: a text by language needs both. A plain `why` is for installations with one language."""
     rule = subject.rule
     for name, texts in (("title", rule.title), ("why", rule.why)):
         written = subject.get(name)
@@ -39,7 +39,7 @@ def _words(subject: Subject) -> Iterator[LintFinding]:
 
 
 def highest(rule: Rule) -> Level:
-    """The highest level its alarms can have; that of an expression may be any."""
+    """Highest level of the rule's alarms; that of an expression may be any."""
     return max(rule.condition.alarm_levels(), default=Level.NOTICE)
 
 
@@ -71,7 +71,8 @@ def _critical(subject: Subject) -> Iterator[LintFinding]:
 
 
 def hours(subject: Subject, context: LintContext) -> Iterator[LintFinding]:
-    """`active` by workdays or holidays of a year that the calendar does not know, or knows only by the regulation."""
+    """Check `active` by workdays or holidays of a year that the calendar does not have, or has only by the
+    regulation."""
     active = subject.rule.active
     if active is None or active.calendar is None:
         return

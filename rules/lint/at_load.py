@@ -1,4 +1,4 @@
-"""What raises the moment the rule is in force, of things that were so all along."""
+"""Checks of a rule that would raise as soon as it is in force, for conditions that have long been true."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,20 +19,20 @@ _AGE = re.compile(r"age\((?P<point>\w+)\)")
 
 @dataclass(frozen=True, slots=True)
 class NewestReadings:
-    """`at` (device, point) -> newest time µs; `newest` of all of them: what is older fell silent while others spoke."""
+    """`at` (device, point) -> newest time µs; `newest` of all of them: an older device is silent while others send."""
 
     at: Mapping[tuple[int, str], int]
     newest: int
 
     def older(self, at: int, limit: int | None) -> bool:
-        """Was it never heard, or longer than `limit` µs before the newest of all?"""
+        """True if there is no reading, or it is more than `limit` µs older than the newest of all."""
         return at == NEVER or (limit is not None and self.newest - at > limit)
 
 
 @dataclass(frozen=True, slots=True)
 class RuleAtLoad:
-    """A rule as it comes into force: the lists, the devices in service that it watches, what was heard so far (None =
-    not known)."""
+    """Data for a rule that comes into force: the lists, the devices in service that it watches, the newest readings
+    (None = not known)."""
 
     lists: RuleInventory
     devices: Sequence[Device]
@@ -40,7 +40,7 @@ class RuleAtLoad:
 
 
 def rule_at_load(subject: Subject, context: LintContext) -> RuleAtLoad | None:
-    """None: without lists, or of a rule that is never in force there."""
+    """Data for the check; None without lists, or if the rule is never in force there."""
     lists = context.fleet
     if lists is None or subject.stand_alone or subject.rule.mode == "off":
         return None
@@ -49,7 +49,7 @@ def rule_at_load(subject: Subject, context: LintContext) -> RuleAtLoad | None:
 
 
 def at_load(subject: Subject, around: LintContext) -> Iterator[LintFinding]:
-    """`age(x) > c` alone, of devices whose x is that old already. One that never came has no age."""
+    """Check `age(x) > c` alone, for devices whose x is already that old. A device without x has no age."""
     now = rule_at_load(subject, around)
     if now is not None and now.newest is not None:
         yield from _ages(subject, now.devices, now.newest)
@@ -72,5 +72,5 @@ def _ages(subject: Subject, devices: Sequence[Device], newest: NewestReadings) -
 
 
 def shown(devices: Sequence[Device]) -> str:
-    """The codes of a few of them."""
+    """Codes of the first few devices."""
     return ", ".join(device.code for device in devices[:SHOWN])

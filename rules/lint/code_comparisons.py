@@ -1,4 +1,4 @@
-"""Comparisons of what a table says of a vendor code (`code.name == 'overtemp'`), as the codes for which they hold."""
+"""Comparisons with a table's field of a vendor code (`code.name == 'overtemp'`), as the codes that make them true."""
 
 from collections.abc import Callable, Mapping
 from operator import eq, ge, gt, le, lt, ne
@@ -15,7 +15,7 @@ _HOLDS: Mapping[str, Callable[[float, float], bool]] = {
 
 
 def codes(one: Atom, subject: Subject) -> tuple[str, frozenset[str]] | None:
-    """(point, the codes of the table that fit); None when it compares no field of a code."""
+    """(point, the matching codes of the table); None when it does not compare a field of a code."""
     signal, _, field = one.name.partition(".")
     let = subject.get("let", signal)
     table = subject.names.codes.get(str(let.get("table"))) if isinstance(let, Mapping) and "code_of" in let else None

@@ -1,4 +1,4 @@
-"""Conditions as written, taken apart: which name is compared with what, and what ranges that leaves."""
+"""Analysis of written conditions: the name, operator and limit of each comparison, and the ranges that remain."""
 
 import math
 from collections.abc import Callable, Iterator, Mapping
@@ -29,7 +29,7 @@ UP, DOWN = frozenset({">", ">="}), frozenset({"<", "<="})
 
 @dataclass(frozen=True, slots=True)
 class Atom:
-    """`name operator limit`, turned so that the name stands left. `texts`: what a state may be (`==`, `in`)."""
+    """`name operator limit`, turned so that the name is on the left. `texts`: the states allowed (`==`, `in`)."""
 
     name: str
     operator: str
@@ -43,7 +43,7 @@ class Atom:
 
     @property
     def literal(self) -> bool:
-        """Is the limit the same for all devices?"""
+        """True if the limit is the same for all devices."""
         return not isinstance(self.limit, CallNode)
 
     def render(self) -> str:
@@ -73,7 +73,7 @@ def parsed(text: str, *, durations: bool = False) -> Syntax | None:
 
 
 def alternatives(condition: object) -> list[tuple[Syntax, ...]]:
-    """What makes a condition true: any of these, each all of its parts. Deeper nesting stays in one part."""
+    """Alternatives that make a condition true; in each, all parts must be true. Deeper nesting stays in one part."""
     found = trees(condition)
     if found and found[0][0] == "all":
         return [tuple(part for _, tree in found for part in _parts("and", tree))]
@@ -85,7 +85,7 @@ def _parts(operator: str, tree: Syntax) -> tuple[Syntax, ...]:
 
 
 def atom(tree: Syntax) -> Atom | None:
-    """A comparison of a name, or of a time, with something that names no other; None for anything else."""
+    """Comparison of a name, or of a time, with a limit without names; None for anything else."""
     if isinstance(tree, MemberNode) and isinstance(tree.item, Name):
         texts = tuple(one.value for one in tree.options if isinstance(one, TextNode))
         return Atom(tree.item.name, "in", tree.options[0], texts) if len(texts) == len(tree.options) else None
@@ -110,7 +110,7 @@ def _named(tree: Syntax) -> str:
 
 
 def walk(tree: Syntax) -> Iterator[Syntax]:
-    """A tree and all its parts. The name inside attr(..) is a text, so attributes are no names."""
+    """A tree and all its parts. The name inside attr(..) is a text, so attributes are not names."""
     stack = [tree]
     while stack:
         here = stack.pop()
@@ -142,7 +142,7 @@ def number_of(tree: Syntax, unit: str = "") -> float | None:
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """Numbers from `low` to `high`; an open end is not part of it."""
+    """Numbers from `low` to `high`; an open end is excluded."""
 
     low: float = -math.inf
     high: float = math.inf
@@ -151,22 +151,22 @@ class Range:
 
     @property
     def empty(self) -> bool:
-        """No number fits."""
+        """True if no number is inside."""
         return self.low > self.high or (self.low == self.high and (self.low_open or self.high_open))
 
     def meet(self, other: "Range") -> "Range":
-        """What is in both."""
+        """Intersection of two ranges."""
         low, low_open = max((self.low, self.low_open), (other.low, other.low_open))
         high, closed = min((self.high, not self.high_open), (other.high, not other.high_open))
         return Range(low, high, low_open, not closed)
 
     def inside(self, other: "Range") -> bool:
-        """Is all of it in `other`?"""
+        """True if the whole range is inside `other`."""
         return self.meet(other) == self
 
 
 def range_of(one: Atom, unit: str = "") -> Range | None:
-    """The numbers for which a comparison with a literal is true; None when it is no such comparison."""
+    """Numbers that make a comparison with a literal true; None when it is no such comparison."""
     value = number_of(one.limit, unit)
     if value is None or not one.literal:
         return None
@@ -186,7 +186,7 @@ def range_of(one: Atom, unit: str = "") -> Range | None:
 
 
 def ranges(parts: tuple[Syntax, ...], unit_of: Callable[[str], str]) -> dict[str, Range]:
-    """By name, what the comparisons among the parts of a conjunction leave. `unit_of` a name, canonical."""
+    """Name -> range left by the comparisons among the parts of a conjunction. `unit_of` a name, canonical."""
     out: dict[str, Range] = {}
     for part in parts:
         one = atom(part)
@@ -196,7 +196,7 @@ def ranges(parts: tuple[Syntax, ...], unit_of: Callable[[str], str]) -> dict[str
 
 
 def states(parts: tuple[Syntax, ...]) -> dict[str, frozenset[str]]:
-    """By name, the texts that the comparisons among the parts of a conjunction leave."""
+    """Name -> texts left by the comparisons among the parts of a conjunction."""
     out: dict[str, frozenset[str]] = {}
     for part in parts:
         one = atom(part)

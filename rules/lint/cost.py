@@ -1,8 +1,8 @@
-"""What a rule costs: bytes of state and evaluations a second, worked out without a single reading.
+"""Cost of a rule: bytes of state and evaluations a second, computed without readings.
 
-A runner of the rule is made on one thing and its arrays are measured; rings of sliding windows are reckoned from the
-promised interval, for steady traffic: readings that arrive in bursts make a ring larger. Values that percentiles of
-calendar windows tell apart are reckoned as if all differed.
+An evaluator of the rule is made for one thing and its arrays are measured. Rings of sliding windows are computed from
+the promised interval, for steady traffic: readings that arrive in bursts make a ring larger. Distinct values in
+percentiles of calendar windows are computed as if all values differed.
 """
 
 from collections.abc import Iterator, Sequence
@@ -27,7 +27,7 @@ from rules.engine.windows.sliding_signal import SlidingSignal
 from rules.lint.inventory import RuleInventory
 from rules.lint.windows import window_of
 
-UNPROMISED = 10 * SECOND  # the interval we reckon with where a point promises none
+UNPROMISED = 10 * SECOND  # interval assumed for a point without a promised one
 ROOM = 64  # rows of the smallest table
 LONGEST_RING = 1 << 20
 WEEK_BYTES = 2688
@@ -35,7 +35,7 @@ WEEK_BYTES = 2688
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Of one rule. `per_thing` bytes of state for each row; `things` it watches (None = no lists to look in);
+    """Cost of one rule. `per_thing` bytes of state for each row; `things` it watches (None = no lists are known);
     `state` bytes and `per_second` evaluations of all of them."""
 
     rule: str
@@ -47,7 +47,7 @@ class Cost:
 
 @dataclass(frozen=True, slots=True)
 class StateBytes:
-    """Bytes of a runner per row: `own` for every row there is room for, `windows` and parts for every row in use."""
+    """Bytes of an evaluator per row: `own` for every allocated row, `windows` and parts for every row in use."""
 
     kind: str
     own: float
@@ -55,7 +55,7 @@ class StateBytes:
 
 
 def estimate(rule: Rule, names: Names, lists: RuleInventory | None) -> Cost:
-    """What `rule` costs on the devices of `lists`. A rule that is off costs nothing."""
+    """Cost of `rule` on the devices of `lists`; zero for a rule that is off."""
     if rule.mode == "off":
         return Cost(rule.id, 0, None if lists is None else 0)
     held = list(_held(rule, names))
@@ -71,7 +71,7 @@ def estimate(rule: Rule, names: Names, lists: RuleInventory | None) -> Cost:
 
 
 def room_for(rows: int) -> int:
-    """Rows a table has room for: it doubles when it is full."""
+    """Allocated rows of a table: it doubles when it is full."""
     room = ROOM
     while room < rows:
         room *= 2
@@ -149,7 +149,7 @@ def _table(table: StateTable, every: int, window: int) -> float:
 
 
 def _counts(counts: ValueCounts, values: int) -> float:
-    """Of so many values in a window."""
+    """Bytes for this number of values in a window."""
     size = len(counts.held)
     while size < min(2 * values, 2 * DIFFERENT):
         size *= 2
@@ -157,7 +157,7 @@ def _counts(counts: ValueCounts, values: int) -> float:
 
 
 def _ring(ring: RingBuffer, size: int) -> float:
-    """With so many slots."""
+    """Bytes for this number of slots."""
     found: float = 0.0
     factor = size / len(ring.at)
     for table in (ring, *ring.parts.values()):
@@ -169,7 +169,7 @@ def _ring(ring: RingBuffer, size: int) -> float:
 
 
 def slots(signal: SlidingSignal, every: int) -> int:
-    """Slots of the ring of a signal fed every `every` µs."""
+    """Slots of the ring of a signal with a reading every `every` µs."""
     windows, size = signal.operator.windows, len(signal.operator.ring.at)
     wanted = 3 if windows.pair else windows.over // max(1, every) + 2
     while size < min(wanted, LONGEST_RING):
@@ -193,7 +193,7 @@ def _intervals(names: Names, rule: Rule, wanted: set[str]) -> list[int]:
 
 
 def _per_second(rule: Rule, names: Names, lists: RuleInventory) -> float:
-    """One for every frame that carries a point of the rule: as often as the fastest of its points comes."""
+    """Evaluations per second: one for every frame with a point of the rule, as often as its fastest point."""
     read, total = points(rule), 0.0
     for kind in rule.watch.kinds:
         rows = lists.rows(rule, kind)

@@ -1,4 +1,4 @@
-"""One finding: where, which rule, how bad, its stable code, and what to write instead."""
+"""One finding: place, rule, severity, stable code, and suggestion."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,7 +8,7 @@ from gateway.domain.text import Lang, say
 
 
 class Severity(StrEnum):
-    """A warning is probably a mistake; an info is worth a look."""
+    """A warning is probably a mistake; an info should be checked."""
 
     WARNING = "warning"
     INFO = "info"
@@ -25,19 +25,19 @@ CODES: Mapping[str, Severity] = {
     "silent-on-change": W, "repeats-on-change": INFO, "missing-on-change": W, "coverage-unknown": INFO,
     # signals
     "window-few-readings": W, "window-beyond-retention": W, "streak-beyond-retention": W, "baseline-cold": INFO,
-    # what it watches
+    # watched devices
     "no-device": W, "point-never-seen": W, "point-not-everywhere": INFO, "attribute-nowhere": W, "overlap": W,
     "peers-alone": W,
     "overlap-one-order": INFO, "silent-without-point": W, "silent-at-load": INFO,
     "age-at-load": INFO, "due-at-load": INFO, "term-at-load": INFO,
-    # what it does
+    # orders and notices
     "no-why": W, "one-language": INFO, "no-action": INFO, "latched-alone": W, "no-end": W, "critical-once": W,
     "critical-no-sla": INFO, "batch-critical": W, "safety-hours": W, "safety-delayed": W, "safety-quiet": INFO,
     "parent-not-live": W, "calendar-none": W, "calendar-year": W, "calendar-provisional": W,
     # tests and remarks
     "no-test": W, "silent-tests": W, "accept-unknown": W, "accept-reason": W, "accept-unused": INFO,
 }  # fmt: skip
-"""Every code there is, with the severity it usually has. Codes are stable: people write them into files and scripts."""
+"""All codes, each with its usual severity. Codes are stable: files and scripts contain them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +53,11 @@ class LintFinding:
     write: str = ""
 
     def text(self, lang: Lang = "en") -> str:
-        """What is odd, without the place."""
+        """Text of the finding, without the place."""
         return say(f"lint.{self.code}", lang, **self.fields)
 
     def render(self, lang: Lang = "en") -> str:
-        """`config/rules/gas.yaml:12 gas.low: warning no-hysteresis: ..`, and a second line with what to write."""
+        """`config/rules/gas.yaml:12 gas.low: warning no-hysteresis: ..`, and a second line with the suggestion."""
         place = f"{self.file}:{self.line}" if self.line else self.file
         word = say(f"lint.word.{self.severity.value}", lang)
         head = say("lint.line", lang, place=place, rule=self.rule, word=word, code=self.code, text=self.text(lang))

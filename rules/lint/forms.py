@@ -1,4 +1,4 @@
-"""What the linter needs to know of each form of condition. What the forms say: `rules/conditions`."""
+"""Checks for each form of condition. The forms are in `rules/conditions`."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -17,9 +17,8 @@ def _none(_written: Any) -> Iterator[tuple[str, Any]]:
 
 @dataclass(frozen=True, slots=True)
 class FormLint(Generic[C]):
-    """`checks`: of this form alone. `conditions`: of what is written below `key` the conditions without which the rule
-    never raises, each with its place below. `single`: the only one of them raises the rule, as `when` does.
-    """
+    """`checks`: for this form alone. `conditions`: the necessary conditions in the value of `key`, each with its place
+    below it. `single`: a single condition raises the rule, as with `when`."""
 
     key: str = ""
     checks: tuple[Callable[[Subject, C, LintContext], Iterator[LintFinding]], ...] = ()
@@ -32,11 +31,11 @@ FORM_LINTS: dict[type[Condition], FormLint[Any]] = {}
 
 
 def lint_of(subject: Subject) -> FormLint[Any]:
-    """What is known of the form of a rule."""
+    """Entry for the form of a rule."""
     return FORM_LINTS[type(subject.rule.condition)]
 
 
 def of_form(subject: Subject, around: LintContext) -> Iterator[LintFinding]:
-    """The checks of its form alone."""
+    """Run the checks of its form."""
     for check in lint_of(subject).checks:
         yield from check(subject, subject.rule.condition, around)

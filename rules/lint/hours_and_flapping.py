@@ -1,4 +1,4 @@
-"""Lengths of time against each other: what is too long, or too short, ever to happen."""
+"""Comparison of lengths of time: those too long, or too short, to be reached."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -14,14 +14,14 @@ _WEEK = 7
 
 
 def spans(subject: Subject, around: LintContext) -> Iterator[LintFinding]:  # noqa: ARG001 - all checks take both
-    """Holds against `active`, `flap` against holds, votes against intervals."""
+    """Check holds against `active`, `flap` against holds, votes against intervals."""
     yield from _hours(subject)
     yield from _flap(subject)
     yield from _votes(subject)
 
 
 def _hours(subject: Subject) -> Iterator[LintFinding]:
-    """Outside of `active` what is pending is dropped: a hold must fit into one stretch of it."""
+    """Check that a hold fits into one stretch of `active`: outside of it a pending alarm is dropped."""
     longest = longest_stretch(subject.get("active"))
     for level, path in subject.levels():
         if longest and level.hold.for_ >= longest:
@@ -33,7 +33,7 @@ def _hours(subject: Subject) -> Iterator[LintFinding]:
 
 
 def longest_stretch(active: object) -> int:
-    """The longest time without a break that `active`, as it is written, is in force, µs; 0 = no end, or unknown."""
+    """Longest unbroken stretch of `active`, µs; 0 = no end, or unknown."""
     if not isinstance(active, Mapping):
         return 0
     daily, days = active.get("daily"), active.get("days")
@@ -45,12 +45,12 @@ def longest_stretch(active: object) -> int:
         return 0
     edges = [(int(a) * 60 + int(b), int(c) * 60 + int(d)) for a, b, c, d in (match.groups() for match in found)]
     if {begin for begin, _ in edges} & {end % (DAY // MINUTE) for _, end in edges}:
-        return 0  # one goes on where another ends
+        return 0  # one span continues at the end of another
     return max((((end - begin) % (24 * 60)) or 24 * 60) * MINUTE for begin, end in edges)
 
 
 def _run(days: object) -> int:
-    """Whole days in a row."""
+    """Longest run of whole days in a row."""
     names = days if isinstance(days, list) else [days]
     if not names or any(name not in _DAYS for name in names):
         return 0
@@ -63,7 +63,7 @@ def _run(days: object) -> int:
 
 
 def _flap(subject: Subject) -> Iterator[LintFinding]:
-    """Each raise takes its hold and its `clear_hold`: too few fit."""
+    """Check that enough raises fit into the window: each takes its hold and its `clear_hold`."""
     flap = subject.rule.flap
     levels = [level for level, _ in subject.levels()]
     if flap is None or not levels:
@@ -78,7 +78,7 @@ def _flap(subject: Subject) -> Iterator[LintFinding]:
 
 
 def _votes(subject: Subject) -> Iterator[LintFinding]:
-    """A vote that lapses before its next reading comes and goes with every reading."""
+    """Check for a vote that lapses before its next reading: the alarm would change with every reading."""
     for quorum in subject.rule.quorums:
         every = min(subject.intervals(quorum.of), default=0)
         if 0 < quorum.within < every:

@@ -1,4 +1,4 @@
-"""The devices that rules are checked against, as the engine would know them."""
+"""Devices for the checks of rules, in the form the engine has them."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ Rows = NDArray[np.intp]
 
 
 class Lists(Fleet):
-    """A world in which nothing changes: what a `where` is asked about is put together once per device."""
+    """Fleet without changes: the facts of a device for `where` are built once."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -31,7 +31,7 @@ class Lists(Fleet):
 
 @dataclass(frozen=True, slots=True)
 class RuleInventory:
-    """`world` holds sites, customers, devices and points; what a watch means is found once."""
+    """`world` holds sites, customers, devices and points; the rows of each watch are cached."""
 
     world: Fleet
     _found: dict[tuple[Watch, str, bool], Rows] = field(default_factory=dict)
@@ -39,7 +39,7 @@ class RuleInventory:
     _numbers: dict[Watch, frozenset[int]] = field(default_factory=dict)
 
     def rows(self, rule: Rule, kind: str) -> Rows:
-        """The rows of the space of `kind` that the rule watches. Silence and groups mean those in service only."""
+        """Rows of the table of `kind` that the rule watches. For silence and groups only devices in service count."""
         in_service = rule.condition.in_service or bool(rule.watch.group)
         key = (rule.watch, kind, in_service)
         if key not in self._found:
@@ -61,13 +61,13 @@ class RuleInventory:
         return self._devices[rule.watch]
 
     def numbers(self, rule: Rule) -> frozenset[int]:
-        """Their ids."""
+        """Ids of those devices."""
         if rule.watch not in self._numbers:
             self._numbers[rule.watch] = frozenset(device.id for device in self.watched(rule))
         return self._numbers[rule.watch]
 
     def things(self, rule: Rule) -> int:
-        """How many alarms the rule may have at a time, apart from identities: things, or groups."""
+        """Largest number of simultaneous alarms without identities: things, or groups."""
         if rule.watch.group:
             return len(self.groups(rule))
         return sum(len(self.rows(rule, kind)) for kind in rule.watch.kinds)
@@ -89,7 +89,7 @@ class RuleInventory:
 def fleet(
     sites: Iterable[Site], customers: Iterable[Customer], devices: Iterable[Device], points: Iterable[Point]
 ) -> RuleInventory:
-    """The lists of an installation. Devices must have ids of their own."""
+    """Lists of an installation. Devices must have distinct ids."""
     world = Lists()
     world.sites = {site.code: site for site in sites}
     world.customers = {customer.code: customer for customer in customers}

@@ -1,4 +1,4 @@
-"""Conditions that cannot come true or always are: contradictions, values no reading can have, vetoes, ends."""
+"""Conditions that are never or always true: contradictions, values no reading can have, vetoes, ends."""
 
 from collections.abc import Iterator
 
@@ -13,7 +13,7 @@ Parts = tuple[Syntax, ...]
 
 
 def logic(subject: Subject, context: LintContext) -> Iterator[LintFinding]:  # noqa: ARG001 - all checks take both
-    """Every condition against itself and what is plausible; `unless` against `when`."""
+    """Check each condition alone and against plausible values; `unless` against `when`."""
     for one in predicates(subject):
         found = alternatives(one.written)
         why = [impossible(subject, parts) for parts in found]
@@ -42,7 +42,7 @@ def _vetoes(subject: Subject) -> Iterator[LintFinding]:
 
 
 def impossible(subject: Subject, parts: Parts) -> str:
-    """Why all of `parts` can never be true together: the name whose comparisons leave nothing; "" when they can."""
+    """Name whose comparisons contradict each other, so that `parts` are never true together; "" = none."""
     for name, left in ranges(parts, subject.unit).items():
         if left.empty or left.meet(reach(subject, name)).empty:
             return name
@@ -50,7 +50,7 @@ def impossible(subject: Subject, parts: Parts) -> str:
 
 
 def _unheard_of(subject: Subject, parts: Parts) -> str:
-    """The point of a `contains` whose text is in none of the values that the profile lists."""
+    """Point of a `contains` whose text is in none of the values of the profile."""
     for part in parts:
         match part:
             case CallNode("contains", (Name(name), TextNode(text))):
@@ -61,7 +61,7 @@ def _unheard_of(subject: Subject, parts: Parts) -> str:
 
 
 def certain(subject: Subject, parts: Parts) -> str:
-    """A name whose every value makes all of `parts` true; "" when there may be values that do not."""
+    """Name for which every possible value makes all of `parts` true; "" = none."""
     asked = ranges(parts, subject.unit)
     if len(asked) != len(parts):
         return ""
@@ -71,11 +71,11 @@ def certain(subject: Subject, parts: Parts) -> str:
 
 
 def implies(subject: Subject, when: Parts, veto: Parts) -> bool:
-    """Is `veto` surely true wherever `when` is? Only what ranges and texts tell."""
+    """True if `veto` is certainly true wherever `when` is, judged by ranges and texts only."""
     known, asked = ranges(when, subject.unit), ranges(veto, subject.unit)
     texts, wanted = states(when), states(veto)
     if len(asked) + len(wanted) != len(veto):
-        return all(part in when for part in veto)  # something else is asked too
+        return all(part in when for part in veto)  # it has other conditions too
     return all(name in known and known[name].inside(left) for name, left in asked.items()) and all(
         name in texts and texts[name] <= left for name, left in wanted.items()
     )

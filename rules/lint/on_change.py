@@ -1,4 +1,4 @@
-"""Points that come on change only: no interval is promised, so silence and repetition mean nothing."""
+"""Points sent on change only: without a promised interval, silence and repetition have no meaning."""
 
 from collections.abc import Iterator
 
@@ -12,14 +12,14 @@ EVERY = "every: 1m"
 
 
 def on_change(subject: Subject, context: LintContext) -> Iterator[LintFinding]:  # noqa: ARG001 - all checks take both
-    """Signals and `missing` that need an interval, of points whose profile promises none."""
+    """Check signals and `missing` that need an interval, for points without a promised one."""
     yield from _missing(subject)
     for signal in subject.rule.signals:
         yield from _coverage(subject, signal)
 
 
 def points_on_change(subject: Subject, names: Iterator[str] | set[str]) -> list[PointSpec]:
-    """Those of the points that promise no interval; none when one of the others does, or the rule is an example."""
+    """Points without a promised interval; none when one of the others has one, or the rule is an example."""
     if subject.stand_alone:
         return []
     found = [spec for name in sorted(names) if (spec := subject.spec(name)) is not None]
@@ -34,7 +34,7 @@ def _missing(subject: Subject) -> Iterator[LintFinding]:
 
 
 def _coverage(subject: Subject, signal: Signal) -> Iterator[LintFinding]:
-    """How much of a window was observed is known of states, which hold, and of points with an interval."""
+    """Check window coverage: it is known only for states, which hold, and for points with an interval."""
     window = getattr(signal, "window", None)
     if window is None or isinstance(signal, Share | Times | MemberStat | Baseline):
         return

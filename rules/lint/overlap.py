@@ -1,4 +1,4 @@
-"""Rules side by side: two that speak of the same event, parents that speak to nobody, quiets that mean nobody."""
+"""Checks of rules side by side: overlapping rules, parents that are not live, quiet times without effect."""
 
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,9 +17,10 @@ from rules.lint.subject import LintContext, Subject
 
 @dataclass(frozen=True, slots=True)
 class Trigger:
-    """One way in which a rule raises: comparisons that must all hold, or (`form`) a stateful form over one thing.
+    """One way in which a rule raises: comparisons that must all be true, or (`form`) a stateful form over one thing.
 
-    `ranges`, `texts` by subject of a comparison: a point, or what a signal is made of. `whole`: there is nothing else.
+    `ranges`, `texts` by subject of a comparison: a point, or the definition of a signal. `whole`: it has no other
+    conditions.
     """
 
     whole: bool
@@ -30,20 +31,20 @@ class Trigger:
 
     @property
     def keys(self) -> Iterator[str]:
-        """Two triggers that may meet have one of these in common."""
+        """Keys for grouping: overlapping triggers have one of them in common."""
         yield from (self.form,) if self.form else (*self.ranges, *self.texts)
 
 
 def overlaps(subjects: Sequence[Subject], context: LintContext) -> Iterator[LintFinding]:
-    """Pairs of rules in force that raise on the same thing for the same reason; of rules that are not looked at
-    (`in_force_only`) only those that meet one that is."""
+    """Pairs of rules in force that raise on the same thing for the same reason. A rule with `in_force_only` appears
+    only beside one that is checked."""
     live = [one for one in subjects if one.rule.mode == "live" and not one.stand_alone and not one.rule.watch.group]
     by_key: dict[str, list[tuple[Subject, Trigger]]] = {}
     for one in live:
         for trigger in _triggers(one):
             for key in trigger.keys:
                 by_key.setdefault(key, []).append((one, trigger))
-    reported: set[str] = set()  # each rule once, with the first it overlaps
+    reported: set[str] = set()  # each rule once, with the first overlap
     for found in by_key.values():
         for i, (second, trigger) in enumerate(found):
             if second.rule.id in reported or second.in_force_only:
@@ -62,7 +63,7 @@ def _doubled(first: Subject, one: Trigger, second: Subject, other: Trigger, cont
 
 
 def _agree(one: Trigger, other: Trigger) -> bool:
-    """Whenever the one with more to ask raises, does the other too? Or do both ask the same of ranges that overlap?"""
+    """True if one trigger implies the other, or both compare the same names with overlapping ranges."""
     if one.form or other.form:
         return one.form == other.form
     if not (one.whole and other.whole):
@@ -75,13 +76,13 @@ def _agree(one: Trigger, other: Trigger) -> bool:
 
 
 def _side(one: Range, other: Range) -> bool:
-    """Do they overlap, and bound the value from the same side?"""
+    """True if the ranges overlap and bound the value from the same side."""
     same = (one.low > -inf and other.low > -inf) or (one.high < inf and other.high < inf)
     return same and not one.meet(other).empty
 
 
 def _within(narrow: Trigger, wide: Trigger) -> bool:
-    """Is `wide` true wherever `narrow` is?"""
+    """True if `wide` is true wherever `narrow` is."""
     return all(
         name in narrow.ranges and narrow.ranges[name].inside(left) for name, left in wide.ranges.items()
     ) and all(name in narrow.texts and narrow.texts[name] <= left for name, left in wide.texts.items())
@@ -101,7 +102,7 @@ def _told(first: Subject, second: Subject, trigger: Trigger) -> LintFinding:
 
 
 def _triggers(subject: Subject) -> Iterator[Trigger]:
-    """What raises the rule, way by way."""
+    """All triggers of the rule."""
     yield from (Trigger(True, {}, {}, name, shown) for name, shown in subject.rule.condition.occasions())
     for _, path in subject.levels():
         keys = tuple(path.split(".")) if path else ()
@@ -116,7 +117,7 @@ def _triggers(subject: Subject) -> Iterator[Trigger]:
 def _comparisons(subject: Subject, parts: tuple[Syntax, ...]) -> Trigger:
     found = ranges(parts, subject.unit)
     for one in filter(None, map(atom, parts)):
-        if not one.literal and one.operator in UP | DOWN:  # a limit of each device: by its default, or any
+        if not one.literal and one.operator in UP | DOWN:  # a limit per device: by its default, or any
             limit = number_of(one.limit, subject.unit(one.name))
             found[one.name] = _beyond(one.operator in UP, limit).meet(found.get(one.name, Range()))
     named = {_meaning(subject, name): left for name, left in found.items()}
@@ -138,13 +139,13 @@ def _beyond(up: bool, limit: float | None) -> Range:
 
 
 def _meaning(subject: Subject, name: str) -> str:
-    """A point by its name; a signal by what it is made of, whatever it is called."""
+    """Subject of a name: a point's name; for a signal its definition without its name."""
     signal = next((one for one in subject.rule.signals if one.name == name), None)
     return name if signal is None else repr(replace(signal, name=""))
 
 
 def _meet(first: Subject, second: Subject, lists: RuleInventory | None) -> bool:
-    """Do they watch a thing in common? Without lists: the same kinds under the same `where`, or one without any."""
+    """True if both watch a common thing. Without lists: the same kinds with the same `where`, or one without any."""
     a, b = first.rule, second.rule
     kinds = set(a.watch.kinds) & set(b.watch.kinds)
     if lists is not None and (lists.numbers(a) or lists.numbers(b)):
@@ -155,7 +156,7 @@ def _meet(first: Subject, second: Subject, lists: RuleInventory | None) -> bool:
 
 
 def _tied(first: Subject, second: Subject) -> bool:
-    """One is merged into the other, or vetoes itself for a reason of its own."""
+    """True if one rule is inhibited by the other, or either has an `unless`."""
     for one, other in ((first.rule, second.rule), (second.rule, first.rule)):
         if one.inhibit is not None and one.inhibit.by == other.id:
             return True
@@ -163,7 +164,7 @@ def _tied(first: Subject, second: Subject) -> bool:
 
 
 def parents(subjects: Sequence[Subject]) -> Iterator[LintFinding]:
-    """Rules that are inhibited by one that never raises for all to hear."""
+    """Rules that are inhibited by a rule that is not live."""
     rules: Mapping[str, Subject] = {one.rule.id: one for one in subjects}
     for one in subjects:
         parent = rules.get(one.rule.inhibit.by) if one.rule.inhibit is not None else None
@@ -174,7 +175,7 @@ def parents(subjects: Sequence[Subject]) -> Iterator[LintFinding]:
 
 
 def quiets(subjects: Sequence[Subject], quiet: bool) -> Iterator[LintFinding]:
-    """Rules of class safety beside a `quiet` that reads as if it held for all."""
+    """Rules of class safety beside a `quiet`, which does not apply to them."""
     if not quiet:
         return
     for one in subjects:

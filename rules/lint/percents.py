@@ -1,4 +1,4 @@
-"""Per cents beside what has no unit: of one, or of a hundred?"""
+"""Per cents beside values without a unit: a fraction of 1, or of 100."""
 
 import re
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ _PER_CENT = re.compile(r"^[^\s%‰a-z]+\s*(%|‰|[a-z]+)")
 
 
 def percents(subject: Subject, context: LintContext) -> Iterator[LintFinding]:  # noqa: ARG001 - all checks take both
-    """Every condition, and `unless`."""
+    """Check every condition, and `unless`."""
     conditions = [(one.path, one.written) for one in predicates(subject)]
     for path, written in (*conditions, ("unless", subject.get("unless"))):
         for _, tree in trees(written):
@@ -47,7 +47,7 @@ def _compared(subject: Subject, path: str, written: object, side: Syntax, limit:
 
 
 def _bare(subject: Subject, name: str) -> bool:
-    """Is it a gauge without a unit, or a signal of one, that may go beyond 1?"""
+    """True for a gauge without a unit, or a signal of one, that can exceed 1."""
     signal = next((one for one in subject.rule.signals if one.name == name), None)
     of = name if signal is None else operand_of(signal)
     spec = subject.spec(of) if isinstance(of, str) else None

@@ -1,4 +1,4 @@
-"""Every condition of a rule as it is written, with the key it stands at and what it is for."""
+"""All written conditions of a rule, each with its key and its purpose."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from rules.lint.subject import Subject
 
 @dataclass(frozen=True, slots=True)
 class Predicate:
-    """`path` is its key; `raises`: without it the rule never raises, else it ends an alarm."""
+    """`path` is its key; `raises`: the rule needs it to raise; otherwise it ends an alarm."""
 
     path: str
     written: Any
@@ -38,7 +38,7 @@ def predicates(subject: Subject) -> Iterator[Predicate]:
 
 
 def _form(subject: Subject) -> Iterator[Predicate]:
-    """Of the stateful forms, which stand below the rule or below `when`."""
+    """Conditions of the stateful forms, below the rule or below `when`."""
     if isinstance(clear := subject.get("clear"), str | Mapping):
         yield Predicate("clear", clear, raises=False)
     form = lint_of(subject)

@@ -1,4 +1,4 @@
-"""`# lint: ok CODE why`: a person has looked at a finding and means it so."""
+"""`# lint: ok CODE why`: a finding that a person has accepted."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -11,7 +11,7 @@ _REMARK = re.compile(r"#\s*lint:\s*ok\b[ \t]*([^\s#]*)[ \t]*(.*)$")
 
 @dataclass(frozen=True, slots=True)
 class Remark:
-    """`rule` is the one it stands in, or directly above."""
+    """`rule` is the one it is in, or directly above."""
 
     rule: str
     line: int
@@ -42,7 +42,7 @@ def _above(lines: Sequence[str], line: int) -> int:
 def accept(
     findings: Sequence[LintFinding], found: Sequence[Remark], file: str
 ) -> tuple[list[LintFinding], list[tuple[LintFinding, str]]]:
-    """(what is left, with what is wrong with the remarks; what was accepted, with the reason) of one file."""
+    """(remaining findings and mistakes in remarks, accepted findings with their reason) of one file."""
     means = {(one.rule, one.code): one for one in found if one.why and one.code in CODES}
     left = [one for one in findings if (one.rule, one.code) not in means]
     accepted = [(one, means[one.rule, one.code].why) for one in findings if (one.rule, one.code) in means]

@@ -50,7 +50,7 @@ class CheckedFile:
 
 @dataclass(frozen=True, slots=True)
 class Lint:
-    """`findings` by file and line; `accepted` with the reason that stands in the file; `costs` of the rules in force.
+    """`findings` by file and line; `accepted` with the reason given in the file; `costs` of the rules in force.
 
     `limit` is `limits: {state: ..}` in bytes, 0 = none; `unchecked` are the parts of `LintContext` that are not known.
     """
@@ -68,16 +68,16 @@ class Lint:
 
     @property
     def over(self) -> bool:
-        """Is that more than the limit?"""
+        """True if the state exceeds the limit."""
         return 0 < self.limit < self.state
 
     def count(self, severity: Severity) -> int:
-        """How many findings of a severity."""
+        """Number of findings of a severity."""
         return sum(one.severity is severity for one in self.findings)
 
 
 def is_alone(text: str) -> bool:
-    """Is it a stand-alone test file?"""
+    """True for a stand-alone test file."""
     tree = read(text, Notes(""))
     return isinstance(tree, YamlMapping) and not STAND_ALONE.isdisjoint(tree.entries)
 
@@ -126,7 +126,7 @@ def _unchecked(context: LintContext) -> Iterator[str]:
 
 
 def _subjects(file: CheckedFile) -> Iterator[Subject]:
-    """The rules of a file with all that is known of each."""
+    """Subjects of the checks: the rules of a file."""
     loaded = file.loaded
     lines, cases = _lines(file), dict[str, list[Case]]()
     for case in loaded.tests.cases:

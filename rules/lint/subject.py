@@ -18,10 +18,10 @@ from rules.lint.inventory import RuleInventory
 
 @dataclass(frozen=True, slots=True)
 class LintContext:
-    """The installation that rules are checked against; None = not known, then not checked.
+    """Installation that rules are checked against; None = not known, then not checked.
 
-    `retention` µs of stored history; `seen` (device id, point name) of all that was ever heard -> newest time µs;
-    `today` in the zone.
+    `retention` µs of stored history; `seen` (device id, point name) -> newest time µs, of all readings so far; `today`
+    in the zone.
     """
 
     fleet: RuleInventory | None = None
@@ -63,7 +63,7 @@ class Subject:
         return self.line
 
     def get(self, *keys: str) -> Any:
-        """What is written below these keys, None when nothing is."""
+        """Value below these keys, None when there is none."""
         found: Any = self.body
         for key in keys:
             found = found.get(key) if isinstance(found, Mapping) else None
@@ -71,11 +71,11 @@ class Subject:
 
     # --- points
     def kinds(self) -> tuple[str, ...]:
-        """The kinds of device its expressions are about."""
+        """Kinds of device of its expressions."""
         return self.rule.watch.kinds
 
     def spec(self, point: str) -> PointSpec | None:
-        """How a point is declared, by the first kind that has it."""
+        """Declaration of a point, from the first kind that has it."""
         vocabulary = self.names.points
         return next((vocabulary[k][point] for k in vocabulary_order(self, vocabulary) if point in vocabulary[k]), None)
 
@@ -95,12 +95,12 @@ class Subject:
         return spec.every if spec is not None else 0
 
     def gauge(self, point: str) -> bool:
-        """Is it a point that wavers?"""
+        """True for a gauge that fluctuates."""
         spec = self.spec(point)
         return spec is not None and spec.kind is PointKind.GAUGE
 
     def intervals(self, expression: Expression) -> list[int]:
-        """The promised intervals of the points that an expression reads, those that have one."""
+        """Promised intervals of the points in an expression, of those that have one."""
         return [every for name in points_of(expression) if (every := self.every(name))]
 
     # --- levels

@@ -1,4 +1,4 @@
-"""The tests of a rule: is there one, and does one of them expect something?"""
+"""Checks of a rule's tests: at least one exists, and one of them expects a transition."""
 
 from collections.abc import Iterator
 
@@ -9,7 +9,7 @@ EXAMPLE = 'test: [{say: it raises, series: {gun_temp: "80 90*20"}, expect: [{at:
 
 
 def rule_tests(subject: Subject, context: LintContext) -> Iterator[LintFinding]:  # noqa: ARG001 - all checks take both
-    """Everything about `test`."""
+    """Check `test`."""
     if subject.stand_alone:
         return
     if not subject.cases:

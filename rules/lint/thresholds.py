@@ -15,17 +15,17 @@ from rules.lint.subject import LintContext, Subject
 
 _BACK = {">=": "<", ">": "<=", "<=": ">", "<": ">="}
 _MARGIN = 0.05
-STEADY = 3  # intervals without a word before silence means something
+STEADY = 3  # intervals to wait before silence is meaningful
 
 
 def missing_and_identity(subject: Subject, around: LintContext) -> Iterator[LintFinding]:  # noqa: ARG001 - all checks take both
-    """`missing` and `identity`."""
+    """Check `missing` and `identity`."""
     yield from _missing(subject)
     yield from _identity(subject)
 
 
 def thresholds(subject: Subject, _condition: Levels, _around: LintContext) -> Iterator[LintFinding]:
-    """`when` and `levels`."""
+    """Check `when` and `levels`."""
     for level, path in subject.levels():
         keys = tuple(path.split(".")) if path else ()
         yield from _hysteresis(subject, level, path, keys)
@@ -50,7 +50,7 @@ def _hysteresis(subject: Subject, level: LevelRule, path: str, keys: tuple[str, 
         end = ends.get(edge.name)
         if clear is not None and (end is None or not _same_limit(edge, end)):
             continue
-        mild = level.clear_hold > 0  # it cannot flutter faster than that
+        mild = level.clear_hold > 0  # it cannot change faster
         place = f"{path}.clear" if path else "clear"
         yield subject.find(
             "no-hysteresis", place if clear is not None else (f"{path}.when" if path else "when"),
@@ -60,26 +60,26 @@ def _hysteresis(subject: Subject, level: LevelRule, path: str, keys: tuple[str, 
 
 
 def _wavers(subject: Subject, one: Atom) -> bool:
-    """Is it a limit of a gauge, or of a momentary signal?"""
+    """True for a limit on a gauge, or on a momentary signal."""
     if one.operator not in UP | DOWN:
         return False
     signal = next((signal for signal in subject.rule.signals if signal.name == one.name), None)
     if signal is None:
         spec = subject.spec(one.name)
         steps = spec is not None and not spec.unit and one.value is not None and one.value.is_integer()
-        return subject.gauge(one.name) and not steps  # a level or a number of something moves in steps
+        return subject.gauge(one.name) and not steps  # a level or a count changes in steps
     return not isinstance(getattr(signal, "window", None), Calendar) and not isinstance(signal, Share | Times)
 
 
 def _same_limit(edge: Atom, end: Atom) -> bool:
-    """Does the alarm end at the very limit at which it begins?"""
+    """True if the alarm ends at the limit at which it begins."""
     if render(edge.limit) == render(end.limit):
         return True
     return edge.value is not None and edge.value == end.value and edge.literal == end.literal
 
 
 def _spread(subject: Subject, edge: Atom) -> float:
-    """A distance worth the name, in the unit the limit is written in: 5 % of it, one digit."""
+    """Suggested hysteresis in the unit of the limit: 5 % of it, one digit."""
     limit = edge.limit
     if isinstance(limit, CallNode) and len(limit.arguments) == 2:
         limit = limit.arguments[1]
@@ -94,7 +94,7 @@ def _spread(subject: Subject, edge: Atom) -> float:
 
 
 def _eased(edge: Atom, spread: float) -> str:
-    """The condition that ends it, `spread` away from the limit."""
+    """Suggested clear condition, `spread` away from the limit."""
     back, sign = _BACK[edge.operator], -1.0 if edge.operator in UP else 1.0
     if isinstance(edge.limit, Number):
         value = float(f"{edge.limit.value + sign * spread:.12g}")
@@ -140,7 +140,7 @@ def _missing(subject: Subject) -> Iterator[LintFinding]:
 
 # --- severities
 def _severities(subject: Subject) -> Iterator[LintFinding]:
-    """The loader refuses levels whose literal limits are in the wrong order; here attributes count by their default."""
+    """Check the order of levels with attributes, by their defaults; the loader checks literal limits."""
     found = [(one, path, _edge(subject.get(*path.split("."), "when"))) for one, path in subject.levels() if path]
     for (lower, _, below), (higher, path, above) in pairwise(found):
         if below is None or above is None or below.name != above.name or below.value is None or above.value is None:
@@ -160,7 +160,7 @@ def _edge(when: object) -> Atom | None:
 
 
 def _beyond(above: Atom, below: Atom) -> str:
-    """`above` can be no weaker than `below`."""
+    """Suggested condition: `above` no weaker than `below`."""
     word = "max" if above.operator in UP else "min"
     return f"{above.name} {above.operator} {word}({render(above.limit)}, {render(below.limit)})".replace('"', "'")
 

@@ -1,4 +1,4 @@
-"""What a name of an expression can be at all: points by their profile, signals by what they are made of."""
+"""Possible values of a name in an expression: points by their profile, signals by their definition."""
 
 from math import inf
 
@@ -16,7 +16,7 @@ _OF_THE_VALUES = frozenset({
 
 
 def reach(subject: Subject, name: str) -> Range:
-    """The numbers that a name can have while it is known, canonical; `Range()` = any."""
+    """Possible numbers of a name while it is known, canonical; `Range()` = any."""
     if name in _CLOCK:
         return _CLOCK[name]
     if name.startswith("age("):
@@ -26,7 +26,7 @@ def reach(subject: Subject, name: str) -> Range:
 
 
 def point_reach(subject: Subject, name: str) -> Range:
-    """What a point can be: a reading outside of `plausible` is unknown."""
+    """Possible numbers of a point: a reading outside of `plausible` is unknown."""
     spec = subject.spec(name)
     if spec is None or spec.kind is PointKind.STATE:
         return EVERYTHING
@@ -58,7 +58,7 @@ def _signal(subject: Subject, signal: Signal) -> Range:
 
 
 def _operand(subject: Subject, of: Operand) -> Range:
-    """Of a point, or of another signal; an expression may be anything."""
+    """Range of a point, or of another signal; an expression may have any value."""
     if isinstance(of, str):
         return point_reach(subject, of)
     named = {signal.name: signal for signal in subject.rule.signals}
@@ -66,12 +66,13 @@ def _operand(subject: Subject, of: Operand) -> Range:
 
 
 def _wide(subject: Subject, of: Operand) -> Range:
-    """How far two of its values can be apart."""
+    """Range of the difference between two of its values."""
     found = _operand(subject, of)
     return Range(0.0, found.high - found.low)
 
 
 def most_times(subject: Subject, signal: Times) -> float:
-    """How often something can become true in a window: between two times it must have been untrue for a reading."""
+    """Upper bound of the number of times a condition becomes true in a window: each time needs one true and one false
+    reading."""
     every, window = slowest(subject, signal), window_of(signal)
     return window // (2 * every) + 1.0 if every and window else inf

@@ -1,4 +1,4 @@
-"""What a rule watches, against the lists of the installation and what was ever heard of it."""
+"""Checks of a rule's watch against the lists of the installation and the points received so far."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -15,7 +15,7 @@ SHOWN = 3
 
 
 def watching(subject: Subject, context: LintContext) -> Iterator[LintFinding]:
-    """Devices, points, attributes, groups."""
+    """Check devices, points, attributes, groups."""
     rule, lists = subject.rule, context.fleet
     if lists is None or subject.stand_alone or rule.mode == "off":
         return
@@ -25,7 +25,7 @@ def watching(subject: Subject, context: LintContext) -> Iterator[LintFinding]:
         every = lists.world.devices.values()
         others = sorted({device.kind for device in every if device.life is Life.IN_SERVICE})
         same = [device for device in every if device.kind in rule.watch.kinds]
-        planned = any(device.life is Life.PLANNED for device in same)  # then it waits for them
+        planned = any(device.life is Life.PLANNED for device in same)  # the rule waits for devices
         yield subject.find(
             "no-device", "watch", kinds=kinds, where=where, known=", ".join(others) or "-", count=len(same),
             write="" if planned else "mode: off", severity=Severity.INFO if planned else None,
@@ -57,7 +57,7 @@ def _points(
 
 
 def _attributes(subject: Subject, lists: RuleInventory, devices: Sequence[Device]) -> Iterator[LintFinding]:
-    """Attributes without default that nobody has: the condition is unknown for ever."""
+    """Check for attributes without a default that no device has: the condition is unknown for ever."""
     asked = dict(subject.rule.condition.attributes())
     for expression in expressions(subject.rule):
         for slot in expression.slots:
@@ -83,7 +83,7 @@ def _quorum(subject: Subject, lists: RuleInventory) -> Iterator[LintFinding]:
 
 
 def _peers(subject: Subject, lists: RuleInventory) -> Iterator[LintFinding]:
-    """Nobody to be compared with: the value is unknown for ever."""
+    """Check for devices without peers: the value is unknown for ever."""
     rule, world = subject.rule, lists.world
     for signal in rule.signals:
         if not isinstance(signal, PeerStat):

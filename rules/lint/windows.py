@@ -1,4 +1,4 @@
-"""Signals: windows against the sampling interval and against what is stored, baselines that know nothing yet."""
+"""Checks of signals: windows against the sampling interval and the stored history, baselines without history."""
 
 from collections.abc import Iterator
 
@@ -9,7 +9,7 @@ from rules.engine.windows.factory import depth_of
 from rules.lint.finding import LintFinding
 from rules.lint.subject import LintContext, Subject
 
-FEW = 3  # readings that a window should hold at least
+FEW = 3  # least number of readings in a window
 GOOD = 10
 LENGTHS = {
     Period.QUARTER_HOUR: 15 * MINUTE, Period.HOUR: HOUR, Period.DAY: DAY, Period.NIGHT: DAY, Period.WEEK: 7 * DAY,
@@ -18,7 +18,7 @@ LENGTHS = {
 
 
 def windows(subject: Subject, context: LintContext) -> Iterator[LintFinding]:
-    """Everything about `let`."""
+    """Check `let`."""
     for signal in subject.rule.signals:
         yield from _few(subject, signal)
         yield from _beyond(subject, signal, context)
@@ -30,7 +30,7 @@ def windows(subject: Subject, context: LintContext) -> Iterator[LintFinding]:
 
 
 def slowest(subject: Subject, signal: Signal) -> int:
-    """The longest promised interval of its points, or of the windows that it is made of, µs; 0 = unknown."""
+    """Longest promised interval of its points, or of the windows it depends on, µs; 0 = unknown."""
     signals = subject.rule.signals
     if calendars := fed_by(signal, signals):
         return max(LENGTHS[one.period] for one in calendars)
@@ -87,5 +87,5 @@ def _beyond(subject: Subject, signal: Signal, context: LintContext) -> Iterator[
 
 
 def days_of(span: int) -> str:
-    """In whole days, as durations are written."""
+    """A duration in whole days, as in rule files."""
     return f"{-(-span // DAY)}d"

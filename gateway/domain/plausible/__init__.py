@@ -1,4 +1,4 @@
-"""What a profile calls plausible, over columns of readings: bounds, rates, values that stand still. Pure."""
+"""Plausibility limits of profiles over columns of readings: bounds, rates, stuck values. Pure."""
 
 from gateway.domain.plausible.limits import PointLookup
 from gateway.domain.plausible.plausibility import Plausibility, PlausibilityResult

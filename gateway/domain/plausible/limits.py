@@ -9,20 +9,20 @@ from gateway.domain.plausible.recent_values import PointLimits
 from gateway.domain.reading import F64, I32, I64, U8
 
 NONE, TIMED, UNKNOWN = 0, 1, 2
-"""Of a point: no limit that needs the reading before · max_rate or stuck_after · not asked for yet."""
+"""Kind of a point: no limit that needs an earlier reading · max_rate or stuck_after · not loaded yet."""
 FOR_EVER: Final = 2**62
 """µs; no limit."""
 
 
 class PointLookup(Protocol):
-    """The registry, as plausibility needs it."""
+    """Registry interface for plausibility."""
 
     @property
     def version(self) -> int:
         """Rises with every change."""
 
     def point_by_id(self, point: int) -> Point | None:
-        """Any point ever known, former revisions too; None = an id the registry never gave."""
+        """Any point with this id, including former revisions; None = the registry never assigned the id."""
 
 
 class PlausibilityLimits:
@@ -49,7 +49,7 @@ class PlausibilityLimits:
         self._models: dict[int, CounterModel] = {}
 
     def timed(self, point: I32) -> U8 | None:
-        """NONE or TIMED per row; None = all are NONE. One look-up, once the points are known."""
+        """NONE or TIMED per row, u8[n]; None = all are NONE. Loads the limits of new points."""
         if self._directory.version != self._version:
             self._version = self._directory.version
             self._clear(0)
@@ -75,7 +75,7 @@ class PlausibilityLimits:
     def _take(self, number: int, point: Point | None) -> None:
         self.kind[number] = NONE
         if point is None or point.kind is PointKind.STATE:
-            return  # the codes of a state have no order
+            return  # codes of a state have no order
         limits = point.plausible
         self.low[number] = -np.inf if limits.min is None else limits.min
         self.high[number] = np.inf if limits.max is None else limits.max
@@ -89,7 +89,7 @@ class PlausibilityLimits:
             self.silence[number] = max(limits.stuck_after, 3 * point.every)
 
     def rule(self, point: int) -> PointLimits:
-        """What `Memory.judge` needs of one that is known."""
+        """Limits for `RecentValue.judge` of a point that is loaded."""
         return PointLimits(
             float(self.rate[point]), int(self.stuck[point]), int(self.silence[point]), int(self.relearn[point]),
             self._models.get(point),

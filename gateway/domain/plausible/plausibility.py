@@ -1,21 +1,22 @@
 """Abnormal readings become uncertain and are flagged implausible; nothing is deleted (DESIGN section 5).
 
-`min`, `max` are judged where a value is converted (sources, imports); here such a row gets its flag, which tells it
-from other uncertain ones. `max_rate`, `stuck_after` need the readings before: they are judged here, for every source.
+`min`, `max` are judged where a value is converted (sources, imports); here such a row gets its flag, which separates it
+from other uncertain rows. `max_rate`, `stuck_after` need the readings before: they are judged here, for every source.
 
 - too fast: |value - believed| > max_rate * seconds between them, where *believed* is the newest reading that was not
   implausible itself. Of a counter the change is what the counter model books (`gateway.domain.counter`: a rollover, a
   restart, a fall taken back). A wrong value becomes right by the time in which the point could have got there, or when
-  `relearn` readings in a row are too fast and agree with each other: then theirs is the believed level.
+  `relearn` readings in a row are too fast and agree with each other: then their level is believed.
 - stuck: the same value for longer than stuck_after while readings came. A silence longer than stuck_after (and than
   three promised intervals) starts anew.
 
-Order is that of `at`. A row at the newest moment replaces the one before: it is judged as if that had never been, and
-a bad one takes it out. Late rows are held against the last two believed readings; those older than both pass. A clamped
-row has no time of its own: it is judged for standing still, not for rate. Bad rows are no values.
-What is remembered lives in memory: after a restart the first reading of a point passes, and a standing value counts
-from there. Quality and flag are journaled, so replay is not affected. Imported history is judged batch by batch, apart
-from what is live.
+Order is that of `at`. A row at the newest moment replaces the one before: it is judged from the state before that one,
+and a bad row removes it. Late rows are compared with the last two believed readings; those older than both pass. A
+clamped row has no event time: it is judged for stuck values, not for rate. Bad rows are no values.
+
+The state is kept in memory only: after a restart the first reading of a point passes, and the time of a stuck value
+counts from there. Quality and flag are journaled, so replay is not affected. Imported history is judged batch by batch,
+apart from live readings.
 """
 
 from collections.abc import Iterable
@@ -44,7 +45,8 @@ Rows = NDArray[np.intp]
 
 @dataclass(frozen=True, slots=True)
 class PlausibilityResult:
-    """`hits` bool[n], the implausible rows (None = none); `keys`, `memory`: what to remember once the batch is kept."""
+    """`hits` bool[n], the implausible rows (None = none); `keys`, `memory`, `falls`: state to store after the batch is
+    journaled."""
 
     batch: Batch
     hits: Bools | None
@@ -54,14 +56,15 @@ class PlausibilityResult:
 
 
 class Plausibility:
-    """One per partition. `judge`, then `keep` when the batch is on disk: a refused batch leaves no trace."""
+    """Plausibility of one partition. Call `judge`, then `keep` when the batch is on disk: a refused batch leaves no
+    trace."""
 
     def __init__(self, directory: PointLookup) -> None:
         self._limits = PlausibilityLimits(directory)
         self._recent = RecentValues()
 
     def judge(self, batch: Batch) -> PlausibilityResult:
-        """After the clocks were checked. The same batch when nothing is implausible."""
+        """Judge a batch whose clocks are checked. Returns the same batch when no row is implausible."""
         if not len(batch):
             return PlausibilityResult(batch, None)
         timed = self._limits.timed(batch.point)
@@ -71,7 +74,7 @@ class Plausibility:
         if timed is not None:
             watched = timed == TIMED
             imported = (batch.flags & np.uint8(Flag.IMPORTED)) != 0
-            watched &= (batch.flags & np.uint8(Flag.RETAINED)) == 0  # of no known time: nothing to compare with
+            watched &= (batch.flags & np.uint8(Flag.RETAINED)) == 0  # unknown event time: no comparison possible
             live, history = np.flatnonzero(watched & ~imported), np.flatnonzero(watched & imported)
             hits = np.zeros(len(batch), np.bool_) if hits is None else hits
             if len(live):
@@ -83,12 +86,12 @@ class Plausibility:
         return PlausibilityResult(_marked(batch, hits), hits, keys, memory, falls)
 
     def keep(self, judged: PlausibilityResult) -> None:
-        """The batch is on disk."""
+        """Store the state of a batch that is on disk."""
         if judged.keys is not None and judged.memory is not None:
             self._recent.put(judged.keys, judged.memory, judged.falls)
 
     def reset(self) -> None:
-        """The gateway's clock was set back: what is remembered is of later than what comes."""
+        """Forget all readings after the gateway's clock was set back: they are later than the next ones."""
         self._recent = RecentValues()
 
     def _out_of_bounds(self, batch: Batch) -> Bools | None:
@@ -106,7 +109,7 @@ class Plausibility:
     def _sequence(
         self, batch: Batch, rows: Rows, hits: Bools, recent: RecentValues
     ) -> tuple[I64, Columns, dict[int, Falls]]:
-        """Mark the rows that are too fast, stuck or outside; returns what to remember."""
+        """Mark the rows that are too fast, stuck or outside. Returns the new state: keys, columns, falls."""
         key = (batch.device[rows].astype(np.int64) << 32) | batch.point[rows]
         order = np.lexsort((batch.at[rows], key))  # stable: of equal times the last received comes last
         rows, key = rows[order], key[order]
@@ -125,7 +128,7 @@ class Plausibility:
 
 
 def _replacing(key: I64, at: I64, recent: RecentValues) -> Bools:
-    """Which rows, sorted by key and time, come after one of the same moment."""
+    """bool per row, sorted by key and time: True for a row at the same moment as the row before."""
     again = np.zeros(len(key), np.bool_)
     again[1:] = (key[1:] == key[:-1]) & (at[1:] == at[:-1])
     keys, number = np.unique(key, return_inverse=True)
@@ -153,9 +156,8 @@ class _Run:
         self.stuck, self.silence = limits.stuck[self.point], limits.silence[self.point]
 
     def judge(self, usable: Bools) -> Bools:
-        """bool per row; `memory` moves on. Groups with a repeated or late row, one too fast, or a counter that falls or
-        fell, go row by row.
-        """
+        """bool per row; updates `memory`. Groups with a repeated or late row, a row that is too fast, or a counter with
+        a fall, now or earlier, are judged row by row."""
         held = {name: self.memory[name][self.group] for name in COLUMNS}
         before_at = np.where(self.first, held["newest"], np.roll(self.at, 1))
         odd = self.memory["run"] > 0
@@ -181,7 +183,7 @@ class _Run:
         return standing
 
     def _standing(self, held: Columns, before_at: I64) -> tuple[Bools, I64]:
-        """(stuck, since when the value stands) per row."""
+        """(stuck, start of the present value in µs) per row."""
         before = np.where(self.first, held["stand"], np.roll(self.value, 1))
         anew = (self.value != before) | (self.at - before_at > self.silence)
         origin = np.where(anew, self.at, held["since"])
@@ -189,7 +191,7 @@ class _Run:
         return self.at - since > self.stuck, since
 
     def _too_fast(self, rows: Rows, held: Columns) -> Bools:
-        """Per row of `rows`, each against the one before: too fast, or the fall of a counter."""
+        """Per row of `rows`, compared with the row before: True if too fast, or a fall of the counter."""
         if not len(rows):
             return np.zeros(0, np.bool_)
         lead = np.ones(len(rows), np.bool_)
@@ -219,13 +221,12 @@ class _Run:
         return start, marks, memory
 
     def _held(self, number: int, columns: Iterable[str]) -> dict[str, Any]:
-        """What a group remembers, by name of `AcceptedValue`."""
+        """Stored state of a group, by name of `AcceptedValue`."""
         return {name: self.memory[column][number].item() for name, column in zip(COLUMNS, columns, strict=True)}
 
     def _after(self, last: Rows, believable: Rows, since: I64) -> Columns:
-        """What regular groups remember after their rows up to `last`, one per group: the newest row, the last two
-        believed ones. Before its first row a group remembers what it did.
-        """
+        """State of regular groups after their rows up to `last`, one per group: the newest row, the last two believed
+        ones. A group without rows keeps its state."""
         memory = {name: self.memory[name].copy() for name in COLUMNS}
         some = np.flatnonzero(last >= self.starts)
         rows = last[some]

@@ -1,7 +1,7 @@
-"""The recent values of a (device, point), and the check of one reading against them. Pure.
+"""Recent values of a (device, point), and the check of one reading against them. Pure.
 
-`RecentValue.judge` defines what is too fast and what is stuck. `plausibility.py` computes the same over columns where
-no reading is abnormal, and calls it for the others.
+`RecentValue.judge` defines "too fast" and "stuck". `plausibility.py` computes the same over columns where no reading is
+abnormal, and calls it for the others.
 """
 
 import math
@@ -49,9 +49,8 @@ class AcceptedValue:
     falls: tuple[Fall, ...] = ()
 
     def judge(self, value: float, at: int, usable: bool, rule: "PointLimits") -> bool:
-        """Is a known value abnormal for its time? What is older than both believed readings is not held against
-        anything. Not `usable` (out of bounds, or its time is not its own): only for standing still.
-        """
+        """True if a known value is abnormal for its time. A reading older than both believed readings is never too
+        fast. Without `usable` (out of bounds, or a clamped time) only the stuck check applies."""
         if at > self.newest:
             if value != self.stand or at - self.newest > rule.silence:
                 self.stand, self.since = value, at
@@ -61,7 +60,7 @@ class AcceptedValue:
         return usable and self._too_fast(value, at, rule)
 
     def _too_fast(self, value: float, at: int, rule: "PointLimits") -> bool:
-        if at <= self.at:  # late: against the one believed before
+        if at <= self.at:  # late: compared with the one believed before
             change, passed, _ = rule.change(CounterState(self.prior, 0.0, self.prior_at), value, at)
             return at > self.prior_at and rule.too_fast(change, passed)
         change, passed, state = rule.change(CounterState(self.value, self.shift, self.at, self.falls), value, at)
@@ -80,7 +79,7 @@ class AcceptedValue:
         self.value, self.shift, self.at, self.falls = state
 
     def _count_agreeing(self, value: float, at: int, rule: "PointLimits") -> None:
-        """One more that is too fast: when enough of them agree, theirs is the level from now on."""
+        """Count one more reading that is too fast. When enough of them agree, their level is believed from now on."""
         agrees = False
         if self.run:
             change, passed, _ = rule.change(CounterState(self.run_value, 0.0, self.run_at), value, at)
@@ -96,8 +95,7 @@ class AcceptedValue:
 @dataclass(frozen=True, slots=True)
 class PointLimits:
     """Limits of one point: `rate` per second, `stuck` and `silence` µs; `relearn` agreeing readings are believed;
-    `model`: how it falls, of a counter.
-    """
+    `model`: counter model, None = no counter."""
 
     rate: float
     stuck: int
@@ -106,15 +104,15 @@ class PointLimits:
     model: CounterModel | None = None
 
     def too_fast(self, change: float, passed: int) -> bool:
-        """`change` within `passed` µs; NaN (nothing was believed yet) is never too fast."""
+        """True if `change` within `passed` µs exceeds the rate. NaN (no believed reading yet) is never too fast."""
         return change > self.rate * (passed / SECOND)
 
     def change(self, state: CounterState, value: float, at: int) -> tuple[float, int, CounterState]:
-        """(change, µs in which it came about, the state then) from a believed reading to the next one."""
+        """(change, its duration in µs, the new state) from a believed reading to the next one."""
         if self.model is None:
             return abs(value - state.value), at - state.at, CounterState(value, 0.0, at)
         step = advance(state, value, at, self.model) if state.value == state.value else None
-        if step is None:  # the first, or one that was sent again
+        if step is None:  # the first reading, or one that was sent again
             known = state.value == state.value
             return math.nan, 1, state if known else CounterState(value, 0.0, at)
         if step.back is not None:
@@ -125,13 +123,14 @@ class PointLimits:
 
 @dataclass(slots=True)
 class RecentValue:
-    """`now`, and the state `before` the newest moment: a reading of the same moment replaces the one before."""
+    """State `now`, and `before` the newest moment: a reading of the same moment replaces the one before."""
 
     now: AcceptedValue = field(default_factory=AcceptedValue)
     before: AcceptedValue = field(default_factory=AcceptedValue)
 
     def judge(self, value: float, at: int, usable: bool, rule: PointLimits) -> bool:
-        """Is a value abnormal for its time? Readings come by `at`; NaN is a bad one, which only replaces."""
+        """True if a value is abnormal for its time. Call in order of `at`. NaN is a bad reading, which only
+        replaces."""
         newest = self.now.newest
         if at == newest:
             self.now = replace(self.before)
@@ -160,7 +159,7 @@ class RecentValues:
         return len(self.key)
 
     def get(self, keys: I64) -> Columns:
-        """Copies of the rows of sorted, unique `keys`; blank where nothing is remembered."""
+        """Copies of the rows of sorted, unique `keys`; blank rows for new keys."""
         found = blank(len(keys))
         if len(self.key):
             place = np.minimum(np.searchsorted(self.key, keys), len(self.key) - 1)
@@ -170,7 +169,7 @@ class RecentValues:
         return found
 
     def put(self, keys: I64, rows: Columns, falls: dict[int, Falls]) -> None:
-        """Remember the rows of sorted, unique `keys`, and what changed of falls."""
+        """Store the rows of sorted, unique `keys`, and the changed falls."""
         fresh = keys[~np.isin(keys, self.key, assume_unique=True)]
         if len(fresh):
             place = np.searchsorted(self.key, fresh)
@@ -189,12 +188,12 @@ class RecentValues:
 
 
 def before(name: str) -> str:
-    """The column that holds what `name` was before the newest moment."""
+    """Name of the column with the value of `name` before the newest moment."""
     return f"before_{name}"
 
 
 def blank(count: int) -> Columns:
-    """COLUMNS, and the same before the newest moment."""
+    """Blank COLUMNS, and the same for the moment before."""
     accepted = AcceptedValue()
     return {
         place: np.full(count, getattr(accepted, name), np.float64 if name in _FLOATS else np.int64)

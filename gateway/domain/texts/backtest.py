@@ -1,4 +1,4 @@
-"""Looking back: `rules backtest` and `rules explain`."""
+"""`rules backtest` and `rules explain`."""
 
 TEXTS: dict[str, tuple[str, str]] = {
     "review.no_data": (

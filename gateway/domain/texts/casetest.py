@@ -1,4 +1,4 @@
-"""Tests inside rule files: what is wrong with a case, and how a failure reads."""
+"""Tests inside rule files: mistakes in a case, and failures."""
 
 TEXTS: dict[str, tuple[str, str]] = {
     "casetest.key": ("unknown key {key}; write one of {known}", "未知的键 {key}；请写 {known} 之一"),

@@ -1,4 +1,4 @@
-"""What is wrong in configuration files and lists, and what to write instead."""
+"""Mistakes in configuration files and lists, and their corrections."""
 
 TEXTS: dict[str, tuple[str, str]] = {
     "config.problem": ("{place}: {text}", "{place}：{text}"),

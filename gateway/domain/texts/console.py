@@ -1,4 +1,4 @@
-"""What the commands say."""
+"""Output of the commands."""
 
 TEXTS: dict[str, tuple[str, str]] = {
     "console.problems": ("{count} problem(s): nothing was started", "共 {count} 处问题：未启动任何程序"),

@@ -1,7 +1,7 @@
-"""Texts of deliveries: why an attempt failed, and what is wrong with an endpoint's configuration."""
+"""Texts of deliveries: reasons of failed attempts, and mistakes in an endpoint's configuration."""
 
 TEXTS: dict[str, tuple[str, str]] = {
-    # Why an attempt did not succeed: the label in front of the colon of a reason.
+    # Reasons of failed attempts: the label before the colon.
     "delivery.reason.timeout": ("No complete answer within the time limit", "在时限内没有收到完整应答"),
     "delivery.reason.resolve": ("The name of the receiver does not resolve", "接收方域名无法解析"),
     "delivery.reason.connect": ("The receiver does not accept connections", "无法连接接收方"),
@@ -53,7 +53,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "delivery.reason.paused": ("Not tried: the endpoint is paused after failures", "未尝试：端点因连续失败而暂停"),
     "delivery.reason.stopped": ("The program stopped before the answer came", "程序在应答之前停止"),
     "delivery.reason.exhausted": ("All attempts failed; the last time: {last}", "所有尝试均失败；最后一次：{last}"),
-    # What a person looks at after a test event.
+    # Where the user finds a test event.
     "delivery.hint.ok": ("The receiver took the event.", "接收方已收下该事件。"),
     "delivery.hint.secret": (
         "The receiver knows us, but not the signature: is the secret the same on both sides, does it verify the raw bytes, is its clock right?",

@@ -1,4 +1,4 @@
-"""What the demo says while it plays."""
+"""Output of the demo."""
 
 TEXTS: dict[str, tuple[str, str]] = {
     "demo.title": ("Fieldgate demo", "Fieldgate 演示"),

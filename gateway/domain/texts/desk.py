@@ -1,4 +1,4 @@
-"""What the desk says to people."""
+"""Notes of the desk in orders."""
 
 _ACTS = {
     "assign": ("assign", "派单"), "accept": ("accept", "接单"), "reject": ("reject", "退单"),

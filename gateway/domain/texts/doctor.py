@@ -1,4 +1,4 @@
-"""`fieldgate doctor`, and what `fieldgate check` says of the disk."""
+"""`fieldgate doctor`, and the output of `fieldgate check` about the disk."""
 
 TEXTS: dict[str, tuple[str, str]] = {
     "doctor.grade.ok": ("ok  ", "正常"),

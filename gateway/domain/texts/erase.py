@@ -1,4 +1,4 @@
-"""What `fieldgate erase` says."""
+"""`fieldgate erase`."""
 
 TEXTS: dict[str, tuple[str, str]] = {
     "erase.listed": (

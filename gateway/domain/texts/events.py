@@ -1,4 +1,4 @@
-"""What each event that leaves the house means; `fieldgate schemas`."""
+"""Meaning of each event sent to OA systems; `fieldgate schemas`."""
 
 _ORDERS = {
     "created": ("A new work order: from an alarm, a storm, a batch, or a person's report", "新建工单：来自告警、告警风暴、批量合并或人工报修"),

@@ -1,4 +1,4 @@
-"""What is wrong with a field of a request: pydantic's names of errors. No text repeats what was sent."""
+"""Mistakes in a field of a request, by pydantic's names of errors. No text repeats the value that was sent."""
 
 TEXTS: dict[str, tuple[str, str]] = {
     "field.missing": ("Field required", "缺少该项"),

@@ -1,4 +1,4 @@
-"""What `fieldgate import` says."""
+"""`fieldgate import`."""
 
 TEXTS: dict[str, tuple[str, str]] = {
     "import.unwritable": ("{path} cannot be written: {error}", "无法写入 {path}：{error}"),

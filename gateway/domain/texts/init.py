@@ -1,4 +1,4 @@
-"""What `fieldgate init` asks, says, and writes as comments."""
+"""`fieldgate init`: prompts, output, and comments in the files it writes."""
 
 TEXTS: dict[str, tuple[str, str]] = {
     "init.ask.name": ("name of this installation", "本套系统的名称"),

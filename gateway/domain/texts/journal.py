@@ -1,4 +1,4 @@
-"""Texts of the journal: what the operator reads when it does not start, or does not accept."""
+"""Texts of the journal for the operator when it does not start, or does not accept records."""
 
 TEXTS: dict[str, tuple[str, str]] = {
     "journal.sqlite_old": (

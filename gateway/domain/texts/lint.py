@@ -1,4 +1,4 @@
-"""`fieldgate rules check`: what is odd about a rule, and the report."""
+"""`fieldgate rules check`: findings about rules, and the report."""
 
 TEXTS: dict[str, tuple[str, str]] = {
     # the report
@@ -135,7 +135,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "within {within} is shorter than the interval of {points} ({every}): each vote lapses before the next reading; began_within counts only votes that are new",
         "within {within} 短于 {points} 的上报间隔（{every}）：每一票在下个读数之前就失效；只算新出现的请写 began_within",
     ),
-    # points told on change
+    # points sent on change
     "lint.silent-on-change": (
         "{points}: no profile promises an interval, so they may be told on change only; a quiet day then looks like a broken line",
         "{points}：型号未给出上报间隔，可能只在变化时上报；长时间不变会被当作断线",
@@ -169,7 +169,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "{name} has no warmup: it judges by its first few readings",
         "{name} 没有 warmup：刚开始的几个读数就会用来判断",
     ),
-    # what it watches
+    # watched devices
     "lint.no-device": (
         "no device in service of kind {kinds} passes where {where}; {count} of this kind are listed, kinds in service: {known}",
         "没有在用的 {kinds} 设备满足 where {where}；清单中此设备类型共 {count} 台，在用的设备类型有 {known}",
@@ -226,7 +226,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "a counter of hours cannot run {hours} hours in the {days} days of or_after: the step is never what comes first",
         "or_after 的 {days} 天内小时计数到不了 {hours} 小时：step 永远不会先到",
     ),
-    # what it does
+    # orders and notices
     "lint.no-why": ("no why: who gets the order does not learn what to look at", "缺少 why：接单人不知道该看什么"),
     "lint.one-language": ("{name} stands in one language only", "{name} 只有一种语言"),
     "lint.no-action": ("no then: the alarm is recorded and nobody is told", "没有 then：只记录告警，不通知任何人"),

@@ -1,4 +1,4 @@
-"""Texts of the Modbus source: its configuration, register maps, and what it says while running."""
+"""Texts of the Modbus source: its configuration, register maps, and messages at run time."""
 
 TEXTS: dict[str, tuple[str, str]] = {
     "modbus.endpoint": (

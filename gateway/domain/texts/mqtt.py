@@ -1,4 +1,4 @@
-"""Texts of the MQTT source: what is wrong in its part of the configuration, and what to write instead."""
+"""Texts of the MQTT source: mistakes in its part of the configuration, and their corrections."""
 
 TEXTS: dict[str, tuple[str, str]] = {
     "mqtt.url": (

@@ -1,4 +1,4 @@
-"""What `/readyz` says of each part, in the installation's language; "ok" is the same in both. No address or path."""
+"""Texts of `/readyz` for each part, in the installation's language; "ok" is the same in both. No address or path."""
 
 TEXTS: dict[str, tuple[str, str]] = {
     "ready.starting": ("starting or stopping", "正在启动或停止"),

@@ -1,6 +1,6 @@
-"""What the operating system and libraries say. `reason.os.*` are known by their number; `reason.said.*` are known by
-their English, word for word, with fields where the message has its own, and `…` where it does not matter what stands
-there. In English the message stays as it came."""
+"""Messages of the operating system and of libraries. `reason.os.*` are found by error number. `reason.said.*` are found
+by their English, word for word: a field stands for a variable part, `…` for a part that is ignored. In English the
+message is shown unchanged."""
 
 TEXTS: dict[str, tuple[str, str]] = {
     "reason.os.EPERM": ("Operation not permitted", "不允许此操作"),
@@ -91,7 +91,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "reason.said.in_after": ("trailing characters", "结尾之后还有多余内容"),
     "reason.said.in_keys": ("object keys must be strings", "对象的键必须是文本"),
     "reason.said.utf8": ("'utf-8' codec can't decode byte {byte} in position {at}: …", "不是 UTF-8（位置 {at}，字节 {byte}）"),
-    # what became of a message
+    # result of a message
     "reason.said.nothing_at": ("nothing at {path}", "{path} 处没有内容"),
     "reason.said.no_text": ("{path} is not a text", "{path} 不是文本"),
     "reason.said.size": ("{size} bytes, at most {most}", "{size} 字节，上限 {most}"),

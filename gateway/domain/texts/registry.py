@@ -1,4 +1,4 @@
-"""What the registry says."""
+"""Messages of the registry."""
 
 TEXTS: dict[str, tuple[str, str]] = {
     "registry.refused.long": (

@@ -1,4 +1,4 @@
-"""Keys of rules and of rule files: what is wrong with their values and combinations, and what to write instead."""
+"""Keys of rules and of rule files: mistakes in their values and combinations, and their corrections."""
 
 TEXTS: dict[str, tuple[str, str]] = {
     "config.csv.quiet": ("{value} is no quiet time; write 2026-11-23T22:00/2026-11-24T06:00 and, behind a space, why; several with ;", "{value} 不是静默时段；请写 2026-11-23T22:00/2026-11-24T06:00，空格后写原因；多个用 `;` 分隔"),

@@ -1,4 +1,4 @@
-"""Rule files: what is wrong, and what to write instead."""
+"""Rule files: mistakes and their corrections."""
 
 _EXPRESSION: dict[str, tuple[str, str]] = {
     "rules.expr.arguments": ("{name} with {count} values; write {write}", "{name} 有 {count} 个参数；请写 {write}"),

@@ -1,4 +1,4 @@
-"""Why an alarm changed, in one sentence: the words that are put together from the condition of the rule."""
+"""Reason of an alarm's change in one sentence: phrases that are put together from the condition of the rule."""
 
 TEXTS: dict[str, tuple[str, str]] = {
     # -- numbers and lengths of time
@@ -17,7 +17,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "sentence.is": (" is {text}", "为 {text}"),
     "sentence.unknown": ("unknown", "未知"),
     "sentence.comma": (", ", "、"),
-    # -- a comparison: with what was read, and without
+    # -- a comparison: with readings, and without
     "sentence.gt": ("{head}, above {limit}", "{head}，超过 {limit}"),
     "sentence.ge": ("{head}, at or above {limit}", "{head}，达到或超过 {limit}"),
     "sentence.lt": ("{head}, below {limit}", "{head}，低于 {limit}"),

@@ -1,5 +1,5 @@
-"""What keeps a source from hearing its devices. Answered to everyone by /readyz: no address, path or word of a broker,
-except in `more`, which only the log fills."""
+"""Reasons for a source without messages from its devices. /readyz shows them without a key: no address, path or text of
+a broker, except in `more`, which only the log fills."""
 
 TEXTS: dict[str, tuple[str, str]] = {
     "source.never": ("never connected since the start: {why}", "启动以来从未连接成功：{why}"),

@@ -1,4 +1,4 @@
-"""Durations as people say them."""
+"""Durations in words."""
 
 TEXTS: dict[str, tuple[str, str]] = {
     "span.day": ("{n} d", "{n} 天"),

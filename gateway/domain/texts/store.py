@@ -1,4 +1,4 @@
-"""Texts of the data folder: what is wrong with a store, and what to do about it."""
+"""Texts of the data folder: faults of a store and their remedies."""
 
 TEXTS: dict[str, tuple[str, str]] = {
     "store.newer": (

@@ -1,4 +1,4 @@
-"""What `fieldgate tail` and `fieldgate devices` say."""
+"""`fieldgate tail` and `fieldgate devices`."""
 
 TEXTS: dict[str, tuple[str, str]] = {
     "live.not_running": ("no gateway answers at {url}: fieldgate run", "{url} 上没有运行中的网关：请先运行 `fieldgate run`"),

@@ -1,4 +1,4 @@
-"""What `fieldgate try` says."""
+"""`fieldgate try`."""
 
 TEXTS: dict[str, tuple[str, str]] = {
     "trial.message": ("message on {what} ({size} B), source {source}", "消息 {what}（{size} 字节），数据源 {source}"),

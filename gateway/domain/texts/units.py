@@ -1,4 +1,4 @@
-"""Units: what is said of one that does not exist, and the names of those that do."""
+"""Units: the message about an unknown unit, and the names of units."""
 
 _WRONG = {
     "near": ("no unit {unit}; write {write}", "没有单位 {unit}；请写 {write}"),

@@ -1,5 +1,5 @@
-"""What levels, states, qualities, changes, acts, periods and reasons are called. The one table: commands, pages, log and
-events take them from here, and `docs/glossary.md` agrees."""
+"""Names of levels, states, qualities, changes, acts, periods and reasons. The only table of them: commands, pages, log
+and events use it, and `docs/glossary.md` agrees with it."""
 
 TEXTS: dict[str, tuple[str, str]] = {
     # levels, the lowest first
@@ -20,7 +20,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "word.quality.good": ("good", "良好"),
     "word.quality.uncertain": ("uncertain", "存疑"),
     "word.quality.bad": ("bad", "无效"),
-    # what happens to an alarm
+    # changes of an alarm
     "word.change.raised": ("raised", "触发"),
     "word.change.updated": ("updated", "更新"),
     "word.change.cleared": ("cleared", "恢复"),
@@ -37,7 +37,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "word.period.quarter": ("quarter", "季度"),
     "word.period.year": ("year", "年"),
     "word.period.night": ("night", "夜"),
-    # what happened to an order
+    # events of an order
     "word.event.created": ("created", "建单"),
     "word.event.updated": ("updated", "更新"),
     "word.event.assigned": ("assigned", "派单"),
@@ -53,7 +53,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "word.event.comment_added": ("comment added", "添加备注"),
     "word.event.alarm_unlatched": ("alarm released", "告警人工复位"),
     "word.actor.system": ("the gateway", "系统"),
-    # a notice, and why it was not sent
+    # a notice, and reasons why it was not sent
     "word.notice.queued": ("queued", "待发送"),
     "word.notice.sent": ("sent", "已发送"),
     "word.notice.failed": ("failed", "发送失败"),
@@ -69,7 +69,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "word.delivery.retry": ("to be tried again", "待重试"),
     "word.delivery.delivered": ("delivered", "已送达"),
     "word.delivery.dead": ("given up", "已放弃"),
-    # what something waits for
+    # reasons to wait
     "word.wait.after": ("the order, until the alarm has stood long enough", "告警持续到规定时间后派单"),
     "word.wait.import": ("the order of an imported alarm", "导入完成后派单"),
     "word.wait.importing": ("an import that runs", "正在导入"),
