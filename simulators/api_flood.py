@@ -1,4 +1,4 @@
-"""Attacks on the API from a process of its own.
+"""Attacks on the API from a separate process.
 
 `python -m simulators.api_flood PORT SECONDS half-open|crumbs|giant|idle …`
 """

@@ -87,7 +87,7 @@ class GasMeter:
 
     @property
     def valve(self) -> int:
-        """0 open, 1 closed, 2 moving, 3 fault. Nothing flows, and the counter stands, while it is closed."""
+        """0 open, 1 closed, 2 moving, 3 fault. While it is closed there is no flow, and the counter does not change."""
         return self._valve
 
     @valve.setter

@@ -42,7 +42,7 @@ class Installation:
     known: RegistryContents
     journal: JournalReader
     opened: ExitStack
-    """Closed with the installation: the key by which a running gateway is asked."""
+    """Resources closed with the installation, such as the temporary key for a running gateway."""
 
     def names(self) -> "Names":
         """Everything a rule may name, from the configuration files. Raises ConfigError."""
@@ -107,7 +107,7 @@ class Installation:
 
     @contextmanager
     def _address(self) -> Iterator["Address"]:
-        """Address of the running gateway, with a valid key."""
+        """Address of the running gateway, with a temporary key. Raises StoreError when no key can be made."""
         from gateway.backtest.gateway_client import Address
 
         api, path = self.settings.api, key_file(self.settings.data_dir, self.settings.tenant)

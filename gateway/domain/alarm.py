@@ -23,7 +23,7 @@ class Level(IntEnum):
 
 
 class Change(StrEnum):
-    """What a transition does to an alarm (RULES section 5)."""
+    """Effect of a transition on an alarm (RULES section 5)."""
 
     RAISED = "raised"
     LEVEL_UP = "level_up"

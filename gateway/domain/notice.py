@@ -28,7 +28,7 @@ class Recipient(Struct, frozen=True):
 class Notice(Struct, frozen=True):
     """One message to one customer. (tenant, subject, recipient, template, n) is unique: never two for one episode.
 
-    `subject` is the order, or the alarm when the rule asks for no order; `n` counts reminders from 1; `event` is the
+    `subject` is the order, or the alarm when the rule makes no order; `n` counts reminders from 1; `event` is the
     outbox row that carries it ("" when suppressed); `params` is JSON text.
     """
 

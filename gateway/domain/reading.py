@@ -15,7 +15,7 @@ U8 = NDArray[np.uint8]
 
 
 class Quality(IntEnum):
-    """How far a value can be trusted (OPC UA Part 8 severity words). Bad has no value."""
+    """Reliability of a value (OPC UA Part 8 severity words). A bad reading has no value."""
 
     BAD = 0
     UNCERTAIN = 1

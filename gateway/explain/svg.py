@@ -180,7 +180,7 @@ def _steps(places: Sequence[tuple[float, float]], *, stepped: bool) -> Iterator[
 
 
 def _axis(picture: Picture, bottom: int) -> Iterator[str]:
-    """Axis with local times; the zone stands at the end."""
+    """Axis with local times and the zone at its end."""
     span = max(1, picture.end - picture.start)
     step = next((one for one in STEPS if span / one <= TICKS + 2), STEPS[-1])
     first = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=picture.start)

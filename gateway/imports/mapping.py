@@ -47,7 +47,7 @@ class ColumnOrValue(Section):
 
 class TimeColumns(Section):
     """`format` is `iso`, `s` or `ms` (since 1970 UTC), or as strptime takes it. `zone` is an IANA name. `columns`: date
-    and time stand apart; they are joined by a blank."""
+    and time are separate; they are joined by a blank."""
 
     column: Column | None = Field(default=None, examples=["抄表时间"])
     columns: tuple[Column, ...] = ()
@@ -90,17 +90,17 @@ class TimeColumns(Section):
 
 
 class NumberFormat(Section):
-    """How written numbers become values: (number x scale + offset) in `unit`; `missing` means "no data"."""
+    """Conversion of written numbers: (number x scale + offset) in `unit`; `missing` means "no data"."""
 
     unit: Unit | None = None
-    """Without it the file is taken to hold the unit in which the gateway stores the point."""
+    """Unit of the numbers; without it that of the point in the gateway."""
     scale: float = Field(default=1.0, allow_inf_nan=False)
     offset: float = Field(default=0.0, allow_inf_nan=False)
     missing: tuple[str | int | float, ...] = ()
     map: dict[str | int, str | int] = Field(default={})
     """Texts of a state point in the file -> texts of the gateway."""
     decimal: Literal[".", ","] | None = None
-    """Of this column, where it is not that of the file."""
+    """Number format of this column, where it differs from that of the file."""
 
 
 class PointColumn(NumberFormat):
@@ -116,7 +116,7 @@ class PointNames(Section):
     column: Column
     names: dict[str | int, str] = Field(default={})
     numbers: dict[str, NumberFormat] = Field(default={})
-    """By point of the gateway: unit, scale, offset, missing, map."""
+    """Number format by point of the gateway: unit, scale, offset, missing, map."""
 
 
 class ColumnReference(Section):
@@ -126,17 +126,17 @@ class ColumnReference(Section):
 
 
 class QualityColumn(Section):
-    """How good the readings of a row are: good, uncertain, bad, or texts that `map` translates into these."""
+    """Quality of a row's readings: good, uncertain, bad, or texts that `map` translates into these."""
 
     column: Column
     map: dict[str | int, Literal["good", "uncertain", "bad"]] = Field(default={})
 
 
 class ImportMap(Section):
-    """Wide: `points`. Long: `point` and `value` (and `component`). `quality` in both.
+    """Map of a file. Wide: `points`. Long: `point` and `value` (and `component`). `quality` in both.
 
-    The header is the first line that has the columns of the map; `skip`: that many lines stand before it. `header`
-    false: there is none, and columns are numbers.
+    The header is the first line that has the columns of the map; `skip`: number of lines before it. `header`
+    false: no header, columns are given by number.
     """
 
     device: ColumnOrValue = Field(examples=["{column: 表号}"])

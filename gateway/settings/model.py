@@ -31,11 +31,11 @@ def _name(value: str) -> str:
 
 
 Name = Annotated[str, AfterValidator(_name)]
-"""Of a source or an endpoint: it appears in logs, metrics and file names."""
+"""Name of a source or an endpoint: it appears in logs, metrics and file names."""
 
 
 def _one_of(models: Iterable[type[AdapterSection]]) -> Any:
-    """The annotation of a configuration whose `type` says which of `models` it is."""
+    """Annotation of a union of `models`, selected by `type`."""
     several = tuple(models)
     return several[0] if len(several) == 1 else Annotated[Union[several], Field(discriminator="type")]  # noqa: UP007
 
@@ -62,7 +62,7 @@ Zone = Annotated[str, AfterValidator(_zone)]
 
 
 class RegistryFiles(Section):
-    """The lists of what stands in the field."""
+    """Lists of sites, customers and devices."""
 
     sites: Path | None = None
     customers: Path | None = None
@@ -70,7 +70,7 @@ class RegistryFiles(Section):
 
 
 class ClockConfig(Section):
-    """What device clocks may do (RULES section 5), and the gateway's own."""
+    """Limits for device clocks (RULES section 5), and for the gateway's own."""
 
     ahead_limit: Annotated[Duration, Field(ge=SECOND, le=24 * HOUR)] = 5 * MINUTE
     """An event time further than this in the future is replaced by the receive time, and flagged."""
@@ -81,18 +81,18 @@ class ClockConfig(Section):
 
 
 class LogConfig(Section):
-    """Where to look when something is odd: standard error."""
+    """Log output on standard error."""
 
     level: Literal["debug", "info", "warning", "error"] = "info"
     format: Literal["json", "text"] = "json"
 
 
 class PrivacyConfig(Section):
-    """What of persons is shown."""
+    """Display of personal data."""
 
     mask: tuple[Annotated[str, Field(min_length=1, max_length=60)], ...] = Field(default=("plate",), max_length=100)
-    """Attributes of devices that notices and events, and callers of the API who are no admins, see masked: 京A****5.
-    The same where the value stands in a device's name. Rules see the whole value."""
+    """Attributes of devices that are masked (京A****5) in notices, events, and API responses to callers who are no
+    admins. The same where the value occurs in a device's name. Rules see the whole value."""
 
 
 class Settings(Section):
@@ -101,13 +101,14 @@ class Settings(Section):
     name: Name = Field(examples=["fieldgate-1"])
     """This installation, in logs, events and session names."""
     tenant: Name = "default"
-    """Whose devices these are; part of every unique key."""
+    """Owner of the devices; part of every unique key."""
     timezone: Zone = Field(examples=["Asia/Shanghai"])
-    """For order numbers, calendar windows and sites without a zone of their own. No default: a wrong one is silent."""
+    """Zone for order numbers, calendar windows and sites without their own. It has no default, because a wrong one
+    would go unnoticed."""
     language: Lang = "zh"
-    """Of problems, notices, what the desk notes in orders, and the console."""
+    """Language of problems, notices, the desk's notes in orders, and the console."""
     data_dir: Path = Path("../var")
-    """Journal, series, database. Everything that must survive."""
+    """Folder of journal, series and database: everything that must survive."""
     registry: RegistryFiles = RegistryFiles()
     profiles: Path = Path("profiles")
     rules: Path = Path("rules")
@@ -116,10 +117,10 @@ class Settings(Section):
     fences: Path = Path("fences.yaml")
     """Areas on the map: `within(lat, lon, 'NAME')`."""
     calendars: Path = Path("calendars")
-    """Workdays and holidays, one file a country; what is not there comes with the program."""
+    """Workdays and holidays, one file per country; the program has files for countries without one here."""
     calendar: Name | None = Field(None, examples=["cn"])
-    """Which of them rules go by: `active: {days: [workday, holiday]}`. Left out: `cn` in the time zones of mainland
-    China, else `none` (Monday to Friday are workdays)."""
+    """Calendar of `active: {days: [workday, holiday]}` in rules. Left out: `cn` in the time zones of mainland China,
+    else `none` (Monday to Friday are workdays)."""
     templates: Path | None = None
     sources: dict[Name, SourceConfig] = Field(default={})
     series: SeriesConfig = EMBEDDED.config()
@@ -136,17 +137,17 @@ class Settings(Section):
 
     @property
     def partition(self) -> int:
-        """Which partition of the journal this installation has: a data folder holds one (DESIGN section 9)."""
+        """Partition of the journal of this installation: a data folder holds one (DESIGN section 9)."""
         return 0
 
     @property
     def mask(self) -> AttributeMask:
-        """Of attributes that leave the house."""
+        """Mask of attributes that leave the gateway."""
         return AttributeMask(frozenset(self.privacy.mask))
 
 
 def sections(value: Any, place: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], BaseModel]]:
-    """Every model inside `value`, itself first, with its place."""
+    """Every model inside `value`, itself first, with its place in the file."""
     if isinstance(value, BaseModel):
         yield place, value
         for name in type(value).model_fields:
@@ -160,7 +161,7 @@ def sections(value: Any, place: tuple[str | int, ...] = ()) -> Iterator[tuple[tu
 
 
 def anchored(value: T, base: Path) -> T:
-    """`value` with every relative path inside it joined to `base`; what holds no path stays the very same object."""
+    """`value` with every relative path inside it joined to `base`; a part without paths stays the same object."""
     result: Any = value
     if isinstance(value, Path):
         result = base / value

@@ -31,7 +31,7 @@ Number = float | str
 
 
 class PlausibleModel(Section):
-    """Outside of these a reading is marked uncertain, never deleted."""
+    """Limits of plausible readings; a reading outside is marked uncertain, never deleted."""
 
     min: Number | None = None
     max: Number | None = None
@@ -39,11 +39,11 @@ class PlausibleModel(Section):
     """Largest change per second, in the unit of the point."""
     stuck_after: Duration = 0
     relearn: int = Field(default=3, ge=1, le=1000)
-    """Readings in a row that are too fast and agree with each other: then theirs is the believed level."""
+    """Number of readings in a row that are too fast and agree with each other; then their level is believed."""
 
 
 class CounterSection(Section):
-    """How a counter falls (RULES section 4)."""
+    """Model of a counter's falls (RULES section 4)."""
 
     rollover: float = Field(default=0.0, ge=0, allow_inf_nan=False)
     reset: Literal["swap", "restart"] = "swap"
@@ -51,7 +51,7 @@ class CounterSection(Section):
 
 
 class TitleModel(Section):
-    """What people call a point; written in one language, it stands for both."""
+    """Display name of a point; written in one language, it is used for both."""
 
     en: str = Field(default="", max_length=80)
     zh: str = Field(default="", max_length=80)
@@ -63,7 +63,7 @@ class TitleModel(Section):
 
 
 class PointModel(Section):
-    """One point as the file declares it."""
+    """One point as declared in the file."""
 
     title: TitleModel = TitleModel()
     kind: PointKind = PointKind.GAUGE
@@ -71,15 +71,15 @@ class PointModel(Section):
     every: Duration = Field(default=0, ge=0)
     each: bool = False
     on_device: str = ""
-    """The point of the device itself that takes what a message tells of connector 0, as OCPP does."""
+    """Point of the device itself for readings of connector 0, as in OCPP."""
     values: tuple[Annotated[str, Field(min_length=1, max_length=64)], ...] = Field(default=(), max_length=256)
     texts: dict[Annotated[str, Field(min_length=1, max_length=64)], TitleModel] = Field(default={}, max_length=256)
-    """What people call its values, for sentences about alarms."""
+    """Display names of its values, for sentences about alarms."""
     missing: tuple[float | str, ...] = ()
     plausible: PlausibleModel = PlausibleModel()
     counter: CounterSection | None = None
     retain: Duration | None = Field(default=None, ge=DAY)
-    """Readings older than this are deleted, where that is shorter than `series.retention`: positions of vehicles."""
+    """Age at which readings are deleted, if shorter than `series.retention`: positions of vehicles."""
     revision: int = Field(default=1, ge=1)
 
 

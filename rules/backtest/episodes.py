@@ -14,8 +14,8 @@ Key = tuple[str, Thing, tuple[str, ...]]
 class BacktestEpisode:
     """One episode of an alarm, times in µs; `cleared` None = still on at the end. `level` is the highest it had.
 
-    `count`: raises, multiples or matches · `unstable`: it came and went too often · `stale`: a record only · `order`:
-    what it asks for, None = no order · `evidence` of the raise.
+    `count`: raises, multiples or matches · `unstable`: a flapping alarm · `stale`: a record only · `order`:
+    the plan of its order, None = no order · `evidence` of the raise.
     """
 
     rule: str

@@ -38,7 +38,7 @@ class PlayedRegistry:
 
 
 class Player:
-    """An engine of its own with some rules, whatever their `mode`. `start` µs is where history begins.
+    """Separate engine with some rules, whatever their `mode`. `start` µs is the begin of the history.
 
     Episodes that begin at or after `count_from` µs are counted. `known`: the glitches of counters that another player
     found in the same history.

@@ -47,7 +47,7 @@ class Atom:
         return not isinstance(self.limit, CallNode)
 
     def render(self) -> str:
-        """As text."""
+        """The comparison as text."""
         return f"{self.name} {self.operator} {render(self.limit)}"
 
 

@@ -27,7 +27,7 @@ class FormLint(Generic[C]):
 
 
 FORM_LINTS: dict[type[Condition], FormLint[Any]] = {}
-"""By the compiled form. Filled by `rules.conditions.register`."""
+"""Checks by the class of the compiled form. Filled by `rules.conditions.register`."""
 
 
 def lint_of(subject: Subject) -> FormLint[Any]:

@@ -105,7 +105,7 @@ class Subject:
 
     # --- levels
     def levels(self) -> Iterator[tuple[LevelRule, str]]:
-        """Each severity of a rule with levels, and the path its keys stand below ("" for a plain rule)."""
+        """Each severity of a rule with levels, and the path of its keys ("" for a plain rule)."""
         condition = self.rule.condition
         if not isinstance(condition, Levels):
             return

@@ -1,4 +1,4 @@
-"""Live terminal view: events, and growing counts below them."""
+"""Terminal view of a running demo: events, and growing counts below them."""
 
 from collections import deque
 from types import TracebackType

@@ -28,11 +28,11 @@ Columns = dict[str, NDArray[Any]]
 
 @dataclass(slots=True)
 class AcceptedValue:
-    """Of one (device, point); times µs.
+    """State of one (device, point); times µs.
 
-    newest: the newest reading · stand, since: the value that stands, and since when · value, at: the newest believed
-    reading · prior, prior_at: the one believed before it · run, run_value, run_at: how many readings in a row, newer
-    than `at`, were too fast and agree with each other, and the newest of them · shift, falls: those of a counter.
+    newest: the newest reading · stand, since: the unchanged value, and the start of it · value, at: the newest believed
+    reading · prior, prior_at: the believed reading before it · run, run_value, run_at: how many readings in a row,
+    newer than `at`, were too fast and agree with each other, and the newest of them · shift, falls: those of a counter.
     """
 
     newest: int = NEVER
