@@ -39,7 +39,7 @@ class OrderState(StrEnum):
 
 
 class Role(StrEnum):
-    """Role of an actor. `integrator` is an OA system, `system` the desk itself."""
+    """Who acts. `integrator` is an OA system, `system` the desk itself."""
 
     VIEWER = "viewer"
     OPERATOR = "operator"
