@@ -1,5 +1,6 @@
 """What a form of condition says of itself, whatever the form is (RULES section 5). Times and durations µs."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date
 from typing import ClassVar, Protocol
@@ -32,7 +33,7 @@ class CaseDates(Protocol):
         """µs at a minute of a day."""
 
 
-class Condition:
+class Condition(ABC):
     """What raises an alarm. One frozen subclass for each form, in `rules/compiled/conditions/`.
 
     What a form need not say is here: one `level`, no points but those of its expressions, no state of earlier readings,
@@ -54,17 +55,17 @@ class Condition:
         """The levels that its alarms may have, rising."""
         return (self.level,)
 
+    @abstractmethod
     def expressions(self) -> Iterator[Expression | None]:
         """All its expressions; None where one that may be written is not."""
-        raise NotImplementedError
 
+    @abstractmethod
     def meaning(self, of: Meant) -> object:
         """All that it says but the levels, as plain values: the ground of the revision of its rule."""
-        raise NotImplementedError
 
+    @abstractmethod
     def same_state(self, other: "Condition") -> bool:
         """Can the state of `other`, an earlier revision of the same form, go on?"""
-        raise NotImplementedError
 
     def levels_meaning(self, of: Meant) -> list[object]:  # noqa: ARG002 - levels with an expression need it
         """The levels, which are an action of the rule."""
