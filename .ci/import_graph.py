@@ -158,9 +158,12 @@ def svg(modules: grimp.ImportGraph) -> str:
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {max(wide, wide2)} {end}">',
             "<title>Who imports whom, made from the code by `make house`</title>",
             f"<style>{style}</style>",
-            *first, *second, "</svg>", "",
+            *first,
+            *second,
+            "</svg>",
+            "",
         ]
-    )  # fmt: skip
+    )
 
 
 def main(args: list[str]) -> int:

@@ -128,21 +128,26 @@ def bill(packages: list[Locked], needed: set[str]) -> Bom:
     """The CycloneDX document."""
     project, licences = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"], LicenseFactory()
     root = Component(
-        name=project["name"], version=project["version"], type=ComponentType.APPLICATION, bom_ref=project["name"],
+        name=project["name"],
+        version=project["version"],
+        type=ComponentType.APPLICATION,
+        bom_ref=project["name"],
         licenses=[licences.make_from_string(project["license"])],
-    )  # fmt: skip
+    )
     bom = Bom()
     bom.metadata.component = root
     parts = {
         one.name: Component(
-            name=one.name, version=one.version, bom_ref=f"{one.name}@{one.version}",
+            name=one.name,
+            version=one.version,
+            bom_ref=f"{one.name}@{one.version}",
             purl=PackageURL("pypi", name=one.name, version=one.version),
             scope=ComponentScope.REQUIRED if one.name in needed else ComponentScope.OPTIONAL,
             hashes=[HashType(alg=HashAlgorithm.SHA_256, content=content) for content in one.hashes],
             licenses=[licences.make_from_string(licence_of(one.name))],
         )
         for one in packages
-    }  # fmt: skip
+    }
     for part in parts.values():
         bom.components.add(part)
         wants = {canonicalize_name(Requirement(text).name) for text in distribution(part.name).requires or ()}

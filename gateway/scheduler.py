@@ -35,9 +35,14 @@ class Scheduler:
     def every(self, seconds: float, name: str, work: Work) -> None:
         """Run `work` every `seconds`, in place of what had this name."""
         self._jobs.add_job(
-            work, EverySeconds(seconds), id=name, replace_existing=True, coalesce=True, misfire_grace_time=None,
+            work,
+            EverySeconds(seconds),
+            id=name,
+            replace_existing=True,
+            coalesce=True,
+            misfire_grace_time=None,
             max_instances=1,
-        )  # fmt: skip
+        )
 
     def start(self) -> None:
         """Run them from now on. A second call changes nothing."""

@@ -69,7 +69,14 @@ class Charger:
             c.temp += (target - c.temp) * min(1.0, seconds / 60) + self.rng.uniform(-0.1, 0.1)
         status = "fault" if c.fault != "none" else c.status
         return {
-            "ts": 0, "connector": c.number, "temp": round(c.temp, 1), "u": round(400 + self.rng.uniform(-2, 2), 1),
-            "i": round(c.current, 1), "p": round(power, 2), "energy": round(c.energy, 3),
-            "status": status, "fault": c.fault, "cab": self.cabinet,
-        }  # fmt: skip
+            "ts": 0,
+            "connector": c.number,
+            "temp": round(c.temp, 1),
+            "u": round(400 + self.rng.uniform(-2, 2), 1),
+            "i": round(c.current, 1),
+            "p": round(power, 2),
+            "energy": round(c.energy, 3),
+            "status": status,
+            "fault": c.fault,
+            "cab": self.cabinet,
+        }

@@ -111,9 +111,11 @@ class GasMeter:
 
     def temperature(self, at: float) -> float:
         """Temperature, degC, by season and time of day."""
-        return 15.0 - 9.0 * math.cos(2 * math.pi * at / (365.25 * 24 * _HOUR)) + 3.0 * math.sin(
-            2 * math.pi * (at % 86400 - 9 * _HOUR) / 86400
-        )  # fmt: skip
+        return (
+            15.0
+            - 9.0 * math.cos(2 * math.pi * at / (365.25 * 24 * _HOUR))
+            + 3.0 * math.sin(2 * math.pi * (at % 86400 - 9 * _HOUR) / 86400)
+        )
 
     def battery(self, at: float) -> float:
         """Battery, mV: 3650 when new, about 60 less every year since 2020."""

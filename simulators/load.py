@@ -77,8 +77,11 @@ class LoadPublisher(asyncio.Protocol):
         # one device in `hot` exceeds the threshold of the rules: the share of hits
         temp = 95.5 if device % self._hot == 0 and turn % 2 else 35.5 + n % 10
         payload = b'{"ts":%d,"temp":%.1f,"u":%d.2,"i":%d.5,"p":48.1,"connector":1,"status":"charging"}' % (
-            self._start + turn, temp, 400 + n % 7, 100 + n % 90,
-        )  # fmt: skip
+            self._start + turn,
+            temp,
+            400 + n % 7,
+            100 + n % 90,
+        )
         packet_id = n % 65_000 + 1 if self._qos else None
         return mqtt5.PublishPacket(self._topics[device], payload, qos=self._qos, packet_id=packet_id).write()
 

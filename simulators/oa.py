@@ -148,15 +148,25 @@ class Oa:
         await asyncio.sleep(self.delay)
         command = str(uuid.uuid4())
         for pause in (*_PAUSES, None):
-            said = {"command_id": command, "order": order.number, "action": action, "expected_version": order.version,
-                    "actor": self.actor, "occurred_at": _now(), **WORDS.get(action, {})}  # fmt: skip
+            said = {
+                "command_id": command,
+                "order": order.number,
+                "action": action,
+                "expected_version": order.version,
+                "actor": self.actor,
+                "occurred_at": _now(),
+                **WORDS.get(action, {}),
+            }
             if action == "assign":
                 said["assignee"] = self.actor
             body = json.dumps(said, ensure_ascii=False).encode()
             stamp = str(int(time.time()))
-            headers = {"content-type": "application/json; charset=utf-8", "webhook-id": command,
-                       "webhook-timestamp": stamp,
-                       "webhook-signature": signature(self.callback_key, command, stamp, body)}  # fmt: skip
+            headers = {
+                "content-type": "application/json; charset=utf-8",
+                "webhook-id": command,
+                "webhook-timestamp": stamp,
+                "webhook-signature": signature(self.callback_key, command, stamp, body),
+            }
             self.counts["callbacks"] += 1
             try:
                 status = (await self._http.post(url, content=body, headers=headers)).status_code

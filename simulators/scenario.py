@@ -51,6 +51,10 @@ def load(path: Path) -> Scenario:
             raise ValueError(f"{path}: acts[{number}]: unknown {', '.join(sorted(unknown))}")
         acts.append(ScenarioEvent(**item))
     return Scenario(
-        tuple(raw.get("chargers", ())), int(raw.get("connectors", 2)), tuple(raw.get("vehicles", ())),
-        tuple(raw.get("sensors", ())), float(raw.get("every", 1.0)), tuple(sorted(acts, key=lambda a: a.at)),
-    )  # fmt: skip
+        tuple(raw.get("chargers", ())),
+        int(raw.get("connectors", 2)),
+        tuple(raw.get("vehicles", ())),
+        tuple(raw.get("sensors", ())),
+        float(raw.get("every", 1.0)),
+        tuple(sorted(acts, key=lambda a: a.at)),
+    )

@@ -93,8 +93,16 @@ class Sms:
         biz_id = uuid.uuid4().hex
         self._known[out_id] = biz_id
         self.counts["taken"] += 1
-        self.inbox.append({"phone": phone[:-8] + "****" + phone[-4:], "template": template, "params": params,
-                           "sign": sign, "out_id": out_id, "biz_id": biz_id})  # fmt: skip
+        self.inbox.append(
+            {
+                "phone": phone[:-8] + "****" + phone[-4:],
+                "template": template,
+                "params": params,
+                "sign": sign,
+                "out_id": out_id,
+                "biz_id": biz_id,
+            }
+        )
         return self._say("OK", "OK", biz_id)
 
     def _say(self, code: str, message: str, biz_id: str = "") -> Response:

@@ -45,7 +45,12 @@ class Vehicle:
         self.lat += gone / 111 * math.cos(self.heading)
         self.lon += gone / 96 * math.sin(self.heading)
         return {
-            "ts": 0, "soc": round(self.soc, 1), "speed": round(speed, 1), "odo": round(self.odo, 3),
-            "ign": "on" if self.driving else "off", "lat": round(self.lat, 6), "lon": round(self.lon, 6),
+            "ts": 0,
+            "soc": round(self.soc, 1),
+            "speed": round(speed, 1),
+            "odo": round(self.odo, 3),
+            "ign": "on" if self.driving else "off",
+            "lat": round(self.lat, 6),
+            "lon": round(self.lon, 6),
             "bt": round(26 + speed / 10 + self.rng.uniform(-0.3, 0.3), 1),
-        }  # fmt: skip
+        }

@@ -69,14 +69,24 @@ def single(view: BatchView, unit: int) -> BatchView:
     mine = np.flatnonzero(view.rows.unit == unit)
     rows = view.rows
     own = ReadingRows(
-        rows.column[mine], np.zeros(len(mine), np.int32), rows.at[mine], rows.value[mine], rows.quality[mine],
+        rows.column[mine],
+        np.zeros(len(mine), np.int32),
+        rows.at[mine],
+        rows.value[mine],
+        rows.quality[mine],
         rows.received[mine],
-    )  # fmt: skip
+    )
     here = slice(unit, unit + 1)
     return BatchView(
-        view.space, view.thing[here], view.t[here], view.flags[here], own, view.thing[:0], view.t[:0],
+        view.space,
+        view.thing[here],
+        view.t[here],
+        view.flags[here],
+        own,
+        view.thing[:0],
+        view.t[:0],
         view.moments[here],
-    )  # fmt: skip
+    )
 
 
 def _all_frames(evaluator: Any, view: BatchView) -> None:

@@ -159,9 +159,15 @@ class ConnectionAcceptor:
         self._tls = None if tls is None else server_context(tls)
         self._renewal = None if tls is None else Renewal(tls)
         self.config = uvicorn.Config(
-            app, log_config=None, lifespan="off", access_log=False, server_header=False, proxy_headers=False, ws="none",
+            app,
+            log_config=None,
+            lifespan="off",
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            ws="none",
             timeout_keep_alive=int(REQUEST_SECONDS),
-        )  # fmt: skip
+        )
         self.config.load()
         logging.getLogger("uvicorn.error").setLevel(logging.ERROR)  # who sends nonsense writes no line for each
         self.state = ServerState()
@@ -232,10 +238,8 @@ class ConnectionAcceptor:
         self._addresses[address] += 1
         timeout = HANDSHAKE_SECONDS if self._tls else None
         opening = self._loop.create_task(
-            self._loop.connect_accepted_socket(
-                lambda: connection, client, ssl=self._tls, ssl_handshake_timeout=timeout
-            )
-        )  # fmt: skip
+            self._loop.connect_accepted_socket(lambda: connection, client, ssl=self._tls, ssl_handshake_timeout=timeout)
+        )
 
         def opened(task: asyncio.Task[Any]) -> None:
             if task.cancelled() or task.exception() is not None:  # no handshake, or none in time

@@ -104,11 +104,15 @@ class Collector:
 
     def _intake(self) -> Iterator[Metric]:
         messages = counters("messages", "Messages and poll cycles by what became of them", "source", "state")
-        readings = counters("readings", "Readings by what became of them; stored and later ones of all sources",
-                             "source", "state")  # fmt: skip
+        readings = counters(
+            "readings", "Readings by what became of them; stored and later ones of all sources", "source", "state"
+        )
         lost = gauges("balance_messages", "Received less what is accounted for: 0, always", "source")
-        lost_readings = gauges("balance_readings", "Decoded less what is accounted for: 0, always; without a source: "
-                               "from decoding to the series store", "source")  # fmt: skip
+        lost_readings = gauges(
+            "balance_readings",
+            "Decoded less what is accounted for: 0, always; without a source: from decoding to the series store",
+            "source",
+        )
         intake = self._status.intake
         for source, b in intake.balances.items():
             for state in MESSAGE_STATES:
@@ -125,16 +129,20 @@ class Collector:
             lost_readings.add_metric([source], b.decoded - gone)
         self._stored(readings, lost_readings)
         yield from (messages, readings, lost, lost_readings)
-        steps = counters("clock_steps", "Steps of the gateway's clock: forward, back, back so little that timers wait",
-                          "kind")  # fmt: skip
+        steps = counters(
+            "clock_steps", "Steps of the gateway's clock: forward, back, back so little that timers wait", "kind"
+        )
         for kind, count in intake.clock_steps.items():
             steps.add_metric([kind], count)
         yield steps
         behind = max(0, intake.newest - self._now)
         yield gauge("clock_behind_seconds", "How far the gateway's clock is behind its journal", behind / SECOND)
         yield counter("state_texts_refused", "Texts of state points that were refused", self._status.texts_refused)
-        yield gauge("state_texts_refusing", "Points of devices that were refused texts and were not cleared since",
-                    len(self._status.refused_texts))  # fmt: skip
+        yield gauge(
+            "state_texts_refusing",
+            "Points of devices that were refused texts and were not cleared since",
+            len(self._status.refused_texts),
+        )
 
     def _condition(self) -> Iterator[Metric]:
         """What is wrong by the same judgement as `/readyz`."""
@@ -191,8 +199,12 @@ class Collector:
         lag.add_metric(["series"], head - consumers.series.cursor)
         yield lag
         yield counter("transitions", "Transitions the engine made", consumers.transitions)
-        latency = gauges("order_latency_ms", "From the deciding reading (or due time) to the committed order",
-                          "decided_by", "quantile")  # fmt: skip
+        latency = gauges(
+            "order_latency_ms",
+            "From the deciding reading (or due time) to the committed order",
+            "decided_by",
+            "quantile",
+        )
         for kind, values in (("reading", consumers.by_reading), ("timer", consumers.by_timer)):
             for name, share in QUANTILES:
                 if (value := quantile(list(values), share)) is not None:

@@ -23,16 +23,39 @@ RETRY_AFTER = "2"  # seconds
 RESPONSES: dict[int | str, dict[str, Any]] = {
     "default": {
         "description": "A problem (RFC 9457)",
-        "content": {MEDIA: {"schema": {"type": "object", "required": ["type", "title", "status", "detail", "code"],
-            "properties": {"type": {"type": "string"}, "title": {"type": "string"}, "status": {"type": "integer"},
-                "detail": {"type": "string"}, "code": {"type": "string"},
-                "possible": {"type": "array", "description": "Of a 409: what the caller may do now", "items": {
-                    "type": "object", "required": ["act", "text"], "properties": {
-                        "act": {"type": "string"}, "text": {"type": "string"}}}},
-                "errors": {"type": "array", "items": {
-                    "type": "object", "properties": {"path": {"type": "string"}, "message": {"type": "string"}}}}}}}},
+        "content": {
+            MEDIA: {
+                "schema": {
+                    "type": "object",
+                    "required": ["type", "title", "status", "detail", "code"],
+                    "properties": {
+                        "type": {"type": "string"},
+                        "title": {"type": "string"},
+                        "status": {"type": "integer"},
+                        "detail": {"type": "string"},
+                        "code": {"type": "string"},
+                        "possible": {
+                            "type": "array",
+                            "description": "Of a 409: what the caller may do now",
+                            "items": {
+                                "type": "object",
+                                "required": ["act", "text"],
+                                "properties": {"act": {"type": "string"}, "text": {"type": "string"}},
+                            },
+                        },
+                        "errors": {
+                            "type": "array",
+                            "items": {
+                                "type": "object",
+                                "properties": {"path": {"type": "string"}, "message": {"type": "string"}},
+                            },
+                        },
+                    },
+                }
+            }
+        },
     }
-}  # fmt: skip
+}
 log = structlog.get_logger()
 _HTTP = {400: "bad_request", 401: "unauthorized", 403: "forbidden", 404: "not_found", 405: "method_not_allowed"}
 
@@ -45,9 +68,13 @@ def language(headers: Mapping[str, str]) -> Lang:
 def body_of(status: int, code: str, detail: str, extra: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """The members of one problem."""
     return {
-        "type": f"urn:fieldgate:problem:{code}", "title": HTTPStatus(status).phrase, "status": status,
-        "detail": detail, "code": code, **(extra or {}),
-    }  # fmt: skip
+        "type": f"urn:fieldgate:problem:{code}",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
+        "code": code,
+        **(extra or {}),
+    }
 
 
 def of_command(error: CommandError, lang: Lang = "en") -> dict[str, Any]:

@@ -74,9 +74,14 @@ def create_health(context: Context, requests: RequestCounts) -> FastAPI:
 
 def _application(context: Context) -> FastAPI:
     api = FastAPI(
-        title="Fieldgate", version="1", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False,
+        title="Fieldgate",
+        version="1",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        redirect_slashes=False,
         responses=problems.RESPONSES,
-    )  # fmt: skip
+    )
     api.state.context = context
     problems.install(api)
     return api

@@ -96,9 +96,15 @@ def _built(project: Project, clock: Clock, lock: FileLock, opened: ExitStack) ->
         relay.notify()
 
     intake = Intake(
-        stores.journal, stores.registry, clock, settings.intake, partition=stores.partition, steady=steady,
-        tenant=settings.tenant, on_step=clock_stepped,
-    )  # fmt: skip
+        stores.journal,
+        stores.registry,
+        clock,
+        settings.intake,
+        partition=stores.partition,
+        steady=steady,
+        tenant=settings.tenant,
+        on_step=clock_stepped,
+    )
     sources = {name: make.source(project, name) for name in settings.sources}
     running = RunningSources(sources, supervisor, intake.emit)
     ingest = Ingest(intake, Ticker(intake), ControlPump(stores.sql.outbox, intake, threads.desk), running)
@@ -109,14 +115,16 @@ def _built(project: Project, clock: Clock, lock: FileLock, opened: ExitStack) ->
         make, in_force, stores.registry, threads.desk, ingest.pump, rule_journal, consumers.progress, delivery, running
     )
     reload = Reload(in_force, clock, changes)
-    status = StatusReader(
-        readiness, supervisor, running, intake, ingest.ticker, stores.journal, stores.registry, consumers.rules,
-        consumers.series, committed.latency, delivery, lambda: reload.last,
-    )  # fmt: skip
+    status = _status_reader(readiness, supervisor, stores, ingest, consumers, committed.latency, delivery, reload)
     monitor = HealthMonitor(
-        status, lambda: running.running, lambda: in_force.health, stores.journal, committed.alarm_log,
-        clock=clock, steady=steady,
-    )  # fmt: skip
+        status,
+        lambda: running.running,
+        lambda: in_force.health,
+        stores.journal,
+        committed.alarm_log,
+        clock=clock,
+        steady=steady,
+    )
     housekeeping = Housekeeping(
         clock, in_force, stores, threads, desk, intake, ingest.pump, consumers.rules, consumers.series, committed
     )
@@ -126,24 +134,71 @@ def _built(project: Project, clock: Clock, lock: FileLock, opened: ExitStack) ->
     return App(clock, threads, in_force, stores, ingest, consumers, desk, delivery, imports, operation, context)
 
 
+def _status_reader(
+    readiness: Readiness,
+    supervisor: Supervisor,
+    stores: OpenStores,
+    ingest: Ingest,
+    consumers: Consumers,
+    latency: Latency,
+    delivery: RunningEndpoints,
+    reload: Reload,
+) -> StatusReader:
+    return StatusReader(
+        readiness,
+        supervisor,
+        ingest.sources,
+        ingest.intake,
+        ingest.ticker,
+        stores.journal,
+        stores.registry,
+        consumers.rules,
+        consumers.series,
+        latency,
+        delivery,
+        lambda: reload.last,
+    )
+
+
 def _consumers(
-    in_force: ProjectInForce, stores: OpenStores, desk: Desk, threads: Threads, ingest: Ingest, committed: Committed,
-    supervisor: Supervisor, clock: Clock,
-) -> Consumers:  # fmt: skip
+    in_force: ProjectInForce,
+    stores: OpenStores,
+    desk: Desk,
+    threads: Threads,
+    ingest: Ingest,
+    committed: Committed,
+    supervisor: Supervisor,
+    clock: Clock,
+) -> Consumers:
     settings = in_force.settings
     engine, start = _engine(stores.journal, stores.snapshots, desk.cursor(), settings)
     rules = RulesConsumer(
-        stores.journal, engine, desk, stores.snapshots, clock, rules_thread=threads.rules, desk_thread=threads.desk,
-        partition=stores.partition, start=start, on_commit=committed, on_due=ingest.ticker.tick_at,
+        stores.journal,
+        engine,
+        desk,
+        stores.snapshots,
+        clock,
+        rules_thread=threads.rules,
+        desk_thread=threads.desk,
+        partition=stores.partition,
+        start=start,
+        on_commit=committed,
+        on_due=ingest.ticker.tick_at,
         add_sentences=lambda found: with_sentences(found, engine.rules),
         most_work=settings.journal.max_bytes // SNAPSHOT_SHARE,
-    )  # fmt: skip
+    )
     series = SeriesConsumer(stores.journal, stores.series, threads.series, stores.partition)
     reruns = Reruns(
-        rules, engine, series, stores.series, rules_thread=threads.rules, series_thread=threads.series,
-        journal=ingest.intake.facts, worker=partial(LookBackProcess.start, LOOK_BACK),
+        rules,
+        engine,
+        series,
+        stores.series,
+        rules_thread=threads.rules,
+        series_thread=threads.series,
+        journal=ingest.intake.facts,
+        worker=partial(LookBackProcess.start, LOOK_BACK),
         until=lambda: clock.now() + settings.clock.ahead_limit,
-    )  # fmt: skip
+    )
     progress = PipelineProgress(stores.partition, stores.journal, rules, series, reruns, supervisor)
     return Consumers(rules, series, reruns, progress)
 
@@ -157,26 +212,57 @@ def _imports(
     clock: Clock,
 ) -> Imports:
     ports = ImportPorts(
-        clock=clock, directory=stores.registry, points=lambda: stores.registry.contents().points,
-        profiles=lambda: in_force.profiles, limits=lambda: in_force.imports, emit=intake.emit, fact=intake.fact,
-        facts_kept=partial(stores.journal.kept, RecordKind.FACT), progress=progress, store=stores.series,
-        series_thread=threads.series, queries=stores.sql.queries, audit=stores.sql.audit, desk_thread=threads.desk,
-    )  # fmt: skip
+        clock=clock,
+        directory=stores.registry,
+        points=lambda: stores.registry.contents().points,
+        profiles=lambda: in_force.profiles,
+        limits=lambda: in_force.imports,
+        emit=intake.emit,
+        fact=intake.fact,
+        facts_kept=partial(stores.journal.kept, RecordKind.FACT),
+        progress=progress,
+        store=stores.series,
+        series_thread=threads.series,
+        queries=stores.sql.queries,
+        audit=stores.sql.audit,
+        desk_thread=threads.desk,
+    )
     return Imports(ports)
 
 
 def _context(
-    in_force: ProjectInForce, stores: OpenStores, desk: Desk, threads: Threads, ingest: Ingest, consumers: Consumers,
-    delivery: RunningEndpoints, imports: Imports, operation: Operation, clock: Clock,
-) -> Context:  # fmt: skip
+    in_force: ProjectInForce,
+    stores: OpenStores,
+    desk: Desk,
+    threads: Threads,
+    ingest: Ingest,
+    consumers: Consumers,
+    delivery: RunningEndpoints,
+    imports: Imports,
+    operation: Operation,
+    clock: Clock,
+) -> Context:
     return Context(
-        clock=clock, in_force=lambda: in_force.api, sql=stores.sql, desk=desk, registry=stores.registry,
-        journal=stores.journal, series_store=stores.series, desk_thread=threads.desk, series_thread=threads.series,
-        engine=lambda: consumers.rules.status, ingest=OwnerLoop(), look=operation.monitor.look,
-        sources=lambda: ingest.sources.running, relay=delivery.relay, imports=imports, pump=ingest.pump.pump,
-        reload=partial(operation.reload.reload, asked=True), stop_for=operation.supervisor.fail,
+        clock=clock,
+        in_force=lambda: in_force.api,
+        sql=stores.sql,
+        desk=desk,
+        registry=stores.registry,
+        journal=stores.journal,
+        series_store=stores.series,
+        desk_thread=threads.desk,
+        series_thread=threads.series,
+        engine=lambda: consumers.rules.status,
+        ingest=OwnerLoop(),
+        look=operation.monitor.look,
+        sources=lambda: ingest.sources.running,
+        relay=delivery.relay,
+        imports=imports,
+        pump=ingest.pump.pump,
+        reload=partial(operation.reload.reload, asked=True),
+        stop_for=operation.supervisor.fail,
         verify_callback=partial(_verified, in_force, clock),
-    )  # fmt: skip
+    )
 
 
 def _engine(journal: SqliteJournal, snapshots: Snapshots, cursor: int, settings: Settings) -> tuple[Engine, int]:
@@ -223,13 +309,17 @@ def _use(desk: Desk, database: Database, project: Project) -> Callable[[], None]
     ]
     api = settings.api.url or settings.api.address
     policy = DeskPolicy(
-        installation=settings.name, zone=ZoneInfo(settings.timezone),
-        recheck_after=settings.desk.recheck_after, tell_after=settings.desk.tell_after,
-        digest_every=settings.desk.digest_every, digest_template=settings.desk.digest_template,
+        installation=settings.name,
+        zone=ZoneInfo(settings.timezone),
+        recheck_after=settings.desk.recheck_after,
+        tell_after=settings.desk.tell_after,
+        digest_every=settings.desk.digest_every,
+        digest_template=settings.desk.digest_template,
         types={name: OrderType(kind.auto_close, kind.safety) for name, kind in settings.desk.order_types.items()},
-        page=f"{api}/v1/work-orders/{{no}}", callback=f"{api}/v1/callbacks/{_answering(settings)}",
+        page=f"{api}/v1/work-orders/{{no}}",
+        callback=f"{api}/v1/callbacks/{_answering(settings)}",
         language=settings.language,
-    )  # fmt: skip
+    )
     audience = CustomerAudience(database, settings.desk.audiences, settings.tenant)
     templates = Templates(project.templates, str(settings.templates or ""))
     books = SqlDeskStore(database, settings.mask)
@@ -261,9 +351,11 @@ def endpoint_sink(project: Project, name: str, clock: Clock) -> Sink:
 def _factory(stores: OpenStores, desk: Desk, clock: Clock) -> PartFactory:
     services = partial(_services, stores.registry, stores.journal, clock)
     return PartFactory(
-        sink=partial(endpoint_sink, clock=clock), source=partial(_source, services),
-        adjust=partial(_adjusted, services), desk=partial(_use, desk, stores.sql.database),
-    )  # fmt: skip
+        sink=partial(endpoint_sink, clock=clock),
+        source=partial(_source, services),
+        adjust=partial(_adjusted, services),
+        desk=partial(_use, desk, stores.sql.database),
+    )
 
 
 def _services(registry: Registry, journal: SqliteJournal, clock: Clock, project: Project, name: str) -> SourceServices:

@@ -23,9 +23,17 @@ class ProjectInForce:
         self.project = project
         self.profiles: Mapping[str, Profile] = {profile.id: profile for profile in project.declared.profiles}
         self.api = ApiSettings(
-            settings.name, settings.tenant, settings.partition, settings.language, settings.mask, settings.data_dir,
-            settings.api, settings.health, frozenset(settings.desk.order_types), settings.endpoints,
-        )  # fmt: skip
+            settings.name,
+            settings.tenant,
+            settings.partition,
+            settings.language,
+            settings.mask,
+            settings.data_dir,
+            settings.api,
+            settings.health,
+            frozenset(settings.desk.order_types),
+            settings.endpoints,
+        )
         silent_after = {name: getattr(source, "silent_after", 0) for name, source in settings.sources.items()}
         self.health = HealthSettings(settings.data_dir / JOURNAL, settings.journal.free_space_floor, silent_after)
         self.imports = ImportLimits(settings.series.retention, settings.api.max_body)

@@ -139,9 +139,13 @@ class App:
         await api.start()
         operation.readiness.ready = True
         log.info(
-            "gateway live", name=self.settings.name, api=api.url, devices=len(self.project.declared.devices),
-            rules=len(self.project.rulebook.rules), ms=(self.clock.now() - operation.readiness.started) // 1000,
-        )  # fmt: skip
+            "gateway live",
+            name=self.settings.name,
+            api=api.url,
+            devices=len(self.project.declared.devices),
+            rules=len(self.project.rulebook.rules),
+            ms=(self.clock.now() - operation.readiness.started) // 1000,
+        )
 
     async def abandon(self) -> None:
         """Leave at once: what is on disk is enough, the next start replays the rest."""

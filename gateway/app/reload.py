@@ -162,9 +162,11 @@ class Reload:
         self.last = Reloaded(self._clock.now(), actor, 0, tuple(problems), self.last.at_start)
         lang = self.project.settings.language
         log.error(
-            "configuration not reloaded: everything stays as it was", actor=actor, count=len(problems),
+            "configuration not reloaded: everything stays as it was",
+            actor=actor,
+            count=len(problems),
             problems=[problem.render(lang) for problem in problems[:NAMED]],
-        )  # fmt: skip
+        )
         return self.last
 
     def _log(self, actor: str, changed: Sequence[str], before: Reloaded, asked: bool) -> None:

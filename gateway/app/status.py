@@ -44,24 +44,42 @@ class StatusReader:
         """As it is now."""
         tasks = {name: TaskStatus(one.up, one.restarts, one.error) for name, one in self.supervisor.health.items()}
         return GatewayStatus(
-            self.readiness.ready, self.readiness.started, self.supervisor.fatal.is_set(), tasks,
-            {name: source.trouble() for name, source in self.sources.running.items()}, self._intake(),
-            self.journal.stats(), self._consumers(), self.rules.status, self.delivery.relay.stats(), self.files(),
-            self.registry.refused(), self.registry.refused_texts,
-        )  # fmt: skip
+            self.readiness.ready,
+            self.readiness.started,
+            self.supervisor.fatal.is_set(),
+            tasks,
+            {name: source.trouble() for name, source in self.sources.running.items()},
+            self._intake(),
+            self.journal.stats(),
+            self._consumers(),
+            self.rules.status,
+            self.delivery.relay.stats(),
+            self.files(),
+            self.registry.refused(),
+            self.registry.refused_texts,
+        )
 
     def _intake(self) -> IntakeStatus:
         intake, ticker = self.intake, self.ticker
         return IntakeStatus(
-            {source: intake.balance(source) for source in intake.sources()}, intake.balance(), intake.watermark.newest,
-            ticker.last.suspect, dict(intake.steps), intake.last_step, intake.stepped, ticker.missed,
+            {source: intake.balance(source) for source in intake.sources()},
+            intake.balance(),
+            intake.watermark.newest,
+            ticker.last.suspect,
+            dict(intake.steps),
+            intake.last_step,
+            intake.stepped,
+            ticker.missed,
             ticker.failing or intake.failing,
-        )  # fmt: skip
+        )
 
     def _consumers(self) -> ConsumerStatus:
         rules, stored = self.rules, self.series.progress
         return ConsumerStatus(
-            rules.judged, rules.committed, rules.transitions, stored,
+            rules.judged,
+            rules.committed,
+            rules.transitions,
+            stored,
             self.intake.journaled_readings.upto(stored.cursor),
             *self.latency.values(),
-        )  # fmt: skip
+        )

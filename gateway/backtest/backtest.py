@@ -79,9 +79,10 @@ def run(installation: Installation, wanted: BacktestRequest, total: Total, progr
     rules = [rule for one in sets for rule in one]
     known, kinds = installation.known, _kinds(rules)
     devices = [
-        one for one in known.devices
+        one
+        for one in known.devices
         if one.kind in kinds and one.life is not Life.RETIRED and (not wanted.devices or one.code in wanted.devices)
-    ]  # fmt: skip
+    ]
     names = {name for rule in rules for name in rule.points}
     points = [point for point in known.points if point.name in names]
     back = max(horizon(rule, max((p.every for p in points if p.name in rule.points), default=0)) for rule in rules)
@@ -92,9 +93,19 @@ def run(installation: Installation, wanted: BacktestRequest, total: Total, progr
     total(rows)
     warm = warm or (spans[0][0] if spans else wanted.start)
     task = Task(
-        place, [[rule.source for rule in one] for one in sets], list(known.sites), list(known.customers),
-        devices, points, zone.key, warm, wanted.start, wanted.end, spans, len(devices) == len(known.devices),
-    )  # fmt: skip
+        place,
+        [[rule.source for rule in one] for one in sets],
+        list(known.sites),
+        list(known.customers),
+        devices,
+        points,
+        zone.key,
+        warm,
+        wanted.start,
+        wanted.end,
+        spans,
+        len(devices) == len(known.devices),
+    )
     alone = rows < LEAST or any(joined(rule) for rule in rules)
     answer = judge_in_processes(task, progress, 1 if alone else min(MOST, os.cpu_count() or 1, len(devices)))
     readings = answer.readings

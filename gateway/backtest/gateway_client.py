@@ -49,7 +49,7 @@ class GatewayClient:
         verify = pinned(address.cert) if address.cert else True
         self._client = httpx.Client(
             base_url=self.url, headers=headers, timeout=PATIENCE, trust_env=False, verify=verify
-        )  # fmt: skip
+        )
 
     def __enter__(self) -> "GatewayClient":
         return self

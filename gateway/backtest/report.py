@@ -16,42 +16,58 @@ def as_json(outcome: BacktestResult) -> dict[str, Any]:
     """Result as JSON values. Times are RFC 3339 in the installation's zone."""
     wanted = outcome.wanted
     found: dict[str, Any] = {
-        "from": _time(outcome, wanted.start), "to": _time(outcome, wanted.end),
-        "history_from": _time(outcome, outcome.warm), "zone": outcome.zone.key, "rules": [r.id for r in wanted.rules],
-        "devices_watched": outcome.devices, "readings": outcome.readings, "seconds": round(outcome.seconds, 3),
+        "from": _time(outcome, wanted.start),
+        "to": _time(outcome, wanted.end),
+        "history_from": _time(outcome, outcome.warm),
+        "zone": outcome.zone.key,
+        "rules": [r.id for r in wanted.rules],
+        "devices_watched": outcome.devices,
+        "readings": outcome.readings,
+        "seconds": round(outcome.seconds, 3),
         "readings_s": round(outcome.readings / max(outcome.seconds, 1e-9)),
-    }  # fmt: skip
+    }
     found |= _judged_json(outcome, outcome.now)
     if outcome.old is not None and outcome.difference is not None:
         found["compare"] = {
-            **_judged_json(outcome, outcome.old), "same": outcome.difference.same,
+            **_judged_json(outcome, outcome.old),
+            "same": outcome.difference.same,
             "only_old": [_episode(outcome, one) for one in outcome.difference.only_old],
             "only_new": [_episode(outcome, one) for one in outcome.difference.only_new],
             "moved": [
                 {"old": _episode(outcome, one.old), "new": _episode(outcome, one.new)}
                 for one in outcome.difference.moved
             ],
-        }  # fmt: skip
+        }
     return found
 
 
 def _judged_json(outcome: BacktestResult, judged: RuleSetResult) -> dict[str, Any]:
     return {
-        "episodes": [_episode(outcome, one) for one in judged.episodes], "orders_per_day": judged.orders,
-        "orders": sum(judged.orders.values()), "orders_by_rule": judged.by_rule,
+        "episodes": [_episode(outcome, one) for one in judged.episodes],
+        "orders_per_day": judged.orders,
+        "orders": sum(judged.orders.values()),
+        "orders_by_rule": judged.by_rule,
         "devices": sorted({outcome.thing(one.thing) for one in judged.episodes}),
-        "raised_before": judged.before, "merged": judged.merged,
-    }  # fmt: skip
+        "raised_before": judged.before,
+        "merged": judged.merged,
+    }
 
 
 def _episode(outcome: BacktestResult, one: BacktestEpisode) -> dict[str, Any]:
     device = outcome.names.get(one.thing.device, "")
     return {
-        "rule": one.rule, "device": device, "component": one.thing.component, "group": one.thing.group,
-        "identity": list(one.identity), "raised": _time(outcome, one.raised),
-        "cleared": None if one.cleared is None else _time(outcome, one.cleared), "level": one.level.word,
-        "count": one.count, "unstable": one.unstable, "stale": one.stale,
-    }  # fmt: skip
+        "rule": one.rule,
+        "device": device,
+        "component": one.thing.component,
+        "group": one.thing.group,
+        "identity": list(one.identity),
+        "raised": _time(outcome, one.raised),
+        "cleared": None if one.cleared is None else _time(outcome, one.cleared),
+        "level": one.level.word,
+        "count": one.count,
+        "unstable": one.unstable,
+        "stale": one.stale,
+    }
 
 
 def _time(outcome: BacktestResult, us: int) -> str:
@@ -61,10 +77,15 @@ def _time(outcome: BacktestResult, us: int) -> str:
 def as_text(outcome: BacktestResult, lang: Lang, limit: int, against: str) -> Iterator[str]:
     """Lines of the report, with at most `limit` episodes of each list (0 = all)."""
     yield say(
-        "backtest.head", lang, rules=len(outcome.wanted.rules), devices=outcome.devices,
-        start=_short(outcome, outcome.wanted.start), end=_short(outcome, outcome.wanted.end), zone=outcome.zone.key,
+        "backtest.head",
+        lang,
+        rules=len(outcome.wanted.rules),
+        devices=outcome.devices,
+        start=_short(outcome, outcome.wanted.start),
+        end=_short(outcome, outcome.wanted.end),
+        zone=outcome.zone.key,
         warm=_short(outcome, outcome.warm),
-    )  # fmt: skip
+    )
     rate = outcome.readings / max(outcome.seconds, 1e-9)
     yield say(
         "backtest.speed", lang, readings=f"{outcome.readings:,}", seconds=f"{outcome.seconds:.1f}", rate=f"{rate:,.0f}"
@@ -121,9 +142,14 @@ def _difference(
     outcome: BacktestResult, old: RuleSetResult, found: Difference, lang: Lang, limit: int, against: str
 ) -> Iterator[str]:
     yield say(
-        "backtest.compare", lang, what=against, same=found.same, moved=len(found.moved), gone=len(found.only_old),
+        "backtest.compare",
+        lang,
+        what=against,
+        same=found.same,
+        moved=len(found.moved),
+        gone=len(found.only_old),
         fresh=len(found.only_new),
-    )  # fmt: skip
+    )
     for key, episodes in (("backtest.only_old", found.only_old), ("backtest.only_new", found.only_new)):
         if episodes:
             yield say(key, lang)
@@ -144,12 +170,18 @@ def _difference(
 def _moved(outcome: BacktestResult, one: ChangedEpisode, lang: Lang) -> str:
     shift = one.new.raised - one.old.raised
     return "  " + say(
-        "backtest.moved_row", lang, rule=one.new.rule, thing=outcome.thing(one.new.thing),
-        old=_short(outcome, one.old.raised), new=_short(outcome, one.new.raised),
-        shift=("+" if shift >= 0 else "") + format_duration(shift), old_end=_end(outcome, one.old, lang),
-        new_end=_end(outcome, one.new, lang), old_level=say(f"word.level.{one.old.level.word}", lang),
+        "backtest.moved_row",
+        lang,
+        rule=one.new.rule,
+        thing=outcome.thing(one.new.thing),
+        old=_short(outcome, one.old.raised),
+        new=_short(outcome, one.new.raised),
+        shift=("+" if shift >= 0 else "") + format_duration(shift),
+        old_end=_end(outcome, one.old, lang),
+        new_end=_end(outcome, one.new, lang),
+        old_level=say(f"word.level.{one.old.level.word}", lang),
         new_level=say(f"word.level.{one.new.level.word}", lang),
-    )  # fmt: skip
+    )
 
 
 def _end(outcome: BacktestResult, one: BacktestEpisode, lang: Lang) -> str:

@@ -114,9 +114,7 @@ def judge_in_processes(task: Task, progress: Told, workers: int) -> TaskResult:
     time."""
     if workers < 2:
         return judge(task, progress)
-    shares = [
-        msgspec.structs.replace(task, devices=task.devices[k::workers], everyone=False) for k in range(workers)
-    ]  # fmt: skip
+    shares = [msgspec.structs.replace(task, devices=task.devices[k::workers], everyone=False) for k in range(workers)]
     lock = Lock()
 
     def report(rows: int) -> None:

@@ -66,10 +66,14 @@ def _judge(figures: dict[str, object], lang: Lang) -> None:
 
     click.echo(
         say(
-            "demo.verdict", lang, lost=figures["lost"], doubled=figures["doubled"],
-            expected=figures["orders_expected"], arrived=figures["orders_at_oa"],
+            "demo.verdict",
+            lang,
+            lost=figures["lost"],
+            doubled=figures["doubled"],
+            expected=figures["orders_expected"],
+            arrived=figures["orders_at_oa"],
         )
-    )  # fmt: skip
+    )
     if wrong := broken_promises(figures, lang):
         click.secho(say("demo.bad", lang, what=say("handbook.join", lang).join(wrong)), fg="red")
         click.echo(json.dumps(figures, ensure_ascii=False))

@@ -73,8 +73,10 @@ def unknown(config: Path, lang: Lang | None) -> None:
     for one in unknown_devices.found.values():
         key = "devices.fits" if one.profile else "devices.fits_none"
         why = say(key, language, profile=one.profile, rows=one.rows)
-        click.echo(say("devices.line", language, code=one.code, count=one.count, last=iso(one.last), topic=one.topic,
-                       why=why), err=True)  # fmt: skip
+        click.echo(
+            say("devices.line", language, code=one.code, count=one.count, last=iso(one.last), topic=one.topic, why=why),
+            err=True,
+        )
     if unknown_devices.beyond:
         click.echo(say("devices.more", language, count=MOST), err=True)
     lists = project.settings.registry.devices

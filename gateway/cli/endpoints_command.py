@@ -148,7 +148,12 @@ async def _alone(project: "Project", name: str, lang: Lang) -> dict[str, Any]:
     finally:
         await sink.close()
     return {
-        "endpoint": name, "event": event.id, "ok": trial.ok, "status": trial.status, "latency": trial.latency / 1e6,
-        "reason": explain(trial.reason, lang) if trial.reason else "", "answer": trial.answer,
+        "endpoint": name,
+        "event": event.id,
+        "ok": trial.ok,
+        "status": trial.status,
+        "latency": trial.latency / 1e6,
+        "reason": explain(trial.reason, lang) if trial.reason else "",
+        "answer": trial.answer,
         "look_for": say(f"delivery.hint.{trial.hint}", lang),
-    }  # fmt: skip
+    }

@@ -81,9 +81,8 @@ def command(
     """
     path = config or MAIN_FILE
     order = ImportOptions(
-        file, mapping, path, config is not None, data, api.rstrip("/"), quiet, lang,
-        actor or _user(), strict, dry_run,
-    )  # fmt: skip
+        file, mapping, path, config is not None, data, api.rstrip("/"), quiet, lang, actor or _user(), strict, dry_run
+    )
     try:
         status = asyncio.run(_import(order))
     except ConfigError as error:
@@ -282,9 +281,12 @@ def _counting(order: ImportOptions) -> Iterator[_Counter]:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
         TimeRemainingColumn(),
-    )  # fmt: skip
+    )
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         yield _Bar(order, progress)
 

@@ -8,7 +8,7 @@ import secrets
 import shlex
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import urlsplit
@@ -111,11 +111,7 @@ def _answers(folder: Path, lang: Lang, ask: _Asking, given: Mapping[str, Any]) -
     device = ask("device", text("device"), "DEV-1")
     device_name = ask("device_name", text("device_name"), device)
     if broker.startswith(SCHEME):
-        common = InitAnswers(
-            name, text("timezone") or _zone(), lang, "", device, device_name, "", "", None, kind=str(given["kind"]),
-            secret=_secret(),
-        )  # fmt: skip
-        return _wired(common, broker, ask, given)
+        return _wired(name, device, device_name, broker, ask, given)
     topic = ask("topic", text("topic"), f"devices/{device}/telemetry")
     sample = ask("sample", text("sample"), "")
     wanted = text("profile")
@@ -143,19 +139,54 @@ def _answers(folder: Path, lang: Lang, ask: _Asking, given: Mapping[str, Any]) -
     endpoint = ask("endpoint", text("endpoint"), ENDPOINT)
     username = text("username") or ""
     return InitAnswers(
-        name, text("timezone") or _zone(), lang, broker, device, device_name, topic, endpoint, document, profile,
-        str(given["kind"]), username, _password(username, ask) if username else "",
+        name,
+        text("timezone") or _zone(),
+        lang,
+        broker,
+        device,
+        device_name,
+        topic,
+        endpoint,
+        document,
+        profile,
+        str(given["kind"]),
+        username,
+        _password(username, ask) if username else "",
         _secret(),
-    )  # fmt: skip
+    )
 
 
-def _wired(answers: "InitAnswers", where: str, ask: _Asking, given: Mapping[str, Any]) -> "InitAnswers":
-    device, profile = wired(
-        where, given["unit"], given["register"], given["table"], ask, answers.lang, profile=given["profile"],
+def _wired(
+    name: str, device: str, device_name: str, where: str, ask: _Asking, given: Mapping[str, Any]
+) -> "InitAnswers":
+    from gateway.starter import InitAnswers
+
+    slave, profile = wired(
+        where,
+        given["unit"],
+        given["register"],
+        given["table"],
+        ask,
+        ask.lang,
+        profile=given["profile"],
         someone=ask.someone,
-    )  # fmt: skip
-    endpoint = ask("endpoint", given["endpoint"], ENDPOINT)
-    return asked(replace(answers, profile=profile, wired=device, endpoint=endpoint), answers.lang)
+    )
+    answers = InitAnswers(
+        name,
+        given["timezone"] or _zone(),
+        ask.lang,
+        "",
+        device,
+        device_name,
+        "",
+        ask("endpoint", given["endpoint"], ENDPOINT),
+        None,
+        profile,
+        str(given["kind"]),
+        secret=_secret(),
+        wired=slave,
+    )
+    return asked(answers, ask.lang)
 
 
 def _secret() -> str:
@@ -221,10 +252,12 @@ def _next(folder: Path, answers: "InitAnswers") -> None:
     steps += [(f"fieldgate try {tried}", "poll" if answers.wired else "try"), ("fieldgate run", "run")]
     steps.append(("fieldgate tail", "tail"))
     if message := trigger(answers):
-        steps.append((
-            f"mosquitto_pub -V 5 -q 1 {_broker(answers)} -t {shlex.quote(answers.topic)} -m {shlex.quote(message)}",
-            "publish",
-        ))  # fmt: skip
+        steps.append(
+            (
+                f"mosquitto_pub -V 5 -q 1 {_broker(answers)} -t {shlex.quote(answers.topic)} -m {shlex.quote(message)}",
+                "publish",
+            )
+        )
     if not answers.wired:
         steps.append(("fieldgate devices unknown", "unknown"))
     click.echo(say("init.next", lang))

@@ -24,9 +24,16 @@ Ask = Callable[[str, str | None, str], str]
 
 
 def wired(
-    where: str, unit: str | None, registers: Sequence[str], table: str, ask: Ask, lang: Lang, *, profile: str | None,
+    where: str,
+    unit: str | None,
+    registers: Sequence[str],
+    table: str,
+    ask: Ask,
+    lang: Lang,
+    *,
+    profile: str | None,
     someone: bool,
-) -> "tuple[ModbusAnswers, LoadedProfile | None]":  # fmt: skip
+) -> "tuple[ModbusAnswers, LoadedProfile | None]":
     """Modbus device from options and prompts, with its profile or its registers. Ends the command when a value is
     invalid."""
     from gateway.starter import ModbusAnswers, library, register

@@ -29,9 +29,13 @@ class MainFile(click.ParamType[Path]):
 
 
 main_file = click.option(
-    "-c", "--config", type=MainFile(), default=MAIN_FILE, show_default=True,
+    "-c",
+    "--config",
+    type=MainFile(),
+    default=MAIN_FILE,
+    show_default=True,
     help="The main file, or the folder it is in.",
-)  # fmt: skip
+)
 _LANGUAGE = "Language of what is printed. [default: that of the main file, else of the locale]"
 report_language = click.option("--lang", type=click.Choice(LANGUAGES), callback=resolved, help=_LANGUAGE)
 any_language = click.option(

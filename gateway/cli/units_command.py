@@ -75,9 +75,12 @@ def _group(dimension: str, rows: tuple[UnitRow, ...]) -> dict[str, object]:
         "stored_in": canonical_symbol(parse_unit(rows[0].symbol)),
         "units": [
             {
-                "unit": row.symbol, "factor": row.factor, "offset": row.offset, "spellings": list(row.spellings),
+                "unit": row.symbol,
+                "factor": row.factor,
+                "offset": row.offset,
+                "spellings": list(row.spellings),
                 "name": {"en": say(f"unit.name.{row.symbol}"), "zh": say(f"unit.name.{row.symbol}", "zh")},
             }
             for row in rows
         ],
-    }  # fmt: skip
+    }

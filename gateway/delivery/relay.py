@@ -155,8 +155,9 @@ class Relay:
             task.add_done_callback(self._ended)
         if returned := endpoint.take_stale(now):
             pause = (endpoint.breaker.until(now) or now) - now
-            settled = Settled("retry", "paused" if pause else "", next_at=self._clock.now() + pause,
-                              charge=False, tried=False)  # fmt: skip
+            settled = Settled(
+                "retry", "paused" if pause else "", next_at=self._clock.now() + pause, charge=False, tried=False
+            )
             self._exchange.unrecorded += [EndedAttempt(leased, settled) for leased in returned]
             self._changed.set()
 
@@ -205,8 +206,7 @@ class Relay:
     def _log_attempt(self, name: str, delivery: Delivery, settled: Settled, *, disabled: bool) -> None:
         """Log every dead letter; log a success or a failure only when it is the first of its kind."""
         reason, kind = Reason(settled.reason), settled.reason.partition(": ")[0]
-        about = {"endpoint": name, "delivery": delivery.id, "subject": delivery.subject, "type": delivery.type,
-                 "attempt": delivery.attempt}  # fmt: skip
+        about = _log_fields(name, delivery)
         if settled.state == "dead" or disabled:
             _log.warning("endpoint disabled" if disabled else "dead letter", **about, reason=reason)
         elif settled.state == "retry" and settled.tried and self._log_limit.allows((name, kind), self._monotonic()):
@@ -226,8 +226,9 @@ class Relay:
             raise
         except Exception as error:  # noqa: BLE001 - a fault in one sink must not stop the deliveries of the others
             # The kind and the place only: the message could hold personal data or a secret.
-            _log.error("sink failed", endpoint=sink.name, delivery=delivery.id, kind=type(error).__name__,
-                       place=_place(error))  # fmt: skip
+            _log.error(
+                "sink failed", endpoint=sink.name, delivery=delivery.id, kind=type(error).__name__, place=_place(error)
+            )
             return SinkFault(type(error).__name__)
 
     def _update_breaker(self, endpoint: EndpointState, permit: int, outcome: AttemptOutcome, now: int) -> None:
@@ -292,3 +293,13 @@ def _place(error: BaseException) -> str:
     if trace is None:
         return ""
     return f"{trace.tb_frame.f_code.co_filename.rpartition('/')[2]}:{trace.tb_lineno}"
+
+
+def _log_fields(endpoint: str, delivery: Delivery) -> dict[str, object]:
+    return {
+        "endpoint": endpoint,
+        "delivery": delivery.id,
+        "subject": delivery.subject,
+        "type": delivery.type,
+        "attempt": delivery.attempt,
+    }

@@ -23,7 +23,7 @@ from gateway.domain.workorder import (
     OrderState,
     Role,
     WorkOrder,
-)  # fmt: skip
+)
 
 _UNLATCH = frozenset({Role.OPERATOR, Role.ENGINEER, Role.SUPERVISOR, Role.ADMIN, Role.INTEGRATOR})
 
@@ -67,10 +67,17 @@ class Commands:
         data = {k: v for k, v in msgspec.structs.asdict(command).items() if k in _RECORDED_FIELDS and v}
         data |= {} if command.reading is None else {"reading": command.reading}
         after = self._writer.save_version(
-            work, after, lifecycle.EVENT[command.act], command.actor, data, Origin(f"command-{command.command_id}",
-            work.now), before=found,
-            changed=_changed(found, after), note=command.note or command.reason, occurred_at=command.occurred_at,
-        )  # fmt: skip
+            work,
+            after,
+            lifecycle.EVENT[command.act],
+            command.actor,
+            data,
+            Origin(f"command-{command.command_id}", work.now),
+            before=found,
+            changed=_changed(found, after),
+            note=command.note or command.reason,
+            occurred_at=command.occurred_at,
+        )
         self._record_command(work, command.command_id, _content(command), after.id)
         return after
 

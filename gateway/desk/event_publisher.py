@@ -167,17 +167,26 @@ class EventPublisher:
         reason = reason or ("no_phone" if not to.phone else "no_endpoint" if route is None else "")
         event = "" if reason else event_id(Origin(identity, work.now), self.policy.installation)
         notice = Notice(
-            identity, alarm.tenant, subject, alarm.id, plan.audience, to.customer, plan.template, n, plan.klass,
-            language, orjson.dumps(rendered.params).decode() if rendered else "{}",
-            NoticeState.SUPPRESSED if reason else NoticeState.QUEUED, reason, event, work.now, work.now,
-        )  # fmt: skip
+            identity,
+            alarm.tenant,
+            subject,
+            alarm.id,
+            plan.audience,
+            to.customer,
+            plan.template,
+            n,
+            plan.klass,
+            language,
+            orjson.dumps(rendered.params).decode() if rendered else "{}",
+            NoticeState.SUPPRESSED if reason else NoticeState.QUEUED,
+            reason,
+            event,
+            work.now,
+            work.now,
+        )
         work.changes.notices.append(notice)
         if reason or rendered is None or route is None:
             return
-        body = {
-            "template": rendered.code, "params": rendered.params, "phone": to.phone, "text": rendered.text,
-            "language": language,
-        }  # fmt: skip
         kind = f"{PREFIX}notice.{plan.klass}"
         work.changes.events.append(
             OutboxEvent(
@@ -187,7 +196,7 @@ class EventPublisher:
                 kind,
                 f"notice-{identity}",
                 1,
-                orjson.dumps(body),
+                _notice_body(rendered, to, language),
                 "application/json",
                 work.now,
             )
@@ -223,14 +232,33 @@ class EventPublisher:
         place = work.place_of(alarm)
         first = alarm.evidence.readings[0] if alarm.evidence.readings else None
         return {
-            "no": order.no if order else "", "title": alarm.plan.title_zh if language == "zh" else alarm.plan.title_en,
-            "why": alarm.plan.why_in(language), "sentence": alarm.evidence.sentence_in(language),
+            "no": order.no if order else "",
+            "title": alarm.plan.title_zh if language == "zh" else alarm.plan.title_en,
+            "why": alarm.plan.why_in(language),
+            "sentence": alarm.evidence.sentence_in(language),
             "level": alarm.level.word,
             "fault": order.fault if order else alarm.rule,
-            "device": place.code if place else "", "device_name": place.name if place else "",
+            "device": place.code if place else "",
+            "device_name": place.name if place else "",
             "component": alarm.component,
-            "group": alarm.group, "site": place.site if place else "", "site_name": place.site_name if place else "",
-            "customer": to.customer, "point": first.point if first else "", "value": first.value if first else "",
-            "unit": first.unit if first else "", "n": n,
+            "group": alarm.group,
+            "site": place.site if place else "",
+            "site_name": place.site_name if place else "",
+            "customer": to.customer,
+            "point": first.point if first else "",
+            "value": first.value if first else "",
+            "unit": first.unit if first else "",
+            "n": n,
             "at": from_us(alarm.raised_at).astimezone(self.policy.zone).strftime("%Y-%m-%d %H:%M"),
-        }  # fmt: skip
+        }
+
+
+def _notice_body(rendered: Rendered, to: Recipient, language: Lang) -> bytes:
+    body = {
+        "template": rendered.code,
+        "params": rendered.params,
+        "phone": to.phone,
+        "text": rendered.text,
+        "language": language,
+    }
+    return orjson.dumps(body)

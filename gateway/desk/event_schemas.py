@@ -82,8 +82,17 @@ def schema_of(topic: str) -> Mapping[str, Any]:
             "data": found,
         },
         "required": [
-            "specversion", "id", "source", "type", "subject", "time", "datacontenttype", "dataschema", "sequence",
-            "partitionkey", "data",
+            "specversion",
+            "id",
+            "source",
+            "type",
+            "subject",
+            "time",
+            "datacontenttype",
+            "dataschema",
+            "sequence",
+            "partitionkey",
+            "data",
         ],
         "$defs": parts,
-    }  # fmt: skip
+    }

@@ -83,14 +83,19 @@ def _event(
     source: str, tenant: str, kind: str, subject: str, seq: int, data: dict[str, Any], identity: str, now: int
 ) -> OutboxEvent:
     envelope = {
-        "specversion": "1.0", "id": identity, "source": source, "type": PREFIX + kind, "subject": subject,
+        "specversion": "1.0",
+        "id": identity,
+        "source": source,
+        "type": PREFIX + kind,
+        "subject": subject,
         "time": _iso(now),
-        "datacontenttype": "application/json", "dataschema": f"urn:fieldgate:schema:{kind.split('.', 1)[0]}:1",
-        "sequence": f"{seq:08d}", "partitionkey": subject, "data": data,
-    }  # fmt: skip
-    return OutboxEvent(
-        identity, tenant, "event", PREFIX + kind, subject, seq, _bounded(envelope), CONTENT_TYPE, now
-    )  # fmt: skip
+        "datacontenttype": "application/json",
+        "dataschema": f"urn:fieldgate:schema:{kind.split('.', 1)[0]}:1",
+        "sequence": f"{seq:08d}",
+        "partitionkey": subject,
+        "data": data,
+    }
+    return OutboxEvent(identity, tenant, "event", PREFIX + kind, subject, seq, _bounded(envelope), CONTENT_TYPE, now)
 
 
 def _bounded(envelope: dict[str, Any]) -> bytes:
@@ -105,10 +110,13 @@ def _bounded(envelope: dict[str, Any]) -> bytes:
     for smaller in (
         {**evidence, **{name: evidence[name][:_FEW] for name in _LISTS}, "others": _unnamed(evidence, _FEW)},
         {
-            **evidence, "condition": evidence["condition"][:200], **{name: [] for name in _LISTS},
-            "others": _unnamed(evidence, 0), "sentence": _cut(evidence["sentence"]),
+            **evidence,
+            "condition": evidence["condition"][:200],
+            **{name: [] for name in _LISTS},
+            "others": _unnamed(evidence, 0),
+            "sentence": _cut(evidence["sentence"]),
         },
-    ):  # fmt: skip
+    ):
         alarm["evidence"] = {**smaller, "shortened": True}
         body = orjson.dumps(envelope)
         if len(body) <= MAX_BODY:
@@ -127,34 +135,67 @@ def _order(policy: DeskPolicy, order: WorkOrder, alarm: Alarm | None, place: Pla
         if url
     }
     return {
-        "no": order.no, "version": order.version, "state": order.state.value, "priority": order.priority,
-        "level": order.level.word, "type": order.type, "source": order.source, "faultCode": order.fault,
-        "title": {"en": order.title_en, "zh": order.title_zh}, "why": order.why, "whyZh": order.why_zh,
-        "skill": order.skill, "sla": order.sla,
+        "no": order.no,
+        "version": order.version,
+        "state": order.state.value,
+        "priority": order.priority,
+        "level": order.level.word,
+        "type": order.type,
+        "source": order.source,
+        "faultCode": order.fault,
+        "title": {"en": order.title_en, "zh": order.title_zh},
+        "why": order.why,
+        "whyZh": order.why_zh,
+        "skill": order.skill,
+        "sla": order.sla,
         **_where(order.device, order.component, order.group, place),
-        "assignee": order.assignee, "count": order.count, "causes": order.causes, "firstSeen": _iso(order.first_seen),
-        "lastSeen": _iso(order.last_seen), "createdAt": _iso(order.created_at), "updatedAt": _iso(order.updated_at),
-        "conditionClearedAt": _maybe(order.condition_cleared_at), "closedAt": _maybe(order.closed_at),
-        "reopenCount": order.reopen_count, "relatedTo": order.related_to, "holdReason": order.hold_reason,
+        "assignee": order.assignee,
+        "count": order.count,
+        "causes": order.causes,
+        "firstSeen": _iso(order.first_seen),
+        "lastSeen": _iso(order.last_seen),
+        "createdAt": _iso(order.created_at),
+        "updatedAt": _iso(order.updated_at),
+        "conditionClearedAt": _maybe(order.condition_cleared_at),
+        "closedAt": _maybe(order.closed_at),
+        "reopenCount": order.reopen_count,
+        "relatedTo": order.related_to,
+        "holdReason": order.hold_reason,
         "closeReason": order.close_reason,
         "resolution": {"fault": order.fault_found, "cause": order.cause, "remedy": order.remedy},
-        "alarm": _alarm(alarm) if alarm else None, "links": links,
-    }  # fmt: skip
+        "alarm": _alarm(alarm) if alarm else None,
+        "links": links,
+    }
 
 
 def _alarm(alarm: Alarm) -> dict[str, Any]:
     return {
-        "id": alarm.id, "key": alarm.key, "rule": alarm.rule, "revision": alarm.revision, "state": alarm.state.value,
+        "id": alarm.id,
+        "key": alarm.key,
+        "rule": alarm.rule,
+        "revision": alarm.revision,
+        "state": alarm.state.value,
         "title": {"en": alarm.plan.title_en, "zh": alarm.plan.title_zh},
-        "level": alarm.level.word, "peak": alarm.peak.word, "count": alarm.count, "identity": alarm.identity,
-        "raisedAt": _iso(alarm.raised_at), "decidedAt": _iso(alarm.decided_at),
+        "level": alarm.level.word,
+        "peak": alarm.peak.word,
+        "count": alarm.count,
+        "identity": alarm.identity,
+        "raisedAt": _iso(alarm.raised_at),
+        "decidedAt": _iso(alarm.decided_at),
         "receivedAt": _maybe(alarm.received_at or None),
-        "clearedAt": _maybe(alarm.cleared_at), "lastSeen": _iso(alarm.last_seen), "reason": alarm.reason,
+        "clearedAt": _maybe(alarm.cleared_at),
+        "lastSeen": _iso(alarm.last_seen),
+        "reason": alarm.reason,
         "late": alarm.late,
-        "imported": alarm.imported, "suspect": alarm.suspect, "unstable": alarm.unstable, "muted": alarm.muted,
-        "limited": alarm.limited, "heldUntil": _maybe(alarm.held_until or None), "parent": alarm.parent,
+        "imported": alarm.imported,
+        "suspect": alarm.suspect,
+        "unstable": alarm.unstable,
+        "muted": alarm.muted,
+        "limited": alarm.limited,
+        "heldUntil": _maybe(alarm.held_until or None),
+        "parent": alarm.parent,
         "evidence": _evidence(alarm.evidence),
-    }  # fmt: skip
+    }
 
 
 def _where(device: int, component: int, group: str, place: Place | None) -> dict[str, Any]:
@@ -172,11 +213,15 @@ def _where(device: int, component: int, group: str, place: Place | None) -> dict
 def _readings(readings: Iterable[ReadingSeen]) -> list[dict[str, Any]]:
     return [
         {
-            "point": r.point, "value": r.value, "unit": r.unit, "at": _iso(r.at), "received": _iso(r.received),
+            "point": r.point,
+            "value": r.value,
+            "unit": r.unit,
+            "at": _iso(r.at),
+            "received": _iso(r.received),
             "quality": r.quality,
         }
         for r in readings
-    ]  # fmt: skip
+    ]
 
 
 def _evidence(evidence: Evidence) -> dict[str, Any]:

@@ -169,9 +169,14 @@ def refuse(refusal: Refusal, order: WorkOrder, actor: Actor) -> CommandError:
     if refusal.status == 409:
         return conflict(order, actor, refusal.key.removeprefix("desk."), refusal.fields)
     return CommandError(
-        refusal.status, refusal.key.removeprefix("desk."), say(refusal.key, "en", **refusal.fields),
-        key=refusal.key, fields=refusal.fields, state=order.state.value, version=order.version,
-    )  # fmt: skip
+        refusal.status,
+        refusal.key.removeprefix("desk."),
+        say(refusal.key, "en", **refusal.fields),
+        key=refusal.key,
+        fields=refusal.fields,
+        state=order.state.value,
+        version=order.version,
+    )
 
 
 def _after(order: WorkOrder, command: Command, to: OrderState) -> WorkOrder:
@@ -191,9 +196,15 @@ def _after(order: WorkOrder, command: Command, to: OrderState) -> WorkOrder:
             changes |= {"close_reason": command.reason}
         case Act.REOPEN:
             changes |= {
-                "reopen_count": order.reopen_count + 1, "close_reason": "", "closed_at": None, "resolved_at": None,
-                "hold_reason": "", "fault_found": "", "cause": "", "remedy": "",
-            }  # fmt: skip
+                "reopen_count": order.reopen_count + 1,
+                "close_reason": "",
+                "closed_at": None,
+                "resolved_at": None,
+                "hold_reason": "",
+                "fault_found": "",
+                "cause": "",
+                "remedy": "",
+            }
         case _:
             pass
     return msgspec.structs.replace(order, **changes)

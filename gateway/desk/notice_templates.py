@@ -75,8 +75,9 @@ def check(environment: SandboxedEnvironment, source: str) -> None:
     for node in environment.parse(source).find_all(nodes.Node):
         if isinstance(node, nodes.Filter):
             if node.name not in FILTERS:
-                raise TemplateSyntaxError(f"unknown filter {node.name}; write one of {', '.join(sorted(FILTERS))}",
-                                          node.lineno)  # fmt: skip
+                raise TemplateSyntaxError(
+                    f"unknown filter {node.name}; write one of {', '.join(sorted(FILTERS))}", node.lineno
+                )
         elif not isinstance(node, ALLOWED):
             raise TemplateSyntaxError(f"{type(node).__name__} has no place in a notice", node.lineno)
 

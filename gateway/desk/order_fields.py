@@ -22,14 +22,37 @@ def of_alarm(
     """The order of one fault."""
     grade, why = priority(alarm.peak)
     order = WorkOrder(
-        id=id_, tenant=alarm.tenant, no=no, key=key, type=plan.type, fault=plan.fault, source="alarm",
-        title_en=alarm.plan.title_en, title_zh=alarm.plan.title_zh, why=alarm.plan.why,
-        why_zh=alarm.plan.why_in("zh"), device=alarm.device, component=alarm.component, group=alarm.group,
-        state=OrderState.NEW, level=alarm.peak, priority=grade, priority_reason=why, rule=alarm.rule, alarm=alarm.id,
-        created_at=now, updated_at=now, first_seen=alarm.raised_at, last_seen=alarm.last_seen, causes=(cause(alarm),),
-        skill=plan.skill, sla=plan.sla, assign=plan.assign, reopen_within=plan.reopen_within,
+        id=id_,
+        tenant=alarm.tenant,
+        no=no,
+        key=key,
+        type=plan.type,
+        fault=plan.fault,
+        source="alarm",
+        title_en=alarm.plan.title_en,
+        title_zh=alarm.plan.title_zh,
+        why=alarm.plan.why,
+        why_zh=alarm.plan.why_in("zh"),
+        device=alarm.device,
+        component=alarm.component,
+        group=alarm.group,
+        state=OrderState.NEW,
+        level=alarm.peak,
+        priority=grade,
+        priority_reason=why,
+        rule=alarm.rule,
+        alarm=alarm.id,
+        created_at=now,
+        updated_at=now,
+        first_seen=alarm.raised_at,
+        last_seen=alarm.last_seen,
+        causes=(cause(alarm),),
+        skill=plan.skill,
+        sla=plan.sla,
+        assign=plan.assign,
+        reopen_within=plan.reopen_within,
         related_to=last.no if last else "",
-    )  # fmt: skip
+    )
     return with_title(order, alarm)
 
 
@@ -39,22 +62,54 @@ def of_report(
     """The order of a fault that a person reported."""
     grade, why = priority(report.level)
     return WorkOrder(
-        id=id_, tenant=tenant, no=no, key=key, type=report.type, fault=report.fault, source=report.source,
-        title_en=report.title_en, title_zh=report.title_zh, why=report.note, why_zh=report.note, device=report.device,
-        component=report.component, group=report.group, state=OrderState.NEW, level=report.level, priority=grade,
-        priority_reason=why, rule="", alarm="", created_at=now, updated_at=now, first_seen=now, last_seen=now,
-        causes=(report.source,), skill=report.skill, sla=report.sla, reopen_within=report.reopen_within,
+        id=id_,
+        tenant=tenant,
+        no=no,
+        key=key,
+        type=report.type,
+        fault=report.fault,
+        source=report.source,
+        title_en=report.title_en,
+        title_zh=report.title_zh,
+        why=report.note,
+        why_zh=report.note,
+        device=report.device,
+        component=report.component,
+        group=report.group,
+        state=OrderState.NEW,
+        level=report.level,
+        priority=grade,
+        priority_reason=why,
+        rule="",
+        alarm="",
+        created_at=now,
+        updated_at=now,
+        first_seen=now,
+        last_seen=now,
+        causes=(report.source,),
+        skill=report.skill,
+        sla=report.sla,
+        reopen_within=report.reopen_within,
         related_to=last.no if last else "",
-    )  # fmt: skip
+    )
 
 
 def of_storm(first: WorkOrder, alarm: Alarm, site: str, place: Place | None) -> WorkOrder:
     """`first`, an order of one fault, as the parent of all that exceeds the limit of its rule or site."""
     per_rule, why = alarm.limited == PER_RULE, f"desk.storm_{alarm.limited}"
     order = msgspec.structs.replace(
-        first, source=STORM, device=0, component=0, group="" if per_rule else site, count=1, reopen_within=0,
-        fault=first.fault if per_rule else alarm.limited, why=say(why, "en"), why_zh=say(why, "zh"), causes=(),
-    )  # fmt: skip
+        first,
+        source=STORM,
+        device=0,
+        component=0,
+        group="" if per_rule else site,
+        count=1,
+        reopen_within=0,
+        fault=first.fault if per_rule else alarm.limited,
+        why=say(why, "en"),
+        why_zh=say(why, "zh"),
+        causes=(),
+    )
     return with_title(with_causes(order, [cause_name(order, alarm, place)]), alarm)
 
 

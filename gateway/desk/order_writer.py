@@ -32,7 +32,7 @@ from gateway.domain.workorder import (
     FaultReport,
     OrderState,
     WorkOrder,
-)  # fmt: skip
+)
 
 
 class OrderWriter:
@@ -62,13 +62,19 @@ class OrderWriter:
         listed = [self.list_alarm(work, order, alarm) for alarm in alarms]
         note = say("desk.late", self.policy.language) if first.late else ""
         data = {"alarm": first.id, "related_to": order.related_to, "why": why, "note": note}
-        self._record(work, order, "created", SYSTEM, "", data, origin)
+        _record(work, order, "created", SYSTEM, "", data, origin)
         self.publisher.order(work, order, "created", origin, alarm=listed[0], actor=SYSTEM, note=note)
         place = work.place_of(order)
         made = CreatedOrder(
-            order.no, origin.id, first.raised_at, first.received_at, first.decided_at,
-            InBothLanguages(order.title_en, order.title_zh), place.code if place else order.group, order.level,
-        )  # fmt: skip
+            order.no,
+            origin.id,
+            first.raised_at,
+            first.received_at,
+            first.decided_at,
+            InBothLanguages(order.title_en, order.title_zh),
+            place.code if place else order.group,
+            order.level,
+        )
         work.applied.created.append(made)
         return listed
 
@@ -103,7 +109,7 @@ class OrderWriter:
         id_, no = stamped_id(origin, "order", tenant, key), next_order_number(work, self.policy.zone, tenant)
         order = order_fields.of_report(report, tenant, key, id_=id_, no=no, now=work.now, last=last)
         work.put_order(order)
-        self._record(work, order, "created", report.actor, "", data, origin)
+        _record(work, order, "created", report.actor, "", data, origin)
         self.publisher.order(work, order, "created", origin, actor=report.actor, note=report.note)
         return order
 
@@ -144,9 +150,17 @@ class OrderWriter:
         work.drop_deadlines(order.tenant, order.id, DeadlineReason.RECHECK)
         work.applied.reopened += 1
         return self.save_version(
-            work, after, "reopened", actor, {"reason": reason}, origin, before=order, alarm=alarm, note=reason,
+            work,
+            after,
+            "reopened",
+            actor,
+            {"reason": reason},
+            origin,
+            before=order,
+            alarm=alarm,
+            note=reason,
             changed=("state",),
-        )  # fmt: skip
+        )
 
     def count_recurrence(
         self,
@@ -244,29 +258,9 @@ class OrderWriter:
             after, version=was.version + 1, updated_at=work.now, told_cleared=after.condition_cleared_at is not None
         )
         work.put_order(after)
-        self._record(work, after, kind, actor, was.state.value, data, origin, occurred_at)
+        _record(work, after, kind, actor, was.state.value, data, origin, occurred_at)
         self.publisher.order(work, after, kind, origin, alarm=alarm, changed=changed, actor=actor, note=note)
         return after
-
-    def _record(
-        self,
-        work: UnitOfWork,
-        order: WorkOrder,
-        kind: str,
-        actor: Actor,
-        before: str,
-        data: dict[str, Any],
-        origin: Origin,
-        occurred_at: int = 0,
-    ) -> None:
-        given = {k: v for k, v in data.items() if v or isinstance(v, float)}
-        text = orjson.dumps({**given, "origin": origin.id}).decode()
-        work.changes.audits.append(
-            Audit(
-                order.id, order.tenant, order.version, kind, actor.id, actor.role.value, before, order.state.value,
-                text, work.now, occurred_at or work.now,
-            )
-        )  # fmt: skip
 
     def list_alarm(self, work: UnitOfWork, order: WorkOrder, alarm: Alarm) -> Alarm:
         """The order lists the alarm, and all that is part of its episode, from now on."""
@@ -276,3 +270,32 @@ class OrderWriter:
         work.put_alarm(listed)
         work.changes.links.append(AlarmLink(order.id, order.tenant, alarm.id, work.now))
         return listed
+
+
+def _record(
+    work: UnitOfWork,
+    order: WorkOrder,
+    kind: str,
+    actor: Actor,
+    before: str,
+    data: dict[str, Any],
+    origin: Origin,
+    occurred_at: int = 0,
+) -> None:
+    given = {k: v for k, v in data.items() if v or isinstance(v, float)}
+    text = orjson.dumps({**given, "origin": origin.id}).decode()
+    work.changes.audits.append(
+        Audit(
+            order.id,
+            order.tenant,
+            order.version,
+            kind,
+            actor.id,
+            actor.role.value,
+            before,
+            order.state.value,
+            text,
+            work.now,
+            occurred_at or work.now,
+        )
+    )

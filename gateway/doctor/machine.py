@@ -43,8 +43,11 @@ def versions(mosquitto: str) -> Iterator[DoctorFinding]:
     if not mosquitto:
         return
     old = tuple(int(part) for part in mosquitto.split(".")[:2] if part.isdigit()) < MOSQUITTO
-    yield (warn("doctor.mosquitto_old", "doctor.mosquitto_old.do", found=mosquitto) if old
-           else ok("doctor.mosquitto", found=mosquitto))  # fmt: skip
+    yield (
+        warn("doctor.mosquitto_old", "doctor.mosquitto_old.do", found=mosquitto)
+        if old
+        else ok("doctor.mosquitto", found=mosquitto)
+    )
 
 
 def mosquitto_version() -> str:

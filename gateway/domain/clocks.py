@@ -58,9 +58,7 @@ def received_by(batch: Batch, now: int) -> Batch:
     if not batch.frames or int(batch.received.max()) <= now + TOLERANCE:
         return batch
     received = np.minimum(batch.received, now)
-    return Batch(
-        batch.device, batch.point, batch.at, batch.value, batch.quality, batch.flags, batch.frame, received
-    )  # fmt: skip
+    return Batch(batch.device, batch.point, batch.at, batch.value, batch.quality, batch.flags, batch.frame, received)
 
 
 def mark_suspect(batch: Batch) -> Batch:

@@ -80,19 +80,31 @@ class Batch:
     def select(self, rows: NDArray[np.bool_] | NDArray[np.intp]) -> "Batch":
         """The selected rows; frame numbers and `received` are unchanged."""
         return Batch(
-            self.device[rows], self.point[rows], self.at[rows], self.value[rows],
-            self.quality[rows], self.flags[rows], self.frame[rows], self.received,
-        )  # fmt: skip
+            self.device[rows],
+            self.point[rows],
+            self.at[rows],
+            self.value[rows],
+            self.quality[rows],
+            self.flags[rows],
+            self.frame[rows],
+            self.received,
+        )
 
     def readings(self) -> list[Reading]:
         """The rows as objects, in order. For tests and the API, never the hot path."""
         return [
             Reading(d, p, a, v, Quality(q), Flag(f), int(self.received[m]))
             for d, p, a, v, q, f, m in zip(
-                self.device.tolist(), self.point.tolist(), self.at.tolist(), self.value.tolist(),
-                self.quality.tolist(), self.flags.tolist(), self.frame.tolist(), strict=True,
+                self.device.tolist(),
+                self.point.tolist(),
+                self.at.tolist(),
+                self.value.tolist(),
+                self.quality.tolist(),
+                self.flags.tolist(),
+                self.frame.tolist(),
+                strict=True,
             )
-        ]  # fmt: skip
+        ]
 
 
 def empty_batch() -> Batch:

@@ -202,9 +202,20 @@ class PointDefined(Struct, frozen=True, tag="define_point"):
 
 
 Fact = (
-    SiteSet | CustomerSet | DeviceSet | RuleSet | RuleGone | PolicySet | Unlatch | Closed | CycleDone | MeterExchanged
-    | Rerun | ImportMark | ClockStep
-)  # fmt: skip
+    SiteSet
+    | CustomerSet
+    | DeviceSet
+    | RuleSet
+    | RuleGone
+    | PolicySet
+    | Unlatch
+    | Closed
+    | CycleDone
+    | MeterExchanged
+    | Rerun
+    | ImportMark
+    | ClockStep
+)
 Define = DeviceDefined | PointDefined
 Body = Batch | Tick | Fact | Define | Down | Raw
 _Plain = Tick | Fact | Define | Down | Raw

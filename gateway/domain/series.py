@@ -41,9 +41,11 @@ class Written:
     def plus(self, other: "Written") -> "Written":
         """Sum of two results."""
         return Written(
-            self.stored + other.stored, self.duplicate + other.duplicate, self.expired + other.expired,
+            self.stored + other.stored,
+            self.duplicate + other.duplicate,
+            self.expired + other.expired,
             self.conflict + other.conflict,
-        )  # fmt: skip
+        )
 
 
 @dataclass(frozen=True, slots=True)

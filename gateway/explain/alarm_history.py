@@ -129,9 +129,10 @@ def tracks_of(
     seen = {reading.point for reading in evidence.readings}
     names = seen | set(rule.points if rule is not None else ())
     points = [
-        one for one in installation.known.points
+        one
+        for one in installation.known.points
         if one.profile == device.profile and one.name in names and one.component in {0, thing.component}
-    ]  # fmt: skip
+    ]
     if not points:
         return []
     every = max((point.every for point in points), default=0) or UNPROMISED // MARGIN
@@ -180,17 +181,28 @@ def _entries(installation: Installation, alarm: Alarm, order: WorkOrder | None) 
     notices = [one for subject in subjects for one in installation.queries.notices_about(subject)]
     for notice in notices:
         yield HistoryEntry(
-            notice.created_at, "explain.at.notice",
-            {"template": notice.template, "to": notice.recipient or "-",
-             "state": word("notice", notice.state.value, lang), "reason": word("unsent", notice.reason or "-", lang)},
-        )  # fmt: skip
+            notice.created_at,
+            "explain.at.notice",
+            {
+                "template": notice.template,
+                "to": notice.recipient or "-",
+                "state": word("notice", notice.state.value, lang),
+                "reason": word("unsent", notice.reason or "-", lang),
+            },
+        )
     for subject in [*subjects, *(f"notice-{notice.id}" for notice in notices)]:
         for row in installation.queries.deliveries(DeliveryFilter(subject=subject), RECENT).items:
             yield HistoryEntry(
-                row.updated_at, "explain.at.delivery",
-                {"endpoint": row.endpoint, "type": row.type, "state": word("delivery", row.state, lang),
-                 "attempt": row.attempt, "reason": row.reason or "-"},
-            )  # fmt: skip
+                row.updated_at,
+                "explain.at.delivery",
+                {
+                    "endpoint": row.endpoint,
+                    "type": row.type,
+                    "state": word("delivery", row.state, lang),
+                    "attempt": row.attempt,
+                    "reason": row.reason or "-",
+                },
+            )
 
 
 def _changes(installation: Installation, alarm: Alarm) -> Iterator[HistoryEntry]:
@@ -216,8 +228,9 @@ def _decided(level: Level, evidence: Evidence, lang: Lang) -> dict[str, object]:
     """Level, condition and deciding readings, as the timeline shows them."""
     values = ", ".join(
         f"{one.point} {one.value}" if isinstance(one.value, str) else f"{one.point} {one.value:.6g} {one.unit}".strip()
-        for one in evidence.readings[:SEEN] if one.value is not None
-    )  # fmt: skip
+        for one in evidence.readings[:SEEN]
+        if one.value is not None
+    )
     sentence = evidence.sentence_in(lang)  # it contains the values
     seen = say("explain.seen", lang, values=values) if values and not sentence else ""
     how = say("explain.how", lang, sentence=sentence) if sentence else ""
@@ -240,10 +253,16 @@ def _of_order(installation: Installation, order: WorkOrder) -> Iterator[HistoryE
     lang = installation.lang
     for one in installation.queries.audit(order.no):
         yield HistoryEntry(
-            one.at, "explain.at.order",
-            {"no": order.no, "type": word("event", one.type, lang), "actor": word("actor", one.actor, lang),
-             "before": _state(one.before, lang), "after": _state(one.after, lang)},
-        )  # fmt: skip
+            one.at,
+            "explain.at.order",
+            {
+                "no": order.no,
+                "type": word("event", one.type, lang),
+                "actor": word("actor", one.actor, lang),
+                "before": _state(one.before, lang),
+                "after": _state(one.after, lang),
+            },
+        )
 
 
 def _state(name: str, lang: Lang) -> str:

@@ -22,9 +22,15 @@ def chart_of(history: AlarmHistory, zone: ZoneInfo, lang: Lang) -> str:
     title = alarm.plan.title_zh if lang == "zh" else alarm.plan.title_en
     hold, clear_hold = holds(history)
     return _picture(
-        f"{title} · {thing_of(history)}", f"{alarm.rule} · {alarm.id} · {local(alarm.raised_at, zone)}", history.tracks,
-        alarm.evidence, (alarm.raised_at, alarm.cleared_at), (hold, clear_hold), zone, lang,
-    )  # fmt: skip
+        f"{title} · {thing_of(history)}",
+        f"{alarm.rule} · {alarm.id} · {local(alarm.raised_at, zone)}",
+        history.tracks,
+        alarm.evidence,
+        (alarm.raised_at, alarm.cleared_at),
+        (hold, clear_hold),
+        zone,
+        lang,
+    )
 
 
 def draw_all(installation: Installation, outcome: BacktestResult, folder: Path, most: int) -> int:
@@ -41,9 +47,15 @@ def draw_all(installation: Installation, outcome: BacktestResult, folder: Path, 
         hold = (level.hold.for_, level.clear_hold) if level is not None else (0, 0)
         title = rule.title.get(installation.lang) or rule.title.get("en") or rule.id
         text = _picture(
-            f"{title} · {outcome.thing(one.thing)}", f"{one.rule} · {local(one.raised, outcome.zone)}", tracks,
-            one.evidence, (one.raised, one.cleared), hold, outcome.zone, installation.lang,
-        )  # fmt: skip
+            f"{title} · {outcome.thing(one.thing)}",
+            f"{one.rule} · {local(one.raised, outcome.zone)}",
+            tracks,
+            one.evidence,
+            (one.raised, one.cleared),
+            hold,
+            outcome.zone,
+            installation.lang,
+        )
         name = re.sub(r"[^\w.-]+", "_", f"{n:04d}-{one.rule}-{outcome.thing(one.thing)}")
         (folder / f"{name}.svg").write_text(text, "utf-8")
     return len(episodes)
@@ -85,8 +97,9 @@ def _line(track: Track, evidence: Evidence) -> Line:
     seen = {reading.point for reading in evidence.readings}
     fits = (point.name in seen or not seen) and not texts
     limits = [
-        (one.value, f"{number(one.value, one.unit)} ({one.origin})") for one in evidence.thresholds
+        (one.value, f"{number(one.value, one.unit)} ({one.origin})")
+        for one in evidence.thresholds
         if fits and one.unit == point.unit and point.kind is not PointKind.COUNTER
-    ]  # fmt: skip
+    ]
     unit = f" [{point.unit}]" if point.unit else ""
     return Line(f"{label}{unit}", track.rows.at, track.rows.value, point.every, limits, texts)

@@ -31,9 +31,13 @@ def page(history: AlarmHistory, zone: ZoneInfo, lang: Lang) -> Iterator[str]:
         "explain.thing", lang, thing=thing_of(history), site=history.device.site or "-" if history.device else "-"
     )
     yield say(
-        "explain.state", lang, state=say(f"explain.state.{alarm.state.value}", lang), count=alarm.count,
-        level=say(f"word.level.{alarm.level.word}", lang), peak=say(f"word.level.{alarm.peak.word}", lang),
-    )  # fmt: skip
+        "explain.state",
+        lang,
+        state=say(f"explain.state.{alarm.state.value}", lang),
+        count=alarm.count,
+        level=say(f"word.level.{alarm.level.word}", lang),
+        peak=say(f"word.level.{alarm.peak.word}", lang),
+    )
     yield from (f"  {line}" for line in _marks(history, zone, lang))
     if why := plan.why_in(lang):
         yield say("explain.why", lang, why=why)
@@ -155,9 +159,15 @@ def _value(one: ReadingSeen, lang: Lang) -> str:
 def _seen(one: ReadingSeen, zone: ZoneInfo, lang: Lang) -> str:
     late = delay(one.received - one.at)
     return say(
-        "explain.reading", lang, point=one.point, value=_value(one, lang), at=local(one.at, zone), late=late,
-        received=local(one.received, zone), quality=say(f"word.quality.{Quality(one.quality).name.lower()}", lang),
-    )  # fmt: skip
+        "explain.reading",
+        lang,
+        point=one.point,
+        value=_value(one, lang),
+        at=local(one.at, zone),
+        late=late,
+        received=local(one.received, zone),
+        quality=say(f"word.quality.{Quality(one.quality).name.lower()}", lang),
+    )
 
 
 def _origin(origin: str, lang: Lang) -> str:

@@ -126,9 +126,10 @@ def texts(refused: Sequence[RefusedText]) -> Trouble | None:
     if not refused:
         return None
     fields = {
-        "count": sum(one.count for one in refused), "devices": len({one.device for one in refused}),
+        "count": sum(one.count for one in refused),
+        "devices": len({one.device for one in refused}),
         "points": len({(one.profile, one.point) for one in refused}),
-    }  # fmt: skip
+    }
     return Trouble(Phrase("ready.texts_refused", fields), logged=True)
 
 

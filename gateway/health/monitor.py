@@ -88,10 +88,12 @@ class HealthMonitor:
         clocks, files = self._clocks(status), status.files
         self._files_since = (self._files_since or self._clock.now()) if files.problems else 0
         found = {
-            "disk": disk(free, settings.floor), "clock": clock(clocks), "rules": rules(sorted(status.engine.broken)),
+            "disk": disk(free, settings.floor),
+            "clock": clock(clocks),
+            "rules": rules(sorted(status.engine.broken)),
             "configuration": configuration(files.problems, self._files_since, files.at_start),
             "texts": texts(status.refused_texts),
-        }  # fmt: skip
+        }
         sources = {
             name: self._source(name, phrase, settings.silent_after.get(name, 0))
             for name, phrase in status.sources.items()
@@ -103,9 +105,14 @@ class HealthMonitor:
         intake, now = status.intake, self._clock.now()
         clamped, readings = self._clamps[0]
         return Clocks(
-            now, intake.newest - now, intake.suspect, intake.last_step, intake.stepped,
-            intake.total.clamped - clamped, intake.total.readings_journaled - readings,
-        )  # fmt: skip
+            now,
+            intake.newest - now,
+            intake.suspect,
+            intake.last_step,
+            intake.stepped,
+            intake.total.clamped - clamped,
+            intake.total.readings_journaled - readings,
+        )
 
     def _source(self, name: str, phrase: Phrase | None, silent_after: int) -> Trouble | None:
         now = self._steady()
@@ -171,8 +178,15 @@ class HealthMonitor:
                     raw = await asyncio.to_thread(self._example, name, reason)
                     known = f"trial.why.{reason}" in catalogue()
                     why = Phrase(f"trial.why.{reason}") if known else reason
-                    log.warning("dead letter of a new kind", source=name, reason=reason, why=why, count=count,
-                                detail=raw.detail if raw else "", address=raw.address if raw else "")  # fmt: skip
+                    log.warning(
+                        "dead letter of a new kind",
+                        source=name,
+                        reason=reason,
+                        why=why,
+                        count=count,
+                        detail=raw.detail if raw else "",
+                        address=raw.address if raw else "",
+                    )
                 self._dead[name, reason] = count
 
     def _example(self, source: str, reason: str) -> Raw | None:

@@ -55,9 +55,12 @@ def outcome(part: Readings, store: SeriesStore, newest: dict[int, int], now: int
     rows, replaced = rows[~same], replaced[~same]
     before = np.array([newest[d] for d in part.device[rows].tolist()], np.int64)
     counts = {
-        "imported": len(rows), "duplicates": twice + int(same.sum()), "replaced": int(replaced.sum()) + differing,
-        "late": int((part.at[rows] < before).sum()), "expired": expired,
-    }  # fmt: skip
+        "imported": len(rows),
+        "duplicates": twice + int(same.sum()),
+        "replaced": int(replaced.sum()) + differing,
+        "late": int((part.at[rows] < before).sum()),
+        "expired": expired,
+    }
     return DeduplicatedPart(_batch(part, rows, now), counts)
 
 
@@ -124,6 +127,12 @@ def _batch(part: Readings, rows: NDArray[np.intp], now: int) -> Batch:
     fresh[1:] = (device[1:] != device[:-1]) | (at[1:] != at[:-1])
     frame = (np.cumsum(fresh) - 1).astype(np.int32)
     return Batch(
-        device, part.point[rows], at, part.value[rows], part.quality[rows],
-        np.full(len(rows), int(Flag.IMPORTED), np.uint8), frame, np.full(int(frame[-1]) + 1, now, np.int64),
-    )  # fmt: skip
+        device,
+        part.point[rows],
+        at,
+        part.value[rows],
+        part.quality[rows],
+        np.full(len(rows), int(Flag.IMPORTED), np.uint8),
+        frame,
+        np.full(int(frame[-1]) + 1, now, np.int64),
+    )

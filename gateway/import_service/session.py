@@ -108,10 +108,12 @@ class ImportSession:
         if not count:
             return None
         return ImportPart(
-            np.array(self._device[:count], np.int32), np.array(self._point[:count], np.int32),
-            np.array(self._at[:count], np.int64), np.array(self._value[:count], np.float64),
+            np.array(self._device[:count], np.int32),
+            np.array(self._point[:count], np.int32),
+            np.array(self._at[:count], np.int64),
+            np.array(self._value[:count], np.float64),
             np.array(self._quality[:count], np.uint8),
-        )  # fmt: skip
+        )
 
     def done(self, part: ImportPart, made: DeduplicatedPart) -> None:
         """`part` is on disk."""

@@ -65,6 +65,12 @@ class Columns:
         ]
         plain = bool((quality != Quality.UNCERTAIN).all())
         yield Chunk(
-            number, [self.devices[d] for d in used.tolist()], self.points, local.tolist(), point.tolist(), at.tolist(),
-            values, [] if plain else quality.tolist(),
-        )  # fmt: skip
+            number,
+            [self.devices[d] for d in used.tolist()],
+            self.points,
+            local.tolist(),
+            point.tolist(),
+            at.tolist(),
+            values,
+            [] if plain else quality.tolist(),
+        )

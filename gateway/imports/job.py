@@ -43,7 +43,7 @@ async def prepare(file: Path, map_file: Path, target: ImportTarget, lang: Lang, 
     beside = rejected_file(file)
     rejects = Rejects(
         beside, table.encoding, table.delimiter, lang, header=table.header, skip=table.skip, named=table.named
-    )  # fmt: skip
+    )
     try:
         columns = await asyncio.to_thread(reader.read, rejects)
     finally:

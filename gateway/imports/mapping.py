@@ -169,12 +169,14 @@ class ImportMap(Section):
     def columns(self) -> dict[str, str | int]:
         """Path in the map -> the column it names."""
         named: dict[str, str | int | None] = {
-            "device.column": self.device.column, "time.column": self.time.column,
+            "device.column": self.device.column,
+            "time.column": self.time.column,
             **{f"time.columns[{index}]": column for index, column in enumerate(self.time.columns)},
-            "point.column": _named(self.point), "value.column": _named(self.value),
+            "point.column": _named(self.point),
+            "value.column": _named(self.value),
             "component.column": _named(self.component),
             "quality.column": _named(self.quality),
-        }  # fmt: skip
+        }
         named |= {f"points.{name}.column": point.column for name, point in self.points.items()}
         return {path: column for path, column in named.items() if column}
 

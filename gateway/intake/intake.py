@@ -230,8 +230,12 @@ class Intake:
         assert isinstance(step, ClockStep), "a step comes last"
         kind = "waits" if step.waits else "back" if step.goes_back else "forward"
         self.steps[kind] += 1
-        log.warning("the clock was set", before=iso(step.frm), now=iso(step.to),
-                    timers="wait until it has caught up" if step.waits else "go on at the new time")  # fmt: skip
+        log.warning(
+            "the clock was set",
+            before=iso(step.frm),
+            now=iso(step.to),
+            timers="wait until it has caught up" if step.waits else "go on at the new time",
+        )
         if step.goes_back:
             self._plausibility.reset()
         self.last_step, self.stepped = step, self.clock.now()

@@ -169,8 +169,12 @@ def digest(path: Path) -> str:
 def _manifest(scratch: Path, main_file: Path, made: BackupContents) -> None:
     files = {name: {"bytes": size, "sha256": digest(scratch / name)} for name, size in _files(scratch)}
     found: dict[str, Any] = {
-        "format": FORMAT, "at": iso(made.at), "head": made.head, "main_file": main_file.name, "files": files
-    }  # fmt: skip
+        "format": FORMAT,
+        "at": iso(made.at),
+        "head": made.head,
+        "main_file": main_file.name,
+        "files": files,
+    }
     replace_synced(scratch / NAME, found)
 
 

@@ -52,14 +52,15 @@ def repair(path: Path, partition: int, consumed: int, *, epoch: int, missed: boo
         oldest = db.execute("SELECT at FROM record WHERE seq > ? ORDER BY seq LIMIT 1", (state.floor,)).fetchone()
         db.execute(
             "INSERT INTO lease (partition, epoch, owner, at) VALUES (?, ?, 'recover', 0) ON CONFLICT (partition)"
-            " DO UPDATE SET epoch = max(epoch, excluded.epoch)", (partition, epoch),
-        )  # fmt: skip
+            " DO UPDATE SET epoch = max(epoch, excluded.epoch)",
+            (partition, epoch),
+        )
         db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
     asides = [one for one in path.parent.glob(path.name + ".damaged-*") if one not in before]
     aside = next((one for one in asides if not one.name.endswith("-wal")), None)
     return JournalRepair(
         aside, gone, tuple(gaps), kept, newest, state.floor, oldest[0] if oldest else 0, bool(ranges), facts == 0
-    )  # fmt: skip
+    )
 
 
 def _lost(path: Path) -> set[tuple[int, int]]:

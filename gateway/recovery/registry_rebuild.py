@@ -43,9 +43,7 @@ def queue_facts(database: Database, tenant: str) -> int:
     """Queue everything the database knows of the field for a journal that knows nothing; returns how many facts."""
     store = SqlRegistryStore(database, SystemClock(), tenant)
     known = store.load()
-    facts: list[Fact] = [
-        *map(SiteSet, known.sites), *map(CustomerSet, known.customers), *map(DeviceSet, known.devices),
-    ]  # fmt: skip
+    facts: list[Fact] = [*map(SiteSet, known.sites), *map(CustomerSet, known.customers), *map(DeviceSet, known.devices)]
     store.save(RegistryContents((), (), (), ()), facts)
     return len(facts)
 

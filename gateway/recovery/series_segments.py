@@ -81,8 +81,9 @@ def _salvage(path: Path, fresh: Path, kind: Kind) -> tuple[int, int]:
         db.execute(
             f"UPDATE {made.name}.meta SET first = (SELECT min(ts) FROM {made.name}.reading),"
             f" last = (SELECT max(ts) FROM {made.name}.reading), rows = ?,"
-            f" conflicts = (SELECT count(*) FROM {made.name}.reading WHERE flags & {int(Flag.CONFLICT)} > 0)", [kept],
-        )  # fmt: skip
+            f" conflicts = (SELECT count(*) FROM {made.name}.reading WHERE flags & {int(Flag.CONFLICT)} > 0)",
+            [kept],
+        )
         db.execute(f"CHECKPOINT {made.name}")
     return kept, max(0, expected - kept)
 

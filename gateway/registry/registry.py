@@ -104,9 +104,11 @@ class Registry:
         """Everything, as it would be saved."""
         now = self._snapshot
         return RegistryContents(
-            tuple(now.sites.values()), tuple(now.customers.values()), tuple(now.devices.values()),
+            tuple(now.sites.values()),
+            tuple(now.customers.values()),
+            tuple(now.devices.values()),
             tuple(now.points.values()),
-        )  # fmt: skip
+        )
 
     def apply(self, declared: DeclaredInventory) -> list[Fact]:
         """Bring store and memory to the declared inventory; returns the facts queued for the journal.
@@ -251,9 +253,12 @@ class Registry:
         if self._refusals.add(point, device, text, why, self._clock.now()):
             known = self._snapshot.devices.get(device)
             log.warning(
-                "state text refused", device=known.code if known else "", point=f"{point.profile}.{point.name}",
-                text=text[:64], why=Phrase(f"registry.refused.{why}"),
-            )  # fmt: skip
+                "state text refused",
+                device=known.code if known else "",
+                point=f"{point.profile}.{point.name}",
+                text=text[:64],
+                why=Phrase(f"registry.refused.{why}"),
+            )
 
     def _keep(self, points: Sequence[Point]) -> None:
         """Rows whose texts changed; the caller holds the lock."""

@@ -163,7 +163,16 @@ def _point(old: Point | None, profile: str, spec: PointSpec, component: int, tab
         table = (old.values, old.brought)
     values, brought = table if spec.kind == PointKind.STATE else NO_TEXTS
     return Point(
-        id=number, profile=profile, name=spec.name, component=component, kind=spec.kind, unit=spec.unit,
-        every=spec.every, revision=revision, values=values, plausible=spec.plausible, counter=spec.counter,
+        id=number,
+        profile=profile,
+        name=spec.name,
+        component=component,
+        kind=spec.kind,
+        unit=spec.unit,
+        every=spec.every,
+        revision=revision,
+        values=values,
+        plausible=spec.plausible,
+        counter=spec.counter,
         brought=brought,
-    )  # fmt: skip
+    )

@@ -86,6 +86,5 @@ class Refusals:
     def clear(self, profile: str, point: str, device: int | None = None) -> None:
         """They were cleared."""
         self._of = {
-            key: one for key, one in self._of.items()
-            if key[:2] != (profile, point) or device not in (None, key[2])
-        }  # fmt: skip
+            key: one for key, one in self._of.items() if key[:2] != (profile, point) or device not in (None, key[2])
+        }

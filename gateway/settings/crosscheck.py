@@ -138,9 +138,13 @@ def _checked(
 
     mapped = [name for name, one in profiles.items() if owned is not None and owned.section in one.sections]
     return CheckedProject(
-        document.file, {name: one.profile for name, one in profiles.items()}, inventory.devices,
-        {name: one.file for name, one in profiles.items()}, mapped, cell,
-    )  # fmt: skip
+        document.file,
+        {name: one.profile for name, one in profiles.items()},
+        inventory.devices,
+        {name: one.file for name, one in profiles.items()},
+        mapped,
+        cell,
+    )
 
 
 def _look_back(found: ProjectFindings, profiles: Mapping[str, LoadedProfile], rulebook: Rulebook) -> None:

@@ -44,8 +44,9 @@ def expected_rate(devices: Sequence[Device], profiles: Mapping[str, Profile]) ->
         profile = profiles.get(device.profile)
         if profile is None or device.life is not Life.IN_SERVICE:
             continue
-        total += sum((device.components if spec.each else 1) * SECOND / spec.every
-                     for spec in profile.points if spec.every)  # fmt: skip
+        total += sum(
+            (device.components if spec.each else 1) * SECOND / spec.every for spec in profile.points if spec.every
+        )
     return total
 
 

@@ -182,9 +182,15 @@ def _site(table: CsvRecords, row: CsvRow, code: str, installation: str) -> Site:
         near = nearest(zone, sorted(zones())) or "Asia/Shanghai"
         table.add(row, "timezone", "config.timezone", written=zone, near=near)
     return Site(
-        code=code, name=_text(row, "name"), timezone=zone, area=_text(row, "area"), region=_text(row, "region"),
-        attrs=_attrs(table, row), tags=_tags(row), quiet=_quiet(table, row, zone if zone in zones() else installation),
-    )  # fmt: skip
+        code=code,
+        name=_text(row, "name"),
+        timezone=zone,
+        area=_text(row, "area"),
+        region=_text(row, "region"),
+        attrs=_attrs(table, row),
+        tags=_tags(row),
+        quiet=_quiet(table, row, zone if zone in zones() else installation),
+    )
 
 
 def _quiet(table: CsvRecords, row: CsvRow, zone: str) -> tuple[QuietTime, ...]:
@@ -236,10 +242,19 @@ def _device(
     usual = profile.components if profile is not None else 0
     here = (sites[site].timezone if site in sites else "") or zone
     return Device(
-        id=0, code=code or "?", profile=profile_id, kind=profile.kind if profile is not None else "",
-        name=_text(row, "name"), site=site, customer=customer, components=_components(table, row, usual),
-        life=_life(table, row), registered=_registered(table, row, here), attrs=_attrs(table, row), tags=_tags(row),
-    )  # fmt: skip
+        id=0,
+        code=code or "?",
+        profile=profile_id,
+        kind=profile.kind if profile is not None else "",
+        name=_text(row, "name"),
+        site=site,
+        customer=customer,
+        components=_components(table, row, usual),
+        life=_life(table, row),
+        registered=_registered(table, row, here),
+        attrs=_attrs(table, row),
+        tags=_tags(row),
+    )
 
 
 def _components(table: CsvRecords, row: CsvRow, usual: int) -> int:

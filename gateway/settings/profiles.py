@@ -162,9 +162,15 @@ def load_profile(path: Path) -> tuple[LoadedProfile | None, list[Problem]]:
     if document.problems:
         return None, document.problems
     profile = Profile(
-        id=model.id or path.stem, kind=model.kind, points=tuple(specs), revision=model.revision, vendor=model.vendor,
-        model=model.model, source=model.source, components=model.components,
-    )  # fmt: skip
+        id=model.id or path.stem,
+        kind=model.kind,
+        points=tuple(specs),
+        revision=model.revision,
+        vendor=model.vendor,
+        model=model.model,
+        source=model.source,
+        components=model.components,
+    )
     declared = {name: point.unit for name, point in model.points.items()}
     on_device = {name: point.on_device for name, point in model.points.items() if point.on_device}
     sections = {name: found for name in SECTIONS if (found := getattr(model, name)) is not None}
@@ -184,13 +190,21 @@ def _spec(document: Document, name: str, point: PointModel) -> PointSpec:
     _kinds(document, place, point)
     title = point.title
     return PointSpec(
-        name=name, kind=point.kind, unit=canonical_symbol(unit), every=point.every,
+        name=name,
+        kind=point.kind,
+        unit=canonical_symbol(unit),
+        every=point.every,
         each=point.each,
-        values=point.values, missing=point.missing, plausible=_plausible(document, place, point.plausible, unit),
-        counter=_counter(document, place, point.counter, unit), revision=point.revision, retain=point.retain or 0,
-        title_en=title.en or title.zh, title_zh=title.zh or title.en,
+        values=point.values,
+        missing=point.missing,
+        plausible=_plausible(document, place, point.plausible, unit),
+        counter=_counter(document, place, point.counter, unit),
+        revision=point.revision,
+        retain=point.retain or 0,
+        title_en=title.en or title.zh,
+        title_zh=title.zh or title.en,
         texts=tuple((value, of.en or of.zh, of.zh or of.en) for value, of in point.texts.items()),
-    )  # fmt: skip
+    )
 
 
 def _on_device(document: Document, specs: Mapping[str, PointSpec], model: PlainProfile) -> None:

@@ -74,11 +74,15 @@ class Project:
         """Counts of all items, for a summary. Points are those the registry will have."""
         points = difference(RegistryContents((), (), (), ()), self.declared, 0).rows.points
         return {
-            "sites": len(self.declared.sites), "customers": len(self.declared.customers),
-            "devices": len(self.declared.devices), "points": len(points), "profiles": len(self.profiles),
-            "rules": len(self.rulebook.rules), "sources": len(self.settings.sources),
+            "sites": len(self.declared.sites),
+            "customers": len(self.declared.customers),
+            "devices": len(self.declared.devices),
+            "points": len(points),
+            "profiles": len(self.profiles),
+            "rules": len(self.rulebook.rules),
+            "sources": len(self.settings.sources),
             "endpoints": len(self.settings.endpoints),
-        }  # fmt: skip
+        }
 
     def services(
         self,
@@ -91,10 +95,16 @@ class Project:
         """Services for the source `name`; `devices` lists those of the registry."""
         owned = SOURCES[self.settings.sources[name].type].profile_map
         return SourceServices(
-            str(self.file), directory, ledger, clock, devices, self.maps[owned.section] if owned else {},
-            {profile: self.as_sent(profile) for profile in self.profiles}, self.settings.data_dir / "sessions",
+            str(self.file),
+            directory,
+            ledger,
+            clock,
+            devices,
+            self.maps[owned.section] if owned else {},
+            {profile: self.as_sent(profile) for profile in self.profiles},
+            self.settings.data_dir / "sessions",
             self.settings.series.retention,
-        )  # fmt: skip
+        )
 
 
 @dataclass(slots=True)
@@ -158,16 +168,12 @@ def inspect_project(
     calendar = load_calendar(files.calendars, files.calendar, str(path), lookups.problems)
     names = Names(words, lookups.codes, lookups.fences, calendar)
     rulebook = load_rulebook(files.rules, names, known) if whole and not lookups.problems else Rulebook()
-    report.problems = [
-        *document.problems, *wrong, *disagreements, *wrong_maps, *inventory.problems, *wrong_templates,
-        *lookups.problems, *rulebook.problems,
-    ]  # fmt: skip
+    found = [*document.problems, *wrong, *disagreements, *wrong_maps, *inventory.problems, *wrong_templates]
+    report.problems = [*found, *lookups.problems, *rulebook.problems]
     report.warnings = list(inventory.warnings)
     if settings is not None:
         findings = check_settings(document, settings)
-        if (
-            whole
-        ):  # otherwise points missing from a profile that did not load would be reported everywhere they are used
+        if whole:  # otherwise points of a profile that did not load would be reported wherever they are used
             check_together(findings, document, settings, profiles, inventory, rulebook, templates, files.templates)
         named = {problem.path for problem in document.problems}
         report.problems += [p for p in findings.problems if p.file != document.file or p.path not in named]
@@ -179,9 +185,19 @@ def inspect_project(
     if settings is not None and not report.problems:
         texts = named_texts(plain, maps, settings, rulebook.rules.values())
         report.project = Project(
-            path, settings, profiles, maps, names, _declared(inventory, plain, texts), rulebook, templates,
-            tuple(report.warnings), env, report.places, filled,
-        )  # fmt: skip
+            path,
+            settings,
+            profiles,
+            maps,
+            names,
+            _declared(inventory, plain, texts),
+            rulebook,
+            templates,
+            tuple(report.warnings),
+            env,
+            report.places,
+            filled,
+        )
     return report
 
 
@@ -245,12 +261,19 @@ class _Files:
         zone = tree.get("timezone")
         zone = zone if isinstance(zone, str) and zone in zones() else "UTC"
         return cls(
-            path(lists, "sites"), path(lists, "customers"), path(lists, "devices"),
-            path(tree, "profiles") or base / "profiles", path(tree, "rules") or base / "rules", path(tree, "templates"),
-            path(tree, "codes") or base / "codes", path(tree, "fences") or base / "fences.yaml",
-            path(tree, "calendars") or base / "calendars", calendar_name(tree.get("calendar"), zone), zone,
+            path(lists, "sites"),
+            path(lists, "customers"),
+            path(lists, "devices"),
+            path(tree, "profiles") or base / "profiles",
+            path(tree, "rules") or base / "rules",
+            path(tree, "templates"),
+            path(tree, "codes") or base / "codes",
+            path(tree, "fences") or base / "fences.yaml",
+            path(tree, "calendars") or base / "calendars",
+            calendar_name(tree.get("calendar"), zone),
+            zone,
             "en" if tree.get("language") == "en" else "zh",
-        )  # fmt: skip
+        )
 
     def places(self, main: Path) -> tuple[Path, ...]:
         """All locations; `main` names the files."""
@@ -280,9 +303,12 @@ def _maps(profiles: Mapping[str, LoadedProfile]) -> tuple[dict[str, dict[str, An
 
 def _declared(inventory: Inventory, profiles: list[Profile], texts: Named) -> DeclaredInventory:
     return DeclaredInventory(
-        tuple(inventory.sites.values()), tuple(inventory.customers.values()), tuple(inventory.devices.values()),
-        tuple(profiles), texts,
-    )  # fmt: skip
+        tuple(inventory.sites.values()),
+        tuple(inventory.customers.values()),
+        tuple(inventory.devices.values()),
+        tuple(profiles),
+        texts,
+    )
 
 
 def _sorted(problems: list[Problem]) -> list[Problem]:

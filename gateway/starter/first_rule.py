@@ -59,26 +59,47 @@ def rule(kind: str, lang: Lang, points: list[MappedPoint], limit: RuleLimit | No
     if limit is None:
         watched, value = points[0].spec.name, points[0].guess.value
         seen = f"{value:g}" if isinstance(value, int | float) and not isinstance(value, bool) else _state(value)
-        return "\n".join([
-            *head, "- id: first.silent", f"  title: {_titles('init.title.silent')}",
-            f"  why: {quoted(say('init.why', lang))}", f"  watch: {{kind: {kind}{_each(points[0])}}}",
-            f"  silent: {{any_of: [{watched}], longer_than: 10m}}",
-            "  then: {order: {type: repair, fault: silent, level: major}}", "  test:",
-            f"  - say: {quoted(say('init.test_silent', lang))}", "    every: 1m",
-            f"    series: {{{watched}: {json.dumps(f'{seen}*3', ensure_ascii=False)}}}", "    until: 20m",
-            "    expect: [{at: 12m, is: raised}]", "",
-        ])  # fmt: skip
+        return "\n".join(
+            [
+                *head,
+                "- id: first.silent",
+                f"  title: {_titles('init.title.silent')}",
+                f"  why: {quoted(say('init.why', lang))}",
+                f"  watch: {{kind: {kind}{_each(points[0])}}}",
+                f"  silent: {{any_of: [{watched}], longer_than: 10m}}",
+                "  then: {order: {type: repair, fault: silent, level: major}}",
+                "  test:",
+                f"  - say: {quoted(say('init.test_silent', lang))}",
+                "    every: 1m",
+                f"    series: {{{watched}: {json.dumps(f'{seen}*3', ensure_ascii=False)}}}",
+                "    until: 20m",
+                "    expect: [{at: 12m, is: raised}]",
+                "",
+            ]
+        )
     name, unit = limit.point.spec.name, limit.point.unit
     back = rounded_up((limit.normal + limit.limit) / 2)
-    return "\n".join([
-        *head, f"- id: first.{name.replace('_', '-')}-high", f"  title: {_titles('init.title.high', point=name)}",
-        f"  why: {quoted(say('init.why', lang))}", f"  watch: {{kind: {kind}{_each(limit.point)}}}",
-        f'  when: "{name} > {limit.limit:g}{after(unit)}"', f'  clear: "{name} < {back:g}{after(unit)}"',
-        f"  then: {{order: {{type: repair, fault: {name}, level: major}}}}", "  test:",
-        f"  - say: {quoted(say('init.test', lang))}", "    every: 10s",
-        f'    series: {{{name}: "{limit.normal:g}*3 {limit.high:g}*3 {limit.normal:g}*3"}}', "    until: 2m",
-        "    expect:", "    - {at: 30s, is: raised}", "    - {at: 1m, is: cleared}", "",
-    ])  # fmt: skip
+    return "\n".join(
+        [
+            *head,
+            f"- id: first.{name.replace('_', '-')}-high",
+            f"  title: {_titles('init.title.high', point=name)}",
+            f"  why: {quoted(say('init.why', lang))}",
+            f"  watch: {{kind: {kind}{_each(limit.point)}}}",
+            f'  when: "{name} > {limit.limit:g}{after(unit)}"',
+            f'  clear: "{name} < {back:g}{after(unit)}"',
+            f"  then: {{order: {{type: repair, fault: {name}, level: major}}}}",
+            "  test:",
+            f"  - say: {quoted(say('init.test', lang))}",
+            "    every: 10s",
+            f'    series: {{{name}: "{limit.normal:g}*3 {limit.high:g}*3 {limit.normal:g}*3"}}',
+            "    until: 2m",
+            "    expect:",
+            "    - {at: 30s, is: raised}",
+            "    - {at: 1m, is: cleared}",
+            "",
+        ]
+    )
 
 
 def _each(point: MappedPoint) -> str:

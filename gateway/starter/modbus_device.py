@@ -86,18 +86,23 @@ def with_value(proposed: ProposedPoint, wired: ModbusAnswers) -> ProposedPoint:
 def source(wired: ModbusAnswers, lang: Lang) -> list[str]:
     """The source section of `gateway.yaml`."""
     return [
-        f"  bus:                           # {say('init.note.wired', lang)}", "    type: modbus", "    every: 10s",
-        f"    links: {{{LINK}: {{tcp: \"{wired.where}\"}}}}",
+        f"  bus:                           # {say('init.note.wired', lang)}",
+        "    type: modbus",
+        "    every: 10s",
+        f'    links: {{{LINK}: {{tcp: "{wired.where}"}}}}',
         f"    devices_from: registry       # {say('init.note.units', lang)}",
-    ]  # fmt: skip
+    ]
 
 
 def profile(wired: ModbusAnswers, name: str, kind: str, lang: Lang) -> str:
     """`profiles/NAME.yaml`."""
     lines = [
-        "# " + say("init.note.registers", lang), f"id: {name}", f"kind: {kind}",
-        f'source: "{say("init.registers", lang)}"', "points:",
-    ]  # fmt: skip
+        "# " + say("init.note.registers", lang),
+        f"id: {name}",
+        f"kind: {kind}",
+        f'source: "{say("init.registers", lang)}"',
+        "points:",
+    ]
     for one in wired.registers:
         parts = [] if one.kind is PointKind.GAUGE else [f"kind: {one.kind.value}"]
         parts += [f"unit: {one.unit}"] if one.unit else []

@@ -217,14 +217,27 @@ def _main(answers: InitAnswers, source: list[str]) -> str:
         return "# " + say(f"init.note.{key}", answers.lang, **fields)
 
     lines = [
-        note("main"), f"name: {quoted(answers.name)}", f"timezone: {answers.timezone}", f"language: {answers.lang}",
+        note("main"),
+        f"name: {quoted(answers.name)}",
+        f"timezone: {answers.timezone}",
+        f"language: {answers.lang}",
         f"data_dir: var                  {note('data')}",
         f"registry: {{devices: devices.csv}}   {note('devices')}",
-        "profiles: profiles", "rules: rules", "", "sources:", *source,
-    ]  # fmt: skip
-    lines += ["", "endpoints:", f"  oa:                            {note('endpoint')}", "    type: webhook",
-              f"    url: {quoted(answers.endpoint)}", f"    secret_file: secrets/oa.secret   {note('secret')}",
-              f"    allow: [127.0.0.0/8, 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16]   {note('allow')}"]  # fmt: skip
+        "profiles: profiles",
+        "rules: rules",
+        "",
+        "sources:",
+        *source,
+    ]
+    lines += [
+        "",
+        "endpoints:",
+        f"  oa:                            {note('endpoint')}",
+        "    type: webhook",
+        f"    url: {quoted(answers.endpoint)}",
+        f"    secret_file: secrets/oa.secret   {note('secret')}",
+        f"    allow: [127.0.0.0/8, 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16]   {note('allow')}",
+    ]
     lines += ["", "desk:", f"  order_types: {{repair: {{}}}}      {note('types')}", ""]
     return "\n".join(lines)
 
@@ -234,9 +247,11 @@ def _broker(answers: InitAnswers, sample: Sample, points: list[MappedPoint], pro
         return "# " + say(f"init.note.{key}", answers.lang, **fields)
 
     lines = [
-        f"  broker:                        {note('source')}", "    type: mqtt", f"    url: {quoted(answers.broker)}",
+        f"  broker:                        {note('source')}",
+        "    type: mqtt",
+        f"    url: {quoted(answers.broker)}",
         f"    client_id: {quoted(answers.name)}       {note('client')}",
-    ]  # fmt: skip
+    ]
     if answers.username:
         lines += [f"    username: {quoted(answers.username)}", "    password_file: secrets/mqtt.password"]
     return [
@@ -304,9 +319,11 @@ def _devices(answers: InitAnswers, sample: Sample, profile: str) -> str:
 
 def _profile(answers: InitAnswers, sample: Sample, name: str) -> str:
     lines = [
-        "# " + say("init.note.profile", answers.lang), f"id: {quoted(name)}", f"kind: {answers.kind}",
+        "# " + say("init.note.profile", answers.lang),
+        f"id: {quoted(name)}",
+        f"kind: {answers.kind}",
         f"source: {quoted(say('init.source', answers.lang))}",
-    ]  # fmt: skip
+    ]
     if sample.component is not None or sample.components:
         lines.append(f"components: {max(2, sample.components)}")
     lines.append("points:")

@@ -95,16 +95,25 @@ def read_sample(document: object, device: str = "") -> Sample:
     values = [row.get(found.device) for row in many.rows] if found.device and not many.key else []
     codes = tuple(dict.fromkeys(str(value) for value in values if _code(value))) or outside.codes
     names = {one.name for one in found.points}
-    outer_points = () if found.device or found.time or many.key else tuple(
-        replace(one, name=f"{one.name}_{OUTSIDE}") if one.name in names else one for one in outside.points
-    )  # fmt: skip
+    outer_points = (
+        ()
+        if found.device or found.time or many.key
+        else tuple(replace(one, name=f"{one.name}_{OUTSIDE}") if one.name in names else one for one in outside.points)
+    )
     add = found.component[1] if found.component is not None else 0
     numbers = [row.get(found.component[0]) for row in many.rows] if found.component is not None else []
     most = max((found.most, *(number + add for number in numbers if type(number) is int and number <= MOST)))
     return Sample(
-        (*found.points, *outer_points), found.time or outside.time, found.component, code, many.each, many.first,
-        many.codes or codes, many.plain_keys, most,
-    )  # fmt: skip
+        (*found.points, *outer_points),
+        found.time or outside.time,
+        found.component,
+        code,
+        many.each,
+        many.first,
+        many.codes or codes,
+        many.plain_keys,
+        most,
+    )
 
 
 def _sample_of(leaves: Iterable[Leaf]) -> Sample:

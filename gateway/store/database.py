@@ -55,8 +55,10 @@ class Database:
             self._file = Path(parsed.database)
             self._file.parent.mkdir(parents=True, exist_ok=True)
             lite_options: dict[str, Any] = {
-                "module": sqlite, "connect_args": {"timeout": busy / 1e6}, "hide_parameters": True,
-            }  # fmt: skip
+                "module": sqlite,
+                "connect_args": {"timeout": busy / 1e6},
+                "hide_parameters": True,
+            }
             self._writer = create_engine(parsed, pool_size=1, max_overflow=0, pool_timeout=120, **lite_options)
             self._reader = create_engine(parsed, pool_size=readers, max_overflow=readers, **lite_options)
             _tune(self._writer, begin="BEGIN IMMEDIATE", query_only=False)

@@ -219,19 +219,31 @@ def _found(c: Connection, events: Collection[str]) -> dict[tuple[str, str], dict
 
 def _attempt(row: Mapping[str, Any], delivery: Delivery, result: Settled, now: int) -> dict[str, Any]:
     return {
-        "delivery": row["id"], "tenant": row["tenant"], "attempt": delivery.attempt, "at": now, "state": result.state,
-        "status": result.status, "reason": result.reason, "excerpt": result.excerpt[:_EXCERPT],
-        "latency": result.latency, "charged": result.charge,
-    }  # fmt: skip
+        "delivery": row["id"],
+        "tenant": row["tenant"],
+        "attempt": delivery.attempt,
+        "at": now,
+        "state": result.state,
+        "status": result.status,
+        "reason": result.reason,
+        "excerpt": result.excerpt[:_EXCERPT],
+        "latency": result.latency,
+        "charged": result.charge,
+    }
 
 
 def _after(row: Mapping[str, Any], result: Settled, now: int) -> dict[str, Any]:
     waits, reason = result.state == "retry", result.reason if result.tried else result.reason or row["reason"]
     return {
-        "state": "pending" if waits else result.state, "reason": reason, "reference": result.reference,
-        "owner": "", "updated_at": now, "next_at": max(result.next_at, now) if waits else now,
-        "attempt": row["attempt"] - (0 if result.charge else 1), "settled_at": None if waits else now,
-    }  # fmt: skip
+        "state": "pending" if waits else result.state,
+        "reason": reason,
+        "reference": result.reference,
+        "owner": "",
+        "updated_at": now,
+        "next_at": max(result.next_at, now) if waits else now,
+        "attempt": row["attempt"] - (0 if result.charge else 1),
+        "settled_at": None if waits else now,
+    }
 
 
 def _named(*names: str) -> dict[str, BindParameter[Any]]:
@@ -256,11 +268,15 @@ _CHANGED = (
 _BEHIND = (  # those behind one that waits need not be looked at before
     update(t.delivery)
     .where(
-        _d.endpoint == bindparam("b_endpoint"), _d.subject == bindparam("b_subject"), _d.settled_at.is_(None),
-        _d.id > bindparam("b_id"), _d.state == literal_column("'pending'"), _d.next_at < bindparam("b_next_at"),
+        _d.endpoint == bindparam("b_endpoint"),
+        _d.subject == bindparam("b_subject"),
+        _d.settled_at.is_(None),
+        _d.id > bindparam("b_id"),
+        _d.state == literal_column("'pending'"),
+        _d.next_at < bindparam("b_next_at"),
     )
     .values(_named("next_at"))
-)  # fmt: skip
+)
 _NOTICE = (
     update(t.notice)
     .where(_n.event == bindparam("b_event"), _n.event != literal_column("''"))  # the second is what its index asks for

@@ -177,9 +177,12 @@ class SqlDeskTransaction:
     def counter(self, tenant: str, day: str) -> int:
         """The last order number of a day, 0 when there is none; locked."""
         c = t.order_counter.c
-        return self._c.execute(
-            select(c.last).where(c.tenant == tenant, c.day == day).with_for_update()
-        ).scalar_one_or_none() or 0  # fmt: skip
+        return (
+            self._c.execute(
+                select(c.last).where(c.tenant == tenant, c.day == day).with_for_update()
+            ).scalar_one_or_none()
+            or 0
+        )
 
     def notices_sent(self, tenant: str, subjects: Sequence[str]) -> set[tuple[str, str, str, int]]:
         """(subject, recipient, template, n) of the notices these orders or alarms have."""

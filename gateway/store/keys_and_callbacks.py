@@ -133,9 +133,14 @@ class Inbox:
         """
         i = t.inbox.c
         row = {
-            "tenant": self._tenant, "endpoint": endpoint, "external_id": external_id, "body": body, "received_at": now,
-            "processed_at": None, "result": "",
-        }  # fmt: skip
+            "tenant": self._tenant,
+            "endpoint": endpoint,
+            "external_id": external_id,
+            "body": body,
+            "received_at": now,
+            "processed_at": None,
+            "result": "",
+        }
         same = (i.tenant == self._tenant, i.endpoint == endpoint, i.external_id == external_id)
 
         def work(c: Connection) -> tuple[Inbound, bool]:

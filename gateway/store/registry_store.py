@@ -33,9 +33,11 @@ class SqlRegistryStore:
 
         def work(c: Connection) -> RegistryContents:
             return RegistryContents(
-                self._rows(c, t.site, Site), self._rows(c, t.customer, Customer), self._rows(c, t.device, Device),
+                self._rows(c, t.site, Site),
+                self._rows(c, t.customer, Customer),
+                self._rows(c, t.device, Device),
                 self._rows(c, t.point, Point),
-            )  # fmt: skip
+            )
 
         return self._database.query(work)
 

@@ -26,6 +26,11 @@ class Repositories:
     def of(cls, database: Database, tenant: str) -> "Repositories":
         """Of an open database that has this release's tables."""
         return cls(
-            database, Queries(database, tenant), SqlDeliveryQueue(database, tenant), ApiKeys(database, tenant),
-            SecurityAudit(database, tenant), Inbox(database, tenant), SqlControlOutbox(database),
-        )  # fmt: skip
+            database,
+            Queries(database, tenant),
+            SqlDeliveryQueue(database, tenant),
+            ApiKeys(database, tenant),
+            SecurityAudit(database, tenant),
+            Inbox(database, tenant),
+            SqlControlOutbox(database),
+        )

@@ -43,9 +43,14 @@ def record(connection: Connection, tenant: str, act: AuditedAct | None) -> None:
     """Inside the transaction of what was done."""
     if act is not None:
         row = {
-            "tenant": tenant, "at": act.at, "actor": act.actor, "address": act.address, "act": act.act,
-            "subject": act.subject[:MOST], "detail": act.detail[:MOST],
-        }  # fmt: skip
+            "tenant": tenant,
+            "at": act.at,
+            "actor": act.actor,
+            "address": act.address,
+            "act": act.act,
+            "subject": act.subject[:MOST],
+            "detail": act.detail[:MOST],
+        }
         connection.execute(insert(t.security_audit), [row])
 
 

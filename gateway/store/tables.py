@@ -22,7 +22,7 @@ from sqlalchemy import (
     UniqueConstraint,
     false,
     text,
-)  # fmt: skip
+)
 
 metadata = MetaData(
     naming_convention={
@@ -76,9 +76,13 @@ def _alarm_stage_columns() -> tuple[Column[Any], ...]:
     """What the stage after the conditions says of an alarm; rows of the first release have none of it."""
     no, none = {"server_default": false()}, {"server_default": text("''")}
     return (
-        _flag("unstable", **no), _flag("stale", **no), _flag("muted", **no), _text("limited", **none),
-        _when("held_until", server_default=text("0")), _text("parent", **none),
-    )  # fmt: skip
+        _flag("unstable", **no),
+        _flag("stale", **no),
+        _flag("muted", **no),
+        _text("limited", **none),
+        _when("held_until", server_default=text("0")),
+        _text("parent", **none),
+    )
 
 
 # Registry: ids are given by the registry, never renumbered.
@@ -204,9 +208,13 @@ delivery = Table(
     sqlite_autoincrement=True,  # a row number never comes back
 )  # fmt: skip
 Index(
-    "ix_delivery_urgent", delivery.c.endpoint, delivery.c.level.desc(), delivery.c.next_at, delivery.c.id,
+    "ix_delivery_urgent",
+    delivery.c.endpoint,
+    delivery.c.level.desc(),
+    delivery.c.next_at,
+    delivery.c.id,
     **_where(_OPEN),
-)  # fmt: skip
+)
 Index("ix_delivery_due", delivery.c.endpoint, delivery.c.next_at, delivery.c.id, **_where(_OPEN))
 Index("ix_delivery_subject", delivery.c.endpoint, delivery.c.subject, delivery.c.id, **_where(_OPEN))
 Index("ix_delivery_state", delivery.c.tenant, delivery.c.state, delivery.c.id)

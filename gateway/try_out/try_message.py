@@ -101,9 +101,10 @@ def _rules(project: Project, rows: Iterable[ReadingRow]) -> list[tuple[str, str]
     """Rules that read one of these points."""
     read = {(row.device.kind, row.point.name) for row in rows}
     return [
-        (name, rule.mode) for name, rule in sorted(project.rulebook.rules.items())
+        (name, rule.mode)
+        for name, rule in sorted(project.rulebook.rules.items())
         if rule.mode != "off" and any((kind, point) in read for kind in rule.watch.kinds for point in points_of(rule))
-    ]  # fmt: skip
+    ]
 
 
 async def try_poll(project: Project, clock: Clock, device: str) -> list[TryResult]:

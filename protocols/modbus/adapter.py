@@ -30,9 +30,7 @@ _LARGEST_UNIT = 255
 def _build(name: str, config: ModbusConfig, services: SourceServices) -> "ModbusSource":
     from protocols.modbus.source import ModbusSource
 
-    return ModbusSource(
-        name, config, services.directory, services.maps, services.clock, fleet=services.devices
-    )  # fmt: skip
+    return ModbusSource(name, config, services.directory, services.maps, services.clock, fleet=services.devices)
 
 
 def _adjust(
@@ -125,6 +123,13 @@ async def _try_poll(name: str, config: ModbusConfig, services: SourceServices, d
 
 
 ADAPTER = SourceAdapter(
-    name="modbus", config=ModbusConfig, build=_build, adjust=_adjust, check_with=_check_with,
-    profile_map=ProfileMap("modbus", _load_map, _texts), metrics=METRICS, examine=_examine, try_poll=_try_poll,
-)  # fmt: skip
+    name="modbus",
+    config=ModbusConfig,
+    build=_build,
+    adjust=_adjust,
+    check_with=_check_with,
+    profile_map=ProfileMap("modbus", _load_map, _texts),
+    metrics=METRICS,
+    examine=_examine,
+    try_poll=_try_poll,
+)

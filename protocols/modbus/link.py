@@ -147,10 +147,14 @@ class TcpLink:
                 raise LinkDown.of("modbus.down.waiting")
             # The names bound here belong to this connection: what an old one still says changes nothing.
             client = AsyncModbusTcpClient(
-                self._host, port=self._port, timeout=self._connect, retries=0, reconnect_delay=0,
+                self._host,
+                port=self._port,
+                timeout=self._connect,
+                retries=0,
+                reconnect_delay=0,
                 trace_packet=lambda sending, data: self._watch(client, sending, data),
                 trace_connect=lambda up: self._lost(client, up),
-            )  # fmt: skip
+            )
             connecting = asyncio.ensure_future(client.connect())
             try:
                 connected = await asyncio.shield(connecting)

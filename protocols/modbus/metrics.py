@@ -24,13 +24,20 @@ def samples(stats: ModbusStats) -> Iterator[MetricSample]:
     """All values now."""
     yield MetricSample("source_up", float(stats.connected))
     yield from by_label(
-        "source_readings", ("journaled", stats.readings), ("bad", stats.bad), ("uncertain", stats.uncertain),
+        "source_readings",
+        ("journaled", stats.readings),
+        ("bad", stats.bad),
+        ("uncertain", stats.uncertain),
         ("undecodable", stats.undecodable),
-    )  # fmt: skip
+    )
     yield from by_label(
-        "modbus_due", ("answered", stats.answered), ("silent", stats.silent), ("overrun", stats.overruns),
-        ("rest", stats.rests), ("unlinked", stats.unlinked),
-    )  # fmt: skip
+        "modbus_due",
+        ("answered", stats.answered),
+        ("silent", stats.silent),
+        ("overrun", stats.overruns),
+        ("rest", stats.rests),
+        ("unlinked", stats.unlinked),
+    )
     yield MetricSample("modbus_polls", stats.polls)
     yield MetricSample("modbus_polls_on_time", stats.on_time)
     yield from by_label(

@@ -186,9 +186,16 @@ class ModbusSource:
 
     def _worker(self, name: str, config: LinkConfig, polled: PolledDevices, outbox: asyncio.Queue[Frame]) -> LinkWorker:
         return LinkWorker(
-            self._name, name, self._connect(config), polled=polled, directory=self._directory, clock=self._clock,
-            backoff=self._backoff, stats=self.stats, put=outbox.put,
-        )  # fmt: skip
+            self._name,
+            name,
+            self._connect(config),
+            polled=polled,
+            directory=self._directory,
+            clock=self._clock,
+            backoff=self._backoff,
+            stats=self.stats,
+            put=outbox.put,
+        )
 
     def _polled_devices(self) -> PolledDevices:
         return PolledDevices(self._name, self._config, self._directory, self._maps, self._backoff, self._fleet)

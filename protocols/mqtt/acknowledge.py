@@ -177,10 +177,14 @@ class Acknowledger:
             self._report()
         receipts, acks = self._receipts(messages, resumed=resumed)
         parcel = Parcel(
-            context.name, mapped.batch, mapped.rejected, partial=mapped.partial,
-            messages=len(messages) - mapped.ignored, duplicates=len(repeats),
+            context.name,
+            mapped.batch,
+            mapped.rejected,
+            partial=mapped.partial,
+            messages=len(messages) - mapped.ignored,
+            duplicates=len(repeats),
             receipts=receipts,
-        )  # fmt: skip
+        )
         sent = _InFlight(
             parcel, mapped, acks, 0 if receipts is None else len(receipts.packets), len(messages), _size(messages)
         )
@@ -201,10 +205,15 @@ class Acknowledger:
         packets = [number for number in numbers if number is not None]
         if not packets:
             return None, b""
-        second = {
-            number for message, number in zip(messages, packets, strict=True)
-            if isinstance(message, mqtt5.PublishPacket) and int(message.qos) == 2
-        } if resumed else ()  # fmt: skip
+        second = (
+            {
+                number
+                for message, number in zip(messages, packets, strict=True)
+                if isinstance(message, mqtt5.PublishPacket) and int(message.qos) == 2
+            }
+            if resumed
+            else ()
+        )
         acks = b"" if self.connection is None else self.connection.session.acks(packets, second)
         seeds = self._context.digests
         digests = [xxh3_64_intdigest(message.payload, seeds[message.topic]) for message in messages]
@@ -222,30 +231,21 @@ class Acknowledger:
         if not asked.numbers:
             return set()
         return {
-            index for index, message in enumerate(messages)
+            index
+            for index, message in enumerate(messages)
             if isinstance(message, mqtt5.PublishPacket) and asked.is_copy(message.topic, message.subscription_ids or ())
-        }  # fmt: skip
-
-    def _not_used(self, first: Unused) -> None:
-        """The first of its kind: what comes after it is counted (`GET /v1/unused`)."""
-        key = f"trial.why.{first.reason}"
-        fields = {
-            "source": self._context.name, "route": first.route, "place": first.place, "reason": first.reason,
-            "why": Phrase(key) if key in catalogue() else first.reason, "detail": first.detail, "topic": first.topic,
-        }  # fmt: skip
-        if first.reason == UNREAD:
-            log.info("part of a message is not used", **fields)
-        else:
-            log.warning("part of a message is not used", **fields)
+        }
 
     def _repeats(self, messages: list[Message]) -> list[int]:
         """Indices of redelivered messages that the journal has: their acknowledgement got lost, nothing else."""
         context = self._context
         return [
-            index for index, message in enumerate(messages)
-            if message.duplicate and (packet := message.packet_id) is not None
+            index
+            for index, message in enumerate(messages)
+            if message.duplicate
+            and (packet := message.packet_id) is not None
             and context.ledger.claim(context.session, packet, context.digests.of(message))
-        ]  # fmt: skip
+        ]
 
     def _stored(self, sent: _InFlight, task: asyncio.Future[None]) -> None:
         self._tasks.discard(task)
@@ -291,7 +291,7 @@ class Acknowledger:
             stats.partial.update(raw.reason for raw in mapped.partial)
             stats.duplicates += sent.parcel.duplicates
             for first in stats.unused.add(mapped.unused):
-                self._not_used(first)
+                _log_unused(self._context.name, first)
         if self.connection is not None:
             self.connection.write(b"".join(acks))
 
@@ -321,3 +321,21 @@ class Acknowledger:
 
 def _size(messages: list[Message]) -> int:
     return sum([len(message.payload) for message in messages])
+
+
+def _log_unused(source: str, first: Unused) -> None:
+    """The first of its kind: what comes after it is counted (`GET /v1/unused`)."""
+    key = f"trial.why.{first.reason}"
+    fields = {
+        "source": source,
+        "route": first.route,
+        "place": first.place,
+        "reason": first.reason,
+        "why": Phrase(key) if key in catalogue() else first.reason,
+        "detail": first.detail,
+        "topic": first.topic,
+    }
+    if first.reason == UNREAD:
+        log.info("part of a message is not used", **fields)
+    else:
+        log.warning("part of a message is not used", **fields)

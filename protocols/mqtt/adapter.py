@@ -21,9 +21,16 @@ def _build(name: str, config: MqttConfig, services: SourceServices) -> "MqttSour
     from protocols.mqtt.source import MqttSource
 
     return MqttSource(
-        name, config, services.directory, services.ledger, services.clock, _password(name, config, services),
-        sent=services.as_sent, memory=services.sessions / f"{name}.json", retention=services.retention,
-    )  # fmt: skip
+        name,
+        config,
+        services.directory,
+        services.ledger,
+        services.clock,
+        _password(name, config, services),
+        sent=services.as_sent,
+        memory=services.sessions / f"{name}.json",
+        retention=services.retention,
+    )
 
 
 def _adjust(
@@ -108,6 +115,14 @@ def _try_message(
 
 
 ADAPTER = SourceAdapter(
-    name="mqtt", config=MqttConfig, build=_build, adjust=_adjust, check=_check, check_with=_check_with,
-    state_texts=_state_texts, metrics=METRICS, examine=_examine, try_message=_try_message,
-)  # fmt: skip
+    name="mqtt",
+    config=MqttConfig,
+    build=_build,
+    adjust=_adjust,
+    check=_check,
+    check_with=_check_with,
+    state_texts=_state_texts,
+    metrics=METRICS,
+    examine=_examine,
+    try_message=_try_message,
+)

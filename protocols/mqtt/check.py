@@ -138,10 +138,16 @@ class _RouteCheck:
             fills = self._fills[profile.id]
             if fills or self._reach.closed:
                 names = [spec.name for spec in profile.points]
-                self._found.coverage.append(Coverage(
-                    source, self._route.index + 1, self._route.pattern.text, profile.id,
-                    tuple(n for n in names if n in fills), tuple(n for n in names if n not in fills),
-                ))  # fmt: skip
+                self._found.coverage.append(
+                    Coverage(
+                        source,
+                        self._route.index + 1,
+                        self._route.pattern.text,
+                        profile.id,
+                        tuple(n for n in names if n in fills),
+                        tuple(n for n in names if n not in fills),
+                    )
+                )
 
     def _named(self, key: str, name: str, rule: PointRule) -> None:
         having = [(profile, spec) for profile in self._reach.profiles if (spec := profile.point(name)) is not None]
@@ -228,8 +234,12 @@ def covered(lines: Sequence[Coverage]) -> Iterator[tuple[str, dict[str, object]]
     """What `check` says of each route: key of the catalogue and its fields."""
     for one in lines:
         fields: dict[str, object] = {
-            "place": f"{one.source}.routes[{one.route - 1}]", "filter": one.filter, "profile": one.profile,
-            "fills": ", ".join(one.fills) or "-", "rest": ", ".join(one.rest), "count": len(one.fills),
+            "place": f"{one.source}.routes[{one.route - 1}]",
+            "filter": one.filter,
+            "profile": one.profile,
+            "fills": ", ".join(one.fills) or "-",
+            "rest": ", ".join(one.rest),
+            "count": len(one.fills),
             "all": len(one.fills) + len(one.rest),
-        }  # fmt: skip
+        }
         yield ("mqtt.covers_some" if one.rest else "mqtt.covers_all"), fields

@@ -216,8 +216,9 @@ class RouteConfig(Section):
             bad += ["device.path"] if isinstance(self.device, DeviceAt) else []
             bad += [
                 f"points.{key}.component.path"
-                for key, p in self.points.items() if isinstance(p.component, ComponentOf) and p.component.path
-            ]  # fmt: skip
+                for key, p in self.points.items()
+                if isinstance(p.component, ComponentOf) and p.component.path
+            ]
             if bad:
                 raise wrong("mqtt.text_mix", got=", ".join(bad))
         return self

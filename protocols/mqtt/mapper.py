@@ -193,21 +193,25 @@ class Mapper:
             rejected.append(self._letter(messages[ordinal], int(received[ordinal]), error))
         partial = [
             self._letter(messages[ordinal], int(received[ordinal]), error)
-            for ordinal, error in sorted(work.reasons.items()) if accepted[ordinal]
-        ]  # fmt: skip
+            for ordinal, error in sorted(work.reasons.items())
+            if accepted[ordinal]
+        ]
         batch = _joined(blocks, accepted, received)
         if work.retained:
             frame = np.cumsum(accepted) - 1
             kept = [int(frame[ordinal]) for ordinal in work.retained if accepted[ordinal]]
             batch = mark_retained(batch, kept, self.bindings.every)
         return Mapped(
-            batch, tuple(rejected), len(work.ignored),
+            batch,
+            tuple(rejected),
+            len(work.ignored),
             bad=int(np.count_nonzero(batch.quality == BAD)),
             uncertain=int(np.count_nonzero(batch.quality == UNCERTAIN)),
             bad_elements=sum((work.failures - lost).values()),
-            state_overflow=sum(block.dropped for block in blocks), partial=tuple(partial),
+            state_overflow=sum(block.dropped for block in blocks),
+            partial=tuple(partial),
             unused=_unused(messages, received, accepted, work),
-        )  # fmt: skip
+        )
 
     def _letter(self, message: Message, received: int, error: DecodeError) -> Raw:
         payload = message.payload[:_KEPT_OF_TOO_LARGE] if error.reason == "too_large" else message.payload
@@ -248,7 +252,7 @@ class Mapper:
             return self._unmatched(ordinal, work)
         if len(message.payload) > self._limit:
             raise DecodeError("too_large", f"{len(message.payload)} bytes, at most {self._limit}")
-        chosen = self._chosen(message, entry)
+        chosen = _chosen(message, entry)
         if chosen is None:
             return self._unmatched(ordinal, work)
         candidate, root = chosen
@@ -267,23 +271,10 @@ class Mapper:
                 return self._unmatched(ordinal, work)
             raise
 
-    def _chosen(self, message: Message, entry: TopicBinding) -> tuple[Candidate, Any] | None:
-        """The first route that holds, and the document."""
-        document: Any = _NOT_YET
-        for candidate in entry.candidates:
-            route = candidate.route
-            if route.text:
-                root = parse_bare(message.payload)
-            else:
-                root = document = parse_document(message.payload) if document is _NOT_YET else document
-            if route.when is None or route.when(root):
-                return candidate, root
-        return None
-
     def route_of(self, message: Message) -> int:
         """The route that takes a message, from 0; -1 = none."""
         try:
-            chosen = self._chosen(message, self.bindings.entry(message.topic))
+            chosen = _chosen(message, self.bindings.entry(message.topic))
         except DecodeError:
             return -1
         return -1 if chosen is None else chosen[0].route.index
@@ -350,6 +341,20 @@ class Mapper:
         work.add(shape, ordinal, target.device, row)
 
 
+def _chosen(message: Message, entry: TopicBinding) -> tuple[Candidate, Any] | None:
+    """The first route that holds, and the document."""
+    document: Any = _NOT_YET
+    for candidate in entry.candidates:
+        route = candidate.route
+        if route.text:
+            root = parse_bare(message.payload)
+        else:
+            root = document = parse_document(message.payload) if document is _NOT_YET else document
+        if route.when is None or route.when(root):
+            return candidate, root
+    return None
+
+
 def _unused(messages: Sequence[Message], received: I64, accepted: NDArray[np.bool_], work: _Work) -> tuple[Unused, ...]:
     """What accepted messages left over; the others are kept whole. Empties the counts of `work.left`."""
     found = []
@@ -358,10 +363,18 @@ def _unused(messages: Sequence[Message], received: I64, accepted: NDArray[np.boo
         found += [(left.ordinal, left.route, place, count) for place in left.places]
     found += [(ordinal, route, place, 1) for ordinal, route, place in work.elements if accepted[ordinal]]
     return tuple(
-        Unused(route, one.reason, one.place, one.detail, count, messages[ordinal].topic[:LONGEST],
-               bytes(messages[ordinal].payload[:KEPT]), int(received[ordinal]))
+        Unused(
+            route,
+            one.reason,
+            one.place,
+            one.detail,
+            count,
+            messages[ordinal].topic[:LONGEST],
+            bytes(messages[ordinal].payload[:KEPT]),
+            int(received[ordinal]),
+        )
         for ordinal, route, one, count in found
-    )  # fmt: skip
+    )
 
 
 def _joined(blocks: Sequence[RowBlock], accepted: NDArray[np.bool_], received: I64) -> Batch:
@@ -376,8 +389,11 @@ def _joined(blocks: Sequence[RowBlock], accepted: NDArray[np.bool_], received: I
 
 def _merged(blocks: Sequence[RowBlock]) -> RowBlock:
     whole = RowBlock(
-        np.concatenate([block.ordinal for block in blocks]), np.concatenate([block.device for block in blocks]),
-        np.concatenate([block.point for block in blocks]), np.concatenate([block.at for block in blocks]),
-        np.concatenate([block.value for block in blocks]), np.concatenate([block.quality for block in blocks]),
-    )  # fmt: skip
+        np.concatenate([block.ordinal for block in blocks]),
+        np.concatenate([block.device for block in blocks]),
+        np.concatenate([block.point for block in blocks]),
+        np.concatenate([block.at for block in blocks]),
+        np.concatenate([block.value for block in blocks]),
+        np.concatenate([block.quality for block in blocks]),
+    )
     return whole.select(np.argsort(whole.ordinal, kind="stable"))

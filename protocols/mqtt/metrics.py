@@ -24,16 +24,25 @@ def samples(stats: MqttStats) -> Iterator[MetricSample]:
     yield from by_label("dead_letters", *(Counter(stats.rejected) + Counter(stats.partial)).items())
     yield MetricSample("source_up", float(stats.connected))
     yield from by_label(
-        "source_readings", ("journaled", stats.readings), ("bad", stats.bad_values), ("uncertain", stats.uncertain),
-        ("bad_elements", stats.bad_elements), ("state_overflow", stats.state_overflow),
-    )  # fmt: skip
+        "source_readings",
+        ("journaled", stats.readings),
+        ("bad", stats.bad_values),
+        ("uncertain", stats.uncertain),
+        ("bad_elements", stats.bad_elements),
+        ("state_overflow", stats.state_overflow),
+    )
     rejected = stats.rejected.total()
     gone = stats.journaled + stats.duplicates + rejected + stats.ignored + stats.returned + stats.lost
     yield from by_label(
-        "source_messages", ("received", stats.received), ("journaled", stats.journaled),
-        ("duplicate", stats.duplicates), ("rejected", rejected), ("ignored", stats.ignored),
-        ("returned", stats.returned), ("lost", stats.lost),
-    )  # fmt: skip
+        "source_messages",
+        ("received", stats.received),
+        ("journaled", stats.journaled),
+        ("duplicate", stats.duplicates),
+        ("rejected", rejected),
+        ("ignored", stats.ignored),
+        ("returned", stats.returned),
+        ("lost", stats.lost),
+    )
     yield MetricSample("source_waiting_messages", stats.waiting)
     yield MetricSample("source_waiting_bytes", stats.bytes_waiting)
     yield MetricSample("balance_source_messages", stats.received - gone - stats.waiting)

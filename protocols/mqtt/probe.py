@@ -39,11 +39,16 @@ async def probe(config: MqttConfig, password: str | None) -> BrokerGrants:
         async with asyncio.timeout(PATIENCE):
             reader, writer = await asyncio.open_connection(host, port, ssl=context)
             try:
-                writer.write(mqtt5.ConnectPacket(
-                    f"{config.client_id}-doctor"[:200], username=config.username,
-                    password=None if password is None else password.encode(), clean_start=True, keep_alive=30,
-                    session_expiry_interval=0,
-                ).write())  # fmt: skip
+                writer.write(
+                    mqtt5.ConnectPacket(
+                        f"{config.client_id}-doctor"[:200],
+                        username=config.username,
+                        password=None if password is None else password.encode(),
+                        clean_start=True,
+                        keep_alive=30,
+                        session_expiry_interval=0,
+                    ).write()
+                )
                 answer = await _answer(reader)
                 writer.write(mqtt5.DisconnectPacket().write())
             finally:
@@ -59,9 +64,13 @@ async def probe(config: MqttConfig, password: str | None) -> BrokerGrants:
     if int(answer.reason_code) != 0:
         raise SourceRejected.of("source.refused", **refused(answer.reason_code, answer.reason_str))
     return BrokerGrants(
-        answer.receive_max, answer.session_expiry_interval, int(answer.max_qos), answer.wildcard_subscription_available,
-        answer.subscription_id_available, answer.max_packet_size,
-    )  # fmt: skip
+        answer.receive_max,
+        answer.session_expiry_interval,
+        int(answer.max_qos),
+        answer.wildcard_subscription_available,
+        answer.subscription_id_available,
+        answer.max_packet_size,
+    )
 
 
 async def _answer(reader: asyncio.StreamReader) -> mqtt5.ConnAckPacket:

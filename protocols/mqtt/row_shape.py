@@ -36,9 +36,15 @@ class RowBlock:
     def select(self, rows: NDArray[np.bool_] | NDArray[np.intp]) -> "RowBlock":
         """The chosen rows, in the order of an index array."""
         return RowBlock(
-            self.ordinal[rows], self.device[rows], self.point[rows],
-            self.at[rows], self.value[rows], self.quality[rows], self.dropped, self.short,
-        )  # fmt: skip
+            self.ordinal[rows],
+            self.device[rows],
+            self.point[rows],
+            self.at[rows],
+            self.value[rows],
+            self.quality[rows],
+            self.dropped,
+            self.short,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +105,13 @@ class RowShape:
     ) -> RowBlock:
         width, count = len(self.columns), len(ordinal)
         block = RowBlock(
-            np.repeat(ordinal, width), np.repeat(device, width), np.tile(self.points, count), np.repeat(at, width),
-            value.ravel(), quality.ravel(),
-        )  # fmt: skip
+            np.repeat(ordinal, width),
+            np.repeat(device, width),
+            np.tile(self.points, count),
+            np.repeat(at, width),
+            value.ravel(),
+            quality.ravel(),
+        )
         return block if rows is None else block.select(rows)
 
     def _times(

@@ -16,26 +16,35 @@ from gateway.domain.text import catalogue
 from protocols.mqtt.subscriptions import Subscriptions
 
 # Reason codes that another try will not change. The codec's codes are not hashable: their numbers are kept.
-_REFUSED = frozenset(int(code) for code in (
-    mqtt5.ConnAckReasonCode.UNSUPPORTED_PROTOCOL_VERSION,
-    mqtt5.ConnAckReasonCode.CLIENT_ID_NOT_VALID,
-    mqtt5.ConnAckReasonCode.BAD_USER_NAME_OR_PASSWORD,
-    mqtt5.ConnAckReasonCode.NOT_AUTHORIZED,
-    mqtt5.ConnAckReasonCode.BANNED,
-    mqtt5.ConnAckReasonCode.BAD_AUTHENTICATION_METHOD,
-))  # fmt: skip
-_NOT_GRANTED = frozenset(int(code) for code in (
-    mqtt5.SubAckReasonCode.NOT_AUTHORIZED,
-    mqtt5.SubAckReasonCode.TOPIC_FILTER_INVALID,
-    mqtt5.SubAckReasonCode.SHARED_SUBSCRIPTIONS_NOT_SUPPORTED,
-    mqtt5.SubAckReasonCode.SUBSCRIPTION_IDS_NOT_SUPPORTED,
-    mqtt5.SubAckReasonCode.WILDCARD_SUBSCRIPTIONS_NOT_SUPPORTED,
-))  # fmt: skip
-_SENT_AWAY = frozenset(int(code) for code in (
-    mqtt5.DisconnectReasonCode.NOT_AUTHORIZED,
-    mqtt5.DisconnectReasonCode.ADMINISTRATIVE_ACTION,
-    mqtt5.DisconnectReasonCode.TOPIC_FILTER_INVALID,
-))  # fmt: skip
+_REFUSED = frozenset(
+    int(code)
+    for code in (
+        mqtt5.ConnAckReasonCode.UNSUPPORTED_PROTOCOL_VERSION,
+        mqtt5.ConnAckReasonCode.CLIENT_ID_NOT_VALID,
+        mqtt5.ConnAckReasonCode.BAD_USER_NAME_OR_PASSWORD,
+        mqtt5.ConnAckReasonCode.NOT_AUTHORIZED,
+        mqtt5.ConnAckReasonCode.BANNED,
+        mqtt5.ConnAckReasonCode.BAD_AUTHENTICATION_METHOD,
+    )
+)
+_NOT_GRANTED = frozenset(
+    int(code)
+    for code in (
+        mqtt5.SubAckReasonCode.NOT_AUTHORIZED,
+        mqtt5.SubAckReasonCode.TOPIC_FILTER_INVALID,
+        mqtt5.SubAckReasonCode.SHARED_SUBSCRIPTIONS_NOT_SUPPORTED,
+        mqtt5.SubAckReasonCode.SUBSCRIPTION_IDS_NOT_SUPPORTED,
+        mqtt5.SubAckReasonCode.WILDCARD_SUBSCRIPTIONS_NOT_SUPPORTED,
+    )
+)
+_SENT_AWAY = frozenset(
+    int(code)
+    for code in (
+        mqtt5.DisconnectReasonCode.NOT_AUTHORIZED,
+        mqtt5.DisconnectReasonCode.ADMINISTRATIVE_ACTION,
+        mqtt5.DisconnectReasonCode.TOPIC_FILTER_INVALID,
+    )
+)
 _TAKEN_OVER = int(mqtt5.DisconnectReasonCode.SESSION_TAKEN_OVER)
 _MQTT3_REFUSAL = b"\x20\x02\x00"  # a CONNACK of MQTT 3.1.1: two bytes, no properties
 

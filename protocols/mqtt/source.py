@@ -126,9 +126,8 @@ class MqttSource:
             self._down(error)
             raise
         context = self._context = SourceContext(
-            self._name, config, self._mapper, self._ledger, self._clock, emit, self.stats, self._digests,
-            self._wanted,
-        )  # fmt: skip
+            self._name, config, self._mapper, self._ledger, self._clock, emit, self.stats, self._digests, self._wanted
+        )
         self._held |= await asyncio.to_thread(self._last_subscriptions.before) | self._wanted.inside
         await asyncio.to_thread(self._last_subscriptions.remember, self._held.union(self._wanted.patterns))
         attempt = 0
@@ -202,8 +201,13 @@ class MqttSource:
         stats.connects += 1
         self._accepted = asyncio.get_running_loop().time()
         if not self._conflict.suspected:
-            log.info("source up", source=self._name, url=self._config.url, resumed=session.resumed,
-                     keepalive=session.keepalive)  # fmt: skip
+            log.info(
+                "source up",
+                source=self._name,
+                url=self._config.url,
+                resumed=session.resumed,
+                keepalive=session.keepalive,
+            )
         self._up = True
         if session.degraded:
             log.warning("granted QoS 0 only: these messages can be lost", source=self._name, filters=session.degraded)
@@ -235,7 +239,11 @@ class MqttSource:
 
 def _options(config: MqttConfig, password: str | None) -> ConnectOptions:
     return ConnectOptions(
-        client_id=config.client_id, username=config.username, password=password, keepalive=config.keepalive // SECOND,
-        session_expiry=config.session_expiry // SECOND, receive_maximum=config.receive_maximum,
+        client_id=config.client_id,
+        username=config.username,
+        password=password,
+        keepalive=config.keepalive // SECOND,
+        session_expiry=config.session_expiry // SECOND,
+        receive_maximum=config.receive_maximum,
         max_packet=config.max_packet,
-    )  # fmt: skip
+    )

@@ -25,7 +25,11 @@ def try_message(
     route = mapper.route_of(message)
     mapped = mapper.map([message], np.array([services.clock.now()], np.int64))
     return MessageTrial(
-        mapped.batch, route, config.routes[route].filter if route >= 0 else "", tuple(mapped.rejected),
-        tuple(mapped.partial), tuple(UnusedValue(one.place, one.reason, one.detail) for one in mapped.unused),
+        mapped.batch,
+        route,
+        config.routes[route].filter if route >= 0 else "",
+        tuple(mapped.rejected),
+        tuple(mapped.partial),
+        tuple(UnusedValue(one.place, one.reason, one.detail) for one in mapped.unused),
         mapped.ignored > 0,
-    )  # fmt: skip
+    )

@@ -64,9 +64,18 @@ class Episodes:
 
     def _begin(self, key: Key, t: Transition) -> None:
         episode = BacktestEpisode(
-            t.rule, t.thing, t.identity, t.at, None, t.level, max(1, t.count), t.unstable, t.stale, t.plan.order,
+            t.rule,
+            t.thing,
+            t.identity,
+            t.at,
+            None,
+            t.level,
+            max(1, t.count),
+            t.unstable,
+            t.stale,
+            t.plan.order,
             t.evidence,
-        )  # fmt: skip
+        )
         self._open[key] = episode
         self._all.append(episode)
 

@@ -151,7 +151,16 @@ class Scene:
         if text not in point.values:
             key = next(k for k, p in self.points.items() if p.id == point.id)
             point = self.points[key] = Point(
-                point.id, point.profile, point.name, point.component, point.kind, point.unit, point.every,
-                point.revision, (*point.values, text), point.plausible, point.counter,
-            )  # fmt: skip
+                point.id,
+                point.profile,
+                point.name,
+                point.component,
+                point.kind,
+                point.unit,
+                point.every,
+                point.revision,
+                (*point.values, text),
+                point.plausible,
+                point.counter,
+            )
         return float(point.values.index(text))

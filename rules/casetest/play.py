@@ -222,10 +222,16 @@ class CasePlayer:
             elif key == "tags" and isinstance(new, list):
                 changed["tags"] = tuple(str(tag) for tag in new)
             else:
-                raise ConfigError([self.scene.case.problem(
-                    event.where, "casetest.shape", value={key: new},
-                    write="attrs: {..}, life: retired, site: s1, name, customer or tags: [..]",
-                )])  # fmt: skip
+                raise ConfigError(
+                    [
+                        self.scene.case.problem(
+                            event.where,
+                            "casetest.shape",
+                            value={key: new},
+                            write="attrs: {..}, life: retired, site: s1, name, customer or tags: [..]",
+                        )
+                    ]
+                )
         self.devices[event.device] = replace(device, **{k: v for k, v in changed.items() if k != "id"})
         self.write(at, DeviceSet(self.devices[event.device]))
 

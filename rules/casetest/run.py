@@ -86,11 +86,15 @@ def _outcome(scene: Scene) -> CaseResult:
     result = play(scene)
     names = {device.id: code for code, device in scene.devices.items()}
     return CaseResult(
-        scene.case, scene.case.title("en"), scene.start,
+        scene.case,
+        scene.case.title("en"),
+        scene.start,
         tuple(_shown(one, names) for one in _compared(scene, result.got)),
         tuple(_shown(one, names) for one in _compared(scene, result.replayed)),
-        tuple(scene.expected), result.agree, len(names) > 1 or scene.rule.watch.each,
-    )  # fmt: skip
+        tuple(scene.expected),
+        result.agree,
+        len(names) > 1 or scene.rule.watch.each,
+    )
 
 
 def _compared(scene: Scene, made: Sequence[Transition]) -> Sequence[Transition]:
@@ -110,9 +114,23 @@ def _meant(scene: Scene, thing: Thing) -> bool:
 
 def _shown(one: Transition, names: Mapping[int, str]) -> Shown:
     return {
-        "at": one.at, "is": one.change.value, "level": one.level.word, "device": names.get(one.thing.device, ""),
-        "component": one.thing.component, "group": one.thing.group, "identity": list(one.identity),
-        "reason": one.reason, "imported": one.imported, "late": one.late, "live": one.live, "count": one.count,
-        "unstable": one.unstable, "stale": one.stale, "muted": one.muted, "held_until": one.held_until,
-        "limited": one.limited, "rule": one.rule, "parent": one.parent.rule if one.parent else "",
-    }  # fmt: skip
+        "at": one.at,
+        "is": one.change.value,
+        "level": one.level.word,
+        "device": names.get(one.thing.device, ""),
+        "component": one.thing.component,
+        "group": one.thing.group,
+        "identity": list(one.identity),
+        "reason": one.reason,
+        "imported": one.imported,
+        "late": one.late,
+        "live": one.live,
+        "count": one.count,
+        "unstable": one.unstable,
+        "stale": one.stale,
+        "muted": one.muted,
+        "held_until": one.held_until,
+        "limited": one.limited,
+        "rule": one.rule,
+        "parent": one.parent.rule if one.parent else "",
+    }

@@ -52,9 +52,15 @@ def site_with(scene: Scene, site: Site, table: Mapping[str, object], where: str)
     tags = tuple(map(str, tags)) if isinstance(tags := table.get("tags"), list) else site.tags
     merged = {**site.attrs, **attrs_of(scene, table, where)}
     return Site(
-        site.code, found.get("name", site.name), found.get("timezone", site.timezone), found.get("area", site.area),
-        found.get("region", site.region), merged, tags, site.quiet,
-    )  # fmt: skip
+        site.code,
+        found.get("name", site.name),
+        found.get("timezone", site.timezone),
+        found.get("area", site.area),
+        found.get("region", site.region),
+        merged,
+        tags,
+        site.quiet,
+    )
 
 
 def customer_with(scene: Scene, customer: Customer, table: Mapping[str, object], where: str) -> Customer:
@@ -118,12 +124,19 @@ def _device(scene: Scene, number: int, code: str, table: Mapping[str, object], w
     count = max(scene.whole(table, "components", usual, where), scene.whole(table, "component", 1, where))
     registered = table.get("registered")
     return Device(
-        number, code, profile=profile, kind=kind, name=str(table.get("name") or ""), site=site,
-        customer=customer, components=count, life=Life(life),
+        number,
+        code,
+        profile=profile,
+        kind=kind,
+        name=str(table.get("name") or ""),
+        site=site,
+        customer=customer,
+        components=count,
+        life=Life(life),
         registered=scene.start if registered is None else scene.moment(registered, f"{where}.registered"),
         attrs=attrs_of(scene, table, where),
         tags=tuple(str(tag) for tag in tags) if isinstance(tags, list) else (),
-    )  # fmt: skip
+    )
 
 
 def _kind(scene: Scene, table: Mapping[str, object], where: str) -> tuple[str, str]:
@@ -151,9 +164,18 @@ def _points(scene: Scene, device: Device, components: int) -> None:
     for spec in scene.specs(device).values():
         for component in range(1, components + 1) if spec.each else (0,):
             scene.points[device.profile, spec.name, component] = Point(
-                len(scene.points) + 1, device.profile, spec.name, component, spec.kind, spec.unit, spec.every, 1,
-                spec.values, spec.plausible, spec.counter,
-            )  # fmt: skip
+                len(scene.points) + 1,
+                device.profile,
+                spec.name,
+                component,
+                spec.kind,
+                spec.unit,
+                spec.every,
+                1,
+                spec.values,
+                spec.plausible,
+                spec.counter,
+            )
 
 
 def component_of(scene: Scene, name: str, where: str) -> tuple[Device, int | None] | None:

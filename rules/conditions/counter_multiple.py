@@ -48,8 +48,13 @@ def parse(rule: MappingReader, holder: MappingReader, compiler: RuleCompiler, le
         return None
     step, first, ahead = (_amount(fields, key, spec) for key in ("step", "from", "ahead"))
     if fields.has("step") and step is not None and step <= 0:
-        fields.wrong("step", "rules.value.amount", value=show(fields.get("step") or Scalar(0)), unit=spec.unit or "1",
-                     write=f"step: {_sample(spec, 500)}")  # fmt: skip
+        fields.wrong(
+            "step",
+            "rules.value.amount",
+            value=show(fields.get("step") or Scalar(0)),
+            unit=spec.unit or "1",
+            write=f"step: {_sample(spec, 500)}",
+        )
     if step and ahead is not None and ahead >= step:
         fields.wrong("ahead", "rules.every.ahead", value=show(fields.get("ahead") or Scalar(0)))
     if not step or first is None or ahead is None or not sound:
@@ -70,8 +75,9 @@ def _counter(fields: MappingReader, compiler: RuleCompiler) -> PointSpec | None:
     for kind, points in compiler.scope.vocabulary.items():
         if points[name].kind is not PointKind.COUNTER:
             known = ", ".join(sorted(n for n, spec in points.items() if spec.kind is PointKind.COUNTER)) or "-"
-            fields.wrong("counter", "rules.every.counter", name=name, kind=kind, found=points[name].kind.value,
-                         known=known)  # fmt: skip
+            fields.wrong(
+                "counter", "rules.every.counter", name=name, kind=kind, found=points[name].kind.value, known=known
+            )
             return None
     return found
 
@@ -87,8 +93,14 @@ def _amount(fields: MappingReader, key: str, spec: PointSpec) -> float | None:
     if value is None or (written[1].dimension if written else ()) != (dimension if value else ()):
         sample = value if value is not None and not written else 500
         if not (value == 0 and written and written[1].dimension == dimension):
-            fields.wrong(key, "rules.value.measure", value=show(tree), name=spec.name, unit=spec.unit or "1",
-                         write=f"{key}: {_sample(spec, sample)}")  # fmt: skip
+            fields.wrong(
+                key,
+                "rules.value.measure",
+                value=show(tree),
+                name=spec.name,
+                unit=spec.unit or "1",
+                write=f"{key}: {_sample(spec, sample)}",
+            )
             return None
     if value < 0:
         fields.wrong(key, "rules.value.negative", value=show(tree), write=f"{key}: 0")

@@ -48,9 +48,16 @@ def parse(rule: MappingReader, holder: MappingReader, compiler: RuleCompiler, le
     if see is None or then is None or not within or (second.has("unless") and unless is None) or not sound:
         return None
     return Sequence(
-        see.expression, then.expression, keys[0] == "not_see", within, level, unless.expression if unless else None,
-        restart, first.word("as"), clear,
-    )  # fmt: skip
+        see.expression,
+        then.expression,
+        keys[0] == "not_see",
+        within,
+        level,
+        unless.expression if unless else None,
+        restart,
+        first.word("as"),
+        clear,
+    )
 
 
 def _tables(holder: MappingReader) -> tuple[MappingReader, MappingReader] | None:
@@ -87,8 +94,8 @@ def _began(conditions: ConditionPhrases, what: Steps[Body], _level: str) -> str:
     key, then = ("sequence", second["see"]) if "see" in second else ("sequence_not", second["not_see"])
     bare = ConditionPhrases(conditions.words.bare(), conditions.body)
     return conditions.words.say(
-        key, first=bare.clause(first["see"]), second=bare.clause(then), within=conditions.length(second["within"]),
-    )  # fmt: skip
+        key, first=bare.clause(first["see"]), second=bare.clause(then), within=conditions.length(second["within"])
+    )
 
 
 # --- checks
@@ -107,9 +114,13 @@ def _in_vain(subject: Subject, condition: Sequence, _around: LintContext) -> Ite
     if condition.within < every:
         names = ", ".join(sorted(points_of(condition.second)))
         yield subject.find(
-            "wait-below-interval", "sequence", within=format_duration(condition.within), points=names,
-            every=format_duration(every), write=f"within: {format_duration(_round(3 * every))}",
-        )  # fmt: skip
+            "wait-below-interval",
+            "sequence",
+            within=format_duration(condition.within),
+            points=names,
+            every=format_duration(every),
+            write=f"within: {format_duration(_round(3 * every))}",
+        )
 
 
 def _round(span: int) -> int:

@@ -176,17 +176,22 @@ def _at_load(subject: Subject, condition: Silence, around: LintContext) -> Itera
     }
     if mute := [device for device in devices if device.profile not in having]:
         yield subject.find(
-            "silent-without-point", "silent", points=names, count=len(mute), devices=shown(mute),
+            "silent-without-point",
+            "silent",
+            points=names,
+            count=len(mute),
+            devices=shown(mute),
             write=f"watch: {{kind: {mute[0].kind}, where: \"profile != '{mute[0].profile}'\"}}",
-        )  # fmt: skip
+        )
     if heard is None:
         return
     limit = condition.longer_than if isinstance(condition.longer_than, int) else None
     quiet = [
-        device for device in devices
+        device
+        for device in devices
         if device.profile in having
         and heard.older(last(heard.at.get((device.id, name), NEVER) for name in condition.points), limit)
-    ]  # fmt: skip
+    ]
     if quiet:
         yield subject.find("silent-at-load", "silent", points=names, count=len(quiet), devices=shown(quiet))
 

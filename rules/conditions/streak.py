@@ -78,9 +78,13 @@ def _too_long(subject: Subject, condition: Streak, _around: LintContext) -> Iter
         least = round(least * 28 / 31)  # the shortest months
     if least > condition.max_span:
         yield subject.find(
-            "streak-never", "streak.max_span", length=condition.length, least=format_duration(least),
-            most=format_duration(condition.max_span), write=f"max_span: {format_duration(2 * least)}",
-        )  # fmt: skip
+            "streak-never",
+            "streak.max_span",
+            length=condition.length,
+            least=format_duration(least),
+            most=format_duration(condition.max_span),
+            write=f"max_span: {format_duration(2 * least)}",
+        )
 
 
 def _beyond(subject: Subject, condition: Streak, around: LintContext) -> Iterator[LintFinding]:
@@ -93,9 +97,13 @@ def _beyond(subject: Subject, condition: Streak, around: LintContext) -> Iterato
     span = max(condition.length * (longest or every), condition.max_span)
     if span > around.retention:
         yield subject.find(
-            "streak-beyond-retention", "streak.length", length=condition.length, span=format_duration(span),
-            kept=format_duration(around.retention), write=f"series: {{retention: {days_of(2 * span)}}}",
-        )  # fmt: skip
+            "streak-beyond-retention",
+            "streak.length",
+            length=condition.length,
+            span=format_duration(span),
+            kept=format_duration(around.retention),
+            write=f"series: {{retention: {days_of(2 * span)}}}",
+        )
 
 
 FORM = ConditionForm(

@@ -5,7 +5,6 @@ cannot be put right in place: rules with signals, and rules on groups, begin ane
 their alarms stay until they have judged, and end as `clock_set_back` when they are not on by then.
 """
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -18,8 +17,8 @@ from rules.engine.conditions.base import ConditionEvaluator
 from rules.engine.conditions.per_identity import PerIdentityEvaluator
 from rules.engine.conditions.threshold import ThresholdEvaluator
 from rules.engine.evaluator import Evaluator
+from rules.engine.evaluators import Evaluators
 from rules.engine.late.episode_log import EpisodeLog
-from rules.engine.rerun.lateness_buffer import LatenessBuffer
 from rules.engine.state.thing_table import NEVER
 from rules.engine.windows.base import StateTable
 
@@ -30,25 +29,25 @@ FUTURE = frozenset({"opens", "wake", "due", "term"})
 def stepped(
     step: ClockStep,
     now: int,
-    core: Evaluator,
-    waiting: Mapping[int, LatenessBuffer],
+    evaluators: Evaluators,
     ledger: EpisodeLog,
     after: AlarmPipeline,
 ) -> int:
-    """The clock was set at engine time `now` µs: engine time after it. `waiting`: lateness -> readings that wait."""
+    """The clock was set at engine time `now` µs: engine time after it."""
     if step.to > step.frm:
-        for one in (core, *(late.evaluator for late in waiting.values())):
+        for one in evaluators:
             one.context.downs.stepped(step.frm, step.to)
     if not step.goes_back:
         return now
+    main, waiting = evaluators.main, evaluators.late
     for late in waiting.values():
         late.give_up()
-    made = core.context.emitter.made
+    made = main.context.emitter.made
     made[:] = [replace(one, at=min(one.at, step.to)) for one in made]
-    core.context.completions.step_back(step.to)
+    main.context.completions.step_back(step.to)
     ledger.step_back(step.to)
     after.step_back(step.to)
-    _step_back(core, step.to, 0)
+    _step_back(main, step.to, 0)
     for lateness, late in waiting.items():
         _step_back(late.evaluator, step.to, lateness)
     return step.to

@@ -1,6 +1,6 @@
 """The engine: journal records in, transitions out. No clock, no randomness, no I/O; the journal is all it obeys."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 
 from gateway.domain.alarm import Transition
 from gateway.domain.duration import HOUR, SECOND
@@ -16,13 +16,13 @@ from rules.engine.alarms.quiet_and_limits import CompilePolicy
 from rules.engine.clock_step import stepped
 from rules.engine.conditions.base import EngineContext, Observe
 from rules.engine.evaluator import Evaluator
+from rules.engine.evaluators import Evaluators
 from rules.engine.late.episode_log import EpisodeLog
-from rules.engine.rerun.lateness_buffer import LatenessBuffer
 from rules.engine.rerun.open_requests import open_requests
 from rules.engine.rerun.reevaluate import Reevaluation, extend_requests, reevaluate_group
 from rules.engine.rerun.warmup import take_over_warmup, warmup_job
 from rules.engine.rerun.warmup_job import WarmupJob
-from rules.engine.snapshot import decode, encode, image_of, load_core, without_rules
+from rules.engine.snapshot import CompileRule, decode, encode, image_of, load_core
 from rules.engine.snapshot_image import EngineImage, LatenessImage
 from rules.engine.state.snapshot_codec import SnapshotError
 from rules.engine.state.thing_table import NEVER
@@ -32,7 +32,6 @@ from rules.engine.windows.counter_glitches import Glitches, together
 
 __all__ = ["ACCEPT_LATE", "CompileRule", "Engine", "SnapshotError"]
 ACCEPT_LATE = 72 * HOUR
-CompileRule = Callable[[bytes], Rule]
 
 
 class Engine:
@@ -44,18 +43,21 @@ class Engine:
     """
 
     def __init__(
-        self, partition: int, compile_rule: CompileRule, tenant: str, *, observe: Observe | None = None,
-        accept_late: int = ACCEPT_LATE, compile_policy: CompilePolicy | None = None,
+        self,
+        partition: int,
+        compile_rule: CompileRule,
+        tenant: str,
+        *,
+        observe: Observe | None = None,
+        accept_late: int = ACCEPT_LATE,
+        compile_policy: CompilePolicy | None = None,
         glitches: Glitches | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.partition, self.tenant, self.seq, self.now = partition, tenant, 0, 0
-        self._compile_rule, self._accept, self._glitches = compile_rule, accept_late, glitches
-        known = glitches or Glitches()
+        self._compile_rule, known = compile_rule, glitches or Glitches()
         self._context = EngineContext(Emitter(partition, tenant), glitches=known, observe=observe)
         self._alarms = self._context.after = AlarmPipeline(self._context.emitter, self._context.world, compile_policy)
-        self._main = Evaluator(self._context, accept_late)
-        self._alarms.runners.append(self._main.installed.runners)
-        self._late: dict[int, LatenessBuffer] = {}
+        self.evaluators = Evaluators(self._context, self._alarms, accept_late, glitches)
         self._evaluator_of, self._broken = dict[str, Evaluator](), dict[str, str]()
         self._episodes, self._imports = EpisodeLog(accept_late), list[str]()
         self._shown_rules, self._shown_glitches = PublishedRules(), PublishedGlitches()
@@ -63,8 +65,8 @@ class Engine:
     @property
     def rules(self) -> Mapping[str, tuple[RuleSet, Rule]]:
         """Rule id -> the fact in force and its rule."""
-        if not self._late:
-            return self._main.installed.rules
+        if not self.evaluators.late:
+            return self.evaluators.main.installed.rules
         return {rule: core.installed.rules[rule] for rule, core in self._evaluator_of.items()}
 
     @property
@@ -80,29 +82,32 @@ class Engine:
     @property
     def counts(self) -> ReadingCounts:
         """Readings by fate. Of rules with `lateness` only what is late for them, and second looks, count apart."""
-        return self._main.counts.with_reruns([late.evaluator.counts for late in self._late.values()])
+        return self.evaluators.main.counts.with_reruns(
+            [late.evaluator.counts for late in self.evaluators.late.values()]
+        )
 
     def glitches(self, device: int | None = None) -> dict[str, int]:
         """Point -> falls of its counter that were taken back: of a device as known now, None = all so far."""
-        return together(core.context.glitches.counts(device) for core in self.evaluators())
+        return together(core.context.glitches.counts(device) for core in self.evaluators)
 
     def status(self) -> EngineStatus:
         """All that others may read of the engine, as of now."""
         self._shown_rules.update((fact for fact, _ in self.rules.values()), self._broken)
-        glitches = self._shown_glitches.update([core.context.glitches for core in self.evaluators()])
+        glitches = self._shown_glitches.update([core.context.glitches for core in self.evaluators])
         return EngineStatus(
-            self.seq, self._shown_rules.rules, self._shown_rules.broken, self.policy, self.counts, glitches,
-            self.wanted, self.next_due(),
-        )  # fmt: skip
+            self.seq,
+            self._shown_rules.rules,
+            self._shown_rules.broken,
+            self.policy,
+            self.counts,
+            glitches,
+            self.wanted,
+            self.next_due(),
+        )
 
     def memory(self) -> int:
         """Bytes of state of all rules."""
-        return sum(runner.memory() for core in self.evaluators() for runner in core.installed.all())
-
-    def evaluators(self) -> Iterator[Evaluator]:
-        """Of rules without `lateness`, then one for each lateness."""
-        yield self._main
-        yield from (late.evaluator for late in self._late.values())
+        return sum(runner.memory() for core in self.evaluators for runner in core.installed.all())
 
     # --- the one entrance
     def step(self, record: Record) -> list[Transition]:
@@ -110,12 +115,12 @@ class Engine:
         if record.seq <= self.seq:
             return []
         self.seq = record.seq
-        for core in self.evaluators():
+        for core in self.evaluators:
             core.seq = record.seq
         match record.body:
             case Batch():
-                self._main.context.downs.wait(record.body, record.at)
-                self._batch(record.body)
+                self.evaluators.main.context.downs.wait(record.body, record.at)
+                self.evaluators.batch(record.body, self.now)
             case Tick():
                 self._tick(record.body)
             case RuleSet():
@@ -127,37 +132,38 @@ class Engine:
             case Rerun():
                 self._rerun(record.body, record.at)
             case ClockStep():
-                self.now = stepped(record.body, self.now, self._main, self._late, self._episodes, self._alarms)
+                self.now = stepped(record.body, self.now, self.evaluators, self._episodes, self._alarms)
             case ImportMark():
                 self._imports = [one for one in self._imports if one != record.body.id]
                 self._imports += [] if record.body.done else [record.body.id]
             case body:
-                for core in self.evaluators():
+                for core in self.evaluators:
                     core.moment(body, record.at)
-        for core in self.evaluators():
+        for core in self.evaluators:
             extend_requests(core, self._episodes)
         self._episodes.log(self._context.emitter.made)
         self._alarms.settle(self.now, record.at)
         return self._context.emitter.finish(record.seq, max(self.now, record.at), importing=bool(self._imports))
 
-    def _batch(self, batch: Batch) -> None:
-        self._main.batch(batch)
-        for late in self._late.values():
-            late.batch(batch, self.now)
-
     def _tick(self, tick: Tick) -> None:
         self.now = max(self.now, self.now if tick.suspect else tick.at)
-        if tick.suspect or self.now < self._main.context.downs.settled:
+        if tick.suspect or self.now < self.evaluators.main.context.downs.settled:
             return
-        self._main.tick(self.now)
-        for late in self._late.values():
-            late.tick(self.now)
+        self.evaluators.tick(self.now)
         self._episodes.sweep(self.now)
 
     def next_due(self) -> int | None:
         """When the next timer may be due, µs: a tick then or later fires it. None when nothing waits."""
-        due = min([self._main.due(), self._alarms.next_due(), *(late.due() for late in self._late.values())])
-        return None if due >= NEVER // 4 else max(due, self._main.context.downs.settled, self.now + SECOND // 10)
+        due = min(
+            [
+                self.evaluators.main.due(),
+                self._alarms.next_due(),
+                *(late.due() for late in self.evaluators.late.values()),
+            ]
+        )
+        return (
+            None if due >= NEVER // 4 else max(due, self.evaluators.main.context.downs.settled, self.now + SECOND // 10)
+        )
 
     # --- rules
     def _install(self, fact: RuleSet, at: int) -> None:
@@ -168,41 +174,17 @@ class Engine:
             self._broken[fact.id] = str(flaw)  # the revision in force stays in force
             return
         self._broken.pop(fact.id, None)
-        evaluator, before = self._evaluator(rule.lateness), self._evaluator_of.get(fact.id)
+        evaluator, before = (
+            self.evaluators.of_lateness(rule.lateness, self.now, self._compile_rule),
+            self._evaluator_of.get(fact.id),
+        )
         if before is not None and before is not evaluator:
             before.drop(fact.id, at, ends=before.installed.rules[fact.id][1].mode == rule.mode)
         self._evaluator_of[fact.id] = evaluator
         if evaluator.install(fact, rule, at) is Edit.RESTART_SILENT:
             self._episodes.forget(fact.id)
         self._alarms.install(rule)
-        self._close_unused()
-
-    def _evaluator(self, lateness: int) -> Evaluator:
-        """Where rules of this lateness live. A new evaluator begins with the values of now."""
-        if not lateness:
-            return self._main
-        if lateness not in self._late:
-            self._main.admit()
-            core = self._empty()
-            image = image_of(self._main)
-            load_core(without_rules(image, self.now - lateness), core, self._compile_rule)
-            core.requests.facts = {device: list(facts) for device, facts in self._main.requests.facts.items()}
-            self._late[lateness] = LatenessBuffer(lateness, core)
-        return self._late[lateness].evaluator
-
-    def _empty(self) -> Evaluator:
-        like = self._context
-        known = self._glitches or Glitches()
-        context = EngineContext(like.emitter, glitches=known, observe=like.observe)
-        context.after, context.completions = self._alarms, like.completions
-        core = Evaluator(context, self._accept)
-        self._alarms.runners.append(core.installed.runners)
-        return core
-
-    def _close_unused(self) -> None:
-        for lateness in [lateness for lateness, late in self._late.items() if not late.evaluator.installed.rules]:
-            gone = self._late.pop(lateness).evaluator.installed.runners
-            self._alarms.runners = [runners for runners in self._alarms.runners if runners is not gone]
+        self.evaluators.close_unused()
 
     def _gone(self, rule: str, at: int) -> None:
         self._shown_rules.changed()
@@ -212,13 +194,13 @@ class Engine:
             evaluator.drop(rule, at)
             self._episodes.forget(rule)
             self._alarms.drop(rule)
-            self._close_unused()
+            self.evaluators.close_unused()
 
     # --- the past
     @property
     def wanted(self) -> tuple[HistoryRequest, ...]:
         """What history is asked for, oldest request first; each until a Rerun answers it."""
-        return open_requests(self.evaluators())
+        return open_requests(self.evaluators)
 
     def warmup_job(self, wanted: HistoryRequest) -> WarmupJob:
         """What to feed with the history of a rule, or of a group of it. Raises KeyError when the rule is gone."""
@@ -232,7 +214,7 @@ class Engine:
             elif core is not None and core.installed.waiting.get(fact.rule) == fact.wanted:
                 take_over_warmup(core, fact, at)
             return
-        for core in self.evaluators():
+        for core in self.evaluators:
             found = core.requests.answered(fact.device, fact.wanted)
             if found is None:
                 continue
@@ -245,35 +227,56 @@ class Engine:
     # --- snapshot
     def snapshot(self) -> bytes:
         """Everything at `seq`: restoring it and replaying what came later equals never having stopped."""
-        late = [LatenessImage(one, late.state(), image_of(late.evaluator)) for one, late in self._late.items()]
-        return encode(EngineImage(
-            self.partition, self.tenant, self.seq, self.now, image_of(self._main), late, self._alarms.state(),
-            self._episodes.state(), self._context.completions.state(), self._imports,
-        ))  # fmt: skip
+        late = [
+            LatenessImage(one, late.state(), image_of(late.evaluator)) for one, late in self.evaluators.late.items()
+        ]
+        return encode(
+            EngineImage(
+                self.partition,
+                self.tenant,
+                self.seq,
+                self.now,
+                image_of(self.evaluators.main),
+                late,
+                self._alarms.state(),
+                self._episodes.state(),
+                self._context.completions.state(),
+                self._imports,
+            )
+        )
 
     @classmethod
     def restore(
-        cls, blob: bytes, compile_rule: CompileRule, *, observe: Observe | None = None,
-        accept_late: int = ACCEPT_LATE, compile_policy: CompilePolicy | None = None,
-    ) -> "Engine":  # fmt: skip
+        cls,
+        blob: bytes,
+        compile_rule: CompileRule,
+        *,
+        observe: Observe | None = None,
+        accept_late: int = ACCEPT_LATE,
+        compile_policy: CompilePolicy | None = None,
+    ) -> "Engine":
         """The engine of a snapshot. Raises SnapshotError, and ConfigError when a rule in it no longer compiles."""
         image = decode(blob)
         engine = cls(
-            image.partition, compile_rule, image.tenant, observe=observe, accept_late=accept_late,
+            image.partition,
+            compile_rule,
+            image.tenant,
+            observe=observe,
+            accept_late=accept_late,
             compile_policy=compile_policy,
-        )  # fmt: skip
+        )
         engine._load(image)
         return engine
 
     def _load(self, image: EngineImage) -> None:
         self.seq, self.now, self._imports = image.seq, image.now, image.imports
         self._context.completions.load(image.completions)
-        load_core(image.evaluator, self._main, self._compile_rule)
+        load_core(image.evaluator, self.evaluators.main, self._compile_rule)
         for held in image.late:
-            late = self._late[held.lateness] = LatenessBuffer(held.lateness, self._empty())
+            late = self.evaluators.add(held.lateness)
             load_core(held.evaluator, late.evaluator, self._compile_rule)
             late.load(held.readings)
-        self._evaluator_of = {rule: core for core in self.evaluators() for rule in core.installed.rules}
+        self._evaluator_of = {rule: core for core in self.evaluators for rule in core.installed.rules}
         self._episodes.load(image.episodes)
         for rule in sorted(self._evaluator_of):
             self._alarms.install(self._evaluator_of[rule].installed.rules[rule][1])

@@ -19,7 +19,7 @@ from gateway.domain.record import (
     RuleSet,
     SiteSet,
     Unlatch,
-)  # fmt: skip
+)
 from rules.compiled import Rule
 from rules.compiled.edits import Edit
 from rules.engine.conditions.base import EngineContext, counters_of, first_frames

@@ -19,7 +19,7 @@ from rules.compiled import (
     Stat,
     Swing,
     Times,
-)  # fmt: skip
+)
 from rules.compiled.age_limits import oldest
 from rules.compiled.reads import OF_SIGNALS, expressions, fed_by, inner_first, operand_of
 from rules.engine.state.thing_table import NEVER

@@ -17,6 +17,9 @@ from rules.engine.state.snapshot_codec import RunnerImage, SnapshotError, SpaceI
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(EngineImage)
 
+CompileRule = Callable[[bytes], Rule]
+"""Source of a RuleSet fact -> rule; raises ConfigError, ValueError."""
+
 
 def encode(image: EngineImage) -> bytes:
     """MessagePack, sealed."""
@@ -93,7 +96,7 @@ def without_rules(image: EvaluatorImage, now: int) -> EvaluatorImage:
     )
 
 
-def load_core(image: EvaluatorImage, core: Evaluator, compile_rule: Callable[[bytes], Rule]) -> None:
+def load_core(image: EvaluatorImage, core: Evaluator, compile_rule: CompileRule) -> None:
     """The inverse of `image_of`, into an empty core. Raises ConfigError when a rule no longer compiles."""
     core.seq, core.now, core.counts = image.seq, image.now, image.counts
     load_world(image, core.context.world)

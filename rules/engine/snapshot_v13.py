@@ -66,21 +66,41 @@ def decode(body: memoryview) -> EngineImage:
     """As today's image. Raises msgspec.MsgspecError."""
     old = _decoder.decode(body)
     return EngineImage(
-        old.partition, old.tenant, old.seq, old.now, _evaluator(old),
+        old.partition,
+        old.tenant,
+        old.seq,
+        old.now,
+        _evaluator(old),
         [LatenessImage(lane.lateness, lane.buffer, _evaluator(lane)) for lane in old.lanes],
         msgspec.msgpack.decode(old.after, type=PipelineState) if old.after else None,
-        _part(old.ledger, EpisodesState), _part(old.completions, CompletionsState), old.imports,
-    )  # fmt: skip
+        _part(old.ledger, EpisodesState),
+        _part(old.completions, CompletionsState),
+        old.imports,
+    )
 
 
 def _evaluator(old: _Image) -> EvaluatorImage:
     return EvaluatorImage(
-        old.seq, old.now, old.sites, old.customers, old.devices, old.points, old.profiles, old.spaces, old.rules,
-        old.runners, DowntimeImage(old.downs, old.kept, old.settled, old.steps), old.counts,
-        _part(old.glitches, GlitchesState), old.waiting, _part(old.requests, RequestsState),
+        old.seq,
+        old.now,
+        old.sites,
+        old.customers,
+        old.devices,
+        old.points,
+        old.profiles,
+        old.spaces,
+        old.rules,
+        old.runners,
+        DowntimeImage(old.downs, old.kept, old.settled, old.steps),
+        old.counts,
+        _part(old.glitches, GlitchesState),
+        old.waiting,
+        _part(old.requests, RequestsState),
         msgspec.msgpack.decode(old.interim, type=list[BufferedBatch]) if old.interim else [],
-        _part(old.replaced, ReplacedState), _part(old.overtaken, ReplacedState), old.standing,
-    )  # fmt: skip
+        _part(old.replaced, ReplacedState),
+        _part(old.overtaken, ReplacedState),
+        old.standing,
+    )
 
 
 def _part(blob: bytes, kind: type[Part]) -> Part:

@@ -82,10 +82,33 @@ class Emitter:
         self.made = []
         return [
             Transition(
-                self.partition, seq, ordinal, m.change, m.rule.id, m.rule.revision, self.tenant, m.thing, m.level,
-                m.at, decided, m.plan, m.evidence, m.identity, m.reason, m.late, m.imported and importing, m.suspect,
-                m.rule.mode == "live", m.count, m.unstable, m.stale, m.muted, m.held_until, m.limited, m.parent,
+                self.partition,
+                seq,
+                ordinal,
+                m.change,
+                m.rule.id,
+                m.rule.revision,
+                self.tenant,
+                m.thing,
+                m.level,
+                m.at,
+                decided,
+                m.plan,
+                m.evidence,
+                m.identity,
+                m.reason,
+                m.late,
+                m.imported and importing,
+                m.suspect,
+                m.rule.mode == "live",
+                m.count,
+                m.unstable,
+                m.stale,
+                m.muted,
+                m.held_until,
+                m.limited,
+                m.parent,
                 m.episode,
             )
             for ordinal, m in enumerate(ordered)
-        ]  # fmt: skip
+        ]

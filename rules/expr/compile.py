@@ -66,10 +66,17 @@ def finish(text: str, checker: Checker, node: Node, *, boolean: bool = False, un
     """The expression of a checked tree. `node` reads at least one slot."""
     slots = tuple(checker.slots)
     return Expression(
-        text, slots, boolean, unit, vector(node, boolean), tuple(checker.limits),
-        clauses(node, slots) if boolean else (), clauses(node, slots, true=False) if boolean else (),
-        boolean and exact(node, slots), crossings(node, slots),
-    )  # fmt: skip
+        text,
+        slots,
+        boolean,
+        unit,
+        vector(node, boolean),
+        tuple(checker.limits),
+        clauses(node, slots) if boolean else (),
+        clauses(node, slots, true=False) if boolean else (),
+        boolean and exact(node, slots),
+        crossings(node, slots),
+    )
 
 
 def _condition(tree: Syntax, text: str, scope: NameScope) -> Checked:

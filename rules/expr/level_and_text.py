@@ -64,8 +64,10 @@ def _level(checker: Checker, node: Syntax) -> Node:
                 return text_comparisons.field(checker, name, at)[0]
         case ChoiceNode(condition, then, otherwise, at):
             jobs = [
-                partial(checker.truth, condition), partial(_level, checker, then), partial(_level, checker, otherwise),
-            ]  # fmt: skip
+                partial(checker.truth, condition),
+                partial(_level, checker, then),
+                partial(_level, checker, otherwise),
+            ]
             first, second, third = gather(jobs)
             return checker.fold(Choice(first, second, third, False), TRUTH, at)[0]
         case CallNode("min" | "max" as function, parts, at) if len(parts) > 1:

@@ -44,10 +44,14 @@ def field(checker: ExpressionChecker, name: str, at: int, texts: tuple[str, ...]
     if texts or not numbers:
         numbers = {text: float(index) for index, text in enumerate(texts or texts_of(coded, wanted))}
     mapping = tuple(
-        (text, numbers[entry.level.word if entry.level else NO_LEVEL] if wanted == "level" else
-         numbers[getattr(entry, wanted)])
+        (
+            text,
+            numbers[entry.level.word if entry.level else NO_LEVEL]
+            if wanted == "level"
+            else numbers[getattr(entry, wanted)],
+        )
         for text, entry in sorted(coded.table.entries.items())
-    )  # fmt: skip
+    )
     slot = Slot(SlotKind.FIELD, coded.point, f"{coded.table.name}.{wanted}", mapping=mapping)
     return checker.slot(slot), Measure("choice", choices=Choices(name, numbers, wanted == "level"))
 

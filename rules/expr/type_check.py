@@ -340,9 +340,13 @@ def _mismatch(left: Syntax, first: Measure, right: Syntax, second: Measure, at: 
             write=number_text(node.value, other.example),
         )
     raise fail(
-        "rules.expr.mismatch", at,
-        left=render(left), first=first.unit or "1", right=render(right), second=second.unit or "1",
-    )  # fmt: skip
+        "rules.expr.mismatch",
+        at,
+        left=render(left),
+        first=first.unit or "1",
+        right=render(right),
+        second=second.unit or "1",
+    )
 
 
 def _known_text(text: TextNode, spec: PointSpec) -> None:

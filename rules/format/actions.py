@@ -43,9 +43,12 @@ def references(rule: Rule) -> References:
     order, notice = rule.order, rule.notice
     words = (order.skill, *(rule.skill_of.texts if rule.skill_of else ())) if order else ()
     return References(
-        order.type if order else "", tuple(word for word in dict.fromkeys(words) if word), order.sla if order else "",
-        notice.audience if notice else "", notice.template if notice else "",
-    )  # fmt: skip
+        order.type if order else "",
+        tuple(word for word in dict.fromkeys(words) if word),
+        order.sla if order else "",
+        notice.audience if notice else "",
+        notice.template if notice else "",
+    )
 
 
 def actions(rule: MappingReader, rule_id: str, compiler: RuleCompiler, form: YamlForm | None) -> Actions:

@@ -38,9 +38,7 @@ def active(rule: MappingReader, calendar: WorkCalendar) -> Active | None:
     if len(days) == len(DAYS):
         return Active(_spans(fields), (), _months(fields))
     workday, holiday = "workday" in words, "holiday" in words
-    return Active(
-        _spans(fields), days, _months(fields), workday, holiday, calendar if workday or holiday else None
-    )  # fmt: skip
+    return Active(_spans(fields), days, _months(fields), workday, holiday, calendar if workday or holiday else None)
 
 
 def _items(fields: MappingReader, key: str) -> tuple[Tree, ...]:

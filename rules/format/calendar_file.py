@@ -59,9 +59,13 @@ def work_calendar(text: str, file: str, name: str) -> tuple[WorkCalendar | None,
     if twice := sorted(found.holidays & found.workdays):
         top.wrong("years", "rules.calendar.both", value=twice[0].isoformat())
     made = WorkCalendar(
-        name, tuple(sorted(found.years)), tuple(sorted(found.holidays)), tuple(sorted(found.workdays)),
-        tuple(sorted(found.provisional)), weekend,
-    )  # fmt: skip
+        name,
+        tuple(sorted(found.years)),
+        tuple(sorted(found.holidays)),
+        tuple(sorted(found.workdays)),
+        tuple(sorted(found.provisional)),
+        weekend,
+    )
     return (None if notes.problems else made), tuple(notes.problems)
 
 
@@ -107,8 +111,9 @@ def _holiday(fields: MappingReader, year: int) -> Iterator[date]:
     fields.require("from", f"from: {year}-01-01")
     ends = [
         _date(tree, fields.at(key), fields.line(key), fields.notes, year)
-        for key in ("from", "until") if (tree := fields.get(key)) is not None
-    ]  # fmt: skip
+        for key in ("from", "until")
+        if (tree := fields.get(key)) is not None
+    ]
     if not ends or ends[0] is None or ends[-1] is None:
         return
     length = (ends[-1] - ends[0]).days + 1

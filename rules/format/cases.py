@@ -108,9 +108,17 @@ def sites_of(table: YamlMapping, path: str, notes: Notes) -> tuple[Site, ...]:
     for code, fields in _named(table, path, notes, _SITE, "{timezone: Asia/Shanghai}"):
         zone = fields.text("timezone")
         out.append(
-            Site(code, fields.text("name"), zone, fields.word("area"), fields.word("region"), _attrs(fields),
-                 fields.names("tags"), _quiet(fields, zone))
-        )  # fmt: skip
+            Site(
+                code,
+                fields.text("name"),
+                zone,
+                fields.word("area"),
+                fields.word("region"),
+                _attrs(fields),
+                fields.names("tags"),
+                _quiet(fields, zone),
+            )
+        )
     return tuple(out)
 
 

@@ -189,9 +189,12 @@ def compile_policy(source: bytes, zone: str) -> RulePolicy:
     except (msgspec.MsgspecError, ExpressionError, KeyError) as error:
         raise ValueError(f"damaged policy source: {error}") from error
     return RulePolicy(
-        quiet, budgets.get("alarms_per_rule"), budgets.get("orders_per_site"),
-        size(found.limits.get("state", "")) or 0, source,
-    )  # fmt: skip
+        quiet,
+        budgets.get("alarms_per_rule"),
+        budgets.get("orders_per_site"),
+        size(found.limits.get("state", "")) or 0,
+        source,
+    )
 
 
 def _compiled(one: Mapping[str, str], zone: str) -> Quiet:

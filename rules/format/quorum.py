@@ -41,9 +41,15 @@ def quorum_of(
     if of is None or scope is None or len(fields.notes.problems) > before:
         return None
     quorum = Quorum(
-        of, least if "at_least" in given else None, most if "at_most" in given else None,
-        share if "fraction" in given else None, within, began, components, repeated(of, scope),
-    )  # fmt: skip
+        of,
+        least if "at_least" in given else None,
+        most if "at_most" in given else None,
+        share if "fraction" in given else None,
+        within,
+        began,
+        components,
+        repeated(of, scope),
+    )
     return quorum, f"members({', '.join([of.text, *said])})"
 
 

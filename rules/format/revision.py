@@ -24,26 +24,38 @@ def meaning_of(rule: Rule, meanings: Mapping[str, str]) -> Mapping[str, object]:
     return {
         "id": rule.id,
         "scope": {
-            "kinds": sorted(rule.watch.kinds), "each": rule.watch.each, "where": rule.watch.where_text,
-            "group": rule.watch.group, "signals": [_signal(one, meanings) for one in sorted(rule.signals, key=_name)],
-            "form": rule.condition.word, "reads": list(points_read(rule)), "lateness": rule.lateness,
+            "kinds": sorted(rule.watch.kinds),
+            "each": rule.watch.each,
+            "where": rule.watch.where_text,
+            "group": rule.watch.group,
+            "signals": [_signal(one, meanings) for one in sorted(rule.signals, key=_name)],
+            "form": rule.condition.word,
+            "reads": list(points_read(rule)),
+            "lateness": rule.lateness,
             "identity": [meanings[one.name] for one in rule.identity],
         },
         "condition": {
-            "of": rule.condition.meaning(said), "clear_after": rule.clear_after, "downtime": rule.downtime,
-            "unless": said(rule.unless), "active": _active(rule.active),
+            "of": rule.condition.meaning(said),
+            "clear_after": rule.clear_after,
+            "downtime": rule.downtime,
+            "unless": said(rule.unless),
+            "active": _active(rule.active),
             "quorums": [
                 [said(one.of), one.at_least, one.at_most, one.fraction, one.within, one.began_within, one.components]
                 for one in rule.quorums
             ],
         },
         "action": {
-            "mode": rule.mode, "order": rule.order and {**msgspec.to_builtins(rule.order), "skill_of": None},
-            "notice": _plain(rule.notice), "levels": rule.condition.levels_meaning(said),
-            "skill": rule.skill_of and meanings[rule.skill_of.name], "flap": _plain(rule.flap),
-            "inhibit": _plain(rule.inhibit), "stale_after": rule.stale_after,
+            "mode": rule.mode,
+            "order": rule.order and {**msgspec.to_builtins(rule.order), "skill_of": None},
+            "notice": _plain(rule.notice),
+            "levels": rule.condition.levels_meaning(said),
+            "skill": rule.skill_of and meanings[rule.skill_of.name],
+            "flap": _plain(rule.flap),
+            "inhibit": _plain(rule.inhibit),
+            "stale_after": rule.stale_after,
         },
-    }  # fmt: skip
+    }
 
 
 def _name(signal: Signal) -> str:

@@ -31,9 +31,29 @@ def keys() -> tuple[str, ...]:
     """All keys a rule may have."""
     own = [key for form in YAML_FORMS.values() for key in form.own]
     return (
-        "id", "title", "why", "watch", "let", *YAML_FORMS, "unless", *TIMING, *own, "active", "cooldown", "inhibit",
-        "identity", "stale_after", "flap", "missing", "downtime", "lateness", "mode", "owner", "then", "test",
-    )  # fmt: skip
+        "id",
+        "title",
+        "why",
+        "watch",
+        "let",
+        *YAML_FORMS,
+        "unless",
+        *TIMING,
+        *own,
+        "active",
+        "cooldown",
+        "inhibit",
+        "identity",
+        "stale_after",
+        "flap",
+        "missing",
+        "downtime",
+        "lateness",
+        "mode",
+        "owner",
+        "then",
+        "test",
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,8 +43,12 @@ def lateness_of(fields: MappingReader, default: int = 0) -> int:
     """How long the engine waits for readings out of order, µs; at most a week, for it holds them back in memory."""
     found = fields.duration("lateness", default)
     if found > _WEEK:
-        fields.wrong("lateness", "rules.value.range", value=show(fields.get("lateness") or Scalar("")),
-                     span=f"0s … {format_duration(_WEEK)}")  # fmt: skip
+        fields.wrong(
+            "lateness",
+            "rules.value.range",
+            value=show(fields.get("lateness") or Scalar("")),
+            span=f"0s … {format_duration(_WEEK)}",
+        )
         return default
     return found
 

@@ -66,9 +66,13 @@ def _ages(subject: Subject, devices: Sequence[Device], newest: NewestReadings) -
             old = [one for one, name in known if newest.older(newest.at.get((one.id, name), newest.newest), limit)]
             if old:
                 yield subject.find(
-                    "age-at-load", one.path, points=match["point"], count=len(old), devices=shown(old),
+                    "age-at-load",
+                    one.path,
+                    points=match["point"],
+                    count=len(old),
+                    devices=shown(old),
                     longer=format_duration(limit),
-                )  # fmt: skip
+                )
 
 
 def shown(devices: Sequence[Device]) -> str:

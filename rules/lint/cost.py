@@ -110,9 +110,15 @@ def _held(rule: Rule, names: Names) -> Iterator[StateBytes]:
 
 def _point(number: int, kind: str, spec: PointSpec) -> Point:
     return Point(
-        number, kind, spec.name, kind=spec.kind, unit=spec.unit, every=spec.every, values=spec.values,
+        number,
+        kind,
+        spec.name,
+        kind=spec.kind,
+        unit=spec.unit,
+        every=spec.every,
+        values=spec.values,
         counter=spec.counter,
-    )  # fmt: skip
+    )
 
 
 def _windows(windows: SignalSet, rule: Rule, names: Names) -> float:

@@ -27,9 +27,12 @@ def _hours(subject: Subject) -> Iterator[LintFinding]:
         if longest and level.hold.for_ >= longest:
             place = f"{path}.hold" if path else "hold"
             yield subject.find(
-                "hold-beyond-active", place, write=f"hold: {format_duration(longest // 2)}",
-                hold=format_duration(level.hold.for_), active=format_duration(longest),
-            )  # fmt: skip
+                "hold-beyond-active",
+                place,
+                write=f"hold: {format_duration(longest // 2)}",
+                hold=format_duration(level.hold.for_),
+                active=format_duration(longest),
+            )
 
 
 def longest_stretch(active: object) -> int:
@@ -57,9 +60,7 @@ def _run(days: object) -> int:
     wanted = {_DAYS.index(name) for name in names}
     if len(wanted) == _WEEK:
         return 0
-    return max(
-        next(n for n in range(1, _WEEK + 1) if (first + n) % _WEEK not in wanted) for first in wanted
-    ) * DAY  # fmt: skip
+    return max(next(n for n in range(1, _WEEK + 1) if (first + n) % _WEEK not in wanted) for first in wanted) * DAY
 
 
 def _flap(subject: Subject) -> Iterator[LintFinding]:
@@ -71,10 +72,14 @@ def _flap(subject: Subject) -> Iterator[LintFinding]:
     takes = min(level.hold.for_ for level in levels) + min(level.clear_hold for level in levels)
     if flap.raises * takes >= flap.span:
         yield subject.find(
-            "flap-never", "flap", raises=flap.raises, span=format_duration(flap.span), takes=format_duration(takes),
+            "flap-never",
+            "flap",
+            raises=flap.raises,
+            span=format_duration(flap.span),
+            takes=format_duration(takes),
             write=f"flap: {{raises: {flap.raises}, in: {format_duration(2 * (flap.raises + 1) * takes)}, "
             f"quiet: {format_duration(flap.quiet)}}}",
-        )  # fmt: skip
+        )
 
 
 def _votes(subject: Subject) -> Iterator[LintFinding]:
@@ -83,6 +88,10 @@ def _votes(subject: Subject) -> Iterator[LintFinding]:
         every = min(subject.intervals(quorum.of), default=0)
         if 0 < quorum.within < every:
             yield subject.find(
-                "vote-below-interval", "when", within=format_duration(quorum.within), every=format_duration(every),
-                points=", ".join(sorted(points_of(quorum.of))), write=f"within: {format_duration(3 * every)}",
-            )  # fmt: skip
+                "vote-below-interval",
+                "when",
+                within=format_duration(quorum.within),
+                every=format_duration(every),
+                points=", ".join(sorted(points_of(quorum.of))),
+                write=f"within: {format_duration(3 * every)}",
+            )

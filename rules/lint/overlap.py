@@ -95,10 +95,14 @@ def _told(first: Subject, second: Subject, trigger: Trigger) -> LintFinding:
         write = "levels: {minor: {when: ..}, major: {when: ..}}"
     both = first.rule.order is not None and second.rule.order is not None
     return second.find(
-        "overlap-one-order" if both and fault == other else "overlap", "", other=first.rule.id,
-        place=f"{first.file}:{first.line}", name=trigger.shown,
-        fault=fault if fault == other else f"{fault} / {other}", write=write,
-    )  # fmt: skip
+        "overlap-one-order" if both and fault == other else "overlap",
+        "",
+        other=first.rule.id,
+        place=f"{first.file}:{first.line}",
+        name=trigger.shown,
+        fault=fault if fault == other else f"{fault} / {other}",
+        write=write,
+    )
 
 
 def _triggers(subject: Subject) -> Iterator[Trigger]:

@@ -87,9 +87,7 @@ def lint(files: Sequence[CheckedFile], context: LintContext) -> Lint:
     by_file = [(file, list(_subjects(file))) for file in files if not file.in_force_only]
     subjects = list(chain.from_iterable(found for _, found in by_file))
     checked = {one.rule.id for one in subjects}
-    beside = [
-        one for file in files if file.in_force_only for one in _subjects(file) if one.rule.id not in checked
-    ]  # fmt: skip
+    beside = [one for file in files if file.in_force_only for one in _subjects(file) if one.rule.id not in checked]
     source, _ = join_policies(
         [(file.loaded.file, file.loaded.policy) for file in files if not (file.stand_alone or file.in_force_only)]
     )
@@ -139,9 +137,16 @@ def _subjects(file: CheckedFile) -> Iterator[Subject]:
         below = lines.get(place.path, {})
         own = tuple(cases.get(place.id, ()))
         yield Subject(
-            rule, loaded.file, place.line, below, written(rule), loaded.tests.names, own, file.stand_alone,
+            rule,
+            loaded.file,
+            place.line,
+            below,
+            written(rule),
+            loaded.tests.names,
+            own,
+            file.stand_alone,
             file.in_force_only,
-        )  # fmt: skip
+        )
 
 
 def _lines(file: CheckedFile) -> dict[str, dict[str, int]]:

@@ -43,9 +43,11 @@ def _hysteresis(subject: Subject, level: LevelRule, path: str, keys: tuple[str, 
     ]
     if not edges:
         return
-    ends = {} if clear is None else {
-        one.name: one for parts in alternatives(clear) for part in parts if (one := atom(part)) is not None
-    }  # fmt: skip
+    ends = (
+        {}
+        if clear is None
+        else {one.name: one for parts in alternatives(clear) for part in parts if (one := atom(part)) is not None}
+    )
     for edge in edges:
         end = ends.get(edge.name)
         if clear is not None and (end is None or not _same_limit(edge, end)):
@@ -53,10 +55,13 @@ def _hysteresis(subject: Subject, level: LevelRule, path: str, keys: tuple[str, 
         mild = level.clear_hold > 0  # it cannot change faster
         place = f"{path}.clear" if path else "clear"
         yield subject.find(
-            "no-hysteresis", place if clear is not None else (f"{path}.when" if path else "when"),
-            write=f'clear: "{_eased(edge, _spread(subject, edge))}"', severity=Severity.INFO if mild else None,
-            when=edge.render(), name=edge.name,
-        )  # fmt: skip
+            "no-hysteresis",
+            place if clear is not None else (f"{path}.when" if path else "when"),
+            write=f'clear: "{_eased(edge, _spread(subject, edge))}"',
+            severity=Severity.INFO if mild else None,
+            when=edge.render(),
+            name=edge.name,
+        )
 
 
 def _wavers(subject: Subject, one: Atom) -> bool:
@@ -114,15 +119,23 @@ def _holds(subject: Subject, level: LevelRule, path: str) -> Iterator[LintFindin
     names = ", ".join(sorted(points_of(level.when)))
     if fastest and held.for_ < fastest:
         yield subject.find(
-            "hold-below-interval", place, write=f"hold: {format_duration(2 * fastest)}", points=names,
-            hold=format_duration(held.for_), every=format_duration(fastest),
-        )  # fmt: skip
+            "hold-below-interval",
+            place,
+            write=f"hold: {format_duration(2 * fastest)}",
+            points=names,
+            hold=format_duration(held.for_),
+            every=format_duration(fastest),
+        )
     if held.gap is not None and fastest and held.gap < fastest:
         new = f"hold: {{for: {format_duration(held.for_)}, gap: {format_duration(STEADY * fastest)}}}"
         yield subject.find(
-            "gap-below-interval", place, write=new, points=names, gap=format_duration(held.gap),
+            "gap-below-interval",
+            place,
+            write=new,
+            points=names,
+            gap=format_duration(held.gap),
             every=format_duration(fastest),
-        )  # fmt: skip
+        )
     if held.gap is None and not intervals and points_of(level.when):
         new = f"hold: {{for: {format_duration(held.for_)}, gap: {format_duration(held.for_)}}}"
         yield subject.find("gap-unknown", place, write=new, points=names)
@@ -133,9 +146,12 @@ def _missing(subject: Subject) -> Iterator[LintFinding]:
     after, slowest = subject.rule.clear_after, max(intervals, default=0)
     if after and slowest and after < STEADY * slowest:
         yield subject.find(
-            "missing-below-interval", "missing", write=f"missing: clear_after {format_duration(STEADY * slowest)}",
-            after=format_duration(after), every=format_duration(slowest),
-        )  # fmt: skip
+            "missing-below-interval",
+            "missing",
+            write=f"missing: clear_after {format_duration(STEADY * slowest)}",
+            after=format_duration(after),
+            every=format_duration(slowest),
+        )
 
 
 # --- severities
@@ -149,9 +165,14 @@ def _severities(subject: Subject) -> Iterator[LintFinding]:
         down = below.operator in DOWN and above.operator in DOWN and above.value >= below.value
         if (up or down) and not (above.literal and below.literal) and above.value != below.value:
             yield subject.find(
-                "level-weaker", f"{path}.when", high=higher.level.word, low=lower.level.word, when=above.render(),
-                other=below.render(), write=f'when: "{_beyond(above, below)}"',
-            )  # fmt: skip
+                "level-weaker",
+                f"{path}.when",
+                high=higher.level.word,
+                low=lower.level.word,
+                when=above.render(),
+                other=below.render(),
+                write=f'when: "{_beyond(above, below)}"',
+            )
 
 
 def _edge(when: object) -> Atom | None:

@@ -27,9 +27,15 @@ def watching(subject: Subject, context: LintContext) -> Iterator[LintFinding]:
         same = [device for device in every if device.kind in rule.watch.kinds]
         planned = any(device.life is Life.PLANNED for device in same)  # the rule waits for devices
         yield subject.find(
-            "no-device", "watch", kinds=kinds, where=where, known=", ".join(others) or "-", count=len(same),
-            write="" if planned else "mode: off", severity=Severity.INFO if planned else None,
-        )  # fmt: skip
+            "no-device",
+            "watch",
+            kinds=kinds,
+            where=where,
+            known=", ".join(others) or "-",
+            count=len(same),
+            write="" if planned else "mode: off",
+            severity=Severity.INFO if planned else None,
+        )
         return
     yield from _points(subject, lists, devices, context)
     yield from _attributes(subject, lists, devices)
@@ -77,9 +83,13 @@ def _quorum(subject: Subject, lists: RuleInventory) -> Iterator[LintFinding]:
         largest = max(lists.groups(subject.rule, components=components).values(), default=0)
         if quorum.at_least is not None and largest and quorum.at_least > largest:
             yield subject.find(
-                "quorum-unreachable", "when", need=quorum.at_least, most=largest, group=subject.rule.watch.group,
+                "quorum-unreachable",
+                "when",
+                need=quorum.at_least,
+                most=largest,
+                group=subject.rule.watch.group,
                 write=f"at_least: {largest}",
-            )  # fmt: skip
+            )
 
 
 def _peers(subject: Subject, lists: RuleInventory) -> Iterator[LintFinding]:
@@ -89,9 +99,11 @@ def _peers(subject: Subject, lists: RuleInventory) -> Iterator[LintFinding]:
         if not isinstance(signal, PeerStat):
             continue
         beside = Counter(
-            (kind, name) for kind in rule.watch.kinds for row in lists.rows(rule, kind)
+            (kind, name)
+            for kind in rule.watch.kinds
+            for row in lists.rows(rule, kind)
             if (device := world.devices[world.space(kind).things[row].device]).life is Life.IN_SERVICE
             and (name := name_of(world.facts(device).get(signal.by)))
-        )  # fmt: skip
+        )
         if max(beside.values(), default=0) < 2:
             yield subject.find("peers-alone", f"let.{signal.name}", name=signal.name, by=signal.by)

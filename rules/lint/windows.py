@@ -24,9 +24,7 @@ def windows(subject: Subject, context: LintContext) -> Iterator[LintFinding]:
         yield from _beyond(subject, signal, context)
         if isinstance(signal, Baseline) and not signal.warmup:
             new = format_duration(max(7 * DAY, 2 * signal.half_life) if not signal.season else 14 * DAY)
-            yield subject.find(
-                "baseline-cold", f"let.{signal.name}", write=f"warmup: {new}", name=signal.name,
-            )  # fmt: skip
+            yield subject.find("baseline-cold", f"let.{signal.name}", write=f"warmup: {new}", name=signal.name)
 
 
 def slowest(subject: Subject, signal: Signal) -> int:
@@ -69,9 +67,13 @@ def _few(subject: Subject, signal: Signal) -> Iterator[LintFinding]:
     else:
         write = f"over: {format_duration(GOOD * every)}"
     yield subject.find(
-        "window-few-readings", f"let.{signal.name}", write=write, name=signal.name, window=_shown(signal),
+        "window-few-readings",
+        f"let.{signal.name}",
+        write=write,
+        name=signal.name,
+        window=_shown(signal),
         every=format_duration(every),
-    )  # fmt: skip
+    )
 
 
 def _beyond(subject: Subject, signal: Signal, context: LintContext) -> Iterator[LintFinding]:
@@ -81,9 +83,13 @@ def _beyond(subject: Subject, signal: Signal, context: LintContext) -> Iterator[
         span = signal.warmup
     if context.retention is not None and span > context.retention:
         yield subject.find(
-            "window-beyond-retention", f"let.{signal.name}", name=signal.name, span=format_duration(span),
-            kept=format_duration(context.retention), write=f"series: {{retention: {days_of(2 * span)}}}",
-        )  # fmt: skip
+            "window-beyond-retention",
+            f"let.{signal.name}",
+            name=signal.name,
+            span=format_duration(span),
+            kept=format_duration(context.retention),
+            write=f"series: {{retention: {days_of(2 * span)}}}",
+        )
 
 
 def days_of(span: int) -> str:

@@ -146,9 +146,11 @@ class Phrases:
             parts = (self.clause(condition, so), self.clause(then if so else otherwise, yes))
             return CHOOSING + self.say("and").join(parts)
         return CHOOSING + self.say(
-            "choice", condition=self.bare().clause(condition), then=self.bare().clause(then, yes),
+            "choice",
+            condition=self.bare().clause(condition),
+            then=self.bare().clause(then, yes),
             otherwise=self.bare().clause(otherwise, yes),
-        )  # fmt: skip
+        )
 
     def _related(self, word: str, head: str, limit: str) -> str:
         return self.say(word if has_place(head) else f"plain.{word}", head=head, limit=limit)
@@ -182,8 +184,9 @@ class Phrases:
                 return self.say(key, head=head, field=words, limit=limit)
             return self._related(_WORDS[operator], self.say("field_of", field=words, of=head), limit)
         if operator == "==":
-            return self.say("equals", head=self.number(left) if not isinstance(left, Name) else self.noun(left.name),
-                            limit=limit)  # fmt: skip
+            return self.say(
+                "equals", head=self.number(left) if not isinstance(left, Name) else self.noun(left.name), limit=limit
+            )
         return self._related("is_not" if operator == "!=" else _WORDS[operator], self.head(left), limit)
 
     def _called(self, name: str, arguments: tuple[Syntax, ...], yes: bool) -> str:
@@ -228,17 +231,17 @@ class Phrases:
                 return self.say("fold", n=digits(n), of=self.number(right, PRODUCT + 1))
             case Arithmetic(operator, left, right):
                 own = STRENGTH[operator]
-                text = self.say(
-                    _ARITHMETIC[operator], left=self.number(left, own), right=self.number(right, own + 1)
-                )  # fmt: skip
+                text = self.say(_ARITHMETIC[operator], left=self.number(left, own), right=self.number(right, own + 1))
                 return self.say("bracket", text=text) if own < strength else text
             case ChoiceNode(CallNode("has"), then, _) if not _is_literal(then):
                 return self.number(then, strength)
             case ChoiceNode(condition, then, otherwise):
                 return self.say(
-                    "choice_of", condition=self.bare().clause(condition), then=self.number(then),
+                    "choice_of",
+                    condition=self.bare().clause(condition),
+                    then=self.number(then),
                     otherwise=self.number(otherwise),
-                )  # fmt: skip
+                )
             case CallNode(name, arguments):
                 return self._made(name, arguments)
             case _:

@@ -104,9 +104,11 @@ def _signal(place: Placeholder, seen: SeenEvidence) -> str:
     found = next((one for one in seen.evidence.signals if one.name == place.name), None)
     if found is None:
         return ""
-    return say("sentence.unknown", seen.lang) if found.value is None else written(
-        found.value, found.unit, place.unit, seen.lang
-    )  # fmt: skip
+    return (
+        say("sentence.unknown", seen.lang)
+        if found.value is None
+        else written(found.value, found.unit, place.unit, seen.lang)
+    )
 
 
 def _attr(place: Placeholder, seen: SeenEvidence) -> str:
@@ -114,8 +116,9 @@ def _attr(place: Placeholder, seen: SeenEvidence) -> str:
     origins = {one.origin: one for one in seen.evidence.thresholds}
     found = {
         written(one.value, one.unit, place.unit, seen.lang): None
-        for origin, one in origins.items() if origin.startswith("attr ") and origin.split(" ", 2)[-1] == place.name
-    }  # fmt: skip
+        for origin, one in origins.items()
+        if origin.startswith("attr ") and origin.split(" ", 2)[-1] == place.name
+    }
     if not found and "default" in origins and place.default:
         found = {place.default: None}
     return say("sentence.attr", seen.lang, value=next(iter(found)), name=place.name) if len(found) == 1 else ""

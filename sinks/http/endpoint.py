@@ -59,8 +59,11 @@ class SignedEndpoint:
             except (ValueError, OSError):  # a file that is not there yet: nothing was tried
                 raise DeliveryDeferred("secret", retry_after=_SECRET_WAIT, charge=False) from None
         signed = headers(self._keys, delivery.id, self.clock.now() // SECOND, body)
-        common = {"content-type": content_type, "idempotency-key": delivery.id,
-                  "x-fieldgate-attempt": str(delivery.attempt)}  # fmt: skip
+        common = {
+            "content-type": content_type,
+            "idempotency-key": delivery.id,
+            "x-fieldgate-attempt": str(delivery.attempt),
+        }
         try:
             return await self._client.post(body, {**common, **signed, **extra})
         except SendFailed as failure:

@@ -23,8 +23,10 @@ def cases() -> Iterator[tuple[Loaded, Case]]:
         yield from ((loaded, case) for case in loaded.tests.cases)
 
 
-CASES = [pytest.param(loaded, case, id=f"{Path(case.file).stem}: {case.rule}: {case.data.get('say')}")
-         for loaded, case in cases()]  # fmt: skip
+CASES = [
+    pytest.param(loaded, case, id=f"{Path(case.file).stem}: {case.rule}: {case.data.get('say')}")
+    for loaded, case in cases()
+]
 
 
 @pytest.mark.parametrize(("loaded", "case"), CASES)

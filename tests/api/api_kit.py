@@ -89,8 +89,18 @@ def house(folder: Path, changes: Mapping[str, str] | None = None) -> Path:
     return folder / "gateway.yaml"
 
 
-def transition(seq: int, change: Change = Change.RAISED, *, device: int = 1, component: int = 1, fault: str = "E07",
-               level: Level = Level.MAJOR, rule: str = "hot", group: str = "", **flags: Any) -> Transition:  # fmt: skip
+def transition(
+    seq: int,
+    change: Change = Change.RAISED,
+    *,
+    device: int = 1,
+    component: int = 1,
+    fault: str = "E07",
+    level: Level = Level.MAJOR,
+    rule: str = "hot",
+    group: str = "",
+    **flags: Any,
+) -> Transition:
     at = NOW + seq * SECOND
     seen = (ReadingSeen("temp", 91.5, "degC", at, at + 5_000, 2),)
     evidence = Evidence("temp > 85 degC", seen, (), (ThresholdSeen(85.0, "degC", "rule"),))
@@ -148,15 +158,19 @@ class World:
         body = {"command_id": f"c{self.commands}", "act": act, **fields}
         return await self.ask("POST", f"/v1/work-orders/{no}/commands", role, json=body)
 
-    async def callback(self, body: Any, message: str = "msg_1", *, key: bytes = KEY, age: int = 0,
-                       endpoint: str = "oa", **headers: str) -> httpx.Response:  # fmt: skip
+    async def callback(
+        self, body: Any, message: str = "msg_1", *, key: bytes = KEY, age: int = 0, endpoint: str = "oa", **headers: str
+    ) -> httpx.Response:
         raw = body if isinstance(body, bytes) else orjson.dumps(body)
         stamp = NOW // SECOND - age
         mac = hmac.new(key, b"%s.%d.%s" % (message.encode(), stamp, raw), hashlib.sha256).digest()
         signed = {
-            "webhook-id": message, "webhook-timestamp": str(stamp), "content-type": "application/json",
-            "webhook-signature": f"v1,{base64.b64encode(mac).decode()}", **headers,
-        }  # fmt: skip
+            "webhook-id": message,
+            "webhook-timestamp": str(stamp),
+            "content-type": "application/json",
+            "webhook-signature": f"v1,{base64.b64encode(mac).decode()}",
+            **headers,
+        }
         return await self.client.post(f"/v1/callbacks/{endpoint}", content=raw, headers=signed)
 
     async def close(self) -> None:

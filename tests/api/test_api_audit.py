@@ -34,10 +34,12 @@ async def test_keys_and_endpoints(world: World) -> None:
     await world.ask("POST", "/v1/endpoints/oa/enable", Role.SUPERVISOR)
     await world.ask("POST", "/v1/deliveries/77/redeliver")  # there is none: nothing was done
     assert await acts(world) == [
-        ("supervisor", "127.0.0.1", "endpoint.enable", "oa"), ("admin", "127.0.0.1", "key.revoke", "zhang"),
-        ("admin", "127.0.0.1", "key.create", "zhang"), ("admin", "127.0.0.1", "access.admin", "admin"),
+        ("supervisor", "127.0.0.1", "endpoint.enable", "oa"),
+        ("admin", "127.0.0.1", "key.revoke", "zhang"),
+        ("admin", "127.0.0.1", "key.create", "zhang"),
+        ("admin", "127.0.0.1", "access.admin", "admin"),
         ("configuration", "", "registry.change", ""),
-    ]  # fmt: skip
+    ]
     assert [row[2] for row in await acts(world, act="key")] == ["key.revoke", "key.create"]
     assert [row[2] for row in await acts(world, actor="supervisor")] == ["endpoint.enable"]
     first = await world.get("/v1/audit", params={"limit": 2})
@@ -69,10 +71,12 @@ async def test_rules_and_imports(tmp_path: Path) -> None:
     finally:
         await app.stop()
     assert rows == [
-        ("SIGHUP", "", "rule.change", "hot"), ("admin", "10.0.0.9", "import.end", "history.csv"),
-        ("admin", "10.0.0.9", "import.begin", "history.csv"), ("configuration", "", "rule.change", "hot"),
+        ("SIGHUP", "", "rule.change", "hot"),
+        ("admin", "10.0.0.9", "import.end", "history.csv"),
+        ("admin", "10.0.0.9", "import.begin", "history.csv"),
+        ("configuration", "", "rule.change", "hot"),
         ("configuration", "", "registry.change", ""),
-    ]  # fmt: skip
+    ]
 
 
 async def test_guesses_are_counted_written_and_slowed_down(world: World) -> None:

@@ -114,9 +114,12 @@ async def test_a_busy_desk_is_told_at_once_and_acts_once(world: World, monkeypat
 async def test_closing_tells_the_rules(world: World) -> None:
     no = await order(world)
     steps = [
-        {"action": "assign", "assignee": "x"}, {"action": "accept"}, {"action": "start"},
-        {"action": "resolve", "fault": "f", "cause": "c", "remedy": "r"}, {"action": "close", "reason": "tested"},
-    ]  # fmt: skip
+        {"action": "assign", "assignee": "x"},
+        {"action": "accept"},
+        {"action": "start"},
+        {"action": "resolve", "fault": "f", "cause": "c", "remedy": "r"},
+        {"action": "close", "reason": "tested"},
+    ]
     for n, step in enumerate(steps):
         answer = await world.callback({"order": no, **step}, f"m{n}")
         assert answer.status_code == 200, answer.text
@@ -126,10 +129,19 @@ async def test_closing_tells_the_rules(world: World) -> None:
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(body=st.binary(max_size=300) | st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(), lambda inner: st.lists(inner) | st.dictionaries(
-        st.sampled_from(["order", "action", "actor", "note", "command_id", "expected_version", "x"]), inner),
-    max_leaves=8).map(lambda value: json.dumps(value).encode()))  # fmt: skip
+@given(
+    body=st.binary(max_size=300)
+    | st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text(),
+        lambda inner: (
+            st.lists(inner)
+            | st.dictionaries(
+                st.sampled_from(["order", "action", "actor", "note", "command_id", "expected_version", "x"]), inner
+            )
+        ),
+        max_leaves=8,
+    ).map(lambda value: json.dumps(value).encode())
+)
 async def test_no_signed_body_breaks_it(world: World, body: bytes) -> None:
     world.commands += 1
     answer = await world.callback(body[:4000], f"h{world.commands}")

@@ -23,9 +23,10 @@ WORDS = st.sampled_from([
 ])  # fmt: skip
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=40) | WORDS
 VALUES = st.recursive(
-    SCALARS, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
+    SCALARS,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
     max_leaves=10,
-)  # fmt: skip
+)
 BODIES = st.dictionaries(st.sampled_from(NAMES), VALUES, max_size=8) | VALUES
 POSTS = st.sampled_from([
     "/v1/work-orders", "/v1/work-orders/{no}/commands", "/v1/keys", "/v1/alarms/{alarm}/unlatch",
@@ -78,8 +79,14 @@ async def test_paths(world: World, text: str) -> None:
     from urllib.parse import quote
 
     part = quote(text, safe="")
-    for path in (f"/v1/devices/{part}", f"/v1/alarms/{part}", f"/v1/work-orders/{part}", f"/v1/{part}",
-                 f"/v1/deliveries/{part}/attempts", f"/v1/devices/{part}/series?point={part}"):  # fmt: skip
+    for path in (
+        f"/v1/devices/{part}",
+        f"/v1/alarms/{part}",
+        f"/v1/work-orders/{part}",
+        f"/v1/{part}",
+        f"/v1/deliveries/{part}/attempts",
+        f"/v1/devices/{part}/series?point={part}",
+    ):
         fine(await world.ask("GET", path))
 
 

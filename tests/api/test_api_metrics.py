@@ -111,9 +111,7 @@ async def test_readings_balance_from_the_message_to_the_row_over_a_crash(tmp_pat
         parcel(app, (-60, 1.0), (-40, 3.0), (expired, 4.0))
     )  # the same again, a new one, an old one
     found = parsed((await first.client.get("/metrics")).text)
-    assert readings(found) == {
-        "stored": 2, "duplicate": 0, "expired": 0, "conflict": 0, "replayed": 0, "in_flight": 3
-    }  # fmt: skip
+    assert readings(found) == {"stored": 2, "duplicate": 0, "expired": 0, "conflict": 0, "replayed": 0, "in_flight": 3}
     assert found['messages_total{source="broker",state="rejected"}'] == 2
     assert found['journal_records_total{kind="raw"}'] == 2
     assert set(balances(found).values()) == {0}
@@ -123,16 +121,26 @@ async def test_readings_balance_from_the_message_to_the_row_over_a_crash(tmp_pat
         await settled(app)
         found = await scrape(app)
         assert readings(found) == {
-            "stored": 1, "duplicate": 1, "expired": 1, "conflict": 0, "replayed": 3, "in_flight": 0
-        }  # fmt: skip
+            "stored": 1,
+            "duplicate": 1,
+            "expired": 1,
+            "conflict": 0,
+            "replayed": 3,
+            "in_flight": 0,
+        }
         assert balances(found)['balance_readings{source=""}'] == 0
         await app.ingest.intake.emit(parcel(app, (-40, 3.0), (-30, 5.0), (-50, 9.0), (expired, 6.0), unknown=1))
         await app.ingest.intake.emit(parcel(app, (-20, 7.0)))
         await settled(app)
         found = await scrape(app)
         assert readings(found) == {
-            "stored": 4, "duplicate": 2, "expired": 2, "conflict": 1, "replayed": 3, "in_flight": 0
-        }  # fmt: skip
+            "stored": 4,
+            "duplicate": 2,
+            "expired": 2,
+            "conflict": 1,
+            "replayed": 3,
+            "in_flight": 0,
+        }
         assert readings(found, "broker")["decoded"] == readings(found, "broker")["journaled"] == 5
         assert found['messages_total{source="broker",state="received"}'] == 6
         assert set(balances(found).values()) == {0}
@@ -250,10 +258,10 @@ async def test_mqtt_messages_balance_at_every_stage(tmp_path: Path) -> None:
             await until(lambda: stats.received == 5 and not stats.waiting, "the messages")
             await settled(app)
             found = await scrape(app)
-            assert {name: found[f'source_messages_total{{source="broker",state="{name}"}}']
-                    for name in ("received", "journaled", "duplicate", "rejected", "ignored", "returned", "lost")} == {
-                "received": 5, "journaled": 3, "duplicate": 0, "rejected": 2, "ignored": 0, "returned": 0, "lost": 0,
-            }  # fmt: skip
+            assert {
+                name: found[f'source_messages_total{{source="broker",state="{name}"}}']
+                for name in ("received", "journaled", "duplicate", "rejected", "ignored", "returned", "lost")
+            } == {"received": 5, "journaled": 3, "duplicate": 0, "rejected": 2, "ignored": 0, "returned": 0, "lost": 0}
             assert found['dead_letters_total{reason="unknown_device",source="broker"}'] == 1
             assert found['dead_letters_total{reason="bad_json",source="broker"}'] == 1
             assert found['source_readings_total{source="broker",state="bad"}'] == 1
@@ -262,22 +270,48 @@ async def test_mqtt_messages_balance_at_every_stage(tmp_path: Path) -> None:
             key = (tmp_path / "var" / "admin.key").read_text().strip()
             async with httpx.AsyncClient(base_url=app.api.url, headers={"Authorization": f"Bearer {key}"}) as api:
                 (unused,) = (await api.get("/v1/unused")).json()["items"]
-            told = {"source": "broker", "route": 0, "filter": "d/{device}/now", "reason": "unread", "place": "seq",
-                    "count": 1, "topic": "d/D1/now"}  # fmt: skip
+            told = {
+                "source": "broker",
+                "route": 0,
+                "filter": "d/{device}/now",
+                "reason": "unread",
+                "place": "seq",
+                "count": 1,
+                "topic": "d/D1/now",
+            }
             assert {name: unused[name] for name in told} == told
             assert unused["text"] == f'{{"ts":{now + 1},"e":null,"seq":7}}'
             assert found['source_connects_total{source="broker"}'] == found['source_up{source="broker"}'] == 1
             assert (readings(found)["stored"], readings(found)["duplicate"]) == (2, 1)
-            names = {'balance_messages{source="broker"}', 'balance_source_messages{source="broker"}',
-                     'balance_readings{source="broker"}', 'balance_readings{source=""}'}  # fmt: skip
+            names = {
+                'balance_messages{source="broker"}',
+                'balance_source_messages{source="broker"}',
+                'balance_readings{source="broker"}',
+                'balance_readings{source=""}',
+            }
             assert balances(found) == dict.fromkeys(names, 0)
             await until(lambda: app.consumers.rules.status.counts.judged == 2, "the rules")
             assert (await scrape(app))['engine_readings_total{state="duplicate"}'] == 1
 
 
 def test_a_modbus_source_tells_what_it_counts() -> None:
-    stats = ModbusStats(polls=7, answered=5, silent=2, on_time=4, overruns=3, rests=2, unlinked=1, timeouts=2,
-                        exceptions={2: 6}, readings=30, bad=4, undecodable=1, held=9, unplaced=8, strays=5)  # fmt: skip
+    stats = ModbusStats(
+        polls=7,
+        answered=5,
+        silent=2,
+        on_time=4,
+        overruns=3,
+        rests=2,
+        unlinked=1,
+        timeouts=2,
+        exceptions={2: 6},
+        readings=30,
+        bad=4,
+        undecodable=1,
+        held=9,
+        unplaced=8,
+        strays=5,
+    )
 
     class Told:
         def collect(self) -> Iterator[Metric]:

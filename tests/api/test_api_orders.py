@@ -90,8 +90,12 @@ async def test_refusals_are_problems(world: World) -> None:
     problem(await world.act(no, "assign", assignee="x", expected_version=7), 409, "stale")
     problem(await world.act("WO-1", "assign", assignee="x"), 404, "unknown_order")
     problem(await world.act(no, "dance"), 422, "invalid")
-    chinese = await world.ask("POST", f"/v1/work-orders/{no}/commands", headers={"accept-language": "zh-CN"},
-                              json={"command_id": "z", "act": "start"})  # fmt: skip
+    chinese = await world.ask(
+        "POST",
+        f"/v1/work-orders/{no}/commands",
+        headers={"accept-language": "zh-CN"},
+        json={"command_id": "z", "act": "start"},
+    )
     assert "状态" in problem(chinese, 409, "illegal_move")["detail"]
     late = await world.act(no, "comment", note="x", occurred_at="2026-11-22T07:00:00Z")
     problem(late, 422, "future")
@@ -215,5 +219,6 @@ async def test_a_desk_command_from_elsewhere_is_seen_at_once(world: World) -> No
     world.raise_alarm()
     no = (await world.get("/v1/work-orders"))["items"][0]["no"]
     world.app.desk.command(Command(no, Act.COMMENT, Actor("x", Role.ADMIN), "e1", note="n"), NOW + HOUR)
-    assert [o["no"] for o in (await world.get(
-        "/v1/work-orders", params={"updated_after": "2026-11-22T06:30:00Z"}))["items"]] == [no]  # fmt: skip
+    assert [
+        o["no"] for o in (await world.get("/v1/work-orders", params={"updated_after": "2026-11-22T06:30:00Z"}))["items"]
+    ] == [no]

@@ -58,8 +58,9 @@ class Plant:
 
 
 def plant(world: World, condition: str) -> Plant:
-    found = load_text(f"{HEAD}  watch: {{kind: charger}}\n{condition}  then: {{order: {{type: repair}}}}\n", "p.yaml",
-                      Names({}))  # fmt: skip
+    found = load_text(
+        f"{HEAD}  watch: {{kind: charger}}\n{condition}  then: {{order: {{type: repair}}}}\n", "p.yaml", Names({})
+    )
     assert not found.problems, found.problems
     made, rule = Plant(world), found.rules[0]
     made.write(RuleSet(rule.id, rule.revision, rule.source, "UTC"), NOW)

@@ -24,10 +24,11 @@ def point(world: World, name: str, component: int = 0) -> int:
 async def test_a_device_with_its_latest_readings(world: World) -> None:
     device, at = world.id("D1"), NOW - 90 * SECOND
     store(
-        world, Reading(device, point(world, "temp", 2), at, 41.5, received=at + 7),
+        world,
+        Reading(device, point(world, "temp", 2), at, 41.5, received=at + 7),
         Reading(device, point(world, "status"), at, 1.0, Quality.UNCERTAIN, Flag.LATE, received=at),
         Reading(device, point(world, "energy"), at, float("nan"), Quality.BAD, received=at),
-    )  # fmt: skip
+    )
     detail = await world.get("/v1/devices/D1")
     assert (detail["code"], detail["site"], detail["life"]) == ("D1", "HZ-1", "in_service")
     found = {(view["point"], view["component"]): view for view in detail["latest"]}
@@ -68,8 +69,13 @@ async def test_a_series_pages_and_aggregates(world: World) -> None:
     assert (buckets[0]["mean"], buckets[0]["count"], buckets[0]["last"]) == (4.5, 10, 9.0)
     problem(await world.ask("GET", path, params={"point": "temp", "every": "1ms", "component": 1}), 422, "buckets")
     problem(await world.ask("GET", path, params={"point": "nothing"}), 404, "unknown_point")
-    problem(await world.ask("GET", path, params={"point": "energy", "end": "2026-01-01T00:00:00Z",
-                                                 "start": "2026-01-01T00:00:00Z"}), 422, "range")  # fmt: skip
+    problem(
+        await world.ask(
+            "GET", path, params={"point": "energy", "end": "2026-01-01T00:00:00Z", "start": "2026-01-01T00:00:00Z"}
+        ),
+        422,
+        "range",
+    )
     problem(await world.ask("GET", path, params={"point": "energy", "start": "yesterday"}), 422, "invalid")
 
 
@@ -98,11 +104,13 @@ async def test_metrics_balance(world: World) -> None:
         'fieldgate_messages_total{source="broker",state="journaled"} 1.0',
         'fieldgate_messages_total{source="broker",state="rejected"} 1.0',
         'fieldgate_readings_total{source="broker",state="decoded"} 1.0',
-        'fieldgate_balance_messages{source="broker"} 0.0', 'fieldgate_balance_readings{source="broker"} 0.0',
-        'fieldgate_orders_open{state="new"} 1.0', "fieldgate_alarms_raised 1.0",
+        'fieldgate_balance_messages{source="broker"} 0.0',
+        'fieldgate_balance_readings{source="broker"} 0.0',
+        'fieldgate_orders_open{state="new"} 1.0',
+        "fieldgate_alarms_raised 1.0",
         'fieldgate_endpoint_breaker{endpoint="oa",state="closed"} 1.0',
         'fieldgate_deliveries_by_state{state="pending"} 1.0',
-    ):  # fmt: skip
+    ):
         assert line in text.splitlines(), line
 
 
@@ -135,20 +143,41 @@ async def test_a_broken_promise_stops_the_process(world: World, monkeypatch: pyt
     assert world.app.operation.supervisor.fatal.is_set()
 
 
-async def test_secrets_never_leave(world: World, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str],
-                                   tmp_path: Path) -> None:  # fmt: skip
+async def test_secrets_never_leave(
+    world: World, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
     caplog.set_level(logging.DEBUG)
     world.raise_alarm()
     no = (await world.get("/v1/work-orders"))["items"][0]["no"]
-    paths = ["/openapi.json", "/metrics", "/readyz", "/v1/me", "/v1/keys", "/v1/devices", "/v1/devices/D1",
-             "/v1/alarms", "/v1/work-orders", f"/v1/work-orders/{no}", "/v1/deliveries", "/v1/endpoints", "/v1/events",
-             "/v1/dead-letters", "/v1/nothing"]  # fmt: skip
+    paths = [
+        "/openapi.json",
+        "/metrics",
+        "/readyz",
+        "/v1/me",
+        "/v1/keys",
+        "/v1/devices",
+        "/v1/devices/D1",
+        "/v1/alarms",
+        "/v1/work-orders",
+        f"/v1/work-orders/{no}",
+        "/v1/deliveries",
+        "/v1/endpoints",
+        "/v1/events",
+        "/v1/dead-letters",
+        "/v1/nothing",
+    ]
     said = [(await world.ask("GET", path)).text for path in paths]
     said.append((await world.ask("POST", "/v1/keys", json={"name": world.secrets[Role.ADMIN], "role": 1})).text)
     said.append((await world.callback({"order": no, "action": "assign", "assignee": "x"}, key=KEY + b"!")).text)
     said += [caplog.text, *capfd.readouterr()]
-    canaries = [SECRET, SECRET.removeprefix("whsec_"), KEY.decode(), "url-canary", "13800000001",
-                *world.secrets.values()]  # fmt: skip
+    canaries = [
+        SECRET,
+        SECRET.removeprefix("whsec_"),
+        KEY.decode(),
+        "url-canary",
+        "13800000001",
+        *world.secrets.values(),
+    ]
     for text in said:
         for canary in canaries:
             assert canary not in text, text

@@ -75,8 +75,14 @@ async def test_what_happens_is_shown_as_it_happens(tmp_path: Path, monkeypatch: 
             seen.append(await over(*one))
         assert [one.exit_code for one in seen] == [0, 0, 0]
         english, chinese, of_h = (one.output for one in seen)
-        for piece in ("message  G  1 readings", "reading  G  gun_temp = 95 degC", "ALARM    G  raised", "Hot",
-                      "ORDER    G  created WO-", "message  X  dead letter: unknown_device (h/X/now)"):  # fmt: skip
+        for piece in (
+            "message  G  1 readings",
+            "reading  G  gun_temp = 95 degC",
+            "ALARM    G  raised",
+            "Hot",
+            "ORDER    G  created WO-",
+            "message  X  dead letter: unknown_device (h/X/now)",
+        ):
             assert piece in english, (piece, english)
         assert "告警  G  触发" in chinese
         assert "读数" not in chinese
@@ -98,8 +104,9 @@ async def test_what_comes_too_fast_is_counted_not_queued(tmp_path: Path, monkeyp
 
 
 async def test_nobody_answers_when_no_gateway_runs(tmp_path: Path) -> None:
-    config = write_project(tmp_path, devices=["G"], config=CONFIG.replace("api: {port: @api@}", "api: {port: 1}"),
-                           broker=1)  # fmt: skip
+    config = write_project(
+        tmp_path, devices=["G"], config=CONFIG.replace("api: {port: @api@}", "api: {port: 1}"), broker=1
+    )
     for lang, words in (("en", "no gateway answers"), ("zh", "没有运行中的网关")):
         found = CliRunner().invoke(main, ["tail", "-c", str(config), "--lang", lang])
         assert (found.exit_code, words in found.output) == (1, True)

@@ -105,11 +105,27 @@ def test_clear_text_off_loopback_is_refused(tmp_path: Path) -> None:
 
 def test_names_of_this_gateway() -> None:
     hosts = AllowedHosts("https://gw.example.com/x", ["Fieldgate.LAN"])
-    for good in ("", "127.0.0.1", "10.0.0.7:8420", "[::1]:8420", "localhost:1", "gw.example.com", "fieldgate.lan.:80",
-                 socket.gethostname()):  # fmt: skip
+    for good in (
+        "",
+        "127.0.0.1",
+        "10.0.0.7:8420",
+        "[::1]:8420",
+        "localhost:1",
+        "gw.example.com",
+        "fieldgate.lan.:80",
+        socket.gethostname(),
+    ):
         assert hosts.known(good), good
-    for bad in ("evil.example", "gw.example.com.evil.example", "[evil.example]", "a b", "gw.example.com:x", "@", ":80",
-                "127.0.0.1.evil.example"):  # fmt: skip
+    for bad in (
+        "evil.example",
+        "gw.example.com.evil.example",
+        "[evil.example]",
+        "a b",
+        "gw.example.com:x",
+        "@",
+        ":80",
+        "127.0.0.1.evil.example",
+    ):
         assert not hosts.known(bad), bad
 
 

@@ -103,9 +103,13 @@ async def received(events: Sequence[OutboxEvent], folder: Path) -> list[str]:
     secret = "whsec_" + base64.b64encode(bytes(range(32))).decode()
     script = ROOT / "docs/receivers/receiver.py"
     process = await asyncio.create_subprocess_exec(
-        sys.executable, script, "0", folder, stdout=asyncio.subprocess.PIPE,
+        sys.executable,
+        script,
+        "0",
+        folder,
+        stdout=asyncio.subprocess.PIPE,
         env={**os.environ, "FIELDGATE_SECRET": secret},
-    )  # fmt: skip
+    )
     try:
         assert process.stdout is not None
         said = await asyncio.wait_for(process.stdout.readline(), 60)

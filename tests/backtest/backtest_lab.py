@@ -65,9 +65,15 @@ def history(seed: int, devices: int, rounds: int) -> Batch:
     new = np.ones(len(rows), np.bool_)
     new[1:] = (device[1:] != device[:-1]) | (at[1:] != at[:-1])
     return Batch(
-        device, np.array(columns[1], np.int32), at, values, np.where(np.isnan(values), 0, 2).astype(np.uint8),
-        np.zeros(len(rows), np.uint8), (np.cumsum(new) - 1).astype(np.int32), at[new],
-    )  # fmt: skip
+        device,
+        np.array(columns[1], np.int32),
+        at,
+        values,
+        np.where(np.isnan(values), 0, 2).astype(np.uint8),
+        np.zeros(len(rows), np.uint8),
+        (np.cumsum(new) - 1).astype(np.int32),
+        at[new],
+    )
 
 
 def live(rules: Sequence[Rule], place: PlayedRegistry, batch: Batch, until: int) -> list[BacktestEpisode]:

@@ -66,10 +66,13 @@ def free_port() -> int:
 def project(folder: Path, rules: str = HOT, port: int = 0) -> Path:
     """Two chargers; CH-2 trips at 90 degC. Returns the main file."""
     files = {
-        "gateway.yaml": GATEWAY % (port, SECRET), "profiles/dc.yaml": PROFILE, "rules/hot.yaml": rules,
+        "gateway.yaml": GATEWAY % (port, SECRET),
+        "profiles/dc.yaml": PROFILE,
+        "rules/hot.yaml": rules,
         "sites.csv": "code,name,timezone\nS1,North,Asia/Shanghai\n",
-        "devices.csv": "code,profile,site,temp_trip\nCH-1,dc,S1,\nCH-2,dc,S1,90 degC\n", "map.yaml": MAP,
-    }  # fmt: skip
+        "devices.csv": "code,profile,site,temp_trip\nCH-1,dc,S1,\nCH-2,dc,S1,90 degC\n",
+        "map.yaml": MAP,
+    }
     for name, text in files.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)

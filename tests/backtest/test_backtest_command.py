@@ -28,9 +28,7 @@ def _json(config: Path, *more: str) -> dict[str, Any]:
 
 
 def _rows(episodes: list[dict[str, Any]]) -> list[tuple[str, str, str | None]]:
-    return [
-        (one["device"], one["raised"][5:16], one["cleared"] and one["cleared"][5:16]) for one in episodes
-    ]  # fmt: skip
+    return [(one["device"], one["raised"][5:16], one["cleared"] and one["cleared"][5:16]) for one in episodes]
 
 
 EXPECTED = [("CH-1", "06-01T10:02", "06-01T10:10"), ("CH-2", "06-01T12:02", "06-01T12:05")]

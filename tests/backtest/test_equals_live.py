@@ -43,9 +43,7 @@ rules:
 
 
 def _told(episodes: list[BacktestEpisode]) -> list[tuple[object, ...]]:
-    return [
-        (one.rule, one.thing, one.raised, one.cleared, one.level, one.count, one.unstable) for one in episodes
-    ]  # fmt: skip
+    return [(one.rule, one.thing, one.raised, one.cleared, one.level, one.count, one.unstable) for one in episodes]
 
 
 @pytest.mark.parametrize("form", FORMS)

@@ -119,12 +119,26 @@ def test_the_whole_page(config: Path, alarm: Alarm, lang: str, golden: str) -> N
 @pytest.mark.parametrize(
     ("lang", "lines"),
     [
-        ("en", ["Members that voted:", "  C1: true since 2026-06-01 12:00:00, 1.temp = 90 degC, 2.status = faulted",
-                "  C2#2: true since 2026-06-01 12:00:01", "  and 3 more"]),
-        ("zh", ["参与表决的成员：", "  C1：自 2026-06-01 12:00:00 起成立，1.temp = 90 degC，2.status = faulted",
-                "  C2#2：自 2026-06-01 12:00:01 起成立", "  另有 3 个"]),
+        (
+            "en",
+            [
+                "Members that voted:",
+                "  C1: true since 2026-06-01 12:00:00, 1.temp = 90 degC, 2.status = faulted",
+                "  C2#2: true since 2026-06-01 12:00:01",
+                "  and 3 more",
+            ],
+        ),
+        (
+            "zh",
+            [
+                "参与表决的成员：",
+                "  C1：自 2026-06-01 12:00:00 起成立，1.temp = 90 degC，2.status = faulted",
+                "  C2#2：自 2026-06-01 12:00:01 起成立",
+                "  另有 3 个",
+            ],
+        ),
     ],
-)  # fmt: skip
+)
 def test_the_members_that_voted(lang: Lang, lines: list[str]) -> None:
     at = 1_780_315_200_000_000
     seen = ReadingSeen("1.temp", 90.0, "degC", at, at, 2), ReadingSeen("2.status", "faulted", "", at, at, 2)
@@ -136,12 +150,30 @@ def test_the_members_that_voted(lang: Lang, lines: list[str]) -> None:
 @pytest.mark.parametrize(
     ("lang", "lines"),
     [
-        ("en", ["Members that voted:", "  C1: true since 2026-06-01 12:00:00, temp = 90 degC",
-                "Members counted:", "  C2#2: temp = 90 degC", "  C3: -", "  and 3 more"]),
-        ("zh", ["参与表决的成员：", "  C1：自 2026-06-01 12:00:00 起成立，temp = 90 degC",
-                "计入的成员：", "  C2#2：temp = 90 degC", "  C3：-", "  另有 3 个"]),
+        (
+            "en",
+            [
+                "Members that voted:",
+                "  C1: true since 2026-06-01 12:00:00, temp = 90 degC",
+                "Members counted:",
+                "  C2#2: temp = 90 degC",
+                "  C3: -",
+                "  and 3 more",
+            ],
+        ),
+        (
+            "zh",
+            [
+                "参与表决的成员：",
+                "  C1：自 2026-06-01 12:00:00 起成立，temp = 90 degC",
+                "计入的成员：",
+                "  C2#2：temp = 90 degC",
+                "  C3：-",
+                "  另有 3 个",
+            ],
+        ),
     ],
-)  # fmt: skip
+)
 def test_the_members_that_an_aggregate_counted(lang: Lang, lines: list[str]) -> None:
     at = 1_780_315_200_000_000
     seen = (ReadingSeen("temp", 90.0, "degC", at, at, 2),)

@@ -119,10 +119,18 @@ def consumer(
     log: MemoryLog, judge: CountingJudge, desk: MemoryDesk, folder: Path, clock: HandClock, start: int = 0
 ) -> RulesConsumer:
     return RulesConsumer(
-        log, judge, desk, Snapshots(folder, 0), clock,  # type: ignore[arg-type]
-        rules_thread=inline, desk_thread=inline, partition=0, start=start,
-        on_commit=lambda *_: None, on_due=lambda _: None,
-    )  # fmt: skip
+        log,
+        judge,
+        desk,
+        Snapshots(folder, 0),
+        clock,  # type: ignore[arg-type]
+        rules_thread=inline,
+        desk_thread=inline,
+        partition=0,
+        start=start,
+        on_commit=lambda *_: None,
+        on_due=lambda _: None,
+    )
 
 
 async def settle(done: Callable[[], bool]) -> None:

@@ -73,9 +73,15 @@ class Gateway:
         for one in rules:
             self.write(RuleSet(one.id, one.revision, one.source, "UTC"))
         self.reruns = Reruns(
-            self, self.engine, self.store, self.store, rules_thread=inline, series_thread=inline, journal=self.journal,  # type: ignore[arg-type]
+            self,
+            self.engine,
+            self.store,
+            self.store,
+            rules_thread=inline,
+            series_thread=inline,
+            journal=self.journal,  # type: ignore[arg-type]
             worker=process,  # type: ignore[arg-type]
-        )  # fmt: skip
+        )
 
     @property
     def wanted(self) -> tuple[HistoryRequest, ...]:
@@ -112,8 +118,9 @@ async def test_a_late_reading_is_answered() -> None:
     assert [one.device for one in gateway.wanted] == [1]
     await gateway.settled()
     assert [(t.change.value, (t.at - T0) // S, t.late) for t in gateway.got] == [
-        ("raised", 10, True), ("cleared", 20, True)
-    ]  # fmt: skip
+        ("raised", 10, True),
+        ("cleared", 20, True),
+    ]
     assert gateway.reruns.answered == 1
 
 
@@ -230,9 +237,15 @@ async def test_a_request_that_a_crash_left_open_is_asked_again() -> None:
     gateway.read(10, 90.0)
     gateway.engine = Engine.restore(gateway.engine.snapshot(), compile_source)
     gateway.reruns = Reruns(
-        gateway, gateway.engine, gateway.store, gateway.store, rules_thread=inline, series_thread=inline,  # type: ignore[arg-type]
-        journal=gateway.journal, worker=process,  # type: ignore[arg-type]
-    )  # fmt: skip
+        gateway,
+        gateway.engine,
+        gateway.store,
+        gateway.store,
+        rules_thread=inline,
+        series_thread=inline,  # type: ignore[arg-type]
+        journal=gateway.journal,
+        worker=process,  # type: ignore[arg-type]
+    )
     await gateway.settled()
     assert [t.late for t in gateway.got] == [True, True]
 

@@ -261,7 +261,9 @@ def test_the_first_failure_of_a_kind_has_a_line_and_the_first_success() -> None:
             await stop(task)
         lines = [(log["event"], str(log.get("reason", ""))) for log in logs if "deliver" in log["event"]]
         assert sorted(lines) == [
-            ("delivery failed", "http: 503"), ("delivery failed", "timeout"), ("first delivery", "")
-        ], logs  # fmt: skip
+            ("delivery failed", "http: 503"),
+            ("delivery failed", "timeout"),
+            ("first delivery", ""),
+        ], logs
 
     virtually(main)

@@ -31,16 +31,27 @@ class WallClock:
 
 def sink(name: str, port: int, timeout: str = "2s") -> WebhookSink:
     config = WebhookConfig.model_validate(
-        {"type": "webhook", "url": f"http://127.0.0.1:{port}/hooks/oa", "secret": SECRET, "allow": ["127.0.0.1/32"],
-         "timeout": timeout}
-    )  # fmt: skip
+        {
+            "type": "webhook",
+            "url": f"http://127.0.0.1:{port}/hooks/oa",
+            "secret": SECRET,
+            "allow": ["127.0.0.1/32"],
+            "timeout": timeout,
+        }
+    )
     return WebhookSink(name, config, WallClock())
 
 
 def add(queue: MemoryQueue, endpoint: str, subject: str, version: int) -> None:
     message = f"evt_{subject}_{version}"
-    body = {"specversion": "1.0", "id": message, "source": "urn:x", "type": "workorder.updated", "subject": subject,
-            "data": {"workOrder": {"no": subject, "version": version, "state": "held"}}}  # fmt: skip
+    body = {
+        "specversion": "1.0",
+        "id": message,
+        "source": "urn:x",
+        "type": "workorder.updated",
+        "subject": subject,
+        "data": {"workOrder": {"no": subject, "version": version, "state": "held"}},
+    }
     raw = json.dumps(body).encode()
     queue.rows.append(Row(Delivery(message, endpoint, "workorder.updated", subject, raw, CONTENT_TYPE, 1)))
 

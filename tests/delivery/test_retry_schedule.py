@@ -75,10 +75,22 @@ def test_outcomes() -> None:
     assert outcome(SinkFault("KeyError"), 11).settled.state == "dead"
 
 
-@pytest.mark.parametrize(("status", "lesson"), [
-    (0, "failed"), (500, "failed"), (503, "failed"), (429, "failed"), (401, "failed"), (404, "failed"), (302, "failed"),
-    (400, "worked"), (409, "worked"), (422, "worked"), (200, "worked"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("status", "lesson"),
+    [
+        (0, "failed"),
+        (500, "failed"),
+        (503, "failed"),
+        (429, "failed"),
+        (401, "failed"),
+        (404, "failed"),
+        (302, "failed"),
+        (400, "worked"),
+        (409, "worked"),
+        (422, "worked"),
+        (200, "worked"),
+    ],
+)
 def test_what_the_breaker_learns(status: int, lesson: str) -> None:
     assert outcome(DeliveryDeferred("x", status=status)).signal == lesson
     assert outcome(DeliveryRefused("x", status=status)).signal == ("nothing" if status == 0 else lesson)
@@ -126,8 +138,12 @@ def test_reasons_in_words() -> None:
 def test_every_reason_has_its_words() -> None:
     """Labels are found in the source: whoever adds one must write its text."""
     labels: set[str] = set()
-    files = [*(ROOT / "gateway/delivery").glob("*.py"), *(ROOT / "sinks/http").glob("*.py"),
-             *(ROOT / "sinks/oa/webhook").glob("*.py"), *(ROOT / "sinks/notice/sms").glob("*.py")]  # fmt: skip
+    files = [
+        *(ROOT / "gateway/delivery").glob("*.py"),
+        *(ROOT / "sinks/http").glob("*.py"),
+        *(ROOT / "sinks/oa/webhook").glob("*.py"),
+        *(ROOT / "sinks/notice/sms").glob("*.py"),
+    ]
     makers = {"DeliveryDeferred", "DeliveryRefused", "SendFailed", "Settled", "_reason", "patient"}
     for file in files:
         for node in ast.walk(ast.parse(file.read_text("utf-8"))):

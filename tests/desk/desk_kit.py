@@ -25,7 +25,7 @@ from gateway.domain.alarm import (
     Thing,
     ThresholdSeen,
     Transition,
-)  # fmt: skip
+)
 from gateway.domain.device import Customer, Device, Site
 from gateway.domain.duration import MINUTE, SECOND
 from gateway.domain.notice import EndpointRoute
@@ -88,10 +88,21 @@ def transition(
     seen = tuple(ReadingSeen("gun_temp", 91.5, "degC", moment, moment + 5_000, 2) for _ in range(readings))
     thing = Thing(0, 0, group) if group else Thing(device, component)
     return Transition(
-        partition, seq, ordinal, change, rule, "rev1", "default", thing, level, moment, moment + 10_000,
+        partition,
+        seq,
+        ordinal,
+        change,
+        rule,
+        "rev1",
+        "default",
+        thing,
+        level,
+        moment,
+        moment + 10_000,
         AlarmPlan("Connector over temperature", "枪头过温", "may burn", order=plan, notice=notice),
-        Evidence("gun_temp >= 85 degC", seen, (), (ThresholdSeen(85.0, "degC", "rule"),)), **flags,
-    )  # fmt: skip
+        Evidence("gun_temp >= 85 degC", seen, (), (ThresholdSeen(85.0, "degC", "rule"),)),
+        **flags,
+    )
 
 
 @cache
@@ -102,9 +113,10 @@ def _template() -> Path:
     database = Database(f"sqlite:///{folder / 'template.db'}")
     database.upgrade()
     sites = [
-        Site("HZ-003", "Hangzhou 3", area="west"), Site("HZ-004", "Hangzhou 4", area="west", attrs={"route": "R1"}),
+        Site("HZ-003", "Hangzhou 3", area="west"),
+        Site("HZ-004", "Hangzhou 4", area="west", attrs={"route": "R1"}),
         Site("NB-001", "Ningbo 1", area="east"),
-    ]  # fmt: skip
+    ]
     people = [Customer("C1", "Wang", "13800000001", "zh", ("HZ-003",)), Customer("C2", "Ann", "13800000002", "en")]
     people.append(Customer("C3", "Zhou", "13800000003", "zh", ("HZ-004",)))
     devices = [Device(i, f"DC-{i:04d}", "p", "charger", site="HZ-003", customer="C2") for i in range(1, 60)]
@@ -122,10 +134,11 @@ class World:
     path: Path
     policy: DeskPolicy = field(
         default_factory=lambda: DeskPolicy(
-            "gw-1", ZoneInfo("Asia/Shanghai"), types={"patrol": OrderType(auto_close=True), "gas": OrderType(True,
-            safety=True)}
+            "gw-1",
+            ZoneInfo("Asia/Shanghai"),
+            types={"patrol": OrderType(auto_close=True), "gas": OrderType(True, safety=True)},
         )
-    )  # fmt: skip
+    )
     routes: Sequence[EndpointRoute] = ROUTES
     commands: int = 0
 
@@ -141,9 +154,14 @@ class World:
             self.database, {"site_ops": "site", "around": "area", "owner": "customer", "list": ["C2", "C1"], "none": []}
         )
         return Desk(
-            SqlDeskStore(self.database), self.policy, routes=self.routes, templates=TEMPLATES, audience=audience,
-            partition=partition, epoch=epoch,
-        )  # fmt: skip
+            SqlDeskStore(self.database),
+            self.policy,
+            routes=self.routes,
+            templates=TEMPLATES,
+            audience=audience,
+            partition=partition,
+            epoch=epoch,
+        )
 
     def apply(self, *transitions: Transition, now: int | None = None, facts: Sequence[tuple[int, Any]] = ()) -> Any:
         last = max([t.seq for t in transitions] + [seq for seq, _ in facts])

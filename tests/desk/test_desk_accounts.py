@@ -81,10 +81,18 @@ class Story:
         marks["held_until"] = self.now + held if held else 0
         parent = Parent("outage", Thing(50, 1)) if change is Change.MERGED else None
         one = transition(
-            self.seq, change, device=device, rule=f"r{plan}", fault="F" if plan < 3 else f"F{plan}", level=level,
-            at=self.now, notice=NoticePlan("owner", "overtemp", remind=HOUR, max=3), parent=parent,
-            **PLANS[plan], **marks,
-        )  # fmt: skip
+            self.seq,
+            change,
+            device=device,
+            rule=f"r{plan}",
+            fault="F" if plan < 3 else f"F{plan}",
+            level=level,
+            at=self.now,
+            notice=NoticePlan("owner", "overtemp", remind=HOUR, max=3),
+            parent=parent,
+            **PLANS[plan],
+            **marks,
+        )
         self.world.desk.apply([one], self.seq, (), self.now)
 
 

@@ -41,9 +41,13 @@ def test_a_raise_makes_one_alarm_one_order_one_event_with_the_evidence(world: Wo
     assert shown["device"] == {"id": 1, "code": "DC-0001", "name": "", "kind": "charger", "component": 1}
     assert shown["site"] == {"code": "HZ-003", "name": "Hangzhou 3"}
     assert shown["alarm"]["evidence"]["readings"][0] | {} == {
-        "point": "gun_temp", "value": 91.5, "unit": "degC", "at": "2026-11-22T06:00:07.000Z",
-        "received": "2026-11-22T06:00:07.005Z", "quality": 2,
-    }  # fmt: skip
+        "point": "gun_temp",
+        "value": 91.5,
+        "unit": "degC",
+        "at": "2026-11-22T06:00:07.000Z",
+        "received": "2026-11-22T06:00:07.005Z",
+        "quality": 2,
+    }
     deliveries = world.queries.deliveries(DeliveryFilter()).items
     assert [(d.endpoint, d.type, d.subject) for d in deliveries] == [
         ("oa", "com.fieldgate.workorder.created", order.no)
@@ -121,9 +125,12 @@ def test_a_second_rule_with_the_same_fault_joins_and_keeps_the_highest_level(wor
 
 def test_other_faults_components_and_groups_have_their_own_orders(world: World) -> None:
     world.apply(
-        transition(1), transition(2, rule="x", fault="E08"), transition(3, component=2), transition(4, device=2),
-        transition(5, group="HZ")
-    )  # fmt: skip
+        transition(1),
+        transition(2, rule="x", fault="E08"),
+        transition(3, component=2),
+        transition(4, device=2),
+        transition(5, group="HZ"),
+    )
     assert len(world.queries.orders().items) == 5
 
 
@@ -388,10 +395,13 @@ def test_the_customer_is_told_once_with_a_template_and_never_in_the_feed(world: 
     assert applied.notices == 1
     assert sms(world) == [
         {
-            "template": "SMS_01", "params": {"pile": "DC-0001", "no": "WO-20261122-00001"}, "phone": "13800000001",
-            "text": "工单 WO-20261122-00001：DC-0001 91.5 degC", "language": "zh",
+            "template": "SMS_01",
+            "params": {"pile": "DC-0001", "no": "WO-20261122-00001"},
+            "phone": "13800000001",
+            "text": "工单 WO-20261122-00001：DC-0001 91.5 degC",
+            "language": "zh",
         }
-    ]  # fmt: skip
+    ]
     notices = world.queries.notices(world.order().no)
     assert [(n.recipient, n.state, n.language) for n in notices] == [("C1", "queued", "zh")]
     assert "13800000001" not in repr(world.events())
@@ -405,9 +415,12 @@ def test_each_of_an_audience_in_their_language(world: World) -> None:
 
 @pytest.mark.parametrize(
     ("notice", "reason"),
-    [(NoticePlan("none", "overtemp"), "no_recipient"), (NoticePlan("unheard", "overtemp"), "no_recipient"),
-     (NoticePlan("owner", "gone"), "no_template")],
-)  # fmt: skip
+    [
+        (NoticePlan("none", "overtemp"), "no_recipient"),
+        (NoticePlan("unheard", "overtemp"), "no_recipient"),
+        (NoticePlan("owner", "gone"), "no_template"),
+    ],
+)
 def test_what_cannot_be_told_leaves_its_reason(world: World, notice: NoticePlan, reason: str) -> None:
     assert world.apply(transition(1, notice=notice)).notices == 0
     assert [(n.state, n.reason) for n in world.queries.notices(world.order().no)] == [("suppressed", reason)]
@@ -447,8 +460,11 @@ def test_an_event_names_the_members_that_voted(world: World) -> None:
     )
     evidence = world.events()[-1]["data"]["workOrder"]["alarm"]["evidence"]
     assert evidence["members"][1] == {
-        "device": "C1", "component": 0, "since": "2026-11-22T06:00:06.999Z", "readings": evidence["readings"],
-    }  # fmt: skip
+        "device": "C1",
+        "component": 0,
+        "since": "2026-11-22T06:00:06.999Z",
+        "readings": evidence["readings"],
+    }
     assert (len(evidence["members"]), evidence["others"]) == (25, 7)
 
 
@@ -461,9 +477,7 @@ def test_an_event_names_the_members_that_an_aggregate_counted(world: World) -> N
         msgspec.structs.replace(raised, evidence=msgspec.structs.replace(raised.evidence, members=counted, others=4))
     )
     evidence = world.events()[-1]["data"]["workOrder"]["alarm"]["evidence"]
-    assert evidence["members"] == [
-        {"device": "C1", "component": 2, "since": None, "readings": evidence["readings"]},
-    ]  # fmt: skip
+    assert evidence["members"] == [{"device": "C1", "component": 2, "since": None, "readings": evidence["readings"]}]
     assert evidence["others"] == 4
 
 

@@ -13,8 +13,10 @@ from gateway.domain.errors import ConfigError
 def test_what_a_person_writes() -> None:
     config = DeskConfig.model_validate({"order_types": {"patrol": {"auto_close": True}}, "tell_after": "5m"})
     assert (config.tell_after, config.order_types["patrol"].auto_close, config.order_types["patrol"].safety) == (
-        5 * MINUTE, True, False,
-    )  # fmt: skip
+        5 * MINUTE,
+        True,
+        False,
+    )
     for wrong in ({"order_types": {"patrol": {"autoclose": True}}}, {"recheck_after": "1s"}, {"tell_after": 600}):
         with pytest.raises(ValidationError):
             DeskConfig.model_validate(wrong)
@@ -28,8 +30,11 @@ def test_every_mistake_of_the_templates_at_once() -> None:
     with pytest.raises(ConfigError) as error:
         Templates(templates, "templates.yaml")
     assert [problem.path for problem in error.value.problems] == [
-        "templates.a.en", "templates.a.zh", "templates.a.params.x", "templates.b.zh",
-    ]  # fmt: skip
+        "templates.a.en",
+        "templates.a.zh",
+        "templates.a.params.x",
+        "templates.b.zh",
+    ]
     assert "devise" in error.value.problems[1].render("zh")
 
 
@@ -41,11 +46,23 @@ def test_a_value_that_does_not_fit_renders_to_nothing_and_long_texts_end() -> No
     assert len(long.text) == 500
 
 
-@pytest.mark.parametrize("source", [
-    "{{ title * 999999 }}", "{{ '%999999s' % title }}", "{{ 9 ** 9 ** 9 }}", "{% for i in range(99999) %}x{% endfor %}",
-    "{{ range(99999) | list }}", "{{ title | center(9999999) }}", "{{ title.upper() }}", "{{ title[0] }}",
-    "{% set x = title %}{{ x }}", "{% macro m() %}{% endmacro %}", "{{ title | replace('a', 'aa') }}", "x" * 1001,
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{{ title * 999999 }}",
+        "{{ '%999999s' % title }}",
+        "{{ 9 ** 9 ** 9 }}",
+        "{% for i in range(99999) %}x{% endfor %}",
+        "{{ range(99999) | list }}",
+        "{{ title | center(9999999) }}",
+        "{{ title.upper() }}",
+        "{{ title[0] }}",
+        "{% set x = title %}{{ x }}",
+        "{% macro m() %}{% endmacro %}",
+        "{{ title | replace('a', 'aa') }}",
+        "x" * 1001,
+    ],
+)
 def test_no_template_takes_more_time_or_room_than_its_length(source: str) -> None:
     with pytest.raises(ConfigError) as error:
         Templates({"t": NoticeTemplate(source, "ok")})

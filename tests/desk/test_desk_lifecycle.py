@@ -46,9 +46,30 @@ TABLE = {
 
 BOSS_ADMIN = Actor("root", Role.ADMIN)
 SAMPLE = WorkOrder(
-    "id", "default", "WO-1", "key", "repair", "E07", "alarm", "en", "zh", "", 1, 1, "", OrderState.NEW, Level.MAJOR,
-    "P2", "", "overtemp", "0-1-0", NOW, NOW, NOW, NOW,
-)  # fmt: skip
+    "id",
+    "default",
+    "WO-1",
+    "key",
+    "repair",
+    "E07",
+    "alarm",
+    "en",
+    "zh",
+    "",
+    1,
+    1,
+    "",
+    OrderState.NEW,
+    Level.MAJOR,
+    "P2",
+    "",
+    "overtemp",
+    "0-1-0",
+    NOW,
+    NOW,
+    NOW,
+    NOW,
+)
 
 
 @given(st.sampled_from(OrderState), st.sampled_from(Act))
@@ -92,8 +113,11 @@ def test_a_whole_life_leaves_one_audit_row_and_one_event_per_move(world: World) 
     assert [a.type for a in audit] == kinds
     assert [a.seq for a in audit] == list(range(1, order.version + 1))
     assert (audit[2].occurred_at, audit[2].before, audit[2].after, audit[2].role) == (
-        NOW - HOUR, "assigned", "accepted", "engineer",
-    )  # fmt: skip
+        NOW - HOUR,
+        "assigned",
+        "accepted",
+        "engineer",
+    )
     assert [e["sequence"] for e in world.events() if e["subject"] == no] == [f"{n:08d}" for n in range(1, 10)]
 
 
@@ -171,8 +195,9 @@ def test_closing_and_unlatching_become_facts_for_the_rules(world: World) -> None
         Unlatch("overtemp", 1, 1, "boss"),
         CycleDone("overtemp", 1, 1, None, "boss", done, order.no),
         CycleDone("vendor", 1, 1, None, "boss", done, order.no),
-        Closed("overtemp", 1, 1, order.no, "boss"), Closed("vendor", 1, 1, order.no, "boss"),
-    ]  # fmt: skip
+        Closed("overtemp", 1, 1, order.no, "boss"),
+        Closed("vendor", 1, 1, order.no, "boss"),
+    ]
     assert "alarm_unlatched" in [a.type for a in world.queries.audit(order.no)]
     world.apply(transition(3, Change.CLEARED))
     with pytest.raises(CommandError) as late:

@@ -173,8 +173,11 @@ def test_a_batch_collects_the_devices_of_an_area_until_monday_morning(world: Wor
     world.desk.tick(MONDAY)
     west, east = sorted(world.queries.orders().items, key=lambda order: order.group, reverse=True)
     assert (west.group, west.source, west.count, west.title_en) == (
-        "west", "batch", 3, "batch of 3 in west: Connector over temperature",
-    )  # fmt: skip
+        "west",
+        "batch",
+        3,
+        "batch of 3 in west: Connector over temperature",
+    )
     assert (west.causes, west.device, west.fault) == (("DC-0001", "DC-0002", "M-0101"), 0, "E07")
     assert (east.group, east.count) == ("east", 1)
     assert [a.device for a in world.queries.alarms_of(west.no)] == [1, 2, 101]

@@ -35,8 +35,9 @@ def test_what_exceeds_a_limit_joins_one_parent_and_nothing_is_dropped(world: Wor
     assert len(world.queries.orders().items) == 2
     assert (parent.count, parent.type, parent.device, parent.group) == (30, "repair", 0, "")
     assert (parent.title_en, parent.title_zh) == (
-        "storm: 30 alarms of rule overtemp", "告警风暴：规则 overtemp 共 30 个告警",
-    )  # fmt: skip
+        "storm: 30 alarms of rule overtemp",
+        "告警风暴：规则 overtemp 共 30 个告警",
+    )
     assert parent.causes[:2] == ("DC-0002/1", "DC-0003/1")
     assert len(parent.causes) == 30
     assert len(world.queries.alarms_of(parent.no)) == 30
@@ -47,9 +48,11 @@ def test_what_exceeds_a_limit_joins_one_parent_and_nothing_is_dropped(world: Wor
 
 def test_the_orders_of_a_site_have_one_parent_per_site(world: World) -> None:
     world.apply(
-        transition(1, limited=SITE), transition(2, device=2, rule="x", fault="E08", limited=SITE),
-        transition(3, device=101, limited=SITE), transition(4, group="HZ-003", limited=SITE),
-    )  # fmt: skip
+        transition(1, limited=SITE),
+        transition(2, device=2, rule="x", fault="E08", limited=SITE),
+        transition(3, device=101, limited=SITE),
+        transition(4, group="HZ-003", limited=SITE),
+    )
     found = {order.group: (order.count, order.causes, order.fault) for order in world.queries.orders().items}
     assert found == {"HZ-003": (3, ("overtemp", "x"), SITE), "HZ-004": (1, ("overtemp",), SITE)}
     assert len(world.queries.orders(OrderFilter(site="HZ-003")).items) == 1
@@ -201,8 +204,9 @@ def test_an_unstable_alarm_has_one_order_that_says_so_and_one_notice(world: Worl
     world.apply(transition(9, unstable=True, count=5, notice=NOTICE))
     order = world.order()
     assert (order.title_en, order.title_zh) == (
-        "Connector over temperature (unstable, 5 raises)", "枪头过温（不稳定，已触发 5 次）",
-    )  # fmt: skip
+        "Connector over temperature (unstable, 5 raises)",
+        "枪头过温（不稳定，已触发 5 次）",
+    )
     assert "title" in world.events()[-1]["data"]["changed"]
     assert len(world.messages()) == 1
     world.apply(transition(10, Change.CLEARED, count=17, notice=NOTICE), transition(11, notice=NOTICE))
@@ -238,8 +242,9 @@ def test_identities_are_alarms_of_their_own_on_one_order(world: World) -> None:
     world.apply(transition(1, identity=("E1",)), transition(2, identity=("E2",)))
     world.apply(transition(3, Change.CLEARED, identity=("E1",)))
     assert {a.identity: a.state for a in world.queries.alarms().items} == {
-        ("E1",): AlarmState.CLEARED, ("E2",): AlarmState.RAISED,
-    }  # fmt: skip
+        ("E1",): AlarmState.CLEARED,
+        ("E2",): AlarmState.RAISED,
+    }
     assert (world.order().count, world.order().causes) == (2, ("overtemp/E1", "overtemp/E2"))
 
 
@@ -310,9 +315,11 @@ def test_why_stands_in_both_languages_and_an_edit_of_it_shows(world: World) -> N
         world.apply(facts=[(n, rule_set(f'{{"rule": {{{title}, {why}}}}}'))])
         found += [(told(world), world.order().version)]
     assert found == [
-        ((["why"], "burns", "会起火"), 2), ((["why"], "会起火", "会起火"), 3), ((["why"], "", ""), 4),
+        ((["why"], "burns", "会起火"), 2),
+        ((["why"], "会起火", "会起火"), 3),
         ((["why"], "", ""), 4),
-    ]  # fmt: skip
+        ((["why"], "", ""), 4),
+    ]
 
 
 def test_a_notice_says_why_in_the_language_of_its_reader(world: World) -> None:

@@ -39,14 +39,34 @@ def order(state: OrderState) -> WorkOrder:
     """An order in a state, assigned to the engineer `e`."""
     return msgspec.convert(
         {
-            "id": "o", "no": "WO-1", "tenant": "t", "key": "k", "state": state.value, "type": "repair", "fault": "E07",
-            "level": int(Level.MAJOR), "assignee": "e" if state is not OrderState.NEW else "", "version": 1,
-            "title_en": "t", "title_zh": "t", "source": "alarm", "priority": "P2", "priority_reason": "", "device": 1,
-            "created_at": 1, "updated_at": 1, "first_seen": 1, "last_seen": 1,
-            "component": 0, "group": "", "why": "", "rule": "r", "alarm": "a",
+            "id": "o",
+            "no": "WO-1",
+            "tenant": "t",
+            "key": "k",
+            "state": state.value,
+            "type": "repair",
+            "fault": "E07",
+            "level": int(Level.MAJOR),
+            "assignee": "e" if state is not OrderState.NEW else "",
+            "version": 1,
+            "title_en": "t",
+            "title_zh": "t",
+            "source": "alarm",
+            "priority": "P2",
+            "priority_reason": "",
+            "device": 1,
+            "created_at": 1,
+            "updated_at": 1,
+            "first_seen": 1,
+            "last_seen": 1,
+            "component": 0,
+            "group": "",
+            "why": "",
+            "rule": "r",
+            "alarm": "a",
         },
         WorkOrder,
-    )  # fmt: skip
+    )
 
 
 def outcome(act: Act, state: OrderState, role: Role) -> WorkOrder | Refusal:
@@ -67,8 +87,11 @@ def states(lang: Lang) -> str:
     for state in OrderState:
         cells = []
         for act in acts:
-            leads = [move.to(order(state)) for move in MOVES if move.act is act and state in move.sources
-                     and move.roles != frozenset({Role.SYSTEM})]  # fmt: skip
+            leads = [
+                move.to(order(state))
+                for move in MOVES
+                if move.act is act and state in move.sources and move.roles != frozenset({Role.SYSTEM})
+            ]
             cells.append(_state(leads[0], lang) if leads else "")
         rows.append(f"| **{_state(state, lang)}** `{state.value}` | {' | '.join(cells)} |")
     return "\n".join([f"| | {' | '.join(names)} |", "|---" * (len(acts) + 1) + "|", *rows])

@@ -64,11 +64,11 @@ def test_a_project_from_one_message(tmp_path: Path, lang: str) -> None:
     (tried,) = try_message(project, SystemClock(), "site/telemetry", sample.read_bytes())
     rows = {row.point.name: (row.value, row.point.unit) for row in tried.rows}
     assert (rows["power"], rows["inlet_temperature"], rows["total_energy"]) == (
-        (1.5, "kW"), (21.5, "degC"), (123.456, "kWh")
-    )  # fmt: skip
-    assert rows.keys() == {
-        "power", "inlet_temperature", "voltage", "total_energy", "door_open", "x_y", "mode"
-    }  # fmt: skip
+        (1.5, "kW"),
+        (21.5, "degC"),
+        (123.456, "kWh"),
+    )
+    assert rows.keys() == {"power", "inlet_temperature", "voltage", "total_energy", "door_open", "x_y", "mode"}
     last = found.output.split(" -m '")[1].split("'")[0]
     (high,) = try_message(project, SystemClock(), "site/telemetry", last.encode())
     assert high.rules, "the last line of what comes next raises the rule"
@@ -160,18 +160,21 @@ def test_it_asks_for_what_is_not_given(tmp_path: Path, monkeypatch: pytest.Monke
     assert 'filter: "cp/{device}/now"' in (tmp_path / "site" / "gateway.yaml").read_text("utf-8")
 
 
-@pytest.mark.parametrize(("options", "text"), [
-    (("--profile", "chargr"), "there is no profile chargr"),
-    (("--profile", "gas_meter_demo"), "is read over Modbus"),
-    (("--sample", "/nowhere.json"), "no JSON object"),
-    (("--modbus", "127.0.0.1:9", "--unit", "256"), "256 is no unit id"),
-    (("--modbus", "127.0.0.1:9"), "nothing says what to read"),
-    (("--modbus", "127.0.0.1:9", "--profile", "charger_dc"), "has no register map"),
-    (("--modbus", "127.0.0.1:9", "--register", "temp:15:i17"), "i17 is wrong"),
-    (("--modbus", "127.0.0.1:9", "--register", "temp:x"), "x is wrong"),
-    (("--modbus", "127.0.0.1:9", "--register", "temp:15:u32/XYZW"), "XYZW is wrong"),
-    (("--modbus", "127.0.0.1:9", "--register", "temp:15:i16:0.1:degX"), "degX is wrong"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        (("--profile", "chargr"), "there is no profile chargr"),
+        (("--profile", "gas_meter_demo"), "is read over Modbus"),
+        (("--sample", "/nowhere.json"), "no JSON object"),
+        (("--modbus", "127.0.0.1:9", "--unit", "256"), "256 is no unit id"),
+        (("--modbus", "127.0.0.1:9"), "nothing says what to read"),
+        (("--modbus", "127.0.0.1:9", "--profile", "charger_dc"), "has no register map"),
+        (("--modbus", "127.0.0.1:9", "--register", "temp:15:i17"), "i17 is wrong"),
+        (("--modbus", "127.0.0.1:9", "--register", "temp:x"), "x is wrong"),
+        (("--modbus", "127.0.0.1:9", "--register", "temp:15:u32/XYZW"), "XYZW is wrong"),
+        (("--modbus", "127.0.0.1:9", "--register", "temp:15:i16:0.1:degX"), "degX is wrong"),
+    ],
+)
 def test_what_cannot_be_used_writes_nothing(tmp_path: Path, options: tuple[str, ...], text: str) -> None:
     found = init(tmp_path / "site", "--yes", *options, "--lang", "en")
     assert (found.exit_code, text in found.output) == (2, True), found.output
@@ -184,16 +187,21 @@ def test_what_a_message_seems_to_be() -> None:
     )
     assert (found.time, found.component, found.device) == (("ts", "ms"), ("gun", 1), "id")
     assert [(g.name, g.kind, g.unit) for g in found.points] == [
-        ("temp", PointKind.GAUGE, "degC"), ("voltage", PointKind.GAUGE, "mV"), ("soc", PointKind.GAUGE, "pct"),
+        ("temp", PointKind.GAUGE, "degC"),
+        ("voltage", PointKind.GAUGE, "mV"),
+        ("soc", PointKind.GAUGE, "pct"),
         ("fault_code", PointKind.STATE, ""),
-    ]  # fmt: skip
+    ]
 
 
 @pytest.mark.parametrize(
     ("broker", "options"),
-    [("mqtt://127.0.0.1:1883", "-h 127.0.0.1 -p 1883"), ("mqtt://broker.lan", "-h broker.lan"),
-     ("mqtts://broker.lan", "-h broker.lan -p 8883 --tls-use-os-certs")],
-)  # fmt: skip
+    [
+        ("mqtt://127.0.0.1:1883", "-h 127.0.0.1 -p 1883"),
+        ("mqtt://broker.lan", "-h broker.lan"),
+        ("mqtts://broker.lan", "-h broker.lan -p 8883 --tls-use-os-certs"),
+    ],
+)
 def test_the_line_that_makes_the_first_order_reaches_the_broker(tmp_path: Path, broker: str, options: str) -> None:
     found = init(tmp_path / "site", "--yes", "--profile", "charger_dc", "--broker", broker, "--lang", "en")
     assert found.exit_code == 0, found.output
@@ -226,8 +234,10 @@ DOCUMENTS = st.recursive(
 
 
 @settings(max_examples=examples(60), deadline=None)
-@given(document=st.dictionaries(KEYS, DOCUMENTS, min_size=1, max_size=5) | st.lists(
-    st.dictionaries(KEYS, DOCUMENTS, min_size=1, max_size=3), min_size=1, max_size=3))  # fmt: skip
+@given(
+    document=st.dictionaries(KEYS, DOCUMENTS, min_size=1, max_size=5)
+    | st.lists(st.dictionaries(KEYS, DOCUMENTS, min_size=1, max_size=3), min_size=1, max_size=3)
+)
 def test_whatever_a_message_is_the_project_is_in_order(document: object) -> None:
     found = read_sample(document, "DEV-1")
     assume(found.points)
@@ -235,9 +245,18 @@ def test_whatever_a_message_is_the_project_is_in_order(document: object) -> None
     code = found.codes[0] if found.codes else "DEV-1"
     secret = "whsec_" + "a2lsbC10ZXN0LXNlY3JldC1vZi0zMi1ieXRlcyEhISE="
     answers = InitAnswers(
-        "gw", "Asia/Shanghai", "en", "mqtt://127.0.0.1", code, code, "site/t", "http://127.0.0.1/", document,
-        LIBRARY[fits] if fits else None, secret=secret,
-    )  # fmt: skip
+        "gw",
+        "Asia/Shanghai",
+        "en",
+        "mqtt://127.0.0.1",
+        code,
+        code,
+        "site/t",
+        "http://127.0.0.1/",
+        document,
+        LIBRARY[fits] if fits else None,
+        secret=secret,
+    )
     made = files(answers) | ({f"profiles/{fits}.yaml": Path(LIBRARY[fits].file).read_text("utf-8")} if fits else {})
     trigger(answers)
     with tempfile.TemporaryDirectory() as folder:

@@ -47,10 +47,11 @@ def grades(findings: list[DoctorFinding]) -> list[str]:
 
 def house(folder: Path, port: int, api: int = 0) -> Path:
     files = {
-        "gateway.yaml": MAIN % (api, port), "devices.csv": "code,profile\nD1,dc\nD2,dc\n",
+        "gateway.yaml": MAIN % (api, port),
+        "devices.csv": "code,profile\nD1,dc\nD2,dc\n",
         "profiles/dc.yaml": "kind: charger\npoints: {temp: {unit: degC, every: 10s}}\n",
         "rules/a.yaml": "format: 1\nrules: []\n",
-    }  # fmt: skip
+    }
     for name, text in files.items():
         path = folder / name
         path.parent.mkdir(exist_ok=True, parents=True)
@@ -65,10 +66,14 @@ def doctor(config: Path, *arguments: str) -> Result:
 @pytest.mark.parametrize(
     ("spare", "journal", "readings", "time"),
     [
-        (1000 * 86_400 * 5 * 10, 0, 1000.0, 10 * DAY), (GIB, GIB, 1000.0, 0), (GIB, 2 * GIB, 1.0, 0),
-        (GIB, 0, 0.0, None), (10**15, 0, 1.0, FOREVER), (400 * GIB, 2 * GIB, 10_000.0, None),
+        (1000 * 86_400 * 5 * 10, 0, 1000.0, 10 * DAY),
+        (GIB, GIB, 1000.0, 0),
+        (GIB, 2 * GIB, 1.0, 0),
+        (GIB, 0, 0.0, None),
+        (10**15, 0, 1.0, FOREVER),
+        (400 * GIB, 2 * GIB, 10_000.0, None),
     ],
-)  # fmt: skip
+)
 def test_how_long_a_disk_lasts(spare: int, journal: int, readings: float, time: int | None) -> None:
     found = time_until_full(spare, journal, 3650 * DAY, readings)
     if readings == 10_000.0:
@@ -81,9 +86,13 @@ def test_how_long_a_disk_lasts(spare: int, journal: int, readings: float, time: 
 
 @pytest.mark.parametrize(
     ("room", "grade"),
-    [(DiskForecast(GIB // 8, GIB // 4, 1, FOREVER), "bad"), (DiskForecast(GIB, GIB // 4, 1, 29 * DAY), "warn"),
-     (DiskForecast(GIB, GIB // 4, 1, 31 * DAY), "ok"), (DiskForecast(GIB, GIB // 4, 0, None), "ok")],
-)  # fmt: skip
+    [
+        (DiskForecast(GIB // 8, GIB // 4, 1, FOREVER), "bad"),
+        (DiskForecast(GIB, GIB // 4, 1, 29 * DAY), "warn"),
+        (DiskForecast(GIB, GIB // 4, 1, 31 * DAY), "ok"),
+        (DiskForecast(GIB, GIB // 4, 0, None), "ok"),
+    ],
+)
 def test_the_disk(room: DiskForecast, grade: str) -> None:
     found = machine.disk(room)
     assert found.grade.value == grade
@@ -101,10 +110,14 @@ def test_the_clock() -> None:
 @pytest.mark.parametrize(
     ("kernel", "tracking", "key"),
     [
-        (True, "", "kept"), (False, "", "free"), (None, "", "unknown"), (False, "Leap status     : Normal\n", "kept"),
-        (False, "Stratum : 0\nLeap status     : Not synchronised\n", "free"), (None, "Leap status : Normal", "kept"),
+        (True, "", "kept"),
+        (False, "", "free"),
+        (None, "", "unknown"),
+        (False, "Leap status     : Normal\n", "kept"),
+        (False, "Stratum : 0\nLeap status     : Not synchronised\n", "free"),
+        (None, "Leap status : Normal", "kept"),
     ],
-)  # fmt: skip
+)
 def test_who_keeps_the_clock(kernel: bool | None, tracking: str, key: str) -> None:
     found = machine.clock_kept(kernel, tracking)
     assert (found.what.key, found.grade) == (f"doctor.clock_{key}", Grade.OK if key == "kept" else Grade.WARN)
@@ -157,10 +170,14 @@ def test_settings_of_a_mosquitto_here(tmp_path: Path) -> None:
 
 
 def test_what_a_broker_grants() -> None:
-    config = MqttConfig.model_validate({
-        "type": "mqtt", "url": "mqtt://x", "client_id": "c",
-        "routes": [{"filter": "a", "device": "d", "points": {"p": {"path": "p"}}}],
-    })  # fmt: skip
+    config = MqttConfig.model_validate(
+        {
+            "type": "mqtt",
+            "url": "mqtt://x",
+            "client_id": "c",
+            "routes": [{"filter": "a", "device": "d", "points": {"p": {"path": "p"}}}],
+        }
+    )
     assert grades(list(broker.granted("b", config, BrokerGrants(20, None, 2, True, True, None)))) == ["ok"]
     found = list(broker.granted("b", config, BrokerGrants(20, 3600, 0, False, True, None)))
     assert grades(found) == ["ok", "bad", "bad", "warn"]
@@ -200,8 +217,9 @@ async def test_beside_a_gateway_and_without_one(tmp_path: Path) -> None:
             found = await asyncio.to_thread(running_gateway.fetch_health, app.api.health_url, "en")
             assert found is not None
             assert [finding.what.key for finding in found if finding.grade is Grade.OK] == [
-                "doctor.ready", "doctor.balanced"
-            ]  # fmt: skip
+                "doctor.ready",
+                "doctor.balanced",
+            ]
         finally:
             await app.stop()
         stopped = await asyncio.to_thread(doctor, config)

@@ -55,9 +55,24 @@ def test_every_number_of_the_catalogue_is_one() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["{", "[1", '{"a": 1,}', '{"a" 1}', "{'a': 1}", '{"a": nope}', "1 2", '"\\x"', "", '{"a": 01}', '"a', "\x01",
-     '{"a": 1 "b"}', "[1 2]", '{1: 2}'],
-)  # fmt: skip
+    [
+        "{",
+        "[1",
+        '{"a": 1,}',
+        '{"a" 1}',
+        "{'a': 1}",
+        '{"a": nope}',
+        "1 2",
+        '"\\x"',
+        "",
+        '{"a": 01}',
+        '"a',
+        "\x01",
+        '{"a": 1 "b"}',
+        "[1 2]",
+        "{1: 2}",
+    ],
+)
 @pytest.mark.parametrize("read", [json.loads, orjson.loads, msgspec.json.decode], ids=["json", "orjson", "msgspec"])
 def test_json(text: str, read: Callable[[str], object]) -> None:
     error = caught(lambda: read(text))
@@ -67,10 +82,32 @@ def test_json(text: str, read: Callable[[str], object]) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["a: b: c", "a: [1, 2", "a: {b: 1", "a: 'open", "a: *none", 'a: "\\q"', "a: @x", "a: `x`", "- 1\nb: 2",
-     "a: b\n c: d", "a:\n  - 1\n b: 2", "a: %x\n%b", "a: |x\n  y", "? a\n- b\n-c", "a: [1 2]: 3", "a: }", "a: - b",
-     "a: {b: 1]", "[a, b]]", '"a" b', "a: 'b' c", "a\nb: c", "---\na: 1\n---\nb: 2\n"],
-)  # fmt: skip
+    [
+        "a: b: c",
+        "a: [1, 2",
+        "a: {b: 1",
+        "a: 'open",
+        "a: *none",
+        'a: "\\q"',
+        "a: @x",
+        "a: `x`",
+        "- 1\nb: 2",
+        "a: b\n c: d",
+        "a:\n  - 1\n b: 2",
+        "a: %x\n%b",
+        "a: |x\n  y",
+        "? a\n- b\n-c",
+        "a: [1 2]: 3",
+        "a: }",
+        "a: - b",
+        "a: {b: 1]",
+        "[a, b]]",
+        '"a" b',
+        "a: 'b' c",
+        "a\nb: c",
+        "---\na: 1\n---\nb: 2\n",
+    ],
+)
 def test_yaml(text: str) -> None:
     with pytest.raises(MarkedYAMLError) as found:
         YAML(typ="safe", pure=True).compose(text)
@@ -87,13 +124,19 @@ def test_files(tmp_path: Path) -> None:
     flipped = bytearray(gzip.compress(b"x" * 1000))
     flipped[-6] ^= 1
     for act in (
-        lambda: gzip.decompress(short.read_bytes()), lambda: gzip.decompress(b"nothing"),
-        lambda: gzip.decompress(flipped), lambda: tarfile.open(no_tar).close(),
+        lambda: gzip.decompress(short.read_bytes()),
+        lambda: gzip.decompress(b"nothing"),
+        lambda: gzip.decompress(flipped),
+        lambda: tarfile.open(no_tar).close(),
         lambda: list(csv.reader(['"a"b'], strict=True)),
-        lambda: list(csv.reader(['"a'], strict=True)), lambda: b"\xff".decode(), lambda: tmp_path.read_bytes(),
-        lambda: ssl.create_default_context(cafile=str(no_tar)), lambda: sqlite3.connect(tmp_path),
-        lambda: ssl.create_default_context().load_cert_chain(no_tar), lambda: (tmp_path / "none").read_bytes(),
-    ):  # fmt: skip
+        lambda: list(csv.reader(['"a'], strict=True)),
+        lambda: b"\xff".decode(),
+        lambda: tmp_path.read_bytes(),
+        lambda: ssl.create_default_context(cafile=str(no_tar)),
+        lambda: sqlite3.connect(tmp_path),
+        lambda: ssl.create_default_context().load_cert_chain(no_tar),
+        lambda: (tmp_path / "none").read_bytes(),
+    ):
         error = caught(act)
         assert HAN.search(in_chinese(error)), error
         assert not left(in_chinese(error), {"PEM", "UTF"}), error

@@ -21,7 +21,7 @@ from gateway.domain.record import (
     decode_body,
     encode_body,
     kind_of,
-)  # fmt: skip
+)
 
 BODIES: list[tuple[Body, RecordKind]] = [
     (Tick(5, suspect=True), RecordKind.TICK),

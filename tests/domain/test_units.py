@@ -25,11 +25,22 @@ from gateway.domain.units import (
 @pytest.mark.parametrize(
     ("text", "canonical", "one"),
     [
-        ("℃", "degC", 1.0), ("Wh", "kWh", 0.001), ("m3/day", "m3/h", 1 / 24), ("m³/h", "m3/h", 1.0), ("%", "pct", 1.0),
-        ("kPa", "kPa", 1.0), ("MPa", "kPa", 1000.0), ("mA", "A", 0.001), ("元", "CNY", 1.0), ("", "", 1.0),
-        ("km/h", "km/h", 1.0), ("min", "h", 1 / 60), ("kW*h", "kWh", 1.0), ("m", "km", 0.001),
+        ("℃", "degC", 1.0),
+        ("Wh", "kWh", 0.001),
+        ("m3/day", "m3/h", 1 / 24),
+        ("m³/h", "m3/h", 1.0),
+        ("%", "pct", 1.0),
+        ("kPa", "kPa", 1.0),
+        ("MPa", "kPa", 1000.0),
+        ("mA", "A", 0.001),
+        ("元", "CNY", 1.0),
+        ("", "", 1.0),
+        ("km/h", "km/h", 1.0),
+        ("min", "h", 1 / 60),
+        ("kW*h", "kWh", 1.0),
+        ("m", "km", 0.001),
     ],
-)  # fmt: skip
+)
 def test_canonical(text: str, canonical: str, one: float) -> None:
     unit = parse_unit(text)
     assert canonical_symbol(unit) == canonical
@@ -71,16 +82,41 @@ def test_what_values_are_stored_in_never_changes() -> None:
 @pytest.mark.parametrize(
     ("text", "canonical", "one"),
     [
-        ("Nm³", "Nm3", 1.0), ("标方/天", "Nm3/h", 1 / 24), ("方", "m3", 1.0), ("方/h", "m3/h", 1.0), ("㎥", "m3", 1.0),
-        ("mmH2O", "kPa", 9.80665e-3), ("kV*A", "A*V", 1000.0), ("rpm", "rpm", 1.0), ("r/min", "rpm", 1.0),
-        ("m/s", "km/h", 3.6), ("L/min", "m3/h", 0.06), ("kg/m3", "kg/m3", 1.0), ("mg/m³", "kg/m3", 1e-6),
-        ("kWh/km", "kW*h/km", 1.0), ("kWh/100km", "kW*h/km", 0.01), ("L/100km", "m3/km", 1e-5), ("W/m2", "kW/m2", 1e-3),
-        ("m/s2", "km/h/h", 12960.0), ("m/s²", "km/h/h", 12960.0), ("kW·h", "kWh", 1.0), ("N·m", "Nm", 1.0),
-        ("mAh", "A*h", 1e-3), ("GJ", "kWh", 1000 / 3.6), ("元/kWh", "CNY/kW/h", 1.0), ("次/天", "1/h", 1 / 24),
-        ("kgf/cm2", "kPa", 98.0665), ("mm2", "m2", 1e-6), ("km³", "m3", 1e9), ("%RH", "%RH", 1.0), ("‰", "pct", 0.1),
-        ("℃/min", "degC/h", 60.0), ("mph", "km/h", 1.609344), ("万元", "CNY", 1e4),
+        ("Nm³", "Nm3", 1.0),
+        ("标方/天", "Nm3/h", 1 / 24),
+        ("方", "m3", 1.0),
+        ("方/h", "m3/h", 1.0),
+        ("㎥", "m3", 1.0),
+        ("mmH2O", "kPa", 9.80665e-3),
+        ("kV*A", "A*V", 1000.0),
+        ("rpm", "rpm", 1.0),
+        ("r/min", "rpm", 1.0),
+        ("m/s", "km/h", 3.6),
+        ("L/min", "m3/h", 0.06),
+        ("kg/m3", "kg/m3", 1.0),
+        ("mg/m³", "kg/m3", 1e-6),
+        ("kWh/km", "kW*h/km", 1.0),
+        ("kWh/100km", "kW*h/km", 0.01),
+        ("L/100km", "m3/km", 1e-5),
+        ("W/m2", "kW/m2", 1e-3),
+        ("m/s2", "km/h/h", 12960.0),
+        ("m/s²", "km/h/h", 12960.0),
+        ("kW·h", "kWh", 1.0),
+        ("N·m", "Nm", 1.0),
+        ("mAh", "A*h", 1e-3),
+        ("GJ", "kWh", 1000 / 3.6),
+        ("元/kWh", "CNY/kW/h", 1.0),
+        ("次/天", "1/h", 1 / 24),
+        ("kgf/cm2", "kPa", 98.0665),
+        ("mm2", "m2", 1e-6),
+        ("km³", "m3", 1e9),
+        ("%RH", "%RH", 1.0),
+        ("‰", "pct", 0.1),
+        ("℃/min", "degC/h", 60.0),
+        ("mph", "km/h", 1.609344),
+        ("万元", "CNY", 1e4),
     ],
-)  # fmt: skip
+)
 def test_what_people_write(text: str, canonical: str, one: float) -> None:
     unit = parse_unit(text)
     assert canonical_symbol(unit) == canonical
@@ -90,14 +126,24 @@ def test_what_people_write(text: str, canonical: str, one: float) -> None:
 @pytest.mark.parametrize(
     ("text", "write", "key"),
     [
-        ("VAr", "var", "unit.near"), ("kwh", "kWh", "unit.near"), ("KPa", "kPa", "unit.near"),
-        ("kwh/KM", "kWh/km", "unit.near"), ("minutes", "min", "unit.near"), ("mmh20", "mmH2O", "unit.near"),
-        ("％", "%", "unit.near"), ("ｍ３", "m3", "unit.near"), ("degX", "degC", "unit.near"),
+        ("VAr", "var", "unit.near"),
+        ("kwh", "kWh", "unit.near"),
+        ("KPa", "kPa", "unit.near"),
+        ("kwh/KM", "kWh/km", "unit.near"),
+        ("minutes", "min", "unit.near"),
+        ("mmh20", "mmH2O", "unit.near"),
+        ("％", "%", "unit.near"),
+        ("ｍ３", "m3", "unit.near"),
+        ("degX", "degC", "unit.near"),
         ("kph", "km/h", "unit.near"),
-        ("month", "day", "unit.near"), ("furlong/h", "", "unit.unknown"), ("", "", ""), ("x", "", "unit.unknown"),
-        ("度", "kWh, degC, deg", "unit.degree"), ("元/度", "kWh, degC, deg", "unit.degree"),
+        ("month", "day", "unit.near"),
+        ("furlong/h", "", "unit.unknown"),
+        ("", "", ""),
+        ("x", "", "unit.unknown"),
+        ("度", "kWh, degC, deg", "unit.degree"),
+        ("元/度", "kWh, degC, deg", "unit.degree"),
     ],
-)  # fmt: skip
+)
 def test_did_you_mean(text: str, write: str, key: str) -> None:
     if not key:
         assert parse_unit(text) == parse_unit("1")
@@ -136,12 +182,21 @@ def test_any_text_is_a_unit_or_an_error_whose_advice_is_one(text: str) -> None:
 @pytest.mark.parametrize(
     ("of", "to", "factor"),
     [
-        ("pct", "", 0.01), ("", "pct", 100), ("V*A", "kW", 1e-3), ("V*A*h", "kWh", 1e-3), ("kVA", "V*A", 1e3),
-        ("Hz", "1/s", 3600), ("Hz", "rpm", 60), ("kW*pct", "kW", 0.01), ("kW", "kVA", None),
+        ("pct", "", 0.01),
+        ("", "pct", 100),
+        ("V*A", "kW", 1e-3),
+        ("V*A*h", "kWh", 1e-3),
+        ("kVA", "V*A", 1e3),
+        ("Hz", "1/s", 3600),
+        ("Hz", "rpm", 60),
+        ("kW*pct", "kW", 0.01),
+        ("kW", "kVA", None),
         ("m3", "Nm3", None),
-        ("kW", "kvar", None), ("kW", "kWh", None), ("kWh", "kWh", 1),
+        ("kW", "kvar", None),
+        ("kW", "kWh", None),
+        ("kWh", "kWh", 1),
     ],
-)  # fmt: skip
+)
 def test_one_quantity_in_two_units(of: str, to: str, factor: float | None) -> None:
     """Between the canonical units of both: events per time are counted by the hour."""
     found = bridge(parse_unit(of).dimension, parse_unit(to).dimension)

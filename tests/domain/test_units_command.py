@@ -37,9 +37,13 @@ def test_the_one_that_was_meant_is_named(written: str, meant: str) -> None:
 
 @pytest.mark.parametrize(
     ("written", "said"),
-    [("千乏", "kvar     kilovar; also 千乏"), ("mV", "1 mV = 0.001 V"), ("m3/day", "1 m3/day = 0.0416666666667 m3/h"),
-     ("℃", "stored in degC")],
-)  # fmt: skip
+    [
+        ("千乏", "kvar     kilovar; also 千乏"),
+        ("mV", "1 mV = 0.001 V"),
+        ("m3/day", "1 m3/day = 0.0416666666667 m3/h"),
+        ("℃", "stored in degC"),
+    ],
+)
 def test_one_unit(written: str, said: str) -> None:
     found = units(written)
     assert (found.exit_code, said in found.stdout) == (0, True), found.output

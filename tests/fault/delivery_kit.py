@@ -73,13 +73,18 @@ async def post(
         name: WebhookSink(
             name,
             WebhookConfig.model_validate(
-                {"type": "webhook", "url": f"http://127.0.0.1:{port}/hook", "secret": SECRET, "timeout": timeout,
-                 "allow": ["127.0.0.0/8"]}
+                {
+                    "type": "webhook",
+                    "url": f"http://127.0.0.1:{port}/hook",
+                    "secret": SECRET,
+                    "timeout": timeout,
+                    "allow": ["127.0.0.0/8"],
+                }
             ),
             clock,
         )
         for name, port in ports.items()
-    }  # fmt: skip
+    }
     with ThreadPoolExecutor(1) as pool:
 
         async def run(call: Callable[[], T], /) -> T:

@@ -26,9 +26,11 @@ class FakeClock:
         self.ahead = ahead
         self.set(ahead)
         self.environment: Mapping[str, str] = os.environ | {
-            "LD_PRELOAD": str(LIBRARY), "FAKETIME_TIMESTAMP_FILE": str(self._file), "FAKETIME_CACHE_DURATION": "1",
+            "LD_PRELOAD": str(LIBRARY),
+            "FAKETIME_TIMESTAMP_FILE": str(self._file),
+            "FAKETIME_CACHE_DURATION": "1",
             "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-        }  # fmt: skip
+        }
 
     def set(self, ahead: float) -> None:
         """A step of the clock."""

@@ -140,9 +140,21 @@ def installation(folder: Path, *, data: Path | None = None, more: str = "") -> I
         oa = stack.enter_context(kit.oa_system(folder))
         made = Installation(folder, broker.port, oa, gate, data or folder / "var", more)
         load: Sequence[str] = (
-            "-m", "simulators.load", "--broker", f"127.0.0.1:{broker.port}", "--topic", "kill/{}/telemetry",
-            "--devices", str(kit.DEVICES), "--hot", str(kit.HOT), "--gate", str(gate.path), "--name", "fault",
-        )  # fmt: skip
+            "-m",
+            "simulators.load",
+            "--broker",
+            f"127.0.0.1:{broker.port}",
+            "--topic",
+            "kill/{}/telemetry",
+            "--devices",
+            str(kit.DEVICES),
+            "--hot",
+            str(kit.HOT),
+            "--gate",
+            str(gate.path),
+            "--name",
+            "fault",
+        )
         process = spawn(*load)
         try:
             yield made

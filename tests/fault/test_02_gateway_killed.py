@@ -65,9 +65,21 @@ def test_kill_under_load(tmp_path: Path, seeds: range) -> None:
         try:
             wait_until(lambda: ready(api), 60, "ready", log)
             load = spawn(
-                "-m", "simulators.load", "--broker", f"127.0.0.1:{broker.port}", "--topic", "kill/{}/telemetry",
-                "--devices", str(DEVICES), "--hot", str(HOT), "--gate", str(gate.path), "--name", "kill",
-            )  # fmt: skip
+                "-m",
+                "simulators.load",
+                "--broker",
+                f"127.0.0.1:{broker.port}",
+                "--topic",
+                "kill/{}/telemetry",
+                "--devices",
+                str(DEVICES),
+                "--hot",
+                str(HOT),
+                "--gate",
+                str(gate.path),
+                "--name",
+                "kill",
+            )
             start = time.monotonic()
             for pause in pauses:
                 pace(gate, start, time.monotonic() - start + pause)

@@ -104,10 +104,13 @@ VALUES = st.recursive(
 FIELDS = st.sampled_from(["ts", "temp", "u", "s", "items", "id", "kind", "x", "\ud800", "e\u0301"])
 DOCUMENTS = st.one_of(st.dictionaries(FIELDS, VALUES, max_size=6), VALUES).map(lambda v: json.dumps(v).encode())
 BYTES = st.one_of(
-    DOCUMENTS, DOCUMENTS, DOCUMENTS, st.binary(max_size=80),
+    DOCUMENTS,
+    DOCUMENTS,
+    DOCUMENTS,
+    st.binary(max_size=80),
     st.tuples(DOCUMENTS, st.integers(0, 200), st.binary(max_size=3)).map(lambda t: t[0][: t[1]] + t[2] + t[0][t[1] :]),
     st.tuples(st.sampled_from([b"[", b'{"x":', b'"', b"9", b"\\u00"]), st.integers(1, 3000)).map(lambda t: t[0] * t[1]),
-)  # fmt: skip
+)
 TOPICS = st.one_of(
     st.sampled_from(
         [b"h/H/telemetry", b"h/H/telemetry", b"h/H/now", b"h/H/plain", b"h/H/list", b"h/H/kinds", b"kept/H", b"any/H",

@@ -231,8 +231,11 @@ async def one(app: App, port: int, good: Client, number: int, case: Case) -> Out
     earliest = app.clock.now()
     assert await good.publish("h/G/telemetry", text({"ts": NOW - 100_000 + 2 * number, "temp": 10 + number}))
     async with client(port, "hostile") as hostile:
-        taken = await (hostile.transmit(case.wire) if case.wire else
-                       hostile.publish(case.topic, case.payload, case.qos, case.retain))  # fmt: skip
+        taken = await (
+            hostile.transmit(case.wire)
+            if case.wire
+            else hostile.publish(case.topic, case.payload, case.qos, case.retain)
+        )
     assert await good.publish("h/G/telemetry", text({"ts": NOW - 99_999 + 2 * number, "temp": 10 + number}))
     await until(lambda: stats.received >= expected and not stats.waiting, f"{case.becomes} {case.topic!r}"[:200])
     records = app.stores.journal.read(0, head, 1000)
@@ -240,10 +243,15 @@ async def one(app: App, port: int, good: Client, number: int, case: Case) -> Out
     h = app.stores.registry.device("H")
     assert h is not None
     return Outcome(
-        taken, Counter(stats.rejected) - before, [r.body for r in records if isinstance(r.body, Raw)],
-        [r for r in readings if r.device == h.id], [r.value for r in readings if r.device != h.id],
-        stats.ignored - ignored, earliest, app.clock.now(),
-    )  # fmt: skip
+        taken,
+        Counter(stats.rejected) - before,
+        [r.body for r in records if isinstance(r.body, Raw)],
+        [r for r in readings if r.device == h.id],
+        [r.value for r in readings if r.device != h.id],
+        stats.ignored - ignored,
+        earliest,
+        app.clock.now(),
+    )
 
 
 async def redelivered(port: int) -> tuple[bool, list[bytes]]:
@@ -274,9 +282,7 @@ def test_a_bad_message_is_put_aside_and_the_stream_goes_on(evidence: Evidence, n
         assert letter.payload == case.payload[: case.kept]
         assert outcome.earliest <= letter.received <= outcome.latest
         assert len(letter.detail) < 400
-    seen = [
-        (None if r.quality is BAD else r.value, r.quality, bool(r.flags & Flag.CLAMPED)) for r in outcome.readings
-    ]  # fmt: skip
+    seen = [(None if r.quality is BAD else r.value, r.quality, bool(r.flags & Flag.CLAMPED)) for r in outcome.readings]
     assert seen == list(case.values)
     for reading in outcome.readings:
         assert outcome.earliest <= reading.received <= outcome.latest
@@ -300,8 +306,9 @@ def test_the_accounts_balance(evidence: Evidence) -> None:
     assert stats.received == settled + stats.waiting
     assert (stats.waiting, stats.returned, stats.lost, stats.duplicates) == (0, 0, 0, 0)
     assert balance.received == balance.journaled + balance.rejected == stats.received - stats.ignored
-    exported = dict(re.findall(r'^fieldgate_messages_total\{source="broker",state="(\w+)"\} (\S+)$', evidence.metrics,
-                               re.MULTILINE))  # fmt: skip
+    exported = dict(
+        re.findall(r'^fieldgate_messages_total\{source="broker",state="(\w+)"\} (\S+)$', evidence.metrics, re.MULTILINE)
+    )
     numbers = {state: float(n) for state, n in exported.items()}
     assert numbers["received"] == sum(numbers[state] for state in ("journaled", "duplicate", "rejected", "refused"))
     clamped = sum(value[2] for case in CASES.values() for value in case.values)

@@ -32,9 +32,19 @@ def test_names_nobody_knows(tmp_path: Path) -> None:
         it.settled()
         with Shared(tmp_path / "strangers", GATE_BYTES) as gate:
             strangers = spawn(
-                "-m", "simulators.load", "--broker", f"127.0.0.1:{it.broker}", "--topic", "kill/stranger-{}/telemetry",
-                "--devices", str(NAMES), "--gate", str(gate.path), "--name", "strangers",
-            )  # fmt: skip
+                "-m",
+                "simulators.load",
+                "--broker",
+                f"127.0.0.1:{it.broker}",
+                "--topic",
+                "kill/stranger-{}/telemetry",
+                "--devices",
+                str(NAMES),
+                "--gate",
+                str(gate.path),
+                "--name",
+                "strangers",
+            )
             try:
                 sizes = []
                 for part in range(1, 5):

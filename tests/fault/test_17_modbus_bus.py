@@ -133,10 +133,12 @@ async def test_errors_of_a_bus(tmp_path: Path) -> None:
     server = await asyncio.start_server(bus.serve, "127.0.0.1", 0)
     placed = "".join(f"    - {{device: GM-{unit}, link: bus, unit: {unit}}}\n" for unit in UNITS)
     config = write_project(
-        tmp_path, devices=[f"GM-{unit}" for unit in UNITS], config=CONFIG + placed,
+        tmp_path,
+        devices=[f"GM-{unit}" for unit in UNITS],
+        config=CONFIG + placed,
         files={"profiles/hostile.yaml": PROFILE, "rules/hostile.yaml": RULES},
         modbus=server.sockets[0].getsockname()[1],
-    )  # fmt: skip
+    )
     async with live(config) as app:
         stats = app.ingest.sources.running["meters"].stats  # type: ignore[attr-defined]
         await until(lambda: all(readings(app).values()), "every meter was read once")

@@ -74,8 +74,9 @@ class Site:
         """The same history, again or for the first time."""
         lines = [
             f"GM-{n},2026-01-{1 + hour // 24:02d} {hour % 24:02d}:00:00,{100 + hour},{200 if n < HIGH else 20}"
-            for n in range(METERS) for hour in range(HOURS)
-        ]  # fmt: skip
+            for n in range(METERS)
+            for hour in range(HOURS)
+        ]
         file = self.folder / "h.csv"
         file.write_text("device,time,total,pressure\n" + "\n".join(lines) + "\n")
         return self.fieldgate("import", str(file), "--map", str(self.folder / "map.yaml"))
@@ -242,8 +243,10 @@ def test_readings_that_end_before_the_journal_begins_are_said(site: Site) -> Non
         db.execute("UPDATE meta SET value = 3 WHERE key = 'floor'")
     started = site.bring()
     assert (started.exit_code, "end at record 1" in started.output, "`fieldgate recover`" in started.output) == (
-        2, True, True,
-    )  # fmt: skip
+        2,
+        True,
+        True,
+    )
     done = site.fieldgate("recover")
     assert (done.exit_code, "LOST: readings of records 1 to 3" in done.output) == (1, True)
     site.whole()
@@ -319,7 +322,7 @@ def test_what_is_salvaged_of_a_segment_is_what_can_be_read(tmp_path: Path) -> No
         db.execute(
             f"INSERT INTO {made.name}.reading SELECT 1, 1, range, hash(range)::DOUBLE, 192, 0, hash(range) % 1000000,"
             f" range FROM range(1000000)"
-        )  # fmt: skip
+        )
         db.execute(f"UPDATE {made.name}.meta SET first = 0, last = 999999, rows = 1000000")
         db.execute(f"CHECKPOINT {made.name}")
     assert series_segments.damage(path) == ""

@@ -77,18 +77,28 @@ async def attempt(sink: WebhookSink, number: int = 9) -> DeliveryError | None:
 @pytest.mark.parametrize(
     ("url", "problem"),
     [
-        ("http://2130706433:@/hook", "address"), ("https://2130706433:@/hook", "address"),
-        ("http://0x7f.1:@/hook", "address"), ("http://0x7f000001:@/hook", "address"),
-        ("http://017700000001:@/hook", "address"), ("http://0177.0.0.1:@/hook", "address"),
-        ("http://127.1:@/hook", "address"), ("http://[::1%25lo]:@/hook", "address"),
-        ("http://%31%32%37.0.0.1:@/hook", "host"), ("http://１２７.0.0.1:@/hook", "characters"),
-        ("file:///etc/passwd", "scheme"), ("gopher://127.0.0.1:@/", "scheme"), ("ftp://127.0.0.1:@/", "scheme"),
-        ("http://oa.example%40127.0.0.1:@/", "host"), ("http://oa.example@127.0.0.1:PORT/", "userinfo"),
-        ("http://127.0.0.2#@127.0.0.1:PORT/", "fragment"), ("http://127.0.0.2/#x", "fragment"),
-        ("http://127.0.0.2\\\\@127.0.0.1:PORT/", "characters"), ("http://127.0.0.2/a\\r\\nHost: x", "characters"),
+        ("http://2130706433:@/hook", "address"),
+        ("https://2130706433:@/hook", "address"),
+        ("http://0x7f.1:@/hook", "address"),
+        ("http://0x7f000001:@/hook", "address"),
+        ("http://017700000001:@/hook", "address"),
+        ("http://0177.0.0.1:@/hook", "address"),
+        ("http://127.1:@/hook", "address"),
+        ("http://[::1%25lo]:@/hook", "address"),
+        ("http://%31%32%37.0.0.1:@/hook", "host"),
+        ("http://１２７.0.0.1:@/hook", "characters"),
+        ("file:///etc/passwd", "scheme"),
+        ("gopher://127.0.0.1:@/", "scheme"),
+        ("ftp://127.0.0.1:@/", "scheme"),
+        ("http://oa.example%40127.0.0.1:@/", "host"),
+        ("http://oa.example@127.0.0.1:PORT/", "userinfo"),
+        ("http://127.0.0.2#@127.0.0.1:PORT/", "fragment"),
+        ("http://127.0.0.2/#x", "fragment"),
+        ("http://127.0.0.2\\\\@127.0.0.1:PORT/", "characters"),
+        ("http://127.0.0.2/a\\r\\nHost: x", "characters"),
         ("http://127.0.0.2/a\\0b", "characters"),
     ],
-)  # fmt: skip
+)
 async def test_urls_the_configuration_refuses(tmp_path: Path, url: str, problem: str) -> None:
     async with inside() as receiver:
         port = str(receiver.port)
@@ -101,12 +111,28 @@ async def test_urls_the_configuration_refuses(tmp_path: Path, url: str, problem:
 @pytest.mark.parametrize(
     "host",
     [
-        "127.0.0.1", "[::1]", "[::ffff:127.0.0.1]", "[::ffff:7f00:1]", "[::127.0.0.1]", "[64:ff9b::7f00:1]",
-        "[64:ff9b:1::7f00:1]", "[2002:7f00:1::]", "0.0.0.0", "[::]", "169.254.169.254", "[::ffff:169.254.169.254]",
-        "[64:ff9b::a9fe:a9fe]", "100.100.100.200", "[fd00:ec2::254]", "10.0.0.1", "192.168.1.1", "100.64.0.1",
-        "[fe80::1]", "224.0.0.1",
+        "127.0.0.1",
+        "[::1]",
+        "[::ffff:127.0.0.1]",
+        "[::ffff:7f00:1]",
+        "[::127.0.0.1]",
+        "[64:ff9b::7f00:1]",
+        "[64:ff9b:1::7f00:1]",
+        "[2002:7f00:1::]",
+        "0.0.0.0",
+        "[::]",
+        "169.254.169.254",
+        "[::ffff:169.254.169.254]",
+        "[64:ff9b::a9fe:a9fe]",
+        "100.100.100.200",
+        "[fd00:ec2::254]",
+        "10.0.0.1",
+        "192.168.1.1",
+        "100.64.0.1",
+        "[fe80::1]",
+        "224.0.0.1",
     ],
-)  # fmt: skip
+)
 async def test_addresses_inside_are_never_dialled(tmp_path: Path, scheme: str, host: str) -> None:
     async with inside() as receiver:
         problems, sink = configured(tmp_path, f"{scheme}://{host}:{receiver.port}/hook")
@@ -132,10 +158,16 @@ def renamed(sink: WebhookSink, *answers: list[str]) -> WebhookSink:
 @pytest.mark.parametrize(
     "addresses",
     [
-        ["127.0.0.1"], ["::1"], ["::ffff:127.0.0.1"], ["64:ff9b::7f00:1"], ["169.254.169.254"],
-        [FRIEND, "127.0.0.1"], ["127.0.0.1", FRIEND], [FRIEND, "64:ff9b::a9fe:a9fe"],
+        ["127.0.0.1"],
+        ["::1"],
+        ["::ffff:127.0.0.1"],
+        ["64:ff9b::7f00:1"],
+        ["169.254.169.254"],
+        [FRIEND, "127.0.0.1"],
+        ["127.0.0.1", FRIEND],
+        [FRIEND, "64:ff9b::a9fe:a9fe"],
     ],
-)  # fmt: skip
+)
 async def test_a_name_that_leads_inside(tmp_path: Path, scheme: str, addresses: list[str]) -> None:
     """One bad address among good ones is enough: nothing is dialled, not even the good one."""
     async with inside() as receiver:

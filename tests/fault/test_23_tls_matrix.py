@@ -29,8 +29,11 @@ from simulators.servers import free_port, mosquitto, mosquitto_binary, wait_list
 from sinks.oa.webhook.config import WebhookConfig
 from sinks.oa.webhook.sink import WebhookSink
 
-MISSING = [program for program, found in (("mosquitto", mosquitto_binary()), ("openssl", shutil.which("openssl")))
-           if found is None]  # fmt: skip
+MISSING = [
+    program
+    for program, found in (("mosquitto", mosquitto_binary()), ("openssl", shutil.which("openssl")))
+    if found is None
+]
 pytestmark = [
     pytest.mark.fault,
     pytest.mark.server,
@@ -62,10 +65,24 @@ class Authority:
     def _selfsigned(self, name: str) -> Pair:
         pair = Pair(self._folder / f"{name}.pem", self._folder / f"{name}.key")
         _openssl(
-            "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
-            "-subj", f"/CN={name}", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(pair.key),
-            "-out", str(pair.cert),
-        )  # fmt: skip
+            "req",
+            "-x509",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:prime256v1",
+            "-nodes",
+            "-days",
+            "2",
+            "-subj",
+            f"/CN={name}",
+            "-addext",
+            "subjectAltName=IP:127.0.0.1",
+            "-keyout",
+            str(pair.key),
+            "-out",
+            str(pair.cert),
+        )
         return pair
 
     def stranger(self) -> Pair:
@@ -78,13 +95,36 @@ class Authority:
         asked, more = self._folder / f"{name}.csr", self._folder / f"{name}.ext"
         more.write_text(f"subjectAltName=IP:{host}\n")
         _openssl(
-            "req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-subj", f"/CN={name}",
-            "-keyout", str(pair.key), "-out", str(asked),
-        )  # fmt: skip
+            "req",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:prime256v1",
+            "-nodes",
+            "-subj",
+            f"/CN={name}",
+            "-keyout",
+            str(pair.key),
+            "-out",
+            str(asked),
+        )
         _openssl(
-            "x509", "-req", "-in", str(asked), "-CA", str(self.itself.cert), "-CAkey", str(self.itself.key),
-            "-CAcreateserial", "-days", str(days), "-extfile", str(more), "-out", str(pair.cert),
-        )  # fmt: skip
+            "x509",
+            "-req",
+            "-in",
+            str(asked),
+            "-CA",
+            str(self.itself.cert),
+            "-CAkey",
+            str(self.itself.key),
+            "-CAcreateserial",
+            "-days",
+            str(days),
+            "-extfile",
+            str(more),
+            "-out",
+            str(pair.cert),
+        )
         return pair
 
 
@@ -104,9 +144,12 @@ def matrix(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Matrix]:
     authority = Authority(folder)
     good = authority.issue("good")
     served = {
-        "good": good, "expired": authority.issue("expired", days=-1), "self-signed": authority.stranger(),
-        "wrong host": authority.issue("elsewhere", "192.0.2.7"), "client certificate": good,
-    }  # fmt: skip
+        "good": good,
+        "expired": authority.issue("expired", days=-1),
+        "self-signed": authority.stranger(),
+        "wrong host": authority.issue("elsewhere", "192.0.2.7"),
+        "client certificate": good,
+    }
     ports, extra = {name: free_port() for name in served}, ""
     for name, pair in served.items():
         extra += f"listener {ports[name]} 127.0.0.1\ncertfile {pair.cert}\nkeyfile {pair.key}\n"
@@ -119,9 +162,13 @@ def matrix(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Matrix]:
 
 def source(matrix: Matrix, port: int, journal: Journal, **more: Any) -> MqttSource:
     settings = config(
-        [SIMPLE], url=f"mqtts://127.0.0.1:{port}", ca_file=str(matrix.authority.itself.cert), username="gw",
-        reconnect={"min": "20ms", "max": "50ms"}, **more,
-    )  # fmt: skip
+        [SIMPLE],
+        url=f"mqtts://127.0.0.1:{port}",
+        ca_file=str(matrix.authority.itself.cert),
+        username="gw",
+        reconnect={"min": "20ms", "max": "50ms"},
+        **more,
+    )
     return MqttSource("src", settings, registry(), journal.ledger, Wall(), PASSWORD)
 
 
@@ -145,11 +192,13 @@ async def refusal(made: MqttSource, journal: Journal) -> str:
 @pytest.mark.parametrize(
     ("case", "said"),
     [
-        ("expired", "certificate has expired"), ("wrong host", "IP address mismatch"),
-        ("self-signed", "self-signed certificate"), ("plaintext", "TLS handshake"),
+        ("expired", "certificate has expired"),
+        ("wrong host", "IP address mismatch"),
+        ("self-signed", "self-signed certificate"),
+        ("plaintext", "TLS handshake"),
         ("client certificate", "alert certificate required"),
     ],
-)  # fmt: skip
+)
 async def test_a_broker_whose_tls_is_not_in_order(matrix: Matrix, case: str, said: str) -> None:
     journal = Journal()
     assert said in await refusal(source(matrix, matrix.ports[case], journal), journal)
@@ -187,9 +236,11 @@ def old_server(matrix: Matrix, version: str) -> Iterator[int]:
     flag = "-" + OLD[version].lower().replace("v", "").replace(".", "_")
     command = ["openssl", "s_server", "-accept", f"127.0.0.1:{port}", "-cert", str(pair.cert), "-key", str(pair.key)]
     process = subprocess.Popen(
-        [*command, flag, "-cipher", "ALL:@SECLEVEL=0", "-quiet"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
+        [*command, flag, "-cipher", "ALL:@SECLEVEL=0", "-quiet"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-    )  # fmt: skip
+    )
     try:
         wait_listening(process, port)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -264,10 +315,16 @@ async def test_an_oa_whose_tls_is_in_order(matrix: Matrix) -> None:
 
 
 async def attempt(matrix: Matrix, port: int) -> DeliveryDeferred | None:
-    settings = WebhookConfig.model_validate({
-        "type": "webhook", "url": f"https://127.0.0.1:{port}/hook", "secret": SECRET, "allow": ["127.0.0.0/8"],
-        "timeout": "5s", "ca_file": str(matrix.authority.itself.cert),
-    })  # fmt: skip
+    settings = WebhookConfig.model_validate(
+        {
+            "type": "webhook",
+            "url": f"https://127.0.0.1:{port}/hook",
+            "secret": SECRET,
+            "allow": ["127.0.0.0/8"],
+            "timeout": "5s",
+            "ca_file": str(matrix.authority.itself.cert),
+        }
+    )
     sink = WebhookSink("oa", settings, StoppedClock(int(time.time()) * SECOND))
     try:
         await sink.deliver(Delivery("evt_1", "oa", "workorder.created", "WO-1", b"{}", "application/json", 9))

@@ -84,14 +84,18 @@ endpoints:
   sms: {type: sms, url: "http://127.0.0.1:@sms@/send?access_token=@token@", secret: "${CANARY_SMS}", sign: Fieldgate,
         allow: [127.0.0.0/8]}
 """
-FULL = (CONFIG.replace("log: {level: info}", "log: {level: debug}")
-        .replace("registry: {devices: devices.csv}",
-                 "registry: {devices: devices.csv, customers: customers.csv}\ntemplates: templates.yaml")
-        .replace("desk: {order_types: {repair: {}}}",
-                 "desk: {order_types: {repair: {}}, audiences: {customer: customer}}")
-        .replace("    client_id: hostile-gateway\n",
-                 "    client_id: hostile-gateway\n    username: gateway\n    password: ${CANARY_MQTT}\n")
-        ) + SECOND  # fmt: skip
+FULL = (
+    CONFIG.replace("log: {level: info}", "log: {level: debug}")
+    .replace(
+        "registry: {devices: devices.csv}",
+        "registry: {devices: devices.csv, customers: customers.csv}\ntemplates: templates.yaml",
+    )
+    .replace("desk: {order_types: {repair: {}}}", "desk: {order_types: {repair: {}}, audiences: {customer: customer}}")
+    .replace(
+        "    client_id: hostile-gateway\n",
+        "    client_id: hostile-gateway\n    username: gateway\n    password: ${CANARY_MQTT}\n",
+    )
+) + SECOND
 ENVIRONMENT = {"CANARY_MQTT": BROKER, "CANARY_WRONG": WRONG, "CANARY_OA": OA, "CANARY_SMS": SMS}
 
 
@@ -124,9 +128,17 @@ def test_no_secret_in_anything_said(tmp_path: Path) -> None:
         sms = stack.enter_context(sms_gateway(tmp_path))
         folder = tmp_path / "project"
         config = write_project(
-            folder, devices=[], config=FULL, files=CUSTOMERS | {"gone.secret": GONE}, broker=broker.port, api=api,
-            oa=oa, gone=free_port(), sms=sms, token=TOKEN,
-        )  # fmt: skip
+            folder,
+            devices=[],
+            config=FULL,
+            files=CUSTOMERS | {"gone.secret": GONE},
+            broker=broker.port,
+            api=api,
+            oa=oa,
+            gone=free_port(),
+            sms=sms,
+            token=TOKEN,
+        )
         environment = os.environ | ENVIRONMENT
         with gateway_process(config, log, env=environment) as gateway:
             wait_until(lambda: ready(api), 60, log.read_text)
@@ -153,9 +165,21 @@ def asked(api: int, admin: str) -> list[str]:
     """Every kind of question, with the right key, a wrong one and none; what came back."""
     answers = []
     for headers in ({}, {"authorization": f"Bearer {CALLER}"}, {"authorization": f"Bearer {admin}"}):
-        for path in ("/metrics", "/readyz", "/healthz", "/openapi.json", "/v1/devices", "/v1/work-orders", "/v1/alarms",
-                     "/v1/events", "/v1/deliveries", "/v1/keys", "/v1/dead-letters", f"/v1/work-orders/{CALLER}x",
-                     "/v1/nothing"):  # fmt: skip
+        for path in (
+            "/metrics",
+            "/readyz",
+            "/healthz",
+            "/openapi.json",
+            "/v1/devices",
+            "/v1/work-orders",
+            "/v1/alarms",
+            "/v1/events",
+            "/v1/deliveries",
+            "/v1/keys",
+            "/v1/dead-letters",
+            f"/v1/work-orders/{CALLER}x",
+            "/v1/nothing",
+        ):
             status, body = fetch(api, path, headers=headers)
             assert status not in {0, 500}, path
             answers.append(body.replace(f"{CALLER}x", ""))  # what was asked for may be named
@@ -205,15 +229,28 @@ def test_check_names_the_mistake_and_not_the_secret(tmp_path: Path, name: str) -
         assert found_in(done.output) == []
 
 
-@pytest.mark.parametrize("text", [
-    PHONE, f"+86{PHONE}", f"86{PHONE}", f"phone={PHONE}.", f"[('+86{PHONE}', 1)]", OA, CALLER,
-    f"mqtt://gateway:{BROKER}@host",
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "text",
+    [
+        PHONE,
+        f"+86{PHONE}",
+        f"86{PHONE}",
+        f"phone={PHONE}.",
+        f"[('+86{PHONE}', 1)]",
+        OA,
+        CALLER,
+        f"mqtt://gateway:{BROKER}@host",
+    ],
+)
 def test_the_log_blanks_what_looks_like_a_secret(text: str) -> None:
     trace = f"Traceback\n  {text}\nError"
     events: list[dict[str, object]] = [
-        {"event": text}, {"exception": trace}, {"error": ValueError(text)}, {"all": [text]}, {"deep": {"a": (text,)}},
-    ]  # fmt: skip
+        {"event": text},
+        {"exception": trace},
+        {"error": ValueError(text)},
+        {"all": [text]},
+        {"deep": {"a": (text,)}},
+    ]
     for event in events:
         assert found_in(repr(logs.redact(None, "info", event))) == []
 

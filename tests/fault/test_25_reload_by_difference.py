@@ -94,8 +94,13 @@ async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
     )
     files = {"sites.csv": "code,name\nS1,North\n", "customers.csv": CUSTOMERS}
     with mosquitto(tmp_path / "broker") as broker:
-        main = write_project(tmp_path / "project", devices=["G", "H"], config=config + ENDPOINT.replace("@oa@", "9"),
-                             files=files, broker=broker.port)  # fmt: skip
+        main = write_project(
+            tmp_path / "project",
+            devices=["G", "H"],
+            config=config + ENDPOINT.replace("@oa@", "9"),
+            files=files,
+            broker=broker.port,
+        )
         async with live(main) as app, client(broker.port, "flood") as sender, client(broker.port, "hand") as hand:
             made = Scene(app, tmp_path / "project", sender, hand)
             await until(lambda: made.stats.connected, "connected")

@@ -43,9 +43,13 @@ async def test_every_device_comes_back_at_once(tmp_path: Path) -> None:
     log, api = tmp_path / "gateway.log", free_port()
     with mosquitto(tmp_path / "broker") as broker, oa_system(tmp_path) as oa:
         config = write_project(
-            tmp_path / "project", devices=[f"D{n:04d}" for n in range(DEVICES)], config=CONFIG + ENDPOINT,
-            broker=broker.port, api=api, oa=oa,
-        )  # fmt: skip
+            tmp_path / "project",
+            devices=[f"D{n:04d}" for n in range(DEVICES)],
+            config=CONFIG + ENDPOINT,
+            broker=broker.port,
+            api=api,
+            oa=oa,
+        )
         with gateway_process(config, log) as gateway:
             await until(lambda: ready(api), 60)
             await asyncio.gather(*(device(broker.port, n, range(1)) for n in range(DEVICES)))
@@ -71,8 +75,11 @@ async def test_every_device_comes_back_at_once(tmp_path: Path) -> None:
             assert await asyncio.to_thread(gateway.wait, 20) == 0
     store = DuckDbStore(tmp_path / "project" / "var" / "series", DuckDbConfig(), SystemClock())
     try:
-        rows = [row for batch in store.scan(0, 2**62) for row in
-                zip(batch.device.tolist(), batch.point.tolist(), batch.at.tolist(), strict=True)]  # fmt: skip
+        rows = [
+            row
+            for batch in store.scan(0, 2**62)
+            for row in zip(batch.device.tolist(), batch.point.tolist(), batch.at.tolist(), strict=True)
+        ]
     finally:
         store.close()
     assert len(rows) == len(set(rows)) == expected

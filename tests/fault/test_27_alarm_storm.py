@@ -44,9 +44,10 @@ def project(folder: Path, broker: int, oa: int) -> Path:
     names = [f"D{n:04d}" for n in range(CROWD)]
     rows = [f"{name},hostile,dark" for name in names] + ["X1,hostile,bright"]
     files = {
-        "rules/hostile.yaml": RULES, "devices.csv": "code,profile,site\n" + "\n".join(rows) + "\n",
+        "rules/hostile.yaml": RULES,
+        "devices.csv": "code,profile,site\n" + "\n".join(rows) + "\n",
         "sites.csv": "code,name,timezone\ndark,Dark,Asia/Shanghai\nbright,Bright,Asia/Shanghai\n",
-    }  # fmt: skip
+    }
     config = CONFIG.replace("registry: {devices: devices.csv}", "registry: {devices: devices.csv, sites: sites.csv}")
     return write_project(folder, devices=[], config=config + ENDPOINT, files=files, broker=broker, oa=oa)
 

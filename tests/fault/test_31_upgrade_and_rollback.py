@@ -53,8 +53,10 @@ def at_revision(path: Path, revision: str) -> None:
     database.transact(work)
     database.close()
     with closing(sqlite3.connect(path)) as db:
-        db.execute("INSERT INTO site (tenant_id, code, name, timezone, area, region, attrs, tags)"
-                   " VALUES ('default', 'S1', '', '', '', '', '{}', '[]')")  # fmt: skip
+        db.execute(
+            "INSERT INTO site (tenant_id, code, name, timezone, area, region, attrs, tags)"
+            " VALUES ('default', 'S1', '', '', '', '', '{}', '[]')"
+        )
         db.commit()
 
 
@@ -134,8 +136,10 @@ def test_a_database_of_a_newer_release_is_refused_and_stays_as_it_is(config: Pat
         assert (status, "Start the newer release again" in said) == (2, True)
     assert path.read_bytes() == before
     assert {one.name for one in path.parent.iterdir()} - set(names) <= {
-        "fieldgate.sqlite-shm", "fieldgate.sqlite-wal", "journal.sqlite.lock",
-    }  # fmt: skip
+        "fieldgate.sqlite-shm",
+        "fieldgate.sqlite-wal",
+        "journal.sqlite.lock",
+    }
 
 
 def test_a_newer_release_beside_a_running_one_touches_nothing(config: Path, newer: Path) -> None:

@@ -51,9 +51,21 @@ def load(broker: int, gate: Shared) -> Iterator[threading.Event]:
     """RATE messages a second, whatever the gateway does, until the event is set."""
     enough = threading.Event()
     process = spawn(
-        "-m", "simulators.load", "--broker", f"127.0.0.1:{broker}", "--topic", "h/{}/telemetry",
-        "--devices", str(DEVICES), "--hot", str(HOT), "--gate", str(gate.path), "--name", "sigterm",
-    )  # fmt: skip
+        "-m",
+        "simulators.load",
+        "--broker",
+        f"127.0.0.1:{broker}",
+        "--topic",
+        "h/{}/telemetry",
+        "--devices",
+        str(DEVICES),
+        "--hot",
+        str(HOT),
+        "--gate",
+        str(gate.path),
+        "--name",
+        "sigterm",
+    )
 
     def pace() -> None:
         start = time.monotonic()
@@ -96,9 +108,10 @@ def test_sigterm_in_a_flood(tmp_path: Path) -> None:
     log, api, devices = tmp_path / "gateway.log", free_port(), [f"D{n:05d}" for n in range(DEVICES)]
     data, orders = tmp_path / "project" / "var", DEVICES // HOT
     with (
-        Shared(tmp_path / "gate", GATE_BYTES) as gate, mosquitto(tmp_path / "broker") as broker,
+        Shared(tmp_path / "gate", GATE_BYTES) as gate,
+        mosquitto(tmp_path / "broker") as broker,
         oa_system(tmp_path) as oa,
-    ):  # fmt: skip
+    ):
         config = write_project(
             tmp_path / "project", devices=devices, config=CONFIG + ENDPOINT, broker=broker.port, api=api, oa=oa
         )
@@ -154,8 +167,11 @@ def check(data: Path, sent: int, orders: int) -> None:
     store = DuckDbStore(data / "series", DuckDbConfig(), SystemClock())
     database = Database(f"sqlite:///{data / 'fieldgate.sqlite'}")
     try:
-        rows = [row for batch in store.scan(0, 2**62) for row in
-                zip(batch.device.tolist(), batch.point.tolist(), batch.at.tolist(), strict=True)]  # fmt: skip
+        rows = [
+            row
+            for batch in store.scan(0, 2**62)
+            for row in zip(batch.device.tolist(), batch.point.tolist(), batch.at.tolist(), strict=True)
+        ]
         assert len(rows) == len(set(rows)) == sent * POINTS
         assert len(Queries(database).orders(OrderFilter(), limit=200).items) == orders
     finally:
@@ -180,9 +196,10 @@ def test_sigterm_while_the_oa_hangs_and_requests_do_not_end(tmp_path: Path) -> N
             head = b"POST /v1/callbacks/oa HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n"
             address = ("127.0.0.1", api)
             with (
-                socket.create_connection(address), socket.create_connection(address) as half,
+                socket.create_connection(address),
+                socket.create_connection(address) as half,
                 socket.create_connection(address) as body,
-            ):  # fmt: skip
+            ):
                 half.sendall(head)
                 body.sendall(head + b"\r\n{")
                 assert ready(api)
@@ -220,9 +237,13 @@ def test_sigterm_at_any_moment_is_no_error(tmp_path: Path, pause: float) -> None
     log, api, nobody = tmp_path / "gateway.log", free_port(), free_port()
     with Shared(tmp_path / "gate", GATE_BYTES) as gate, mosquitto(tmp_path / "broker") as broker:
         config = write_project(
-            tmp_path / "project", devices=[f"D{n:05d}" for n in range(DEVICES)], config=CONFIG + ENDPOINT,
-            broker=broker.port, api=api, oa=nobody,
-        )  # fmt: skip
+            tmp_path / "project",
+            devices=[f"D{n:05d}" for n in range(DEVICES)],
+            config=CONFIG + ENDPOINT,
+            broker=broker.port,
+            api=api,
+            oa=nobody,
+        )
         with load(broker.port, gate):
             for turn in range(2):  # the second start has a journal to replay
                 with gateway_process(config, log) as gateway:

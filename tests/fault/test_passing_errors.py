@@ -91,9 +91,12 @@ print(rows, store.stats().rows, flush=True)
 
 @pytest.mark.parametrize(
     ("rule", "name"),
-    [("fsync EIO .duckdb 1", "StoreUnavailable"), ("write EIO .duckdb 1", "StoreUnavailable"),
-     ("write ENOSPC .duckdb", "StoreFull")],
-)  # fmt: skip
+    [
+        ("fsync EIO .duckdb 1", "StoreUnavailable"),
+        ("write EIO .duckdb 1", "StoreUnavailable"),
+        ("write ENOSPC .duckdb", "StoreFull"),
+    ],
+)
 def test_the_series_store_names_the_first_error_and_counts_every_row_once(tmp_path: Path, rule: str, name: str) -> None:
     disk = FaultyDisk(tmp_path)
     command = [sys.executable, "-c", SERIES, str(tmp_path / "series"), str(Path(__file__).parents[1] / "series")]

@@ -77,9 +77,14 @@ def test_silence_counts_from_the_connection_or_the_last_message() -> None:
 
 @pytest.mark.parametrize(
     ("us", "english"),
-    [(0, "0 s"), (5 * SECOND, "5 s"), (2 * HOUR + 5 * MINUTE + SECOND, "2 h 5 min"), (DAY, "1 d"),
-     (3 * DAY + MINUTE, "3 d")],
-)  # fmt: skip
+    [
+        (0, "0 s"),
+        (5 * SECOND, "5 s"),
+        (2 * HOUR + 5 * MINUTE + SECOND, "2 h 5 min"),
+        (DAY, "1 d"),
+        (3 * DAY + MINUTE, "3 d"),
+    ],
+)
 def test_spans(us: int, english: str) -> None:
     assert WordedDuration(us).text("en") == english
 

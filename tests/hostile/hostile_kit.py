@@ -112,15 +112,24 @@ rules:
 """
 
 
-def write_project(folder: Path, *, devices: Sequence[str], config: str = CONFIG, files: Mapping[str, str] | None = None,
-                  **holes: object) -> Path:  # fmt: skip
+def write_project(
+    folder: Path,
+    *,
+    devices: Sequence[str],
+    config: str = CONFIG,
+    files: Mapping[str, str] | None = None,
+    **holes: object,
+) -> Path:
     """The folder of a configuration; `@hole@` in `config` is filled."""
     for name, value in {"api": 0, "secret": SECRET, **holes}.items():
         config = config.replace(f"@{name}@", str(value))
     texts = {
-        "gateway.yaml": config, "profiles/hostile.yaml": PROFILE, "rules/hostile.yaml": RULES,
-        "devices.csv": "code,profile\n" + "".join(f"{code},hostile\n" for code in devices), **(files or {}),
-    }  # fmt: skip
+        "gateway.yaml": config,
+        "profiles/hostile.yaml": PROFILE,
+        "rules/hostile.yaml": RULES,
+        "devices.csv": "code,profile\n" + "".join(f"{code},hostile\n" for code in devices),
+        **(files or {}),
+    }
     for name, text in texts.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -196,16 +205,24 @@ class Client:
 
 
 @asynccontextmanager
-async def client(port: int, name: str, *, expiry: int = 0, user: str | None = None,
-                 password: bytes | None = None) -> AsyncIterator[Client]:  # fmt: skip
+async def client(
+    port: int, name: str, *, expiry: int = 0, user: str | None = None, password: bytes | None = None
+) -> AsyncIterator[Client]:
     """Connected; with `expiry` the broker's session of that name goes on."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     try:
         made = Client(reader, writer)
-        made.send(mqtt5.ConnectPacket(
-            name, clean_start=not expiry, session_expiry_interval=expiry, username=user, password=password,
-            keep_alive=0, receive_max=10_000,
-        ).write())  # fmt: skip
+        made.send(
+            mqtt5.ConnectPacket(
+                name,
+                clean_start=not expiry,
+                session_expiry_interval=expiry,
+                username=user,
+                password=password,
+                keep_alive=0,
+                receive_max=10_000,
+            ).write()
+        )
         answer = await made.read()
         assert isinstance(answer, mqtt5.ConnAckPacket)
         made.resumed = answer.session_present

@@ -49,10 +49,12 @@ def at(values: list[float], share: float) -> float:
 @pytest.mark.fault
 @pytest.mark.parametrize(
     "kinds",
-    [["half-open", "crumbs", "giant"],
-     *(pytest.param([kind], marks=pytest.mark.slow_fault) for kind in ("half-open", "crumbs", "giant"))],
+    [
+        ["half-open", "crumbs", "giant"],
+        *(pytest.param([kind], marks=pytest.mark.slow_fault) for kind in ("half-open", "crumbs", "giant")),
+    ],
     ids=lambda kinds: "+".join(kinds),
-)  # fmt: skip
+)
 async def test_no_caller_of_the_api_delays_a_device(tmp_path: Path, kinds: list[str]) -> None:
     log, api, health = tmp_path / "gateway.log", free_port(), free_port()
     async with probe_broker() as (devices, port):
@@ -75,8 +77,10 @@ async def test_no_caller_of_the_api_delays_a_device(tmp_path: Path, kinds: list[
             await asyncio.sleep(0.5)
             await attack.wait()
             delays = devices.delays + devices.waiting()
-            print(f"{kinds}: puback p50 {at(delays, .5):.3f} p99 {at(delays, .99):.3f} max {max(delays):.3f}; "
-                  f"health p50 {at(times, .5):.3f} max {max(times):.3f} s")  # fmt: skip
+            print(
+                f"{kinds}: puback p50 {at(delays, 0.5):.3f} p99 {at(delays, 0.99):.3f} max {max(delays):.3f}; "
+                f"health p50 {at(times, 0.5):.3f} max {max(times):.3f} s"
+            )
             assert max(delays) < BUSY
             assert max(times) < BUSY
             status, _ = await asyncio.to_thread(fetch, api, "/healthz")

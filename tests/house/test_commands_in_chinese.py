@@ -203,17 +203,25 @@ class Stage:
 def _things(folder: Path) -> None:
     """Files that are asked for, good and bad ones."""
     files = {
-        "message.json": MESSAGE, "cut.json": MESSAGE[:20], "list.json": "[1]", "empty.json": "{}",
+        "message.json": MESSAGE,
+        "cut.json": MESSAGE[:20],
+        "list.json": "[1]",
+        "empty.json": "{}",
         "odd.json": '{"q": 1}',
-        "twice.json": '{"temp": 1, "temp": 2}', "timeless.json": '{"temp": 1}', "old.json": '{"ts": 1000, "temp": 1}',
-        "hot.json": MESSAGE.replace("95", "950"), "null.json": MESSAGE.replace("95", "null"),
-        "history.csv": csv(hot=True), "doubtful.yaml": DOUBTFUL, "wrong.yaml": WRONG,
+        "twice.json": '{"temp": 1, "temp": 2}',
+        "timeless.json": '{"temp": 1}',
+        "old.json": '{"ts": 1000, "temp": 1}',
+        "hot.json": MESSAGE.replace("95", "950"),
+        "null.json": MESSAGE.replace("95", "null"),
+        "history.csv": csv(hot=True),
+        "doubtful.yaml": DOUBTFUL,
+        "wrong.yaml": WRONG,
         "rows.csv": "sn,at,temp,status\nCH-1,2026-06-02 09:00:00,60,charging\n"
         "CH-1,2026-06-02 10:00:00,xx,charging\nNO-9,2026-06-02 10:00:00,1,charging\n"
         'CH-1,never,1,charging\nCH-1,2026-06-02 10:00:00,1,a,b\nCH-1,2026-06-02 10:00:00,1,"open\n',
         "map.yaml": "device: {colum: sn}\ntime: {column: at, format: '%Q', zone: Mars}\n"
         "points: {gun_tmp: {column: temp, unit: degX}}\n",
-    }  # fmt: skip
+    }
     for name, text in files.items():
         (folder / name).write_text(text, "utf-8")
     (folder / "latin1.json").write_bytes(b'{"temp": "\xff"}')
@@ -340,8 +348,12 @@ def test_lines_of_tail_are_chinese(event: str) -> None:
     family, _, what = event.partition(".")
     kind = "order" if family == "workorder" else "alarm"
     line = {
-        "kind": kind, "what": what, "at": "2026-06-01T00:00:00+00:00", "device": "CH-1", "title_en": "Zzz",
+        "kind": kind,
+        "what": what,
+        "at": "2026-06-01T00:00:00+00:00",
+        "device": "CH-1",
+        "title_en": "Zzz",
         "title_zh": "热",
         "detail": "WO-1" if kind == "order" else "major",
-    }  # fmt: skip
+    }
     judged(shown(line, "zh", ZoneInfo("Asia/Shanghai")), event)

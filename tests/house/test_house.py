@@ -27,8 +27,12 @@ def test_size_budget(path: Path) -> None:
 
 def _own_classes() -> dict[str, tuple[int, list[str]]]:
     """Class -> its own lines, and its bases among our own; names are `module.Class`, imports followed."""
-    trees = {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"):
-             ast.parse(path.read_text("utf-8")) for path in FILES}  # fmt: skip
+    trees = {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): ast.parse(
+            path.read_text("utf-8")
+        )
+        for path in FILES
+    }
     parts = [(module, node) for module, tree in trees.items() for node in ast.walk(tree)]
     nodes = {f"{module}.{node.name}": node for module, node in parts if isinstance(node, ast.ClassDef)}
     imported = {
@@ -81,8 +85,11 @@ def test_every_module_of_the_gateway_stands_in_a_layer() -> None:
     contracts = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["importlinter"]["contracts"]
     (layers,) = [contract["layers"] for contract in contracts if contract["name"] == "One direction"]
     standing = {name.strip(" ()") for layer in layers for name in layer.split("|")}
-    modules = {path.relative_to(ROOT / "gateway").parts[0].removesuffix(".py") for path in FILES
-               if path.is_relative_to(ROOT / "gateway")}  # fmt: skip
+    modules = {
+        path.relative_to(ROOT / "gateway").parts[0].removesuffix(".py")
+        for path in FILES
+        if path.is_relative_to(ROOT / "gateway")
+    }
     assert {f"gateway.{name}" for name in modules - {"__init__"}} - standing == set()
 
 

@@ -53,13 +53,24 @@ def test_help_is_english() -> None:
 @pytest.mark.parametrize(
     "args",
     [
-        ["chekc"], [], ["run", "--bad"], ["units", "7"], ["units", "--format", "xml"], ["demo", "--seed", "x"],
-        ["rules", "backtest", "a"], ["check", "-c"], ["bench", "ingest", "--qos", "7"], ["rules", "explan"],
-        ["import", "a.csv"], ["keys", "create"], ["demo", "--keep", __file__],
-        ["demo", "--for", "10s", "--lang", "zh"], ["demo", "--for", "7x", "--lang", "zh"],
+        ["chekc"],
+        [],
+        ["run", "--bad"],
+        ["units", "7"],
+        ["units", "--format", "xml"],
+        ["demo", "--seed", "x"],
+        ["rules", "backtest", "a"],
+        ["check", "-c"],
+        ["bench", "ingest", "--qos", "7"],
+        ["rules", "explan"],
+        ["import", "a.csv"],
+        ["keys", "create"],
+        ["demo", "--keep", __file__],
+        ["demo", "--for", "10s", "--lang", "zh"],
+        ["demo", "--for", "7x", "--lang", "zh"],
     ],
     ids=" ".join,
-)  # fmt: skip
+)
 def test_wrong_arguments_are_answered_in_chinese(args: list[str]) -> None:
     shown = CliRunner().invoke(main, ["--lang", "zh", *args])
     assert shown.exit_code == 2

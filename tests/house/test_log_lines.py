@@ -54,9 +54,7 @@ def test_no_sentence_is_left_over() -> None:
     assert known - used == {"log.trouble", "log.summary_silent", "log.summary_none"}
 
 
-@pytest.mark.parametrize(
-    ("lang", "message"), [("en", "link hall is connected"), ("zh", "链路 hall 已连接")]
-)  # fmt: skip
+@pytest.mark.parametrize(("lang", "message"), [("en", "link hall is connected"), ("zh", "链路 hall 已连接")])
 def test_the_sentence_stands_beside_the_event(lang: str, message: str) -> None:
     line = Spoken(lang)(None, "info", {"event": "link up", "source": "m", "link": "hall"})  # type: ignore[arg-type]
     assert line["event"] == "link up"

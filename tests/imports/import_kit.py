@@ -51,9 +51,12 @@ points: {volume_total: {column: 用量, unit: m3}}
 def project(folder: Path, *, rules: str = RULES, gas: str = GAS, port: int = 0, devices: str = "") -> Path:
     """Write it; returns the main file."""
     files = {
-        "gateway.yaml": GATEWAY % port, "profiles/gas.yaml": gas, "profiles/dc.yaml": CHARGER, "rules/r.yaml": rules,
+        "gateway.yaml": GATEWAY % port,
+        "profiles/gas.yaml": gas,
+        "profiles/dc.yaml": CHARGER,
+        "rules/r.yaml": rules,
         "devices.csv": devices or "code,profile\nGM-1,gas\nGM-2,gas\nC-1,dc\n",
-    }  # fmt: skip
+    }
     for name, text in files.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)

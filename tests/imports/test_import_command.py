@@ -172,9 +172,12 @@ async def test_an_abandoned_import_is_ended_and_its_orders_are_made(tmp_path: Pa
 
 async def test_a_gateway_that_lost_its_buffer_gets_every_chunk_again(tmp_path: Path) -> None:
     project = load_project(kit.project(tmp_path))
-    project = replace(project, settings=project.settings.model_copy(
-        update={"api": project.settings.api.model_copy(update={"max_body": 20_000})}
-    ))  # fmt: skip
+    project = replace(
+        project,
+        settings=project.settings.model_copy(
+            update={"api": project.settings.api.model_copy(update={"max_body": 20_000})}
+        ),
+    )
     app = build(project)
     await app.start()
     try:
@@ -230,10 +233,21 @@ async def test_over_http_with_the_admin_key(tmp_path: Path) -> None:
             assert answer.json()["devices"] == {"GM-2": "gas"}
             assert (await client.post("/v1/imports", content=b"{")).status_code == 422
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "gateway", "import", str(file), "--map",
-            str(mapping), "--data", str(tmp_path / "data"), "--api", url, "--quiet",
-            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-        )  # fmt: skip
+            sys.executable,
+            "-m",
+            "gateway",
+            "import",
+            str(file),
+            "--map",
+            str(mapping),
+            "--data",
+            str(tmp_path / "data"),
+            "--api",
+            url,
+            "--quiet",
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
         out, errors = await process.communicate()
         assert (process.returncode, out, errors) == (0, b"", b"")
     finally:
@@ -251,8 +265,11 @@ def test_rejected_rows_are_named_and_the_others_imported(tmp_path: Path) -> None
     done = kit.run(config, file, mapping)
     assert done.exit_code == 1
     assert re.findall(r"row (\d+), column (\S+):", done.stderr) == [
-        ("3674", "表号"), ("3675", "时间"), ("3676", "用量"), ("3677", "表号"),
-    ]  # fmt: skip
+        ("3674", "表号"),
+        ("3675", "时间"),
+        ("3676", "用量"),
+        ("3677", "表号"),
+    ]
     assert "3672 new" in done.stdout
     kept = (tmp_path / "h.csv.rejected.csv").read_text("utf-8-sig").splitlines()
     assert kept[0] == "表号,时间,用量,_row,_reason"

@@ -111,8 +111,15 @@ points:
     done = await read(tmp_path, content, mapping)
     columns = done.columns
     assert list(zip(columns.value, columns.quality, strict=True)) == [
-        (1.0, 2), (200.0, 2), (0.0, 2), (0.0, 0), (0.0, 0), (1.0, 2), (0.0, 0), (1.0, 2),
-    ]  # fmt: skip
+        (1.0, 2),
+        (200.0, 2),
+        (0.0, 2),
+        (0.0, 0),
+        (0.0, 0),
+        (1.0, 2),
+        (0.0, 0),
+        (1.0, 2),
+    ]
     (chunk,) = columns.chunks(1 << 20)
     assert chunk.value == [1.0, 200.0, "open", None, None, "closed", None, "closed"]
     assert reasons(done) == [(5, "state")]
@@ -134,8 +141,10 @@ quality: {column: q}
     (chunk,) = done.columns.chunks(1 << 20)
     rows = [(chunk.devices[d], chunk.points[p], t) for d, p, t in zip(chunk.device, chunk.point, chunk.at, strict=True)]
     assert rows == [
-        ("C-1", ("gun_temp", 1), 1_000_000), ("C-1", ("gun_temp", 2), 2_000_000), ("GM-1", ("pressure", 0), 1_000_000),
-    ]  # fmt: skip
+        ("C-1", ("gun_temp", 1), 1_000_000),
+        ("C-1", ("gun_temp", 2), 2_000_000),
+        ("GM-1", ("pressure", 0), 1_000_000),
+    ]
     assert chunk.value == pytest.approx([0.0, 100.0, 5.0])
     assert chunk.quality == [1, 2, 2]
     names = ["component", "component", "point", "no_components", "quality"]

@@ -67,9 +67,10 @@ async def test_skip_says_how_many_lines_stand_before_the_header(tmp_path: Path) 
     again = await read(tmp_path, kept, kit.MAP + "skip: 2\n")  # what is corrected goes in with the same map
     assert (list(again.columns.value), again.rejects.count) == ([3.0], 0)
     assert await flaws(tmp_path, csv, kit.MAP + "skip: 1\n") == [
-        ("device.column", "import.column.missing"), ("time.column", "import.column.missing"),
+        ("device.column", "import.column.missing"),
+        ("time.column", "import.column.missing"),
         ("points.volume_total.column", "import.column.missing"),
-    ]  # fmt: skip
+    ]
 
 
 NUMBERED = """\

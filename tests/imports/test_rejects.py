@@ -8,9 +8,9 @@ import pytest
 from gateway.imports.rejects import Rejects, without_formula
 
 
-@pytest.mark.parametrize("cell", [
-    "=1+1", "=cmd|' /C calc'!A0", "@SUM(A1)", "+HYPERLINK(1)", "-2+3", "\t=1", "\r=1", " =1", "＝1+1", "--1",
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "cell", ["=1+1", "=cmd|' /C calc'!A0", "@SUM(A1)", "+HYPERLINK(1)", "-2+3", "\t=1", "\r=1", " =1", "＝1+1", "--1"]
+)
 def test_a_formula_is_shown_not_calculated(cell: str) -> None:
     assert without_formula(cell) == f"'{cell}"
 

@@ -53,8 +53,16 @@ async def test_a_batch_record_has_a_bound(tmp_path: Path) -> None:
 def _block(device: int, rows: int) -> Parcel:
     n = np.arange(rows, dtype=np.int64)
     one = np.ones(rows, np.int32)
-    batch = Batch(one * device, n.astype(np.int32), T0 + n % 2, n / 3, np.full(rows, 2, np.uint8),
-                  np.zeros(rows, np.uint8), one * 0, np.array([T0]))  # fmt: skip
+    batch = Batch(
+        one * device,
+        n.astype(np.int32),
+        T0 + n % 2,
+        n / 3,
+        np.full(rows, 2, np.uint8),
+        np.zeros(rows, np.uint8),
+        one * 0,
+        np.array([T0]),
+    )
     return Parcel("bulk", batch, messages=1)
 
 
@@ -293,8 +301,9 @@ def test_nothing_gets_lost_between_emit_and_journal(parts: list[tuple[int, int, 
                 raws = tuple(Raw(name, str(n), "bad", b"", T0) for _ in range(rejected))
                 messages = duplicates + rejected + 1
                 at = T0 + n
-                await rig.intake.emit(parcel(device, rows, at=at, source=name, messages=messages,
-                                             duplicates=duplicates, rejected=raws))  # fmt: skip
+                await rig.intake.emit(
+                    parcel(device, rows, at=at, source=name, messages=messages, duplicates=duplicates, rejected=raws)
+                )
                 for _ in range(pause):
                     await asyncio.sleep(0)
 

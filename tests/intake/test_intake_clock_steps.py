@@ -99,8 +99,10 @@ async def test_a_step_that_the_journal_refuses_is_said_later(tmp_path: Path) -> 
     rig.journal.append = whole  # type: ignore[method-assign]
     await rig.ticker._tick()
     assert rig.bodies()[1:] == [
-        Down(T0 + 2 * S, T0 + 2 * S + HOUR), ClockStep(T0 + 2 * S, T0 + 2 * S + HOUR), Tick(T0 + 2 * S + HOUR),
-    ]  # fmt: skip
+        Down(T0 + 2 * S, T0 + 2 * S + HOUR),
+        ClockStep(T0 + 2 * S, T0 + 2 * S + HOUR),
+        Tick(T0 + 2 * S + HOUR),
+    ]
     assert len(rig.told) == 1
     rig.close()
 

@@ -43,8 +43,15 @@ class Model:
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.lists(st.tuples(MESSAGES, st.lists(st.tuples(st.sampled_from("ab"), st.integers(1, 12), st.integers(0, 3))),
-                          st.booleans()), max_size=8), st.integers(1, 10))  # fmt: skip
+@given(
+    st.lists(
+        st.tuples(
+            MESSAGES, st.lists(st.tuples(st.sampled_from("ab"), st.integers(1, 12), st.integers(0, 3))), st.booleans()
+        ),
+        max_size=8,
+    ),
+    st.integers(1, 10),
+)
 def test_the_ledger_is_the_plain_definition(
     rounds: Sequence[tuple[list[tuple[str, int, int]], list[tuple[str, int, int]], bool]], keep: int
 ) -> None:

@@ -13,9 +13,15 @@ from gateway.journal.tail import KEEP, JournalTail, footprint
 
 def batch(rows: int) -> Batch:
     return Batch(
-        np.zeros(rows, "i4"), np.zeros(rows, "i4"), np.zeros(rows, "i8"), np.zeros(rows), np.zeros(rows, "u1"),
-        np.zeros(rows, "u1"), np.zeros(rows, "i4"), np.zeros(1, "i8"),
-    )  # fmt: skip
+        np.zeros(rows, "i4"),
+        np.zeros(rows, "i4"),
+        np.zeros(rows, "i8"),
+        np.zeros(rows),
+        np.zeros(rows, "u1"),
+        np.zeros(rows, "u1"),
+        np.zeros(rows, "i4"),
+        np.zeros(1, "i8"),
+    )
 
 
 def publish(recent: JournalTail, seq: int, rows: int) -> None:

@@ -89,10 +89,12 @@ def read(path: Path, points: dict[str, Callable[[str], float]]) -> Series:
     text = (gzip.decompress(blob) if path.suffix == ".gz" else blob).decode("utf-8", "replace")
     zone = ZoneInfo(ZONE)
     rows = sorted(
-        ((to_us(datetime.fromisoformat(row["CreateDate"]).replace(tzinfo=zone)), row)
-         for row in csv.DictReader(io.StringIO(text))),
+        (
+            (to_us(datetime.fromisoformat(row["CreateDate"]).replace(tzinfo=zone)), row)
+            for row in csv.DictReader(io.StringIO(text))
+        ),
         key=lambda pair: pair[0],
-    )  # fmt: skip
+    )
     columns = {}
     for key, number in points.items():
         point, _, column = key.partition("=")
@@ -102,10 +104,15 @@ def read(path: Path, points: dict[str, Callable[[str], float]]) -> Series:
 
 def real_meter(name: str) -> Series:
     """One of the four hourly industrial meters."""
-    return read(DATA / f"{name}.csv.gz", {
-        "volume_total=BTotal": float, "flow=BFlow": float, "temperature=T": float,
-        "pressure=Pa": lambda text: float(text) - AIR,
-    })  # fmt: skip
+    return read(
+        DATA / f"{name}.csv.gz",
+        {
+            "volume_total=BTotal": float,
+            "flow=BFlow": float,
+            "temperature=T": float,
+            "pressure=Pa": lambda text: float(text) - AIR,
+        },
+    )
 
 
 def fixture(name: str) -> Series:
@@ -155,10 +162,22 @@ def _facts(
 ) -> Iterator[Body]:
     yield SiteSet(Site("s1", "s1", ZONE, "east"))
     for number, spec in enumerate(kind.points, 1):
-        yield PointDefined("t", Point(
-            number, kind.id, spec.name, 0, spec.kind, spec.unit, spec.every, 1, spec.values, spec.plausible,
-            spec.counter,
-        ))  # fmt: skip
+        yield PointDefined(
+            "t",
+            Point(
+                number,
+                kind.id,
+                spec.name,
+                0,
+                spec.kind,
+                spec.unit,
+                spec.every,
+                1,
+                spec.values,
+                spec.plausible,
+                spec.counter,
+            ),
+        )
     for number, (name, series) in enumerate(meters.items(), 1):
         born = int(series.at[0])
         yield DeviceDefined(number, "t", name, kind.id)
@@ -204,6 +223,12 @@ def _batch(series: Series, rows: NDArray[np.intp], device: int, specs: Sequence[
     frames, points, moments, values, flags = zip(*sorted(parts), strict=True)
     n = len(parts)
     return Batch(
-        np.full(n, device, np.int32), np.array(points, np.int32), np.array(moments, np.int64), np.array(values),
-        np.full(n, 2, np.uint8), np.array(flags, np.uint8), np.array(frames, np.int32), series.at[rows],
-    )  # fmt: skip
+        np.full(n, device, np.int32),
+        np.array(points, np.int32),
+        np.array(moments, np.int64),
+        np.array(values),
+        np.full(n, 2, np.uint8),
+        np.array(flags, np.uint8),
+        np.array(frames, np.int32),
+        series.at[rows],
+    )

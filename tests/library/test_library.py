@@ -98,22 +98,37 @@ def test_the_page_says_every_form_in_words(tmp_path: Path) -> None:
     body = {
         "format": 1,
         "rules": [
-            {"id": "a", "watch": {"kind": "pump"}, "when": {"all": ["p < 1 kPa", {"any": ["q < 1 kPa", "q > 9 kPa"]}]},
-             "hold": "2m", "unless": "tag('spare')", "active": {"daily": "22:00-06:00", "days": ["fri"]}},
-            {"id": "b", "watch": {"kind": "pump"},
-             "sequence": [{"see": "p < 1 kPa"}, {"see": "q < 1 kPa", "within": "5m"}]},
+            {
+                "id": "a",
+                "watch": {"kind": "pump"},
+                "when": {"all": ["p < 1 kPa", {"any": ["q < 1 kPa", "q > 9 kPa"]}]},
+                "hold": "2m",
+                "unless": "tag('spare')",
+                "active": {"daily": "22:00-06:00", "days": ["fri"]},
+            },
+            {
+                "id": "b",
+                "watch": {"kind": "pump"},
+                "sequence": [{"see": "p < 1 kPa"}, {"see": "q < 1 kPa", "within": "5m"}],
+            },
             {"id": "c", "watch": {"kind": "pump"}, "silent": {"all_of": ["p", "q"], "longer_than": "5m"}},
-            {"id": "d", "watch": {"kind": "pump", "group": "site"},
-             "members": {"of": "p < 1 kPa", "at_most": 3, "fraction": 0.5}},
+            {
+                "id": "d",
+                "watch": {"kind": "pump", "group": "site"},
+                "members": {"of": "p < 1 kPa", "at_most": 3, "fraction": 0.5},
+            },
         ],
-    }  # fmt: skip
+    }
     (rules / "pump.yaml").write_text(json.dumps(body), "utf-8")
     made = CliRunner().invoke(command, ["docs", str(rules)])
     assert made.exit_code == 0, made.output
     for words in (
         "all of `p < 1 kPa`; any of `q < 1 kPa`; `q > 9 kPa` for 2m; not while `tag('spare')`",
         "in force 22:00-06:00; on Friday",
-        "`p < 1 kPa`, then `q < 1 kPa` within 5m", "when the desk closes it", "one of `p`, `q` not heard for 5m",
-        "with the next reading", "`p < 1 kPa` for at most 3 and at least 50 % of the members",
-    ):  # fmt: skip
+        "`p < 1 kPa`, then `q < 1 kPa` within 5m",
+        "when the desk closes it",
+        "one of `p`, `q` not heard for 5m",
+        "with the next reading",
+        "`p < 1 kPa` for at most 3 and at least 50 % of the members",
+    ):
         assert words in made.output, words

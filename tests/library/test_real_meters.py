@@ -89,9 +89,10 @@ def test_every_order_stands_on_the_page(library: Outcome) -> None:
     orders = {rule.id for rule in book().rules.values() if rule.order is not None}
     mine = {
         (meter, one.rule, datetime.fromtimestamp(one.at / 1e6, ZoneInfo(ZONE)).strftime("%Y-%m-%d %H:%M"))
-        for meter, found in library.transitions.items() for one in found
+        for meter, found in library.transitions.items()
+        for one in found
         if one.change is Change.RAISED and one.rule in orders
-    }  # fmt: skip
+    }
     page = (ROOT / "docs" / "gas-meters.md").read_text("utf-8")
     rows = re.findall(r"^\| (0\d) \| ([\w.-]+) \| ([\d: -]+\d) \|", page, re.MULTILINE)
     told = {(f"gas_meter_{meter}", rule, at) for meter, rule, at in rows}

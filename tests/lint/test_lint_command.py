@@ -202,9 +202,10 @@ def test_our_own_rules_have_no_warning(place: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "file", [*(CONFIG.parent / "tests").glob("acceptance/*.yaml"), *(CONFIG.parent / "tests").glob("cases/*/*.yaml")],
+    "file",
+    [*(CONFIG.parent / "tests").glob("acceptance/*.yaml"), *(CONFIG.parent / "tests").glob("cases/*/*.yaml")],
     ids=lambda path: path.stem,
-)  # fmt: skip
+)
 def test_no_example_is_called_impossible(file: Path) -> None:
     report = json.loads(run(file, "--format", "json").stdout)
     assert not report["problems"]

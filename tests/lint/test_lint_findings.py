@@ -288,10 +288,15 @@ TIMES = st.sampled_from(["0s", "1us", "5s", "1m", "400d"])
 
 @settings(max_examples=examples(50), deadline=None)
 @given(
-    when=LEAF, clear=st.none() | WORDS, unless=st.none() | LEAF, hold=TIMES, gap=st.none() | TIMES,
-    quiet=TIMES, where=st.sampled_from(["", ", where: \"site == 's1'\"", ", group: site"]),
+    when=LEAF,
+    clear=st.none() | WORDS,
+    unless=st.none() | LEAF,
+    hold=TIMES,
+    gap=st.none() | TIMES,
+    quiet=TIMES,
+    where=st.sampled_from(["", ", where: \"site == 's1'\"", ", group: site"]),
     known=st.tuples(st.booleans(), st.booleans(), st.booleans()),
-)  # fmt: skip
+)
 def test_linting_never_raises(
     when: object,
     clear: str | None,

@@ -37,9 +37,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
         .read_text("utf-8")
         .replace("${FIELDGATE_OA_SECRET}", "whsec_MTIzNDU2Nzg5MDEyMzQ1Njc4OTAxMjM0")
     )
-    (folder / "gateway.yaml").write_text(
-        text.replace(": library/", ": demo/library/").replace(": ../", ": "), "utf-8"
-    )  # fmt: skip
+    (folder / "gateway.yaml").write_text(text.replace(": library/", ": demo/library/").replace(": ../", ": "), "utf-8")
     return folder
 
 

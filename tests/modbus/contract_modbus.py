@@ -40,14 +40,23 @@ async def peer(folder: Path) -> AsyncIterator[SourcePeer]:
     server = ModbusServer({1: unit})
     async with server:
         config = {
-            "type": "modbus", "every": "40ms", "devices": [{"device": "M-1", "link": "hall", "unit": 1}],
+            "type": "modbus",
+            "every": "40ms",
+            "devices": [{"device": "M-1", "link": "hall", "unit": 1}],
             "links": {"hall": {"tcp": f"127.0.0.1:{server.port}", "timeout": "1s", "connect": "500ms"}},
             "backoff": {"min": "100ms", "max": "400ms"},
-        }  # fmt: skip
+        }
         services = SourceServices(
-            "gateway.yaml", FakeDirectory([PROFILE], [device]), NoReceipts(), WallClock(), lambda: (device,),
-            {"p": MAP}, {}, folder, 0,
-        )  # fmt: skip
+            "gateway.yaml",
+            FakeDirectory([PROFILE], [device]),
+            NoReceipts(),
+            WallClock(),
+            lambda: (device,),
+            {"p": MAP},
+            {},
+            folder,
+            0,
+        )
 
         async def bring(value: float) -> None:
             unit.value = int(value)

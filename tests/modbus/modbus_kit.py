@@ -55,9 +55,16 @@ class FakeDirectory:
                 for component in range(1, max(profile.components, 1) + 1) if spec.each else (0,):
                     number += 1
                     table[spec.name, component] = Point(
-                        number, profile.id, spec.name, component, spec.kind, spec.unit, values=spec.values,
-                        plausible=spec.plausible, counter=spec.counter,
-                    )  # fmt: skip
+                        number,
+                        profile.id,
+                        spec.name,
+                        component,
+                        spec.kind,
+                        spec.unit,
+                        values=spec.values,
+                        plausible=spec.plausible,
+                        counter=spec.counter,
+                    )
                     self._texts[number] = list(spec.values)
 
     def device(self, code: str) -> Device | None:

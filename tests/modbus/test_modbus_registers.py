@@ -146,9 +146,7 @@ def test_components_are_a_stride_apart() -> None:
     points = {"plug": {"at": 9, "map": {0: "out", 1: "in"}}, "current": {"at": 3}, "power": {"at": 500}}
     registers = bind(_map(points, base=100, stride=100), DIRECTORY.points("p"), 2)
     found = {(r.name, r.component): r.address for r in registers}
-    assert found == {
-        ("plug", 1): 109, ("plug", 2): 209, ("current", 1): 103, ("current", 2): 203, ("power", 0): 600,
-    }  # fmt: skip
+    assert found == {("plug", 1): 109, ("plug", 2): 209, ("current", 1): 103, ("current", 2): 203, ("power", 0): 600}
     fewer = bind(_map(points, base=100, stride=100), DIRECTORY.points("p"), 1)
     assert {(r.name, r.component) for r in fewer} == {("plug", 1), ("current", 1), ("power", 0)}
 
@@ -264,5 +262,7 @@ def test_registers_without_a_unit_take_the_one_declared() -> None:
     section = {"points": {"energy": {"at": 1}, "flow": {"at": 2, "unit": "L/h"}, "t": {"at": 3}}}
     read = load(section, profile, "p.yaml", {"energy": "Wh", "flow": "m3/day", "t": ""})
     assert {name: register.unit or "" for name, register in read.points.items()} == {
-        "energy": "Wh", "flow": "L/h", "t": ""
-    }  # fmt: skip
+        "energy": "Wh",
+        "flow": "L/h",
+        "t": "",
+    }

@@ -326,13 +326,14 @@ async def test_links_do_not_wait_for_each_other() -> None:
     async with GasMeterServer(meters=1) as good, GasMeterServer(meters=1) as bad:
         bad.faults.dead.add(1)
         config = _config(
-            good.port, 0,
+            good.port,
+            0,
             links={
                 "good": {"tcp": f"127.0.0.1:{good.port}"},
                 "bad": {"tcp": f"127.0.0.1:{bad.port}", "timeout": "30s"},
             },
             devices=[{"device": "GM-0001", "link": "good", "unit": 1}, {"device": "GM-0002", "link": "bad", "unit": 1}],
-        )  # fmt: skip
+        )
         source = _source(config, directory)
         async with running(source.run(basket.emit)):
             await until(lambda: basket.frames(1) >= 5 and bad.requests.get(1) == 1)

@@ -24,9 +24,7 @@ def test_a_meter_that_was_never_reached_is_not_ok() -> None:
         stats.slaves["hall", unit] = Slave("hall", unit, Backoff(), Presence.DOWN)
     trouble = source.trouble()
     assert trouble is not None
-    assert trouble.text("en") == (
-        "8 of 8 devices do not answer: hall/1, hall/2, hall/3, hall/4, hall/5 and 3 more"
-    )  # fmt: skip
+    assert trouble.text("en") == ("8 of 8 devices do not answer: hall/1, hall/2, hall/3, hall/4, hall/5 and 3 more")
     assert trouble.text("zh") == "8 台设备中有 8 台无应答：hall/1, hall/2, hall/3, hall/4, hall/5 等，另有 3 个"
     for slave in stats.slaves.values():
         slave.presence = Presence.UP

@@ -133,10 +133,14 @@ def test_what_does_not_fit_is_refused(form: Format, value: Raw) -> None:
 @pytest.mark.parametrize(
     "args",
     [
-        {"type": Type.ASCII}, {"type": Type.BCD, "length": 126}, {"type": Type.U32, "length": 1},
-        {"type": Type.F32, "bits": (0, 1)}, {"type": Type.U16, "bits": (3, 16)}, {"type": Type.U16, "bits": (4, 3)},
+        {"type": Type.ASCII},
+        {"type": Type.BCD, "length": 126},
+        {"type": Type.U32, "length": 1},
+        {"type": Type.F32, "bits": (0, 1)},
+        {"type": Type.U16, "bits": (3, 16)},
+        {"type": Type.U16, "bits": (4, 3)},
     ],
-)  # fmt: skip
+)
 def test_formats_that_mean_nothing(args: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=r"needs length|registers long|bits"):
         Format(**args)  # type: ignore[arg-type]

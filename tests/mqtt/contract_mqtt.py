@@ -20,9 +20,14 @@ async def peer(folder: Path) -> AsyncIterator[SourcePeer]:
     with mosquitto(folder) as broker:
         directory, sent = registry(), 0
         config = {
-            "type": "mqtt", "url": broker.url, "client_id": "gw-01", "username": "u", "password": "hush-hush-1742",
-            "reconnect": {"min": "0s", "max": "0s"}, "routes": [SIMPLE],
-        }  # fmt: skip
+            "type": "mqtt",
+            "url": broker.url,
+            "client_id": "gw-01",
+            "username": "u",
+            "password": "hush-hush-1742",
+            "reconnect": {"min": "0s", "max": "0s"},
+            "routes": [SIMPLE],
+        }
         services = SourceServices(
             "gateway.yaml", directory, Ledger(), Wall(), lambda: (), {}, {}, folder / "sessions", 0
         )

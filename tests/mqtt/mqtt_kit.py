@@ -216,9 +216,12 @@ class Peer:
 
 def publish(body: Any, packet: int | None = None, *, topic: str = "charger/c1/telemetry", dup: bool = False) -> Any:
     return mqtt5.PublishPacket(
-        topic, json.dumps(body).encode(), packet_id=packet, duplicate=dup,
+        topic,
+        json.dumps(body).encode(),
+        packet_id=packet,
+        duplicate=dup,
         qos=mqtt5.QoS.AT_MOST_ONCE if packet is None else mqtt5.QoS.AT_LEAST_ONCE,
-    )  # fmt: skip
+    )
 
 
 class Stage:

@@ -156,8 +156,11 @@ async def test_retained_messages_are_replayed_once_if_wanted(broker: BrokerProce
         await stop(task)
     found = [r for p in journal.parcels for r in p.batch.readings() if r.point == 1]
     assert sorted((r.value, int(r.quality), int(r.flags)) for r in found) == [
-        (6.0, 1, int(Flag.RETAINED)), (7.0, 2, 0), (8.0, 2, 0), (9.0, 2, 0),
-    ]  # fmt: skip
+        (6.0, 1, int(Flag.RETAINED)),
+        (7.0, 2, 0),
+        (8.0, 2, 0),
+        (9.0, 2, 0),
+    ]
     assert source.stats.ignored == 0  # nobody wanted the last one, so the broker never sent it
 
 

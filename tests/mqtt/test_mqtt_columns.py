@@ -113,12 +113,25 @@ def test_times_as_devices_write_them(unit: str, zone: str | None, raw: Any, expe
 @pytest.mark.parametrize(
     ("unit", "raw"),
     [
-        ("ms", "soon"), ("ms", None), ("ms", True), ("ms", {}), ("ms", 2**63), ("s", 1e300), ("s", "nan"),
-        ("us", "1e999"), ("iso", "yesterday"), ("iso", 5), ("%Y", "20a6"), ("parts", {"Year": "x"}),
-        ("parts", {"Month": 13}), ("parts", 3),
-        ("iso", "2024-13-01T00:00:00"), ("ms", "1" * 500), ("s", -(10**13)),
+        ("ms", "soon"),
+        ("ms", None),
+        ("ms", True),
+        ("ms", {}),
+        ("ms", 2**63),
+        ("s", 1e300),
+        ("s", "nan"),
+        ("us", "1e999"),
+        ("iso", "yesterday"),
+        ("iso", 5),
+        ("%Y", "20a6"),
+        ("parts", {"Year": "x"}),
+        ("parts", {"Month": 13}),
+        ("parts", 3),
+        ("iso", "2024-13-01T00:00:00"),
+        ("ms", "1" * 500),
+        ("s", -(10**13)),
     ],
-)  # fmt: skip
+)
 def test_times_that_are_none(unit: str, raw: Any) -> None:
     with pytest.raises(DecodeError, match="bad_time"):
         TimestampReader(TimeMap(path="ts", unit=unit)).one(raw)
@@ -185,11 +198,16 @@ SPLIT = [
     {"filter": "all", "device": {"path": "id"}, "points": {"b": {"path": "v"}, "c": {"path": "w"}}},
 ]
 BARE = [
-    {"filter": "bare/{device}/{field}", "device": "{device}", "points": {
-        "any": {"path": ".", "point": "{field}", "missing": ["nil"]}, "twice": {"point": "b", "scale": 2},
-        "other": {"path": ".", "point": "c"},
-    }},
-]  # fmt: skip
+    {
+        "filter": "bare/{device}/{field}",
+        "device": "{device}",
+        "points": {
+            "any": {"path": ".", "point": "{field}", "missing": ["nil"]},
+            "twice": {"point": "b", "scale": 2},
+            "other": {"path": ".", "point": "c"},
+        },
+    }
+]
 TOLD = st.sampled_from([1, "1", 1.0, True, 2, "x", None, [], 0, "d1", "d2", -1])
 CASE = st.fixed_dictionaries(
     {}, optional={"t": st.sampled_from(["x", "y", 1, "1", True, None, [], "z"]), "v": RAWS, "w": RAWS}

@@ -48,11 +48,17 @@ POINT = {"path": "x"}
 @pytest.mark.parametrize(
     ("change", "key"),
     [
-        ({"filter": "$share/g/a/{device}"}, "mqtt.filter_share"), ({"filter": "a/+"}, "mqtt.filter_wildcard"),
-        ({"device": "{other}"}, "mqtt.capture"), ({"device": "{"}, "mqtt.template"), ({"device": 5}, "mqtt.device"),
-        ({"device": {"path": "x."}}, "mqtt.path"), ({"device": {"at": "x"}}, "missing"),
-        ({"points": {}}, "mqtt.points"), ({"points": {"a": {"path": "x[*]"}}}, "mqtt.path_star"),
-        ({"points": {"a": {"path": "x."}}}, "mqtt.path"), ({"points": {"a": POINT | {"unit": "degX"}}}, "unit.near"),
+        ({"filter": "$share/g/a/{device}"}, "mqtt.filter_share"),
+        ({"filter": "a/+"}, "mqtt.filter_wildcard"),
+        ({"device": "{other}"}, "mqtt.capture"),
+        ({"device": "{"}, "mqtt.template"),
+        ({"device": 5}, "mqtt.device"),
+        ({"device": {"path": "x."}}, "mqtt.path"),
+        ({"device": {"at": "x"}}, "missing"),
+        ({"points": {}}, "mqtt.points"),
+        ({"points": {"a": {"path": "x[*]"}}}, "mqtt.path_star"),
+        ({"points": {"a": {"path": "x."}}}, "mqtt.path"),
+        ({"points": {"a": POINT | {"unit": "degX"}}}, "unit.near"),
         ({"points": {"a": POINT | {"scale": 0}}}, "mqtt.scale"),
         ({"points": {"a": POINT | {"component": "x"}}}, "mqtt.component"),
         ({"points": {"a": POINT | {"component": True}}}, "mqtt.component"),
@@ -63,11 +69,15 @@ POINT = {"path": "x"}
         ({"time": {"path": "ts", "unit": "ms", "zone": "UTC"}}, "mqtt.zone_unused"),
         ({"time": {"path": "ts", "unit": "iso", "zone": "Mars/Olympus"}}, "mqtt.zone"),
         ({"time": {"path": "ts", "unit": "iso", "zone": "../../etc/passwd"}}, "mqtt.zone"),
-        ({"points": {"a": {"unit": "W"}}}, "mqtt.no_path"), ({"when": {"path": "a", "equals": []}}, "mqtt.when"),
-        ({"when": {"path": "a"}}, "mqtt.when"), ({"when": {"path": "a", "equals": 1, "exists": True}}, "mqtt.when"),
-        ({"each": "data"}, "mqtt.each"), ({"unknown": 1}, "extra_forbidden"), ({"retained": "maybe"}, "literal_error"),
+        ({"points": {"a": {"unit": "W"}}}, "mqtt.no_path"),
+        ({"when": {"path": "a", "equals": []}}, "mqtt.when"),
+        ({"when": {"path": "a"}}, "mqtt.when"),
+        ({"when": {"path": "a", "equals": 1, "exists": True}}, "mqtt.when"),
+        ({"each": "data"}, "mqtt.each"),
+        ({"unknown": 1}, "extra_forbidden"),
+        ({"retained": "maybe"}, "literal_error"),
     ],
-)  # fmt: skip
+)
 def test_routes_that_are_refused(change: dict[str, Any], key: str) -> None:
     found = problems([SIMPLE | change])
     assert key in [problem[1] for problem in found]
@@ -77,18 +87,25 @@ def test_routes_that_are_refused(change: dict[str, Any], key: str) -> None:
 @pytest.mark.parametrize(
     ("change", "key"),
     [
-        ({"url": "http://x"}, "mqtt.url"), ({"url": "mqtt://user:pw@x"}, "mqtt.url"),
+        ({"url": "http://x"}, "mqtt.url"),
+        ({"url": "mqtt://user:pw@x"}, "mqtt.url"),
         ({"url": "mqtt://x:99999"}, "mqtt.url"),
-        ({"url": "mqtt://x/path"}, "mqtt.url"), ({"ca_file": "/x"}, "mqtt.tls_only"),
-        ({"url": "mqtts://x", "cert_file": "/x"}, "mqtt.cert_pair"), ({"password": "x"}, "mqtt.password_alone"),
+        ({"url": "mqtt://x/path"}, "mqtt.url"),
+        ({"ca_file": "/x"}, "mqtt.tls_only"),
+        ({"url": "mqtts://x", "cert_file": "/x"}, "mqtt.cert_pair"),
+        ({"password": "x"}, "mqtt.password_alone"),
         ({"username": "u", "password": "x", "password_file": "/x"}, "mqtt.password_twice"),
-        ({"keepalive": "0s"}, "mqtt.range"), ({"session_expiry": "1s"}, "mqtt.range"), ({"linger": "5s"}, "mqtt.range"),
-        ({"max_payload": "2MiB"}, "mqtt.range"), ({"reconnect": {"min": "5m"}}, "mqtt.backoff"),
+        ({"keepalive": "0s"}, "mqtt.range"),
+        ({"session_expiry": "1s"}, "mqtt.range"),
+        ({"linger": "5s"}, "mqtt.range"),
+        ({"max_payload": "2MiB"}, "mqtt.range"),
+        ({"reconnect": {"min": "5m"}}, "mqtt.backoff"),
         ({"routes": []}, "mqtt.no_routes"),
-        ({"routes": [SIMPLE, SIMPLE]}, "mqtt.unreachable"), ({"receive_maximum": 0}, "greater_than_equal"),
+        ({"routes": [SIMPLE, SIMPLE]}, "mqtt.unreachable"),
+        ({"receive_maximum": 0}, "greater_than_equal"),
         ({"client_id": ""}, "string_too_short"),
     ],
-)  # fmt: skip
+)
 def test_sections_that_are_refused(change: dict[str, Any], key: str) -> None:
     routes = change.pop("routes", [SIMPLE])
     found = problems(routes, **change)
@@ -116,9 +133,12 @@ def test_password_from_a_file(tmp_path: Path) -> None:
 
 def test_routes_are_checked_against_the_profiles() -> None:
     points = {
-        "gun_temp": {"path": "t", "unit": "degF"}, "voltage": {"path": "u", "unit": "A"}, "speed": {"path": "v"},
-        "power": {"path": "p", "map": {"on": "high"}}, "status": {"path": "s", "unit": "A", "map": {1: "idle"}},
-    }  # fmt: skip
+        "gun_temp": {"path": "t", "unit": "degF"},
+        "voltage": {"path": "u", "unit": "A"},
+        "speed": {"path": "v"},
+        "power": {"path": "p", "map": {"on": "high"}},
+        "status": {"path": "s", "unit": "A", "map": {1: "idle"}},
+    }
     specs = {p.name: PointSpec(p.name, p.kind, p.unit, values=p.values) for p in CHARGER if not p.component}
     fleet = DeviceProfiles({"charger": Profile("charger", "charger", tuple(specs.values()))})
     found = check(config([SIMPLE | {"points": points}]), fleet, "gateway.yaml", "sources.b")

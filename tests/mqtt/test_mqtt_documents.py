@@ -63,12 +63,32 @@ def test_what_is_broken_for_one_parser_is_for_the_other(document: Any, damage: l
 @pytest.mark.parametrize(
     "payload",
     [
-        b"", b" ", b"{", b"[1,]", b"NaN", b"Infinity", b"-", b"01", b"1.", b"1e400", b"-1e400", b'"\\ud800"',
+        b"",
+        b" ",
+        b"{",
+        b"[1,]",
+        b"NaN",
+        b"Infinity",
+        b"-",
+        b"01",
+        b"1.",
+        b"1e400",
+        b"-1e400",
+        b'"\\ud800"',
         b'"\\udc00"',
-        b'"\xff"', b'{"a\xff": 1}', b"\xef\xbb\xbf{}", b'{"a":1}x', b'"\x01"', b"[" * 100_000, b"9" * 5_000, b"'a'",
-        b'{"a":' * 40 + b"1" + b"}" * 40, b"nul", b"tru",
+        b'"\xff"',
+        b'{"a\xff": 1}',
+        b"\xef\xbb\xbf{}",
+        b'{"a":1}x',
+        b'"\x01"',
+        b"[" * 100_000,
+        b"9" * 5_000,
+        b"'a'",
+        b'{"a":' * 40 + b"1" + b"}" * 40,
+        b"nul",
+        b"tru",
     ],
-)  # fmt: skip
+)
 def test_broken_documents_are_told(payload: bytes) -> None:
     with pytest.raises(DecodeError, match="bad_json"):
         parse_document(payload)
@@ -88,9 +108,11 @@ def test_a_key_that_stands_twice_is_always_found(outer: list[tuple[str, Any]], i
 
     for text, doubled in (
         (written(outer), twice(outer)),
-        (written(outer)[:-1] + ("," if outer else "") + '"in":' + written(inner) + "}",
-         twice([*outer, ("in", 0)]) or twice(inner)),
-    ):  # fmt: skip
+        (
+            written(outer)[:-1] + ("," if outer else "") + '"in":' + written(inner) + "}",
+            twice([*outer, ("in", 0)]) or twice(inner),
+        ),
+    ):
         payload = text.encode()
         reasons = []
         try:
@@ -102,8 +124,10 @@ def test_a_key_that_stands_twice_is_always_found(outer: list[tuple[str, Any]], i
 
 def test_numbers_of_any_size_are_numbers_or_bad() -> None:
     route = {
-        "filter": "x", "device": {"path": "id"}, "points": {"a": {"path": "a"}, "b": {"path": "b", "map": {"x": 1}}},
-    }  # fmt: skip
+        "filter": "x",
+        "device": {"path": "id"},
+        "points": {"a": {"path": "a"}, "b": {"path": "b", "map": {"x": 1}}},
+    }
     directory = Registry({"123456789012345678901234567890": "p"}, [Point(1, "p", "a"), Point(2, "p", "b")])
     mapper = Mapper("src", config([route]), directory)
     body = '{"id": 123456789012345678901234567890, "a": %s, "b": %s}'

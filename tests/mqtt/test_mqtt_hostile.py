@@ -22,17 +22,30 @@ FREE = {**SIMPLE, "time": None}
 @pytest.mark.parametrize(
     ("payload", "reason"),
     [
-        (b"", "bad_json"), (b"{", "bad_json"), (b'{"temp":NaN}', "bad_json"), (b'{"temp":Infinity}', "bad_json"),
-        (b'{"temp":1e309}', "bad_json"), (b'{"temp":"\xff"}', "bad_json"), (b'\xef\xbb\xbf{"temp":1}', "bad_json"),
-        (b"[" * 2000 + b"]" * 2000, "bad_json"), (b'{"x":' * 40 + b"1" + b"}" * 40, "bad_json"), (b"\x00", "bad_json"),
-        (b'{"temp":1,"temp":2}', "duplicate_key"), (b'{"temp" :1, "u":2,\n"u" : 3}', "duplicate_key"),
-        (b'{"temp":1,"x":{"a":1,"a":2}}', "duplicate_key"), (b'{"temp":"\\"","u":1,"u":2}', "duplicate_key"),
+        (b"", "bad_json"),
+        (b"{", "bad_json"),
+        (b'{"temp":NaN}', "bad_json"),
+        (b'{"temp":Infinity}', "bad_json"),
+        (b'{"temp":1e309}', "bad_json"),
+        (b'{"temp":"\xff"}', "bad_json"),
+        (b'\xef\xbb\xbf{"temp":1}', "bad_json"),
+        (b"[" * 2000 + b"]" * 2000, "bad_json"),
+        (b'{"x":' * 40 + b"1" + b"}" * 40, "bad_json"),
+        (b"\x00", "bad_json"),
+        (b'{"temp":1,"temp":2}', "duplicate_key"),
+        (b'{"temp" :1, "u":2,\n"u" : 3}', "duplicate_key"),
+        (b'{"temp":1,"x":{"a":1,"a":2}}', "duplicate_key"),
+        (b'{"temp":"\\"","u":1,"u":2}', "duplicate_key"),
         (b'{"temp":1,"\\u0074emp":2}', "duplicate_key"),
-        (b"null", "no_points"), (b"5", "no_points"), (b"[1]", "no_points"), (b'"temp"', "no_points"),
+        (b"null", "no_points"),
+        (b"5", "no_points"),
+        (b"[1]", "no_points"),
+        (b'"temp"', "no_points"),
         (b"{}", "no_points"),
-        (b'{"Temp":1}', "no_points"), (b'{"temp":' + b" " * 70_000 + b"1}", "too_large"),
+        (b'{"Temp":1}', "no_points"),
+        (b'{"temp":' + b" " * 70_000 + b"1}", "too_large"),
     ],
-)  # fmt: skip
+)
 def test_dead_letters(payload: bytes, reason: str) -> None:
     mapped = run_map(Mapper("src", config([FREE]), registry()), said(T, payload), said(T, {"temp": 5}))
     assert [(raw.reason, raw.address, raw.source) for raw in mapped.rejected] == [(reason, T, "src")]
@@ -75,9 +88,12 @@ def test_a_flood_of_topics_ids_and_shapes_stays_bounded(monkeypatch: pytest.Monk
     mapper = Mapper("src", config([FREE, by_path]), registry())
     for i in range(100):
         mapped = run_map(
-            mapper, said(f"charger/x{i}/telemetry", {"temp": 1}), said("all", {"id": f"y{i}", "temp": 1}),
-            said(T, {"u": i, f"k{i}": 1}), said("all", {"id": "c1", "temp": i}),
-        )  # fmt: skip
+            mapper,
+            said(f"charger/x{i}/telemetry", {"temp": 1}),
+            said("all", {"id": f"y{i}", "temp": 1}),
+            said(T, {"u": i, f"k{i}": 1}),
+            said("all", {"id": "c1", "temp": i}),
+        )
         assert mapped.batch.value.tolist() == [float(i), float(i)]
         assert [raw.reason for raw in mapped.rejected] == ["unknown_device"] * 2
     assert len(mapper.bindings.known) <= 10

@@ -14,13 +14,18 @@ from protocols.mqtt.topic import parse_pattern, parse_template
 @pytest.mark.parametrize(
     ("text", "steps", "root"),
     [
-        ("a", ("a",), False), ("a.b", ("a", "b"), False), ("a[0].b", ("a", 0, "b"), False),
-        ('["odd:key"]', ("odd:key",), False), ("switch:0.total", ("switch:0", "total"), False),
-        ('a["b.c"][2]', ("a", "b.c", 2), False), ("$.x", ("x",), True),
-        ("Infos[Type=Vehicle].SOC", ("Infos", Pick("Type", "Vehicle"), "SOC"), False), (".", (), False),
+        ("a", ("a",), False),
+        ("a.b", ("a", "b"), False),
+        ("a[0].b", ("a", 0, "b"), False),
+        ('["odd:key"]', ("odd:key",), False),
+        ("switch:0.total", ("switch:0", "total"), False),
+        ('a["b.c"][2]', ("a", "b.c", 2), False),
+        ("$.x", ("x",), True),
+        ("Infos[Type=Vehicle].SOC", ("Infos", Pick("Type", "Vehicle"), "SOC"), False),
+        (".", (), False),
         ("电压.值", ("电压", "值"), False),
     ],
-)  # fmt: skip
+)
 def test_paths_that_exist(text: str, steps: tuple[Any, ...], root: bool) -> None:
     path = parse_path(text)
     assert (path.steps, path.root) == (steps, root)
@@ -53,12 +58,16 @@ DATA = {"data": {"list": [1, 2]}, "a": {"x": [3], "y": 4}, "seq": 5}
         ("data.list[*]", (), [(1, (), "data.list[0]"), (2, (), "data.list[1]")], []),
         ("a.*", ("key",), [([3], ("x",), "a.x"), (4, ("y",), "a.y")], []),
         ("a.*[*]", ("key",), [(3, ("x",), "a.x[0]")], ["a.y"]),
-        ("*.*", ("key", "key2"), [([1, 2], ("data", "list"), "data.list"), ([3], ("a", "x"), "a.x"),
-                                  (4, ("a", "y"), "a.y")], []),
+        (
+            "*.*",
+            ("key", "key2"),
+            [([1, 2], ("data", "list"), "data.list"), ([3], ("a", "x"), "a.x"), (4, ("a", "y"), "a.y")],
+            [],
+        ),
         ("*.x", ("key",), [([3], ("a",), "a.x")], ["data"]),
         ("nothing[*]", (), [], [""]),
     ],
-)  # fmt: skip
+)
 def test_each(text: str, names: tuple[str, ...], found: list[tuple[Any, ...]], odd: list[str]) -> None:
     each = parse_each(text)
     assert each.names == names
@@ -127,7 +136,7 @@ def test_one_text_per_scalar(raw: Any, text: str | None) -> None:
         ("$SYS/{all*}", "$SYS/uptime", {"all": "uptime"}),
         ("plain", "plain", {}),
     ],
-)  # fmt: skip
+)
 def test_patterns(pattern: str, topic: str, captured: dict[str, str] | None) -> None:
     assert parse_pattern(pattern).match(topic) == captured
 
@@ -189,11 +198,18 @@ def test_what_a_pattern_covers_it_matches(one: str, other: str, topics: list[str
 @pytest.mark.parametrize(
     ("wide", "narrow", "covered"),
     [
-        ("a/{x}", "a/b{n}", True), ("a/b{n}", "a/{x}", False), ("a/b{n}", "a/b1", True), ("a/b{n}", "a/b{m}", True),
-        ("a/{x*}", "a/b/c", True), ("a/{x*}", "a", False), ("a/{x}", "a/{y*}", False), ("{x}/b", "$SYS/b", False),
-        ("a/{x*}", "a/{y*}", True), ("a", "b", False),
+        ("a/{x}", "a/b{n}", True),
+        ("a/b{n}", "a/{x}", False),
+        ("a/b{n}", "a/b1", True),
+        ("a/b{n}", "a/b{m}", True),
+        ("a/{x*}", "a/b/c", True),
+        ("a/{x*}", "a", False),
+        ("a/{x}", "a/{y*}", False),
+        ("{x}/b", "$SYS/b", False),
+        ("a/{x*}", "a/{y*}", True),
+        ("a", "b", False),
     ],
-)  # fmt: skip
+)
 def test_which_filters_cover_which(wide: str, narrow: str, covered: bool) -> None:
     assert parse_pattern(wide).covers(parse_pattern(narrow)) is covered
 
@@ -201,11 +217,17 @@ def test_which_filters_cover_which(wide: str, narrow: str, covered: bool) -> Non
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("$share/g/a", "multi-gateway"), ("a/+", "{name}"), ("a/#", "{name*}"),
-        ("a/{n}{m}", "not a level"), ("a/x{n*}", "not a level"), ("a/{n*}/b", "not a level"),
-        ("{n}/{n}", "twice"), ("a/{N}", "not a level"), ("", "not a level"),
+        ("$share/g/a", "multi-gateway"),
+        ("a/+", "{name}"),
+        ("a/#", "{name*}"),
+        ("a/{n}{m}", "not a level"),
+        ("a/x{n*}", "not a level"),
+        ("a/{n*}/b", "not a level"),
+        ("{n}/{n}", "twice"),
+        ("a/{N}", "not a level"),
+        ("", "not a level"),
     ],
-)  # fmt: skip
+)
 def test_filters_that_are_refused(text: str, says: str) -> None:
     with pytest.raises(PydanticCustomError) as error:
         parse_pattern(text)

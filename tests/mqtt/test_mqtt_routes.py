@@ -84,19 +84,28 @@ def test_affine_missing_bit_and_map() -> None:
 
 def test_components_by_capture_by_path_and_counted_from_zero() -> None:
     by_topic = route(
-        filter="tcu/{device}/{gun}", time=None,
+        filter="tcu/{device}/{gun}",
+        time=None,
         points={"gun_temp": {"path": "t", "component": {"capture": "gun", "add": 1}}},
-    )  # fmt: skip
+    )
     by_path = route(filter="pile/{device}", time=None, points={"gun_temp": {"path": "t", "component": {"path": "gun"}}})
     m, d = mapper(by_topic, by_path)
     mapped = run_map(
-        m, said("tcu/c1/0", {"t": 1}), said("tcu/c1/1", {"t": 2}), said("pile/c2", {"gun": 1, "t": 3}),
-        said("pile/c2", {"gun": "2", "t": 4}), said("pile/c2", {"gun": 9, "t": 5}), said("tcu/c1/x", {"t": 6}),
+        m,
+        said("tcu/c1/0", {"t": 1}),
+        said("tcu/c1/1", {"t": 2}),
+        said("pile/c2", {"gun": 1, "t": 3}),
+        said("pile/c2", {"gun": "2", "t": 4}),
+        said("pile/c2", {"gun": 9, "t": 5}),
+        said("tcu/c1/x", {"t": 6}),
         said("pile/c2", {"t": 7}),
-    )  # fmt: skip
+    )
     assert [(r[0], r[1], r[2]) for r in rows(mapped, d)] == [
-        (100, "gun_temp.1", 1.0), (100, "gun_temp.2", 2.0), (101, "gun_temp.1", 3.0), (101, "gun_temp.2", 4.0),
-    ]  # fmt: skip
+        (100, "gun_temp.1", 1.0),
+        (100, "gun_temp.2", 2.0),
+        (101, "gun_temp.1", 3.0),
+        (101, "gun_temp.2", 4.0),
+    ]
     assert [(raw.reason, raw.detail) for raw in mapped.rejected] == [
         ("no_component", "gun_temp#9 (1-2)"),
         ("no_component", "gun_temp: {gun}"),
@@ -107,9 +116,13 @@ def test_components_by_capture_by_path_and_counted_from_zero() -> None:
 def test_device_in_the_message_and_numbers_as_codes() -> None:
     m, d = mapper(route(filter="all", device={"path": "dev.id"}, time=None, points={"soc": {"path": "soc"}}))
     mapped = run_map(
-        m, said("all", {"dev": {"id": 7}, "soc": 50}), said("all", {"dev": {"id": "c1"}, "soc": 51}),
-        said("all", {"dev": {"id": "nobody"}, "soc": 52}), said("all", {"soc": 53}), said("all", {"dev": 1, "soc": 1}),
-    )  # fmt: skip
+        m,
+        said("all", {"dev": {"id": 7}, "soc": 50}),
+        said("all", {"dev": {"id": "c1"}, "soc": 51}),
+        said("all", {"dev": {"id": "nobody"}, "soc": 52}),
+        said("all", {"soc": 53}),
+        said("all", {"dev": 1, "soc": 1}),
+    )
     assert [(r[0], r[2]) for r in rows(mapped, d)] == [(102, 50.0), (100, 51.0)]
     assert [raw.reason for raw in mapped.rejected] == ["unknown_device"] * 3
 
@@ -122,10 +135,13 @@ def test_the_first_route_whose_when_holds_takes_the_message() -> None:
         {**both, "when": {"path": "data.soc", "exists": True}, "points": {"soc": {"path": "data.soc"}}},
     )
     mapped = run_map(
-        m, said("tcu/c1", {"type": "yx", "data": {"v": 1}}), said("tcu/c1", {"type": "yc", "data": {"v": 2}}),
-        said("tcu/c1", {"type": 5, "data": {"v": 3}}), said("tcu/c1", {"data": {"soc": 4}}),
+        m,
+        said("tcu/c1", {"type": "yx", "data": {"v": 1}}),
+        said("tcu/c1", {"type": "yc", "data": {"v": 2}}),
+        said("tcu/c1", {"type": 5, "data": {"v": 3}}),
+        said("tcu/c1", {"data": {"soc": 4}}),
         said("tcu/c1", {"type": "zz"}),
-    )  # fmt: skip
+    )
     assert [(r[1], r[2]) for r in rows(mapped, d)] == [("flag", 1.0), ("voltage", 2.0), ("flag", 3.0), ("soc", 4.0)]
     assert [(raw.reason, raw.address) for raw in mapped.rejected] == [("unmatched", "tcu/c1")]
 
@@ -133,20 +149,29 @@ def test_the_first_route_whose_when_holds_takes_the_message() -> None:
 def test_a_list_of_elements_is_one_frame_and_a_bad_element_spoils_nothing() -> None:
     m, d = mapper(
         route(
-            filter="batch", device={"path": "id"}, each="batch[*]", time={"path": "ts", "unit": "s"},
+            filter="batch",
+            device={"path": "id"},
+            each="batch[*]",
+            time={"path": "ts", "unit": "s"},
             points={"soc": {"path": "m.soc"}, "voltage": {"path": "$.site_voltage"}},
         )
-    )  # fmt: skip
+    )
     elements = [
-        {"id": "c1", "ts": 1_700_000_000, "m": {"soc": 1}}, {"id": "ghost", "ts": 1_700_000_000, "m": {"soc": 2}},
-        {"id": "c2", "ts": "soon", "m": {"soc": 3}}, {"id": "c2", "ts": 1_700_000_001.5, "m": {"soc": 4}}, 5,
-    ]  # fmt: skip
+        {"id": "c1", "ts": 1_700_000_000, "m": {"soc": 1}},
+        {"id": "ghost", "ts": 1_700_000_000, "m": {"soc": 2}},
+        {"id": "c2", "ts": "soon", "m": {"soc": 3}},
+        {"id": "c2", "ts": 1_700_000_001.5, "m": {"soc": 4}},
+        5,
+    ]
     mapped = run_map(
         m, said("batch", {"site_voltage": 380, "batch": elements}), said("batch", {"batch": elements[1:3]})
     )
     assert [(r[0], r[1], r[2]) for r in rows(mapped, d)] == [
-        (100, "soc", 1.0), (100, "voltage", 380.0), (101, "soc", 4.0), (101, "voltage", 380.0),
-    ]  # fmt: skip
+        (100, "soc", 1.0),
+        (100, "voltage", 380.0),
+        (101, "soc", 4.0),
+        (101, "voltage", 380.0),
+    ]
     assert mapped.batch.frames == 1
     assert sorted(set(mapped.batch.at.tolist())) == [1_700_000_000_000_000, 1_700_000_001_500_000]
     assert [raw.reason for raw in mapped.rejected] == ["unknown_device"]
@@ -156,16 +181,20 @@ def test_a_list_of_elements_is_one_frame_and_a_bad_element_spoils_nothing() -> N
 def test_a_document_inside_a_text() -> None:
     m, d = mapper(
         route(
-            filter="ingest", device={"path": "$.clientid"}, inner="payload", time={"path": "$.timestamp", "unit": "ms"},
+            filter="ingest",
+            device={"path": "$.clientid"},
+            inner="payload",
+            time={"path": "$.timestamp", "unit": "ms"},
             points={"soc": {"path": "soc"}},
         )
-    )  # fmt: skip
+    )
     mapped = run_map(
-        m, said("ingest", {"clientid": "c1", "payload": '{"soc": 64}', "timestamp": AT // 1000}),
+        m,
+        said("ingest", {"clientid": "c1", "payload": '{"soc": 64}', "timestamp": AT // 1000}),
         said("ingest", {"clientid": "c1", "payload": '{"soc": 64, "soc": 65}', "timestamp": AT // 1000}),
         said("ingest", {"clientid": "c1", "payload": "soc", "timestamp": AT // 1000}),
         said("ingest", {"clientid": "c1", "payload": {"soc": 1}, "timestamp": AT // 1000}),
-    )  # fmt: skip
+    )
     assert rows(mapped, d) == [(100, "soc", 64.0, 2)]
     assert mapped.batch.at.tolist() == [AT]
     assert [raw.reason for raw in mapped.rejected] == ["duplicate_key", "bad_json", "bad_json"]
@@ -261,14 +290,15 @@ def test_the_registry_is_asked_again_when_it_changed() -> None:
 def test_objects_in_a_list_are_picked_by_a_key() -> None:
     m, d = mapper(
         route(
-            filter="gbt32960/{device}/up", time={"path": "Data.Time", "unit": "parts", "zone": "Asia/Shanghai"},
+            filter="gbt32960/{device}/up",
+            time={"path": "Data.Time", "unit": "parts", "zone": "Asia/Shanghai"},
             points={
                 "soc": {"path": "Data.Infos[Type=Vehicle].SOC"},
                 "voltage": {"path": "Data.Infos[0].Voltage", "scale": 0.1},
                 "flag": {"path": "Data.Infos[Type=Alarm].MaxAlarmLevel"},
             },
         )
-    )  # fmt: skip
+    )
     time = {"Year": 16, "Month": 10, "Day": 1, "Hour": 22, "Minute": 59, "Second": 0}
     infos = [{"Type": "Vehicle", "SOC": 50, "Voltage": 3801}, {"Type": "Location"}]
     mapped = run_map(m, said("gbt32960/c1/up", {"Data": {"Infos": infos, "Time": time}}))

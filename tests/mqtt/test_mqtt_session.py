@@ -98,10 +98,11 @@ def test_refused_subscriptions(codes: list[Any], kind: type) -> None:
 @pytest.mark.parametrize(
     ("code", "kind", "taken"),
     [
-        (D.SESSION_TAKEN_OVER, SourceUnavailable, True), (D.NOT_AUTHORIZED, SourceRejected, False),
+        (D.SESSION_TAKEN_OVER, SourceUnavailable, True),
+        (D.NOT_AUTHORIZED, SourceRejected, False),
         (D.SERVER_SHUTTING_DOWN, SourceUnavailable, False),
     ],
-)  # fmt: skip
+)
 def test_disconnect_by_the_broker(code: Any, kind: type, taken: bool) -> None:
     s = ready()
     before = mqtt5.PublishPacket("b", b"1").write()

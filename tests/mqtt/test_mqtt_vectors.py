@@ -25,8 +25,9 @@ SAMPLES = (
 
 GBT = [
     f"Data.Infos[0].Fault{what}"
-    for kind in ("ChargeableDevice", "DriveMotor", "Engine", "Others") for what in (f"{kind}List", f"{kind}Num")
-]  # fmt: skip
+    for kind in ("ChargeableDevice", "DriveMotor", "Engine", "Others")
+    for what in (f"{kind}List", f"{kind}Num")
+]
 STOP = ("stopSuccessFlag", "bmsStopReason", "bmsChargeFaultReason", "bmsStopErrorReason", "cellMinVoltage",
         "cellMaxVoltage", "batteryMinTemp", "batteryMaxTemp", "faults")  # fmt: skip
 EXPECTED: Mapping[str, tuple[str, Mapping[str, float | str | None], list[str]]] = {
@@ -83,9 +84,7 @@ def project() -> Project:
 
 def tried(project: Project, sample: Mapping[str, Any], payload: str | None = None) -> TryResult:
     text = sample["payload"] if payload is None else payload
-    (found,) = try_message(
-        project, SystemClock(), sample["topic"], text.encode(), retain=bool(sample.get("retain"))
-    )  # fmt: skip
+    (found,) = try_message(project, SystemClock(), sample["topic"], text.encode(), retain=bool(sample.get("retain")))
     return found
 
 

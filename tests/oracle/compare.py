@@ -30,9 +30,11 @@ def compare(scene: SceneDef, number: int, got: Sequence[Transition], want: Seque
     if scene.mode == "exact":
         counts = scene.rule.form in {"every", "due"}
         mine = at_once(
-            [(one.at - scene.start, _word(one.change.value, one.count, counts=counts), one.level.word, one.identity)
-             for one in got]
-        )  # fmt: skip
+            [
+                (one.at - scene.start, _word(one.change.value, one.count, counts=counts), one.level.word, one.identity)
+                for one in got
+            ]
+        )
         theirs = at_once([(one.at, _word(one.what, one.count, counts=counts), one.level, one.identity) for one in want])
         if mine == theirs:
             return None
@@ -217,6 +219,10 @@ def lines(rows: Sequence[Row]) -> str:
 
 def episodes(found: Sequence[Episode]) -> str:
     """One line for people."""
-    return "; ".join(
-        " ".join(f"{level}@{seconds(at)}" for at, level in one.levels) + f" until {seconds(one.end)}" for one in found
-    ) or "nothing"  # fmt: skip
+    return (
+        "; ".join(
+            " ".join(f"{level}@{seconds(at)}" for at, level in one.levels) + f" until {seconds(one.end)}"
+            for one in found
+        )
+        or "nothing"
+    )

@@ -102,9 +102,15 @@ def main() -> int:
                 chosen.append((given.out, kind, what, seed))
         files = pool.starmap(write, list(dict.fromkeys(chosen)))
     report = {
-        "cases": total.total(), "seconds": round(seconds, 1), "mismatches": len(bad), "by_kind": dict(by_kind),
-        "moved": dict(moved), "seed": given.seed, "excluded": dict(EXCLUDED), "files": files,
-    }  # fmt: skip
+        "cases": total.total(),
+        "seconds": round(seconds, 1),
+        "mismatches": len(bad),
+        "by_kind": dict(by_kind),
+        "moved": dict(moved),
+        "seed": given.seed,
+        "excluded": dict(EXCLUDED),
+        "files": files,
+    }
     print(json.dumps(report, ensure_ascii=False))
     return 1 if bad else 0
 

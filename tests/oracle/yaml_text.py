@@ -100,8 +100,10 @@ def _signal(signal: SignalDef) -> dict[str, Any]:
 
 def _silent(keys: Mapping[str, Any]) -> dict[str, Any]:
     longer = keys["longer"]
-    found = {"all_of" if keys.get("all_of") else "any_of": list(keys["points"]),
-             "longer_than": format_duration(longer) if isinstance(longer, int) else expression(longer)}  # fmt: skip
+    found = {
+        "all_of" if keys.get("all_of") else "any_of": list(keys["points"]),
+        "longer_than": format_duration(longer) if isinstance(longer, int) else expression(longer),
+    }
     return found | ({"quality": "good"} if keys.get("good") else {})
 
 
@@ -113,8 +115,10 @@ def _streak(keys: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _sequence(keys: Mapping[str, Any]) -> list[dict[str, Any]]:
-    second = {"not_see" if keys["absent"] else "see": expression(keys["then"]),
-              "within": format_duration(keys["within"])}  # fmt: skip
+    second = {
+        "not_see" if keys["absent"] else "see": expression(keys["then"]),
+        "within": format_duration(keys["within"]),
+    }
     if keys.get("unless") is not None:
         second["unless"] = expression(keys["unless"])
     return [{"see": expression(keys["see"])}, second]

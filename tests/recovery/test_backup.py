@@ -67,8 +67,16 @@ async def feed(app: App, sent: list[int]) -> None:
         value[: step // 10 + 1] = 90.0
         at = np.full(DEVICES, start + step * SECOND // 10)
         flags = np.zeros(DEVICES, np.uint8)
-        batch = Batch(devices, np.full(DEVICES, point, np.int32), at, value, flags, flags, np.zeros(DEVICES, np.int32),
-                      np.array([app.clock.now()]))  # fmt: skip
+        batch = Batch(
+            devices,
+            np.full(DEVICES, point, np.int32),
+            at,
+            value,
+            flags,
+            flags,
+            np.zeros(DEVICES, np.int32),
+            np.array([app.clock.now()]),
+        )
         await app.ingest.intake.emit(Parcel("x", batch, messages=1))
         sent.append(DEVICES)
         await asyncio.sleep(0.005)
@@ -91,9 +99,16 @@ async def test_a_backup_under_load_starts_and_misses_nothing(tmp_path: Path) -> 
         before = sum(sent)
         # Another process, as it always is: closing a file gives up the locks that a process holds on it.
         run = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "gateway", "backup", str(tmp_path / "b.tar.gz"), "-c", str(config),
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        )  # fmt: skip
+            sys.executable,
+            "-m",
+            "gateway",
+            "backup",
+            str(tmp_path / "b.tar.gz"),
+            "-c",
+            str(config),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
         said, _ = await asyncio.wait_for(run.communicate(), 120)
         assert run.returncode == 0, said.decode()
         assert b"checked" in said
@@ -159,8 +174,15 @@ async def _once(config: Path) -> None:
 def test_what_a_backup_holds(backup: Path) -> None:
     told = json.loads((backup / "backup.json").read_text("utf-8"))
     names = set(told["files"])
-    assert {"data/fieldgate.sqlite", "data/journal.sqlite", "data/stores.json", "data/series/segments.json",
-            "config/gateway.yaml", "config/rules/a.yaml", "config/profiles/dc.yaml"} <= names  # fmt: skip
+    assert {
+        "data/fieldgate.sqlite",
+        "data/journal.sqlite",
+        "data/stores.json",
+        "data/series/segments.json",
+        "config/gateway.yaml",
+        "config/rules/a.yaml",
+        "config/profiles/dc.yaml",
+    } <= names
     assert not any(name.endswith((".lock", ".ballast", ".wal")) for name in names)
     assert all((path.stat().st_mode & 0o077) == 0 for path in backup.rglob("*")), "for its owner alone"
     again = command("backup", str(backup), "-c", str(backup.parent / "config" / "gateway.yaml"))

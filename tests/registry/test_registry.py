@@ -106,8 +106,12 @@ def test_first_apply_allots_ids_points_and_facts() -> None:
     reg, rows = registry(None, "A", "B")
     assert [(d.id, d.code, d.registered) for d in rows.devices.values()] == [(1, "A", 1_000_000), (2, "B", 1_000_000)]
     assert set(reg.points("dc")) == {
-        ("gun_temp", 1), ("gun_temp", 2), ("status", 1), ("status", 2), ("cabinet_temp", 0),
-    }  # fmt: skip
+        ("gun_temp", 1),
+        ("gun_temp", 2),
+        ("status", 1),
+        ("status", 2),
+        ("cabinet_temp", 0),
+    }
     assert sorted(p.id for p in rows.points.values()) == [1, 2, 3, 4, 5]
     assert [type(f).__name__ for f in rows.facts] == ["SiteSet", "CustomerSet", "DeviceSet", "DeviceSet"]
 

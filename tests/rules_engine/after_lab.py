@@ -46,12 +46,18 @@ def rule(rule_id: str, *, silent: int = 0, klass: str = "service", group: str = 
     """A rule with an order and a notice; `silent` > 0: a silence of so many seconds."""
     condition = Silence(("x",), False, silent * S, Level.MINOR) if silent else Levels(())
     keys: dict[str, object] = {
-        "revision": "1", "title": {"en": rule_id}, "why": {"en": "w", "zh": "w"}, "mode": "live",
+        "revision": "1",
+        "title": {"en": rule_id},
+        "why": {"en": "w", "zh": "w"},
+        "mode": "live",
         "watch": Watch(("k",), group=group),
-        "signals": (), "condition": condition, "points": (), "order": OrderPlan("repair", rule_id),
+        "signals": (),
+        "condition": condition,
+        "points": (),
+        "order": OrderPlan("repair", rule_id),
         "notice": NoticePlan("site_ops", "t", klass),
         "source": json.dumps({"rule": {"id": rule_id, "when": "x > 1"}}).encode(),
-    }  # fmt: skip
+    }
     return Rule(id=rule_id, **(keys | more))  # type: ignore[arg-type]
 
 

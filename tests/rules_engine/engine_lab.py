@@ -45,9 +45,16 @@ for _kind, _specs in SPECS.items():
     for _spec in _specs.values():
         for _component in (1, 2) if _spec.each else (0,):
             POINTS[_kind, _spec.name, _component] = Point(
-                len(POINTS) + 1, _kind, _spec.name, _component, _spec.kind, _spec.unit, _spec.every,
-                values=_spec.values, counter=_spec.counter,
-            )  # fmt: skip
+                len(POINTS) + 1,
+                _kind,
+                _spec.name,
+                _component,
+                _spec.kind,
+                _spec.unit,
+                _spec.every,
+                values=_spec.values,
+                counter=_spec.counter,
+            )
 
 
 def rules_of(text: str) -> tuple[Rule, ...]:
@@ -90,8 +97,14 @@ def told(
     quality = Quality.BAD if value != value else Quality.GOOD
     late = at if received is None else received
     return Reading(
-        device, POINTS[kind, name, component].id, T0 + round(at * S), value, quality, flags, T0 + round(late * S)  # type: ignore[arg-type]
-    )  # fmt: skip
+        device,
+        POINTS[kind, name, component].id,
+        T0 + round(at * S),
+        value,
+        quality,
+        flags,
+        T0 + round(late * S),  # type: ignore[arg-type]
+    )
 
 
 class Lab:

@@ -36,10 +36,10 @@ _METERS = {
 }  # fmt: skip
 _CHAINED = {
     "w.days": "  let: {u: {increase: volume, per: hour, coverage: 0}, most: {max: u, per: day, coverage: 0}}\n"
-              "  when: 'most > 1 m3'\n",
+    "  when: 'most > 1 m3'\n",
     "w.hours": "  let: {h: {mean: battery, per: hour, coverage: 0}, low: {min: h, over: 3h, coverage: 0}}\n"
-               "  when: 'low < 3.3 V'\n",
-}  # fmt: skip
+    "  when: 'low < 3.3 V'\n",
+}
 _PLANS = {
     "v.term": "  every: {counter: volume, step: 3 m3, or_after: 1 day}\n",
     "v.late": "  lateness: 15s\n  every: {counter: volume, step: 2 m3, ahead: 1 m3, or_after: 1 day}\n",
@@ -47,12 +47,12 @@ _PLANS = {
 _DATES = {
     "v.dates": "  due: {date: insured, stages: {minor: -1d, major: 0d}, at: '00:05', repeat: 1 week}\n",
     "v.work": "  due: {date: insured, stages: {minor: 0d}, repeat: 1 day, basis: completed}\n",
-}  # fmt: skip
+}
 _GROUPS = {
     "z.quorum": "  when: {members: {of: 'ambient > 30 degC', at_least: 1, within: 1m}}\n  hold: 5s\n",
     "z.mean": "  let: {avg: {members: {mean: ambient}}, n: {members: {count: 'heartbeat > 0'}}}\n"
-              "  when: 'avg > 30 degC and n > 0'\n",
-}  # fmt: skip
+    "  when: 'avg > 30 degC and n > 0'\n",
+}
 
 
 def _rule(name: str, body: str, watch: str) -> str:

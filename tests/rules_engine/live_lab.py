@@ -63,14 +63,29 @@ class LiveCase:
         self.ticker = Ticker(self.intake)
         snapshots = Snapshots(self.folder / "snapshots", 0)
         self.rules = RulesConsumer(
-            self.journal, self.engine, self.desk, snapshots, self.clock, rules_thread=inline, desk_thread=inline,
-            start=start, on_commit=lambda *_: None, on_due=lambda _: None, partition=0,
-        )  # fmt: skip
+            self.journal,
+            self.engine,
+            self.desk,
+            snapshots,
+            self.clock,
+            rules_thread=inline,
+            desk_thread=inline,
+            start=start,
+            on_commit=lambda *_: None,
+            on_due=lambda _: None,
+            partition=0,
+        )
         self.series = SeriesConsumer(self.journal, self.store, inline, flush=0, partition=0)
         self.reruns = Reruns(
-            self.rules, self.engine, self.series, self.store, rules_thread=inline, series_thread=inline,
-            journal=self.intake.facts, worker=partial(LookBackProcess.start, LOOK_BACK),
-        )  # fmt: skip
+            self.rules,
+            self.engine,
+            self.series,
+            self.store,
+            rules_thread=inline,
+            series_thread=inline,
+            journal=self.intake.facts,
+            worker=partial(LookBackProcess.start, LOOK_BACK),
+        )
         self.tasks = [
             asyncio.ensure_future(task) for task in (self.rules.judge(), self.rules.commit(), self.series.run())
         ]

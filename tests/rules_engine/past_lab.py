@@ -77,7 +77,7 @@ class Gateway:
         """The alarms that are on."""
         return {
             (rule, runner.space.things[thing], identity)
-            for core in self.engine.evaluators()
+            for core in self.engine.evaluators
             for rule, runners in core.installed.runners.items()
             for runner in runners
             for thing in range(len(runner.space))

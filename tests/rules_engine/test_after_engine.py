@@ -104,9 +104,12 @@ def test_silent_children_of_an_outage_merge_and_raise_after_their_own_time_from_
     """S37."""
     lab = outage()
     assert [row for row in lab.brief() if row[0] == "a.silent" and row[1] in (2, 3, 4)] == [
-        ("a.silent", 2, "merged", 70), ("a.silent", 3, "merged", 70), ("a.silent", 4, "merged", 70),
-        ("a.silent", 2, "raised", 360), ("a.silent", 4, "raised", 360),
-    ]  # fmt: skip
+        ("a.silent", 2, "merged", 70),
+        ("a.silent", 3, "merged", 70),
+        ("a.silent", 4, "merged", 70),
+        ("a.silent", 2, "raised", 360),
+        ("a.silent", 4, "raised", 360),
+    ]
     assert [row for row in lab.brief() if row[1] == 5] == [
         ("a.silent", 5, "raised", 70),
         ("a.silent", 5, "cleared", 320),
@@ -127,9 +130,13 @@ def test_a_flapping_connector_is_one_unstable_alarm() -> None:
     lab.ticks(90, 300, 5)
     mine = [one for one in lab.got if one.rule == "b.flapping"]
     assert [(one.change, (one.at - T0) // S, one.unstable, one.count) for one in mine] == [
-        ("raised", 0, False, 1), ("cleared", 10, False, 1), ("raised", 20, False, 1), ("cleared", 30, False, 1),
-        ("raised", 40, True, 3), ("cleared", 150, True, 5),
-    ]  # fmt: skip
+        ("raised", 0, False, 1),
+        ("cleared", 10, False, 1),
+        ("raised", 20, False, 1),
+        ("cleared", 30, False, 1),
+        ("raised", 40, True, 3),
+        ("cleared", 150, True, 5),
+    ]
     assert mine[-1].decided == T0 + 150 * S
 
 
@@ -182,8 +189,13 @@ def test_live_replayed_and_restarted_are_the_same_bytes(script: list[tuple[int, 
     lab, now = After(), 0
     for device, value, passed in script:
         now += passed
-        lab.read([told(device, "ambient", now, value), told(device, "current", now, value, 1),
-                  told(device, "heartbeat", now, 1.0)])  # fmt: skip
+        lab.read(
+            [
+                told(device, "ambient", now, value),
+                told(device, "current", now, value, 1),
+                told(device, "heartbeat", now, 1.0),
+            ]
+        )
         lab.ticks(now, now)
     lab.ticks(now + 1, now + 400, 50)
     assert lab.engine is not None
@@ -233,8 +245,11 @@ def test_a_parent_that_was_on_before_the_childs_rule_came() -> None:
 def test_a_length_of_silence_that_hangs_on_readings_counts_from_the_recovery(lateness: str) -> None:
     rules = [replace_lateness(rule, lateness) for rule in SITE]
     lab = site(2, rules)
-    lab.read([told(1, "ambient", 0, -5.0)], [told(2, "heartbeat", 0, 1.0), told(2, "ambient", 0, 40.0)],
-             [told(3, "heartbeat", 0, 1.0), told(3, "ambient", 0, 20.0)])  # fmt: skip
+    lab.read(
+        [told(1, "ambient", 0, -5.0)],
+        [told(2, "heartbeat", 0, 1.0), told(2, "ambient", 0, 40.0)],
+        [told(3, "heartbeat", 0, 1.0), told(3, "ambient", 0, 20.0)],
+    )
     for at in range(60, 200, 5):
         lab.write(Tick(T0 + at * S), at)
     lab.read([told(1, "ambient", 200, 5.0)])

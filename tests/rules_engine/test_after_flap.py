@@ -24,8 +24,12 @@ def test_more_raises_than_allowed_are_one_unstable_episode_until_quiet() -> None
     stage = Stage([FLAPPY])
     on_off(stage, 0, 100, 200, 300, 400)
     assert brief(stage.told) == [
-        ("r", "raised", 0), ("r", "cleared", 5), ("r", "raised", 100), ("r", "cleared", 105), ("r", "raised", 200),
-    ]  # fmt: skip
+        ("r", "raised", 0),
+        ("r", "cleared", 5),
+        ("r", "raised", 100),
+        ("r", "cleared", 105),
+        ("r", "raised", 200),
+    ]
     assert [(one.unstable, one.count) for one in stage.told] == [(False, 1)] * 4 + [(True, 3)]
     assert stage.after.next_due() == 705 * S
     assert stage.step(704) == []
@@ -75,9 +79,11 @@ def test_levels_pass_and_so_does_another_level_of_a_silent_raise() -> None:
     stage.step(31, stage.change("r", "cleared", 31, level=Level.MAJOR))
     stage.step(900)
     assert [(one.change, one.level, one.count) for one in stage.told[4:]] == [
-        ("raised", Level.MINOR, 3), ("level_up", Level.CRITICAL, 3), ("level_down", Level.MAJOR, 4),
+        ("raised", Level.MINOR, 3),
+        ("level_up", Level.CRITICAL, 3),
+        ("level_down", Level.MAJOR, 4),
         ("cleared", Level.MAJOR, 4),
-    ]  # fmt: skip
+    ]
 
 
 @pytest.mark.parametrize("reason", ["rule_changed", "out_of_scope", "retired", "closed", "renewed"])

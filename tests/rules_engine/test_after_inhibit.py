@@ -55,8 +55,9 @@ def test_a_parent_that_comes_after_settle_is_too_late() -> None:
     stage = Stage([CHILD, PARENT])
     stage.step(10, stage.change("child", "raised", 10))
     assert brief(stage.step(100.5, stage.change("parent", "raised", 100.5, device=2))) == [
-        ("child", "raised", 10), ("parent", "raised", 100.5),
-    ]  # fmt: skip
+        ("child", "raised", 10),
+        ("parent", "raised", 100.5),
+    ]
 
 
 def test_a_raise_at_the_moment_the_parent_clears_is_not_of_its_episode() -> None:
@@ -90,12 +91,14 @@ def test_children_still_true_are_decided_again_when_the_parent_clears() -> None:
     stage.step(1690)
     assert [(*row, one.thing.device) for row, one in zip(brief(stage.told), stage.told, strict=True)] == [
         ("parent", "raised", 0, 2),
-        ("silent", "merged", 10, 3), ("silent", "merged", 10, 4),
-        ("child", "merged", 11, 3), ("child", "merged", 11, 4),
+        ("silent", "merged", 10, 3),
+        ("silent", "merged", 10, 4),
+        ("child", "merged", 11, 3),
+        ("child", "merged", 11, 4),
         ("parent", "cleared", 1000, 2),
         ("child", "raised", 1000, 3),
         ("silent", "raised", 1600, 3),
-    ]  # fmt: skip
+    ]
 
 
 def test_a_second_outage_takes_them_in_again() -> None:
@@ -107,8 +110,10 @@ def test_a_second_outage_takes_them_in_again() -> None:
     stage.step(2100, stage.change("parent", "cleared", 2100, device=2))
     stage.step(2790)
     assert [row for row in brief(stage.told) if row[0] == "silent"] == [
-        ("silent", "merged", 0), ("silent", "merged", 300), ("silent", "raised", 2700),
-    ]  # fmt: skip
+        ("silent", "merged", 0),
+        ("silent", "merged", 300),
+        ("silent", "raised", 2700),
+    ]
 
 
 def test_with_two_parents_the_second_goes_on() -> None:
@@ -119,16 +124,18 @@ def test_with_two_parents_the_second_goes_on() -> None:
     stage.step(500)
     notes = [one for one in stage.told if one.rule == "child"]
     assert [(one.change, one.at, one.parent.thing.device) for one in notes if one.parent] == [
-        ("merged", S, 2), ("merged", 50 * S, 3),
-    ]  # fmt: skip
+        ("merged", S, 2),
+        ("merged", 50 * S, 3),
+    ]
 
 
 def test_a_withdrawn_parent_never_was() -> None:
     stage = Stage([SILENT, PARENT])
     stage.step(0, stage.change("parent", "raised", 0, device=2), stage.change("silent", "raised", 0, device=3))
     assert brief(stage.step(100, stage.change("parent", "withdrawn", 1, device=2))) == [
-        ("silent", "raised", 0), ("parent", "withdrawn", 1),
-    ]  # fmt: skip
+        ("silent", "raised", 0),
+        ("parent", "withdrawn", 1),
+    ]
 
 
 def test_levels_move_in_silence_and_the_level_of_now_is_raised() -> None:
@@ -148,8 +155,10 @@ def test_a_level_that_rose_within_settle_is_told_after_the_raise() -> None:
     stage.step(20, stage.change("child", "level_down", 20, 3, Level.MINOR))
     told = stage.step(90)
     assert [(one.thing.device, one.change, one.at / S, one.level) for one in told] == [
-        (1, "raised", 0, Level.MINOR), (3, "raised", 0, Level.MINOR), (1, "level_up", 10, Level.MAJOR),
-    ]  # fmt: skip
+        (1, "raised", 0, Level.MINOR),
+        (3, "raised", 0, Level.MINOR),
+        (1, "level_up", 10, Level.MAJOR),
+    ]
 
 
 def test_a_parent_that_decides_later_is_waited_for() -> None:
@@ -157,23 +166,31 @@ def test_a_parent_that_decides_later_is_waited_for() -> None:
     stage.step(10, stage.change("child", "raised", 10))
     assert stage.step(100) == []
     assert [one.change for one in stage.step(149, stage.change("parent", "raised", 89, device=2))] == [
-        "raised", "merged",
-    ], "the desk must know the parent before it hears what is part of it"  # fmt: skip
+        "raised",
+        "merged",
+    ], "the desk must know the parent before it hears what is part of it"
 
 
 def test_a_buffered_series_in_one_record_comes_out_as_if_it_had_been_live() -> None:
     stage = Stage([CHILD, PARENT])
     stage.step(
         10_000,
-        stage.change("parent", "raised", 100, device=2), stage.change("parent", "cleared", 400, device=2),
-        stage.change("child", "raised", 50), stage.change("child", "cleared", 420),
-        stage.change("child", "raised", 1000), stage.change("child", "cleared", 2000),
+        stage.change("parent", "raised", 100, device=2),
+        stage.change("parent", "cleared", 400, device=2),
+        stage.change("child", "raised", 50),
+        stage.change("child", "cleared", 420),
+        stage.change("child", "raised", 1000),
+        stage.change("child", "cleared", 2000),
         stage.change("child", "raised", 3000),
-    )  # fmt: skip
+    )
     assert brief(stage.told) == [
-        ("parent", "raised", 100), ("child", "merged", 50), ("parent", "cleared", 400),
-        ("child", "raised", 1000), ("child", "cleared", 2000), ("child", "raised", 3000),
-    ]  # fmt: skip
+        ("parent", "raised", 100),
+        ("child", "merged", 50),
+        ("parent", "cleared", 400),
+        ("child", "raised", 1000),
+        ("child", "cleared", 2000),
+        ("child", "raised", 3000),
+    ]
 
 
 def test_when_the_parents_rule_goes_its_children_are_decided_again() -> None:
@@ -278,9 +295,12 @@ def test_a_group_is_a_parent_and_a_device_of_its_connectors() -> None:
     stage.step(2, *(stage.change("gun", "raised", 2, device=d, component=1) for d in (11, 12)))
     stage.step(100)
     assert [(one.rule, one.change, one.parent and one.parent.thing) for one in stage.told] == [
-        ("site", "raised", None), ("child", "merged", Thing(0, 0, "S1")), ("charger", "raised", None),
-        ("gun", "merged", Thing(11)), ("gun", "raised", None),
-    ]  # fmt: skip
+        ("site", "raised", None),
+        ("child", "merged", Thing(0, 0, "S1")),
+        ("charger", "raised", None),
+        ("gun", "merged", Thing(11)),
+        ("gun", "raised", None),
+    ]
 
 
 def test_a_parent_that_was_on_before_anybody_asked() -> None:

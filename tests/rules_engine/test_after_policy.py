@@ -56,16 +56,22 @@ def test_quiet_is_about_when_it_would_be_told_and_a_rise_is_held_too() -> None:
     stage.step(130, stage.change("plain", "level_up", 130, level=Level.CRITICAL))
     stage.step(140, stage.change("plain", "cleared", 140, level=Level.CRITICAL))
     assert [(one.change, one.held_until / S) for one in stage.told] == [
-        ("raised", 250), ("level_up", 250), ("cleared", 0),
-    ]  # fmt: skip
+        ("raised", 250),
+        ("level_up", 250),
+        ("cleared", 0),
+    ]
 
 
 def test_a_site_has_quiet_times_of_its_own_for_its_devices_and_its_group() -> None:
     grouped = rule("grouped", group="site")
     stage = Stage([PLAIN, grouped], KNOWN)
     stage.world.sites["S1"] = Site("S1", quiet=(QuietTime(10 * S, 20 * S),))
-    told = stage.step(10, stage.change("plain", "raised", 10), stage.change("grouped", "raised", 10, group="S1"),
-                      stage.change("grouped", "raised", 10, group="S2"))  # fmt: skip
+    told = stage.step(
+        10,
+        stage.change("plain", "raised", 10),
+        stage.change("grouped", "raised", 10, group="S1"),
+        stage.change("grouped", "raised", 10, group="S2"),
+    )
     assert sorted((one.thing.group, one.held_until / S) for one in told) == [("", 20), ("S1", 20), ("S2", 0)]
 
 

@@ -21,12 +21,14 @@ def turns(draw: st.DrawFn) -> list[Turn]:
     return draw(
         st.lists(
             st.tuples(
-                st.sampled_from((0, 0, 1, 5, 15, 25, 70)), st.sampled_from([one.id for one in RULES]),
-                st.sampled_from((1, 2, 11)), st.sampled_from((False, False, True)),
+                st.sampled_from((0, 0, 1, 5, 15, 25, 70)),
+                st.sampled_from([one.id for one in RULES]),
+                st.sampled_from((1, 2, 11)),
+                st.sampled_from((False, False, True)),
             ),
             max_size=40,
         )
-    )  # fmt: skip
+    )
 
 
 def played(stage: Stage, script: list[Turn], together: int = 1) -> list[Transition]:

@@ -46,11 +46,11 @@ def test_reloads_leave_nothing_behind() -> None:
     run.load(20)
     reloads(run, 20)
     gc.collect()
-    before, tables = len(gc.get_objects()), len(run.bench.engine._main.context.world.shared)
+    before, tables = len(gc.get_objects()), len(run.bench.engine.evaluators.main.context.world.shared)
     reloads(run, 100)
     gc.collect()
     assert len(gc.get_objects()) - before < 100, "not one object for each of the 105 edits"
-    assert len(run.bench.engine._main.context.world.shared) == tables
+    assert len(run.bench.engine.evaluators.main.context.world.shared) == tables
 
 
 def test_messages_that_overtake_each_other_seldom_put_a_group_in_doubt() -> None:

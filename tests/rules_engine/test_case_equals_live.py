@@ -100,9 +100,10 @@ def _alone(shape: dict[str, Any], others: list[dict[str, Any]]) -> dict[str, Any
     gone = dict.fromkeys(sorted({key for one in others for key in one}))
     return gone | {
         key: _alone(part, [one[key] for one in others if isinstance(one.get(key), dict)])
-        if isinstance(part, dict) else part
+        if isinstance(part, dict)
+        else part
         for key, part in shape.items()
-    }  # fmt: skip
+    }
 
 
 VALUES = {
@@ -154,10 +155,20 @@ def scenes(draw: st.DrawFn) -> Scene:
     shapes = GROUPS if "group" in rule["watch"] else EACH if rule["watch"]["kind"] == "g" else ONE
     group = {"group": "site"} if "group" in rule["watch"] else {}
     for at in draw(st.lists(st.integers(1, UNTIL - 5), max_size=2, unique=True)):
-        what = draw(st.sampled_from([{"restart": "0s"}, {"restart": "7s"}, {"restart": "30s"}, {"closed": True},
-                                     {"unlatch": True}, {"set": {"life": "retired"}},
-                                     {"set": {"attrs": {"limit": 15}}},
-                                     {"edit": _edit(draw(st.sampled_from(shapes)))}]))  # fmt: skip
+        what = draw(
+            st.sampled_from(
+                [
+                    {"restart": "0s"},
+                    {"restart": "7s"},
+                    {"restart": "30s"},
+                    {"closed": True},
+                    {"unlatch": True},
+                    {"set": {"life": "retired"}},
+                    {"set": {"attrs": {"limit": 15}}},
+                    {"edit": _edit(draw(st.sampled_from(shapes)))},
+                ]
+            )
+        )
         events.append(
             {"at": f"{at}s", "device": "d1", **what, **(group if what.keys() & {"closed", "unlatch"} else {})}
         )
@@ -169,10 +180,22 @@ def shown(one: Transition) -> dict[str, Any]:
     return {
         name: getattr(one, name)
         for name in (
-            "change", "thing", "level", "at", "identity", "reason", "late", "live", "count", "stale", "muted",
-            "held_until", "limited", "evidence",
+            "change",
+            "thing",
+            "level",
+            "at",
+            "identity",
+            "reason",
+            "late",
+            "live",
+            "count",
+            "stale",
+            "muted",
+            "held_until",
+            "limited",
+            "evidence",
         )
-    }  # fmt: skip
+    }
 
 
 def by_thing(several: Sequence[Transition]) -> list[dict[str, Any]]:

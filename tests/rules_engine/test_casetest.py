@@ -45,8 +45,16 @@ test:
 
 def test_series_language() -> None:
     assert parse_series("84 86*2 -1.5 'a b'*2 _ _*2") == [
-        84.0, 86.0, 86.0, -1.5, StateText("a b"), StateText("a b"), None, None, None,
-    ]  # fmt: skip
+        84.0,
+        86.0,
+        86.0,
+        -1.5,
+        StateText("a b"),
+        StateText("a b"),
+        None,
+        None,
+        None,
+    ]
     assert parse_series("1+0.5*3 10-2*2") == [1.0, 1.5, 2.0, 10.0, 8.0]
     assert all(isinstance(item, float) and isnan(item) for item in parse_series("bad bad*2"))
     assert parse_series("") == []

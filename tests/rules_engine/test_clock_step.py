@@ -30,9 +30,7 @@ SEQUENCE = rule(
     rule_id="sequence",
 )
 SLIDING = rule('  let: {m: {mean: gun_temp, over: 10m}}\n  when: "m >= 85 degC"', rule_id="sliding")
-GROUP = rule(
-    '  when:\n    members: {of: "gun_temp >= 85 degC", at_least: 2}', "{kind: charger, group: site}", "group"
-)  # fmt: skip
+GROUP = rule('  when:\n    members: {of: "gun_temp >= 85 degC", at_least: 2}', "{kind: charger, group: site}", "group")
 LANE = rule('  when: "gun_temp >= 85 degC"\n  lateness: 30s', rule_id="lane")
 MONTHLY = rule('  let: {used: {increase: volume, over: 1d}}\n  when: "used >= 5 m3"', "{kind: gas_meter}", "used")
 FLAP = rule('  when: "gun_temp >= 85 degC"\n  flap: {raises: 2, in: 10m, quiet: 5m}', rule_id="flap")
@@ -106,7 +104,7 @@ def test_windows_begin_anew_from_stored_history_and_the_alarm_stays() -> None:
     for at in range(4800, 5400, 30):
         gateway.read(hot(at), at=at)
     assert back(gateway, 5400, 1205) == [], "nothing is said: by its history it is on"
-    assert not gateway.engine._main.installed.standing
+    assert not gateway.engine.evaluators.main.installed.standing
     assert gateway.on() == {("sliding", gateway.got[0].thing, ())}
     for at in range(1210, 2000, 30):
         gateway.read(hot(at, 20), at=at)
@@ -135,11 +133,11 @@ def test_a_restart_while_a_rule_waits_for_its_history_keeps_its_alarms_standing(
     back(gateway, 1200, 600)
     assert gateway.engine.wanted
     gateway.engine = Engine.restore(gateway.engine.snapshot(), compile_source)
-    assert gateway.engine._main.installed.standing
+    assert gateway.engine.evaluators.main.installed.standing
     before = len(gateway.got)
     gateway.give(600)
     assert gateway.got[before:] == []
-    assert not gateway.engine._main.installed.standing
+    assert not gateway.engine.evaluators.main.installed.standing
     gateway.check_replay()
 
 
@@ -188,8 +186,8 @@ def test_a_step_forward_or_one_that_waits_changes_nothing(step: ClockStep) -> No
     assert gateway.engine.now == T0 + 30 * S
     assert len(gateway.on()) == 1
     restored = Engine.restore(before, compile_source)
-    assert [one.state() for one in restored._main.installed.all()].__repr__() == [
-        one.state() for one in gateway.engine._main.installed.all()
+    assert [one.state() for one in restored.evaluators.main.installed.all()].__repr__() == [
+        one.state() for one in gateway.engine.evaluators.main.installed.all()
     ].__repr__()
 
 
@@ -265,7 +263,7 @@ def test_replay_and_a_restart_anywhere_equal_live_across_steps(acts: list[tuple[
     gateway = _play(acts, RULES)
     gateway.check_replay()
     now = gateway.records[-1].at
-    for core in gateway.engine.evaluators():
+    for core in gateway.engine.evaluators:
         for space in core.context.world.space_list:
             assert (space.newest[: len(space)] <= max(now, gateway.engine.now)).all()
     on: set[tuple[object, ...]] = set()

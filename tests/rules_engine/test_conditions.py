@@ -37,8 +37,10 @@ actives = st.builds(
     st.lists(st.tuples(MINUTES, MINUTES), min_size=1, max_size=3, unique=True).map(lambda found: tuple(sorted(found))),
     st.lists(st.integers(0, 6), unique=True).map(lambda days: tuple(sorted(days))),
     st.lists(st.tuples(st.integers(1, 12), st.integers(1, 12)), max_size=2).map(tuple),
-    st.booleans(), st.booleans(), st.just(CALENDAR),
-)  # fmt: skip
+    st.booleans(),
+    st.booleans(),
+    st.just(CALENDAR),
+)
 
 
 def alone(one: object, devices: int = 1) -> ConditionEvaluator:
@@ -117,13 +119,18 @@ def test_no_holiday_in_sight_is_no_opening() -> None:
 @pytest.mark.parametrize(
     ("active", "always"),
     [
-        (Active(), True), (Active(days=(0, 1, 2, 3, 4, 5, 6)), True), (Active(months=((1, 12),)), True),
-        (Active(months=((4, 9), (10, 3))), True), (Active(((0, 720), (720, 0))), True),
-        (Active(((360, 1320), (1320, 360))), True), (Active(((0, 719), (720, 0))), False),
+        (Active(), True),
+        (Active(days=(0, 1, 2, 3, 4, 5, 6)), True),
+        (Active(months=((1, 12),)), True),
+        (Active(months=((4, 9), (10, 3))), True),
+        (Active(((0, 720), (720, 0))), True),
+        (Active(((360, 1320), (1320, 360))), True),
+        (Active(((0, 719), (720, 0))), False),
         (Active(days=(5, 6), workday=True, holiday=True, calendar=CALENDAR), True),
-        (Active(days=(5,), workday=True, holiday=True, calendar=CALENDAR), False), (Active(months=((1, 11),)), False),
+        (Active(days=(5,), workday=True, holiday=True, calendar=CALENDAR), False),
+        (Active(months=((1, 11),)), False),
     ],
-)  # fmt: skip
+)
 def test_in_force_all_the_time(active: Active, always: bool) -> None:
     assert ActiveHours(active).always == always
 
@@ -195,7 +202,7 @@ rules:
 def book(lab: Lab, rule_id: str) -> ConditionEvaluator:
     """The runner of a rule in the engine of a lab."""
     assert lab.engine is not None
-    (runner,) = lab.engine._main.installed.runners[rule_id]
+    (runner,) = lab.engine.evaluators.main.installed.runners[rule_id]
     return runner
 
 
@@ -282,7 +289,7 @@ def test_marks_of_a_day_are_those_of_one_reading_after_the_other() -> None:
     slow = RowEngine(0, compile_source, "lab")
     for record in lab.records:
         slow.step(record)
-    columns, scalars = book(lab, "r").state(), slow._main.installed.runners["r"][0].state()
+    columns, scalars = book(lab, "r").state(), slow.evaluators.main.installed.runners["r"][0].state()
     assert (columns["mark_at"][0] > LONG_AGO).all()
     for name in ("mark_at", "mark_run", "mark_told"):
         np.testing.assert_array_equal(columns[name], scalars[name])

@@ -152,7 +152,7 @@ def live(point: str, kind: str, told_: Story, *, cut: random.Random | None = Non
 
 def evaluator_of(store: Store) -> ConditionEvaluator:
     """The only one."""
-    return store.engine._main.installed.runners["r"][0]
+    return store.engine.evaluators.main.installed.runners["r"][0]
 
 
 def form_of(evaluator: ConditionEvaluator) -> CounterMultipleForm:
@@ -178,8 +178,11 @@ def check(point: str, kind: str, told_: Story, store: Store) -> None:
     if kind == "hours":
         first = counted.counts[0].at // HOUR * HOUR
         ends = [(a, a + HOUR) for a in range(first, now + 1, HOUR)]
-        closed = [value for (_, end), (value, _) in zip(ends, windows(counted, ends, GAP, COVERAGE, now), strict=True)
-                  if end <= now]  # fmt: skip
+        closed = [
+            value
+            for (_, end), (value, _) in zip(ends, windows(counted, ends, GAP, COVERAGE, now), strict=True)
+            if end <= now
+        ]
         assert runner.windows is not None
         ring = runner.windows.operators[0].ring[:, 0].tolist()  # type: ignore[attr-defined]
         want = ([float("nan")] * DEPTH + [float("nan") if v is None else v for v in closed])[: -DEPTH - 1 : -1]

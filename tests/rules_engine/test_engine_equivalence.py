@@ -273,17 +273,27 @@ def facts(draw: st.DrawFn, at: float) -> Body:
     now = T0 + round(at * S)
     edited = replace_rule(RULES[1], draw(st.sampled_from(("78 degC", "83 degC"))))
     choices: list[Body] = [
-        Down(now - 30 * S, now), Down(now - 300 * S, now), Unlatch("c.levels", 1, 1), Unlatch("c.levels", 2, 2),
+        Down(now - 30 * S, now),
+        Down(now - 300 * S, now),
+        Unlatch("c.levels", 1, 1),
+        Unlatch("c.levels", 2, 2),
         DeviceSet(replace(DEVICES[1], attrs={"trip": draw(st.sampled_from(("80 degC", "97 degC")))})),
         DeviceSet(replace(DEVICES[0], life=draw(st.sampled_from(Life)))),
         RuleSet(edited.id, edited.revision, edited.source, "UTC"),
         MeterExchanged(7, POINTS["gas_meter", "volume", 0].id, now, 0.0),
-        Closed("n.not-see", 1, 1, "W1"), Closed("p.every", 7, 0, "W2"), CycleDone("p.every", 8, 0, 3.0),
-        CycleDone("v.term", 8, 0, at=now - 600 * S), CycleDone("v.term", 7, 0, 4.0), CycleDone("v.late", 8, 0),
-        CycleDone("v.dates", 1, 0), CycleDone("v.work", 2, 0, at=now - 86_400 * S), Closed("v.work", 2, 0, "W3"),
-        Unlatch("t.identity-latch", 1, 1), Unlatch("t.identity-latch", 1, 2, identity=("fault",)),
+        Closed("n.not-see", 1, 1, "W1"),
+        Closed("p.every", 7, 0, "W2"),
+        CycleDone("p.every", 8, 0, 3.0),
+        CycleDone("v.term", 8, 0, at=now - 600 * S),
+        CycleDone("v.term", 7, 0, 4.0),
+        CycleDone("v.late", 8, 0),
+        CycleDone("v.dates", 1, 0),
+        CycleDone("v.work", 2, 0, at=now - 86_400 * S),
+        Closed("v.work", 2, 0, "W3"),
+        Unlatch("t.identity-latch", 1, 1),
+        Unlatch("t.identity-latch", 1, 2, identity=("fault",)),
         DeviceSet(replace(DEVICES[0], attrs={"insured": draw(st.sampled_from(("2026-01-01", "2026-02-01", "soon")))})),
-    ]  # fmt: skip
+    ]
     return draw(st.sampled_from(choices))
 
 

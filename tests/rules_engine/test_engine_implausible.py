@@ -26,8 +26,9 @@ def test_it_neither_raises_nor_clears_nor_breaks_a_hold() -> None:
     assert lab.read([_odd(20, -300.0)]) == []
     lab.read([told(1, "gun_temp", 30, 90.0, 1)])
     assert [(one.rule, one.change, at) for one, (_, at) in zip(lab.got, brief(lab.got), strict=True)] == [
-        ("hot", "raised", 10), ("held", "raised", 30),
-    ]  # fmt: skip
+        ("hot", "raised", 10),
+        ("held", "raised", 30),
+    ]
     assert bytes_of(run(lab.records)) == bytes_of(run(lab.records, scalar=True)) == bytes_of(lab.got)
 
 

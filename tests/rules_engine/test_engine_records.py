@@ -45,8 +45,10 @@ def test_attributes_are_looked_up_device_site_customer_default() -> None:
     lab.write(DeviceSet(charger(1, site="S", customer="K", attrs={"trip": 70.0})), 3)
     assert brief(lab.got) == [("raised", 1), ("cleared", 2), ("raised", 3)]
     assert [one.evidence.thresholds[0].origin for one in lab.got] == [
-        "attr customer trip", "attr site trip", "attr device trip",
-    ]  # fmt: skip
+        "attr customer trip",
+        "attr site trip",
+        "attr device trip",
+    ]
 
 
 def test_transitions_come_by_time_then_rule_then_thing() -> None:
@@ -170,7 +172,7 @@ def test_simple_rules_are_judged_together() -> None:
     lab = Lab([PLAIN, HOT, low, cross, other], [charger(1)])
     assert lab.engine is not None
     lab.read([told(1, "gun_temp", 0, 20.0, 1)])
-    fused: ThresholdIndex = lab.engine._main._indexes["charger"]
+    fused: ThresholdIndex = lab.engine.evaluators.main._indexes["charger"]
     assert [runner.rule.id for runner in fused.evaluators] == ["plain", "hot", "low", "cross", "other"]
     assert fused.alone == []
 
@@ -178,7 +180,7 @@ def test_simple_rules_are_judged_together() -> None:
 def test_state_is_small() -> None:
     lab = Lab([PLAIN], [charger(1)])
     assert lab.engine is not None
-    (runner,) = lab.engine._main.installed.runners["plain"]
+    (runner,) = lab.engine.evaluators.main.installed.runners["plain"]
     per_thing = sum(table.nbytes for table in runner.state().values()) / len(runner.space)
     assert per_thing <= 64
 

@@ -27,9 +27,13 @@ MORE = st.sampled_from((
 ))  # fmt: skip
 PARTS = st.one_of(EDGE, EDGE, OTHER, OWN, MORE)
 CONDITIONS = st.one_of(
-    EDGE, EDGE, OWN, st.builds("{} and {}".format, PARTS, EDGE), st.builds("{} or {}".format, PARTS, EDGE),
+    EDGE,
+    EDGE,
+    OWN,
+    st.builds("{} and {}".format, PARTS, EDGE),
+    st.builds("{} or {}".format, PARTS, EDGE),
     st.builds("({} or {}) and {}".format, PARTS, EDGE, PARTS),
-)  # fmt: skip
+)
 STEPS = st.sampled_from((
     ("gun_temp >= 70 degC", "gun_temp >= 80 degC"), ("gun_temp < 85 degC", "gun_temp < 80 degC"),
     ("gun_temp > 0 degC and current > 80 A", "gun_temp > attr('trip', 85 degC)"),
@@ -89,10 +93,12 @@ def journals(draw: st.DrawFn) -> Lab:
             names = draw(
                 st.sampled_from((("gun_temp",), ("gun_temp", "current"), ("current",), ("ambient", "gun_temp")))
             )
-            frames.append([
-                told(number, name, now, draw(st.sampled_from(VALUES)), 0 if name == "ambient" else component)
-                for name in names
-            ])  # fmt: skip
+            frames.append(
+                [
+                    told(number, name, now, draw(st.sampled_from(VALUES)), 0 if name == "ambient" else component)
+                    for name in names
+                ]
+            )
         lab.read(*frames)
         now += 1
     return lab
@@ -156,7 +162,7 @@ def test_rules_that_nothing_reaches_are_not_asked() -> None:
     lab.read([told(1, "gun_temp", 0, 20.0, 1), told(1, "current", 0, 5.0, 1)])
     asked: list[str] = []
     assert lab.engine is not None
-    fused: ThresholdIndex = lab.engine._main._indexes["charger"]
+    fused: ThresholdIndex = lab.engine.evaluators.main._indexes["charger"]
     for runner in fused.evaluators:
         look = runner.judge_units
         runner.judge_units = lambda view, units, look=look, rule=runner.rule.id: (

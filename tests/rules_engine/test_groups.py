@@ -20,8 +20,10 @@ def test_s36_two_of_five_sensors() -> None:
     assert raised.thing == Thing(0, 0, "s1")
     assert [(one.point, one.value) for one in raised.evidence.readings] == [("p1.pressure", 1.2), ("p2.pressure", 1.2)]
     assert {one.name: one.value for one in raised.evidence.signals} == {
-        "members voting": 2, "members known": 4, "members": 5
-    }  # fmt: skip
+        "members voting": 2,
+        "members known": 4,
+        "members": 5,
+    }
     lab.tell(says(1, 60, 2.0))
     assert len(lab.got) == 1, "the fifth could still make it two"
     lab.tell(says(5, 60, 2.0))

@@ -72,9 +72,9 @@ def test_evidence_of_an_aggregate_is_bounded_and_has_what_decides() -> None:
 
 def test_evidence_of_a_quorum_beside_an_aggregate_names_each_member_once() -> None:
     rule = group_rule(
-        '  let: {x: {members: {mean: pressure, coverage: 0.5}}}\n'
+        "  let: {x: {members: {mean: pressure, coverage: 0.5}}}\n"
         '  when: {all: [{members: {of: "pressure < 1 kPa", at_least: 1}}, "x < 2 kPa"]}'
-    )  # fmt: skip
+    )
     lab = GroupLab([rule], [sensor(number) for number in range(1, 4)])
     lab.tell(says(1, 0, 1.5), says(2, 10, 0.5))
     (got,) = lab.got
@@ -95,9 +95,13 @@ def test_lowest_highest_and_how_many() -> None:
     lab.tell(says(1, 0, 2.5), says(2, 10, 3.5), says(3, 20, 0.5), says(3, 30, 1.5), says(2, 40, 1.0), says(2, 50, NAN))
     got = [(one.rule, one.change.value, (one.at - T0) / 1e6) for one in lab.got]
     assert got == [
-        ("high", "raised", 10), ("many", "raised", 10), ("low", "raised", 20), ("low", "cleared", 30),
-        ("high", "cleared", 40), ("many", "cleared", 40),
-    ]  # fmt: skip
+        ("high", "raised", 10),
+        ("many", "raised", 10),
+        ("low", "raised", 20),
+        ("low", "cleared", 30),
+        ("high", "cleared", 40),
+        ("many", "cleared", 40),
+    ]
     lab.same_everywhere()
 
 
@@ -119,8 +123,9 @@ def test_what_a_supply_meter_gave_against_what_users_took() -> None:
     raised = lab.got[0]
     assert seen(lab.got) == [("raised", "north", 2 * DAY)], "the days of the installation: UTC"
     assert {one.name: (round(one.value or 0), one.coverage) for one in raised.evidence.signals} == {
-        "supply": (110, 1.0), "users": (88, 1.0)
-    }  # fmt: skip
+        "supply": (110, 1.0),
+        "users": (88, 1.0),
+    }
     assert [one.point for one in raised.evidence.readings] == ["p1.sent", "p2.used", "p3.used", "p4.used"]
     assert sorted(one.device for one in raised.evidence.members) == ["p1", "p2", "p3", "p4"]
     assert all(one.since == 0 and one.readings[0].at == raised.at for one in raised.evidence.members)

@@ -200,9 +200,10 @@ def test_evidence_names_who_voted_and_since_when() -> None:
         for one in raised.evidence.members
     ]
     assert found == [
-        ("p3", 0, 0, [("2.gun_temp", 80.0)]), ("p1", 0, 40, [("1.gun_temp", 70.0), ("2.gun_temp", 70.0)]),
+        ("p3", 0, 0, [("2.gun_temp", 80.0)]),
+        ("p1", 0, 40, [("1.gun_temp", 70.0), ("2.gun_temp", 70.0)]),
         ("p2", 0, 60, [("1.gun_temp", 70.0)]),
-    ]  # fmt: skip
+    ]
     assert raised.evidence.others == 0
     assert {one.name: one.value for one in raised.evidence.signals}["members voting"] == 3
     lab.tick(400)
@@ -230,8 +231,9 @@ def test_per_component_evidence_names_the_component() -> None:
     lab.tell(gun(1, 2, 0), gun(1, 1, 5))
     members = lab.got[0].evidence.members
     assert [(one.device, one.component, one.readings[0].point) for one in members] == [
-        ("p1", 2, "gun_temp"), ("p1", 1, "gun_temp")
-    ]  # fmt: skip
+        ("p1", 2, "gun_temp"),
+        ("p1", 1, "gun_temp"),
+    ]
 
 
 def test_aggregates_of_components_and_counts_of_devices() -> None:

@@ -50,8 +50,9 @@ def test_months_of_a_real_meter(name: str) -> None:
     engine = Engine(0, compile_source, "t", observe=observe)
     bodies: tuple[Body, ...] = (
         PointDefined("t", Point(1, "g", "volume", 0, PointKind.COUNTER, "m3", HOUR)),
-        DeviceSet(Device(1, "m", "g", "gas_meter")), RuleSet(rule.id, rule.revision, rule.source, ZONE),
-    )  # fmt: skip
+        DeviceSet(Device(1, "m", "g", "gas_meter")),
+        RuleSet(rule.id, rule.revision, rule.source, ZONE),
+    )
     for seq, body in enumerate(bodies, 1):
         engine.step(Record(seq, 0, body))
     raised = []
@@ -89,6 +90,12 @@ def _rows(path: Path) -> tuple[np.ndarray, np.ndarray]:
 def _batch(at: np.ndarray, value: np.ndarray) -> Batch:
     n = len(at)
     return Batch(
-        np.ones(n, np.int32), np.ones(n, np.int32), at, value, np.full(n, 2, np.uint8), np.zeros(n, np.uint8),
-        np.arange(n, dtype=np.int32), at,
-    )  # fmt: skip
+        np.ones(n, np.int32),
+        np.ones(n, np.int32),
+        at,
+        value,
+        np.full(n, 2, np.uint8),
+        np.zeros(n, np.uint8),
+        np.arange(n, dtype=np.int32),
+        at,
+    )

@@ -50,12 +50,13 @@ WRITTEN = (
     ),
 )  # fmt: skip
 RULES = rules_of(
-    "format: 1\nrules:\n" + "".join(
-        f"- id: nested.{name}\n  why: w\n  watch: {watch}\n  let: {let}\n  when: \"{when}\"\n"
+    "format: 1\nrules:\n"
+    + "".join(
+        f'- id: nested.{name}\n  why: w\n  watch: {watch}\n  let: {let}\n  when: "{when}"\n'
         "  then: {order: {type: repair}}\n"
         for name, watch, let, when in WRITTEN
     )
-)  # fmt: skip
+)
 
 
 def nested(records: Sequence[Record]) -> list[Record]:
@@ -118,7 +119,7 @@ VALUES = (2.5, 3.0, 3.1, 3.7, math.nan)
         st.tuples(st.sampled_from((600, 600, 1200, 2400)), st.sampled_from(VALUES), st.sampled_from((*VALUES, None)))
     ),
     st.booleans(),
-)  # fmt: skip
+)
 def test_an_expression_has_a_value_whenever_one_of_its_points_comes(
     steps: list[tuple[int, float, float | None]], together: bool
 ) -> None:

@@ -73,16 +73,28 @@ def test_the_webhook_and_the_api_carry_it(evidence: Evidence) -> None:
 @pytest.mark.parametrize(
     ("lang", "lines"),
     [
-        ("en", ["Condition that held: used - back > 2 * usual", "Signals:",
+        (
+            "en",
+            [
+                "Condition that held: used - back > 2 * usual",
+                "Signals:",
                 f"  used = 144 m3  (increase: drawn, per: day)  window {DAY}  coverage 100%",
                 f"  back = 24 m3  (increase: returned, per: day)  window {DAY}  coverage 100%",
-                f"  usual = 56 m3  (mean: used - back, over: 3d)  window {DAYS}  coverage 100%"]),
-        ("zh", ["成立的条件：used - back > 2 * usual", "信号：",
+                f"  usual = 56 m3  (mean: used - back, over: 3d)  window {DAYS}  coverage 100%",
+            ],
+        ),
+        (
+            "zh",
+            [
+                "成立的条件：used - back > 2 * usual",
+                "信号：",
                 f"  used = 144 m3（increase: drawn, per: day）  窗口 {DAY}  覆盖率 100%",
                 f"  back = 24 m3（increase: returned, per: day）  窗口 {DAY}  覆盖率 100%",
-                f"  usual = 56 m3（mean: used - back, over: 3d）  窗口 {DAYS}  覆盖率 100%"]),
+                f"  usual = 56 m3（mean: used - back, over: 3d）  窗口 {DAYS}  覆盖率 100%",
+            ],
+        ),
     ],
-)  # fmt: skip
+)
 def test_explain_is_read_by_people(evidence: Evidence, lang: Lang, lines: list[str]) -> None:
     found = list(page._evidence(evidence, ZoneInfo("UTC"), lang))
     assert sorted(one for one in found if one in lines) == sorted(lines), found

@@ -131,6 +131,7 @@ def test_corrected_history_equals_live(way: str, seed: int) -> None:
     live, truth = played(told, end, restart, down), lived(seed)
     assert live.on() == truth.on()
     said, true = standing(live.got), standing(truth.got)
-    wrong = {key: (said.get(key), true.get(key)) for key in {*said, *true}
-             if not agree(said.get(key, []), true.get(key, []))}  # fmt: skip
+    wrong = {
+        key: (said.get(key), true.get(key)) for key in {*said, *true} if not agree(said.get(key, []), true.get(key, []))
+    }
     assert not wrong

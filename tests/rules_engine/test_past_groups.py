@@ -66,8 +66,9 @@ def test_a_new_rule_on_groups_knows_the_closed_windows() -> None:
     hours(gateway, 140, devices=(1, 2, 3, 4))
     new = gateway.install(used(), 8400)
     assert [(t.change.value, t.thing.group, (t.at - T0) / S) for t in new] == [
-        ("raised", "a1", 8400), ("raised", "a2", 8400)
-    ]  # fmt: skip
+        ("raised", "a1", 8400),
+        ("raised", "a2", 8400),
+    ]
     assert new[0].evidence.signals[0].value == pytest.approx(6.0)
     assert len(new[0].evidence.readings) == 2
     assert gateway.engine.counts.cold == 0
@@ -87,7 +88,7 @@ def test_after_the_warm_up_it_is_as_if_it_had_always_been_there() -> None:
             gateway.tick(minute * 60 + 30)
     assert told_of(late.got[said[0] :]) == told_of(always.got[said[1] :])
     assert [one.change.value for one in late.got] == ["raised", "cleared"]
-    mine, other = (g.engine._main.installed.groups["used"] for g in (late, always))
+    mine, other = (g.engine.evaluators.main.installed.groups["used"] for g in (late, always))
     assert mine.table.space.value[:, 0].tobytes() == other.table.space.value[:, 0].tobytes()
     assert mine.closed.done == other.closed.done
     late.check_replay()
@@ -264,7 +265,7 @@ def test_the_groups_of_a_rule_that_is_gone_are_gone() -> None:
     gateway.tell(says(1, 0, 1.0), says(2, 1, 2.0))
     gateway.tell(says(2, 60, 2.0))
     gateway.tell(says(2, 30, 1.0, received=70))
-    world = gateway.engine._main.context.world
+    world = gateway.engine.evaluators.main.context.world
     assert {rule for rule, _ in world.groups} == {"quorum", "used"}
     gateway.write(RuleGone("quorum"), 80)
     assert {rule for rule, _ in world.groups} == {"used"}

@@ -158,8 +158,10 @@ def test_s08_a_silent_device_holds_nobody_back() -> None:
         gateway.read([temp(at, 90 if at == 200 else 20), told(1, "heartbeat", at, 1.0)], at=at)
         gateway.tick(at + 1)
     assert [(t.rule, t.thing.device, t.change.value) for t in gateway.got] == [
-        ("plain", 1, "raised"), ("plain", 1, "cleared"), ("silent", 2, "raised")
-    ]  # fmt: skip
+        ("plain", 1, "raised"),
+        ("plain", 1, "cleared"),
+        ("silent", 2, "raised"),
+    ]
 
 
 def test_a_closed_window_is_corrected() -> None:
@@ -258,8 +260,10 @@ def test_an_earlier_episode_is_told_beside_the_one_that_is_on() -> None:
     gateway.read([temp(100, 90)], at=100)
     gateway.read([temp(20, 90, 110), temp(40, 20, 110)], at=110)
     assert [(*one, t.episode) for one, t in zip(told_of(gateway.got), gateway.got, strict=True)] == [
-        ("raised", 100, False, 0), ("raised", 20, True, T0 + 20 * S), ("cleared", 40, True, T0 + 20 * S)
-    ]  # fmt: skip
+        ("raised", 100, False, 0),
+        ("raised", 20, True, T0 + 20 * S),
+        ("cleared", 40, True, T0 + 20 * S),
+    ]
     assert gateway.on()
     assert told_of(gateway.read([temp(120, 20)], at=120)) == [("cleared", 120, False)]
     gateway.check_replay()

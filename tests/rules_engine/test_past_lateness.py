@@ -82,10 +82,10 @@ def test_a_rule_moves_to_another_lateness() -> None:
     gateway.tick(40)
     new = gateway.install(late('  when: "gun_temp >= 85 degC"', "plain", lateness="10s"), 50)
     assert [(t.change.value, t.reason) for t in new] == [("cleared", "rule_changed"), ("raised", "")]
-    assert list(gateway.engine._late) == [10 * S]
+    assert list(gateway.engine.evaluators.late) == [10 * S]
     new = gateway.install(rule('  when: "gun_temp >= 85 degC"', rule_id="plain"), 60)
     assert [(t.change.value, t.reason) for t in new] == [("cleared", "rule_changed"), ("raised", "")]
-    assert not gateway.engine._late
+    assert not gateway.engine.evaluators.late
     assert set(gateway.engine.rules) == {"plain"}
     gateway.check_replay()
 
@@ -93,7 +93,7 @@ def test_a_rule_moves_to_another_lateness() -> None:
 def test_a_lane_is_gone_with_its_rules() -> None:
     gateway = Gateway([PLAIN, AT_ONCE], [charger(1)])
     gateway.write(RuleGone("plain"), 1)
-    assert not gateway.engine._late
+    assert not gateway.engine.evaluators.late
     assert set(gateway.engine.rules) == {"once"}
 
 

@@ -135,8 +135,9 @@ def test_a_late_reading_of_ones_own_meets_the_others_of_its_time() -> None:
 
 @given(
     st.lists(st.lists(st.sampled_from((1.0, 2.0, 5.0, 0.1, NAN)), min_size=4, max_size=4), min_size=1, max_size=5),
-    st.sampled_from((Aggregate.MEAN, Aggregate.MIN, Aggregate.MAX, Aggregate.PERCENTILE)), st.sampled_from((0.0, 0.6)),
-)  # fmt: skip
+    st.sampled_from((Aggregate.MEAN, Aggregate.MIN, Aggregate.MAX, Aggregate.PERCENTILE)),
+    st.sampled_from((0.0, 0.6)),
+)
 def test_others_are_all_but_one(rows: list[list[float]], what: Aggregate, coverage: float) -> None:
     plain = {
         Aggregate.MEAN: statistics.fmean,
@@ -156,13 +157,17 @@ def test_others_are_all_but_one(rows: list[list[float]], what: Aggregate, covera
 @given(
     st.lists(
         st.tuples(
-            st.sampled_from((1, 5, 20)), st.integers(1, 3), st.integers(1, 2),
+            st.sampled_from((1, 5, 20)),
+            st.integers(1, 3),
+            st.integers(1, 2),
             st.sampled_from((20.0, 30.0, 40.0, 60.0, NAN)),
         ),
-        min_size=1, max_size=25,
+        min_size=1,
+        max_size=25,
     ),
-    st.sampled_from(("mean", "median", "min", "max")), st.data(),
-)  # fmt: skip
+    st.sampled_from(("mean", "median", "min", "max")),
+    st.data(),
+)
 def test_however_batches_are_cut(script: list[tuple[int, int, int, float]], what: str, data: st.DataObject) -> None:
     cut = GroupLab([hotter(what)], [pile(number) for number in (1, 2, 3)])
     whole = GroupLab([hotter(what)], [pile(number) for number in (1, 2, 3)])

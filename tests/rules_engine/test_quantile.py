@@ -47,9 +47,11 @@ def test_what_a_sensor_tells_is_exact(values: list[float], rank: float) -> None:
 
 @FEW
 @given(
-    st.integers(0, 2**32), st.sampled_from((10, 1500, 5000, 20000)), st.sampled_from(RANKS),
+    st.integers(0, 2**32),
+    st.sampled_from((10, 1500, 5000, 20000)),
+    st.sampled_from(RANKS),
     st.lists(st.integers(0, 20000), max_size=6),
-)  # fmt: skip
+)
 def test_neither_order_nor_batches_matter(seed: int, size: int, rank: float, cuts: list[int]) -> None:
     random = np.random.default_rng(seed)
     values = random.normal(100, 3, size)

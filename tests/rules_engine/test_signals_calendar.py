@@ -34,10 +34,17 @@ def closed(text: str, rows: Sequence[tuple[float, float]], until: float, name: s
 @pytest.mark.parametrize(
     ("what", "expected"),
     [
-        ("mean", 3.5), ("min", 1.0), ("max", 6.0), ("sum", 21.0), ("count", 6.0), ("first", 1.0), ("last", 6.0),
-        ("spread", 5.0), ("stddev", math.sqrt(35 / 12)),
+        ("mean", 3.5),
+        ("min", 1.0),
+        ("max", 6.0),
+        ("sum", 21.0),
+        ("count", 6.0),
+        ("first", 1.0),
+        ("last", 6.0),
+        ("spread", 5.0),
+        ("stddev", math.sqrt(35 / 12)),
     ],
-)  # fmt: skip
+)
 def test_aggregates_of_an_hour(what: str, expected: float) -> None:
     rows = [(k * M, float(k + 1)) for k in range(6)] + [(H, 100.0)]  # the reading at the end is the next hour's
     assert closed(f"{{{what}: battery, per: hour}}", rows, H) == [pytest.approx(expected)]

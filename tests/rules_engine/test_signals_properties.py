@@ -185,10 +185,13 @@ def listed(name: str, rows: dict[int, float], t: int, over: int, coverage: float
         return NAN
     mean = math.fsum(inside) / len(inside)
     return {
-        "median": ranked(inside, 50), "percentile": ranked(inside, 90),
-        "mean": mean, "spread": max(inside) - min(inside), "last": inside[-1],
+        "median": ranked(inside, 50),
+        "percentile": ranked(inside, 90),
+        "mean": mean,
+        "spread": max(inside) - min(inside),
+        "last": inside[-1],
         "stddev": math.sqrt(math.fsum((value - mean) ** 2 for value in inside) / len(inside)),
-    }[name]  # fmt: skip
+    }[name]
 
 
 def ranked(values: Sequence[float], rank: float) -> float:

@@ -25,10 +25,17 @@ def fed(text: str, rows: Sequence[tuple[float, float]], name: str = "battery") -
 @pytest.mark.parametrize(
     ("what", "expected"),
     [
-        ("mean", 4.0), ("min", 2.0), ("max", 7.0), ("sum", 12.0), ("count", 3.0), ("first", 3.0), ("last", 7.0),
-        ("spread", 5.0), ("stddev", math.sqrt((1 + 4 + 9) / 3)),
+        ("mean", 4.0),
+        ("min", 2.0),
+        ("max", 7.0),
+        ("sum", 12.0),
+        ("count", 3.0),
+        ("first", 3.0),
+        ("last", 7.0),
+        ("spread", 5.0),
+        ("stddev", math.sqrt((1 + 4 + 9) / 3)),
     ],
-)  # fmt: skip
+)
 def test_aggregates_of_the_last_half_hour(what: str, expected: float) -> None:
     rows = [(0, 9.0), (M, 3.0), (2 * M, 2.0), (3 * M, 7.0)]
     unknown = None  # less than 0.9 of the window was observed

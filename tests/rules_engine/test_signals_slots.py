@@ -44,10 +44,15 @@ def ask(lab: SignalLab, slot: Slot) -> float:
 @pytest.mark.parametrize(
     ("state", "mapping", "expected"),
     [
-        (2.0, FAULT, 3.0), (0.0, FAULT, 0.0), (1.0, FAULT, NAN), (1.0, (*FAULT, ("*", 9.0)), 9.0), (NAN, FAULT, NAN),
-        (NAN, (*FAULT, ("*", 9.0)), NAN), (7.0, (*FAULT, ("*", 9.0)), 9.0),
+        (2.0, FAULT, 3.0),
+        (0.0, FAULT, 0.0),
+        (1.0, FAULT, NAN),
+        (1.0, (*FAULT, ("*", 9.0)), 9.0),
+        (NAN, FAULT, NAN),
+        (NAN, (*FAULT, ("*", 9.0)), NAN),
+        (7.0, (*FAULT, ("*", 9.0)), 9.0),
     ],
-)  # fmt: skip
+)
 def test_state_texts_through_a_table(state: float, mapping: tuple[tuple[str, float], ...], expected: float) -> None:
     lab = charging()
     lab.read([told(1, "status", 0, state, 1)])
@@ -81,10 +86,11 @@ def test_a_longer_table_of_texts_is_seen_at_once() -> None:
         (Slot(SlotKind.ATTR_TEXT, "spare", "5"), 1.0, "attr site spare == '5'"),
         (Slot(SlotKind.ATTR_TEXT, "none", "x"), NAN, ""),
         (Slot(SlotKind.ATTR_TEXT, "none", "x", default=0.0), 0.0, "default none == 'x'"),
-        (Slot(SlotKind.TAG, "new"), 1.0, "tag new"), (Slot(SlotKind.TAG, "pilot"), 1.0, "tag pilot"),
+        (Slot(SlotKind.TAG, "new"), 1.0, "tag new"),
+        (Slot(SlotKind.TAG, "pilot"), 1.0, "tag pilot"),
         (Slot(SlotKind.TAG, "old"), 0.0, "tag old"),
     ],
-)  # fmt: skip
+)
 def test_attributes_and_tags(slot: Slot, expected: float, origin: str) -> None:
     lab = charging()
     assert ask(lab, slot) == pytest.approx(expected, nan_ok=True)

@@ -63,10 +63,13 @@ def test_slots_and_limits() -> None:
     text = "gun_temp >= attr('temp_trip', 203 degF) and status == 'charging' and age(status) < 1 h and changed(status)"
     expression, _ = condition(text, CHARGER)
     assert [(slot.kind, slot.name, slot.text, slot.unit) for slot in expression.slots] == [
-        (SlotKind.POINT, "gun_temp", "", "degC"), (SlotKind.ATTR, "temp_trip", "", "degC"),
-        (SlotKind.POINT, "status", "", ""), (SlotKind.CODE, "status", "charging", ""),
-        (SlotKind.AGE, "status", "", "h"), (SlotKind.CHANGED, "status", "", ""),
-    ]  # fmt: skip
+        (SlotKind.POINT, "gun_temp", "", "degC"),
+        (SlotKind.ATTR, "temp_trip", "", "degC"),
+        (SlotKind.POINT, "status", "", ""),
+        (SlotKind.CODE, "status", "charging", ""),
+        (SlotKind.AGE, "status", "", "h"),
+        (SlotKind.CHANGED, "status", "", ""),
+    ]
     assert expression.slots[1].default == pytest.approx(95.0)
     first, second = expression.limits
     assert (first.slot, first.unit) == (1, "degC")
@@ -76,9 +79,10 @@ def test_slots_and_limits() -> None:
 def test_signals() -> None:
     expression, _ = condition("used > 1.5 * before(used) and before(used, 12) >= 0 kWh", CHARGER)
     assert expression.slots == (
-        Slot(SlotKind.SIGNAL, "used", unit="kWh"), Slot(SlotKind.BEFORE, "used", n=1, unit="kWh"),
+        Slot(SlotKind.SIGNAL, "used", unit="kWh"),
+        Slot(SlotKind.BEFORE, "used", n=1, unit="kWh"),
         Slot(SlotKind.BEFORE, "used", n=12, unit="kWh"),
-    )  # fmt: skip
+    )
 
 
 @pytest.mark.parametrize(

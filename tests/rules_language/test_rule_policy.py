@@ -82,10 +82,15 @@ def test_a_limit_written_twice_names_both_places() -> None:
 
 @pytest.mark.parametrize(
     "damaged",
-    [b"{", b"[]", b'{"format":2}', b'{"quiet":[{}]}',
-     b'{"quiet":[{"where":"a =","from":"2026-01-01","until":"2026-01-02","why":""}]}',
-     b'{"quiet":[{"where":"a == 1","from":"soon","until":"2026-01-02","why":""}]}'],
-)  # fmt: skip
+    [
+        b"{",
+        b"[]",
+        b'{"format":2}',
+        b'{"quiet":[{}]}',
+        b'{"quiet":[{"where":"a =","from":"2026-01-01","until":"2026-01-02","why":""}]}',
+        b'{"quiet":[{"where":"a == 1","from":"soon","until":"2026-01-02","why":""}]}',
+    ],
+)
 def test_damaged_policies(damaged: bytes) -> None:
     with pytest.raises(ValueError, match=r"policy|soon"):
         compile_policy(damaged, "UTC")
@@ -106,8 +111,10 @@ def test_a_table_of_codes() -> None:
     assert (table.name, table.source) == ("c", "fault list, edition 3")
     advice = {"en": "Look at the fan", "zh": "检查风扇"}
     assert table.entries == {
-        "none": CodeEntry("ok"), "007": CodeEntry("overtemp", Level.MAJOR, "power", advice), "*": CodeEntry("other"),
-    }  # fmt: skip
+        "none": CodeEntry("ok"),
+        "007": CodeEntry("overtemp", Level.MAJOR, "power", advice),
+        "*": CodeEntry("other"),
+    }
 
 
 @pytest.mark.parametrize(
@@ -118,14 +125,19 @@ def test_a_table_of_codes() -> None:
         ("entries: 3", [(1, "entries", "value.mapping")]),
         ("entries:\n  E1: overtemp", [(2, "entries.E1", "value.mapping")]),
         ("entries:\n  E1: {level: major}", [(2, "entries.E1", "key.missing")]),
-        ("entries:\n  E1: {name: a b, level: severe, advice: {de: x}}",
-         [(2, "entries.E1.level", "value.choice"), (2, "entries.E1.advice.de", "key.unknown"),
-          (2, "entries.E1.name", "value.name")]),
+        (
+            "entries:\n  E1: {name: a b, level: severe, advice: {de: x}}",
+            [
+                (2, "entries.E1.level", "value.choice"),
+                (2, "entries.E1.advice.de", "key.unknown"),
+                (2, "entries.E1.name", "value.name"),
+            ],
+        ),
         ("entries: {E1: {name: a}, E1: {name: b}}", [(1, "entries.E1", "yaml.duplicate")]),
         ("- 1", [(1, "", "value.mapping")]),
         ("entres: {}", [(1, "entres", "key.near"), (1, "", "key.missing")]),
     ],
-)  # fmt: skip
+)
 def test_each_problem_of_a_table(text: str, expected: list[tuple[int, str, str]]) -> None:
     table, problems = code_table(text, "c.yaml", "c")
     assert table is None

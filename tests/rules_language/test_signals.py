@@ -93,11 +93,17 @@ def test_percentiles(operator: str, rank: float) -> None:
 @pytest.mark.parametrize(
     ("operator", "key"),
     [
-        ("percentile", "let.rank"), ("percentile(0)", "let.rank"), ("percentile(100)", "let.rank"),
-        ("percentile(0.9)", "let.rank"), ("percentile(high)", "let.rank"), ("p95", "key.near"),
-        ("quantile(90)", "key.near"), ("percentil", "key.near"), ("percentile90", "let.rank"),
+        ("percentile", "let.rank"),
+        ("percentile(0)", "let.rank"),
+        ("percentile(100)", "let.rank"),
+        ("percentile(0.9)", "let.rank"),
+        ("percentile(high)", "let.rank"),
+        ("p95", "key.near"),
+        ("quantile(90)", "key.near"),
+        ("percentil", "key.near"),
+        ("percentile90", "let.rank"),
     ],
-)  # fmt: skip
+)
 def test_percentiles_need_a_rank(operator: str, key: str) -> None:
     assert problems(f"{{x: {{{operator}: flow, over: 10m}}}}") == [(f"x.{operator}", key)]
 
@@ -140,10 +146,20 @@ def test_calendar_windows(text: str, window: Calendar) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "decade", "10m", '"month(from: 0)"', '"month(from: 32)"', "night(5-5)", "day(from: 25:00)", "[day]", "3",
-        "night(05:00-05:00)", "night(00:00-24:00)", "night(25:00-05:00)", "night(01:60-05:00)",
+        "decade",
+        "10m",
+        '"month(from: 0)"',
+        '"month(from: 32)"',
+        "night(5-5)",
+        "day(from: 25:00)",
+        "[day]",
+        "3",
+        "night(05:00-05:00)",
+        "night(00:00-24:00)",
+        "night(25:00-05:00)",
+        "night(01:60-05:00)",
     ],
-)  # fmt: skip
+)
 def test_other_windows_are_none(text: str) -> None:
     assert problems(f"{{x: {{min: flow, per: {text}}}}}") == [("x.per", "let.per")]
 
@@ -151,14 +167,23 @@ def test_other_windows_are_none(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "write"),
     [
-        ("15m", "15min"), ("daily", "day"), ("每月", "month"), ("季度", "quarter"), ("1 year", "year"),
+        ("15m", "15min"),
+        ("daily", "day"),
+        ("每月", "month"),
+        ("季度", "quarter"),
+        ("1 year", "year"),
         ("mounth", "month"),
-        ('"day(from: 2)"', "day(from: 02:00)"), ("day(from 8:00)", "day(from: 08:00)"),
+        ('"day(from: 2)"', "day(from: 02:00)"),
+        ("day(from 8:00)", "day(from: 08:00)"),
         ("month(from 26)", "month(from: 26)"),
-        ("month from 26", "month(from: 26)"), ("night", "night(01:00-05:00)"), ("night(1-5)", "night(01:00-05:00)"),
-        ("night 22:00 - 6:00", "night(22:00-06:00)"), ("week(from: 3)", "week"), ("gas_day", "day(from: 08:00)"),
+        ("month from 26", "month(from: 26)"),
+        ("night", "night(01:00-05:00)"),
+        ("night(1-5)", "night(01:00-05:00)"),
+        ("night 22:00 - 6:00", "night(22:00-06:00)"),
+        ("week(from: 3)", "week"),
+        ("gas_day", "day(from: 08:00)"),
     ],
-)  # fmt: skip
+)
 def test_windows_that_are_nearly_right(text: str, write: str) -> None:
     load = (
         "format: 1\nrules:\n- id: r\n  watch: {kind: gas_meter}\n  let: {x: {min: flow, per: {}}}\n  when: x > 1 m3/h\n"
@@ -283,9 +308,7 @@ def test_members_of_another_kind() -> None:
     assert isinstance(used, Increase)
     assert isinstance(supply, MemberStat)
     assert isinstance(users, MemberStat)
-    assert (supply.what, supply.kinds, supply.unit, supply.where_text) == (
-        Aggregate.SUM, (), "m3", "role == 'supply'",
-    )  # fmt: skip
+    assert (supply.what, supply.kinds, supply.unit, supply.where_text) == (Aggregate.SUM, (), "m3", "role == 'supply'")
     assert supply.where is not None
     assert supply.where({"role": "supply"}) is True
     assert (users.kinds, users.coverage, users.unit, users.where) == (("charger",), 0.8, "", None)

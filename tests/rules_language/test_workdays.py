@@ -34,9 +34,20 @@ def test_china_2027_by_the_regulation_alone() -> None:
     calendar = shipped()
     off = [f"{day:%m-%d}" for day in calendar.holidays if day.year == 2027]
     assert off == [
-        "01-01", "02-05", "02-06", "02-07", "02-08", "04-05", "05-01", "05-02", "06-09", "09-15", "10-01",
-        "10-02", "10-03",
-    ]  # fmt: skip
+        "01-01",
+        "02-05",
+        "02-06",
+        "02-07",
+        "02-08",
+        "04-05",
+        "05-01",
+        "05-02",
+        "06-09",
+        "09-15",
+        "10-01",
+        "10-02",
+        "10-03",
+    ]
     assert calendar.provisional == (2027,)
     assert calendar.open_years(date(2026, 9, 30)) == ((), ())
     assert calendar.open_years(date(2026, 11, 30)) == ((), (2027,))

@@ -22,8 +22,10 @@ def test_figures_are_put_against_the_machine() -> None:
     """A loop of 20 ms: a rate is so many in its time, a time so many loops; counts and ratios stay out."""
     figures = {"full_msgs_s": 40_000, "urgent_ms": 50.0, "seconds": 3.0, "ratio": 0.9, "lost": 0, "slices_s": [1, 2]}
     assert against(figures, {"python_ms": 20.0, "numpy_ms": 5.0}) == {
-        "full_msgs_s": 800.0, "urgent_ms": 2.5, "seconds": 150.0,
-    }  # fmt: skip
+        "full_msgs_s": 800.0,
+        "urgent_ms": 2.5,
+        "seconds": 150.0,
+    }
 
 
 def test_the_machine_is_measured() -> None:

@@ -226,12 +226,14 @@ def test_states_and_codes_are_said_as_people_call_them() -> None:
     rules = {rule.id: rule for file in files for rule in load_text(file.read_text("utf-8"), file.name, names).rules}
     code = Evidence(readings=(ReadingSeen("fault_code", "E07", "", 0, 0, 0),))
     assert sentences(rules["charger.overtemp-code"].source, Change.RAISED, Level.MAJOR, code, 0) == (
-        "Fault code “E07”, meaning over temperature for 5 seconds", "故障码“E07”，含义为过温，已持续 5 秒",
-    )  # fmt: skip
+        "Fault code “E07”, meaning over temperature for 5 seconds",
+        "故障码“E07”，含义为过温，已持续 5 秒",
+    )
     state = Evidence(readings=(ReadingSeen("status", "fault", "", 0, 0, 0),))
     assert sentences(rules["charger.fault"].source, Change.RAISED, Level.MAJOR, state, 0) == (
-        "Status is fault for 1 minute", "状态为故障，已持续 1 分钟",
-    )  # fmt: skip
+        "Status is fault for 1 minute",
+        "状态为故障，已持续 1 分钟",
+    )
 
 
 def test_what_ended_for_another_reason_says_that() -> None:

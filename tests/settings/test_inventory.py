@@ -19,9 +19,7 @@ CUSTOMERS = "户号,名称,手机,站点\nC1,城西物业,13800000001,S1;S2\n"
 def load(folder: Path, devices: str | bytes, sites: str = SITES, customers: str = CUSTOMERS) -> Inventory:
     for name, text in (("sites.csv", sites), ("customers.csv", customers), ("devices.csv", devices)):
         (folder / name).write_bytes(text if isinstance(text, bytes) else text.encode())
-    found = load_inventory(
-        folder / "sites.csv", folder / "customers.csv", folder / "devices.csv", PROFILES, ZONE
-    )  # fmt: skip
+    found = load_inventory(folder / "sites.csv", folder / "customers.csv", folder / "devices.csv", PROFILES, ZONE)
     for problem in found.problems + found.warnings:
         assert problem.render("en")
         assert problem.render("zh")
@@ -152,12 +150,25 @@ def test_cut_digits_are_a_warning(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "value"),
     [
-        ("95 degC", 95.0), ("95℃", 95.0), ("203 degF", 95.0), ("2400 m3/day", 100.0), ("7", 7.0), ("-1.5", -1.5),
-        ("true", True), ("FALSE", False), ("2026/6/5", "2026-06-05"), ("2026年6月5日", "2026-06-05"), ("007", "007"),
-        ("0", 0.0), ("0.5", 0.5), ("89860012345678901234", "89860012345678901234"), ("12 号楼", "12 号楼"),
-        ("是", "是"), ("1.5e-3", 0.0015),
+        ("95 degC", 95.0),
+        ("95℃", 95.0),
+        ("203 degF", 95.0),
+        ("2400 m3/day", 100.0),
+        ("7", 7.0),
+        ("-1.5", -1.5),
+        ("true", True),
+        ("FALSE", False),
+        ("2026/6/5", "2026-06-05"),
+        ("2026年6月5日", "2026-06-05"),
+        ("007", "007"),
+        ("0", 0.0),
+        ("0.5", 0.5),
+        ("89860012345678901234", "89860012345678901234"),
+        ("12 号楼", "12 号楼"),
+        ("是", "是"),
+        ("1.5e-3", 0.0015),
     ],
-)  # fmt: skip
+)
 def test_cells_become_attributes(text: str, value: object) -> None:
     got = attribute(text)
     assert type(got) is type(value)

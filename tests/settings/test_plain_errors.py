@@ -62,9 +62,14 @@ def spoil(path: Path, old: str, new: str) -> None:
 
 @pytest.mark.parametrize(
     ("old", "new"),
-    [("unit: degC", "unit: degX"), ("unit: degC", "unitt: degC"), ("points:", "points: ["),
-     ("kind: charger", "kid: charger"), ("components:", "components: many #")],
-)  # fmt: skip
+    [
+        ("unit: degC", "unit: degX"),
+        ("unit: degC", "unitt: degC"),
+        ("points:", "points: ["),
+        ("kind: charger", "kid: charger"),
+        ("components:", "components: many #"),
+    ],
+)
 def test_one_bad_profile_is_one_error(config: Path, old: str, new: str) -> None:
     """C5: one bad profile made five follow-up errors."""
     spoil(config / "profiles" / "dc.yaml", old, new)
@@ -75,9 +80,12 @@ def test_one_bad_profile_is_one_error(config: Path, old: str, new: str) -> None:
 
 @pytest.mark.parametrize(
     ("key", "path", "write"),
-    [("data_dir: ../var", r"C:\fieldgate\var", "/fieldgate/var"), ("profiles: profiles", r"..\profiles", "../profiles"),
-     ("rules: rules", "D:/rules", "/rules")],
-)  # fmt: skip
+    [
+        ("data_dir: ../var", r"C:\fieldgate\var", "/fieldgate/var"),
+        ("profiles: profiles", r"..\profiles", "../profiles"),
+        ("rules: rules", "D:/rules", "/rules"),
+    ],
+)
 def test_paths_of_windows_are_refused(config: Path, key: str, path: str, write: str) -> None:
     """C5: they were accepted, and a folder of that very name was made."""
     name = key.partition(":")[0]

@@ -189,8 +189,15 @@ def test_a_small_house_loads(tmp_path: Path) -> None:
     assert [d.code for d in project.declared.devices] == ["D1", "D2"]
     assert project.declared.devices[0].life is Life.IN_SERVICE
     assert project.counts() == {
-        "sites": 0, "customers": 0, "devices": 2, "points": 2, "profiles": 1, "rules": 1, "sources": 1, "endpoints": 0,
-    }  # fmt: skip
+        "sites": 0,
+        "customers": 0,
+        "devices": 2,
+        "points": 2,
+        "profiles": 1,
+        "rules": 1,
+        "sources": 1,
+        "endpoints": 0,
+    }
     assert project.templates["hot"].params == {"device": "{{ device }}"}
     assert project.rulebook.rules.keys() == {"hot"}
     assert project.settings.data_dir == tmp_path / "../var"
@@ -310,7 +317,7 @@ def test_rules_wait_for_profiles_and_unknown_profiles_are_no_echo(tmp_path: Path
             ("dc.yaml", 6, "modbus.points.engy", "modbus.unknown_point"),
         ),
     ],
-)  # fmt: skip
+)
 def test_what_only_several_files_can_get_wrong(
     tmp_path: Path, changes: Mapping[str, str], found: tuple[str, int, str, str]
 ) -> None:
@@ -569,9 +576,10 @@ def test_positions_of_vehicles_are_kept_for_a_month() -> None:
         assert wrong == []
         kept = {
             (name, spec.name): spec.retain // DAY
-            for name, one in profiles.items() for spec in one.profile.points
+            for name, one in profiles.items()
+            for spec in one.profile.points
             if one.profile.kind == "vehicle" and (spec.retain or spec.unit == "deg")
-        }  # fmt: skip
+        }
         assert kept
         assert {point for _, point in kept} == {"lat", "lon"}
         assert set(kept.values()) == {30}

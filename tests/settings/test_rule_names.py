@@ -156,5 +156,7 @@ def test_quiet_times_of_a_site(tmp_path: Path) -> None:
     path.write_text("code,quiet\nS1,tonight\nS2,2026-07-02/2026-07-01\nS3,2026-07-02/never\n", "utf-8")
     inventory = load_inventory(path, None, None, {}, "Asia/Shanghai")
     assert [(one.line, one.key) for one in inventory.problems] == [
-        (2, "config.csv.quiet"), (3, "config.csv.quiet"), (4, "config.csv.quiet"),
-    ]  # fmt: skip
+        (2, "config.csv.quiet"),
+        (3, "config.csv.quiet"),
+        (4, "config.csv.quiet"),
+    ]

@@ -81,9 +81,12 @@ class Nothing:
 
 def project(folder: Path, rules: str = RULES) -> DeclaredInventory:
     files = {
-        "gateway.yaml": GATEWAY, "profiles/meter.yaml": METER, "rules/r.yaml": rules, "codes/codes.yaml": CODES,
+        "gateway.yaml": GATEWAY,
+        "profiles/meter.yaml": METER,
+        "rules/r.yaml": rules,
+        "codes/codes.yaml": CODES,
         "devices.csv": "code,profile\nM1,meter\n",
-    }  # fmt: skip
+    }
     for name, text in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text, "utf-8")

@@ -20,11 +20,26 @@ def keys(document: Document) -> list[tuple[int, str, str]]:
 @pytest.mark.parametrize(
     ("written", "value"),
     [
-        ("off", "off"), ("yes", "yes"), ("22:00", "22:00"), ("2026-06-15", "2026-06-15"), ("007", "007"),
-        ("7", 7), ("-3", -3), ("0x1F", 31), ("1.5", 1.5), ("true", True), ("~", None), ("null", None), ("", None),
-        ('"12"', "12"), ("1e3", 1000.0), ("-.inf", float("-inf")), ("枪头", "枪头"), ("a：b", "a：b"),
+        ("off", "off"),
+        ("yes", "yes"),
+        ("22:00", "22:00"),
+        ("2026-06-15", "2026-06-15"),
+        ("007", "007"),
+        ("7", 7),
+        ("-3", -3),
+        ("0x1F", 31),
+        ("1.5", 1.5),
+        ("true", True),
+        ("~", None),
+        ("null", None),
+        ("", None),
+        ('"12"', "12"),
+        ("1e3", 1000.0),
+        ("-.inf", float("-inf")),
+        ("枪头", "枪头"),
+        ("a：b", "a：b"),
     ],
-)  # fmt: skip
+)
 def test_scalars_are_yaml_1_2(written: str, value: object) -> None:
     document = parse(f"key: {written}\n")
     assert document.value == {"key": value}
@@ -117,9 +132,11 @@ def test_variables_are_replaced_and_never_shown() -> None:
 def test_variables_that_are_missing_are_all_named() -> None:
     document = parse("a: ${ONE}\nb: [x, '${TWO}']\nc: ${no-name}\nd: ${OPEN\n", {})
     assert keys(document) == [
-        (1, "a", "config.env.unset"), (2, "b[1]", "config.env.unset"), (3, "c", "config.env.syntax"),
+        (1, "a", "config.env.unset"),
+        (2, "b[1]", "config.env.unset"),
+        (3, "c", "config.env.syntax"),
         (4, "d", "config.env.syntax"),
-    ]  # fmt: skip
+    ]
     assert "${ONE:-default}" in document.problems[0].render("en")
     assert "${NAME}" in document.problems[2].render("zh")
 

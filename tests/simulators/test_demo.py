@@ -28,10 +28,15 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     for name in ("oa", "sms"):
         (folder / name).write_text("whsec_" + "ZGVtby10ZXN0LXNlY3JldC1vZi0zMi1ieXRlcw==\n", "ascii")
     env = {
-        "DEMO_DATA": str(folder / "data"), "DEMO_API": "8420", "DEMO_MQTT": "mqtt://127.0.0.1:1883",
-        "DEMO_MODBUS": "127.0.0.1:1502", "DEMO_OA": "http://127.0.0.1:1/hooks/oa", "DEMO_OA_SECRET": str(folder / "oa"),
-        "DEMO_SMS": "http://127.0.0.1:2/send", "DEMO_SMS_SECRET": str(folder / "sms"),
-    }  # fmt: skip
+        "DEMO_DATA": str(folder / "data"),
+        "DEMO_API": "8420",
+        "DEMO_MQTT": "mqtt://127.0.0.1:1883",
+        "DEMO_MODBUS": "127.0.0.1:1502",
+        "DEMO_OA": "http://127.0.0.1:1/hooks/oa",
+        "DEMO_OA_SECRET": str(folder / "oa"),
+        "DEMO_SMS": "http://127.0.0.1:2/send",
+        "DEMO_SMS_SECRET": str(folder / "sms"),
+    }
     return load_project(ROOT / "config" / "demo" / "gateway.yaml", env)
 
 
@@ -73,19 +78,29 @@ def test_the_emergency_is_of_the_area_and_for_everybody_there(project: Project) 
 
 def test_who_got_exactly_one_message() -> None:
     inbox = [
-        {"phone": "138****0005", "template": "SMS_008"}, {"phone": "138****0006", "template": "SMS_008"},
-        {"phone": "138****0006", "template": "SMS_008"}, {"phone": "138****0007", "template": "SMS_001"},
-    ]  # fmt: skip
+        {"phone": "138****0005", "template": "SMS_008"},
+        {"phone": "138****0006", "template": "SMS_008"},
+        {"phone": "138****0006", "template": "SMS_008"},
+        {"phone": "138****0007", "template": "SMS_001"},
+    ]
     assert notified_once(inbox) == 1
     assert notified_once({}) == 0
 
 
 def test_every_broken_promise_is_named() -> None:
     report = {
-        "lost": 0, "doubled": 0, "orders_created": EXPECTED, "orders_at_oa": EXPECTED, "orders_expected": EXPECTED,
-        "notices_delivered": 1 + NEIGHBOURS, "area_told": NEIGHBOURS, "area_customers": NEIGHBOURS, "gateway_exit": 0,
-        "import_exit": 0, "kills": 1,
-    }  # fmt: skip
+        "lost": 0,
+        "doubled": 0,
+        "orders_created": EXPECTED,
+        "orders_at_oa": EXPECTED,
+        "orders_expected": EXPECTED,
+        "notices_delivered": 1 + NEIGHBOURS,
+        "area_told": NEIGHBOURS,
+        "area_customers": NEIGHBOURS,
+        "gateway_exit": 0,
+        "import_exit": 0,
+        "kills": 1,
+    }
     assert broken_promises(report) == []
     for name in ("lost", "doubled", "orders_created", "orders_at_oa", "notices_delivered", "area_told"):
         (said,) = broken_promises(report | {name: report[name] + 1})

@@ -26,11 +26,15 @@ def test_the_same_seed_gives_the_same_values() -> None:
 
 def test_acts() -> None:
     acts = (
-        ScenarioEvent(1, "overheat", "C1", 1, to=91.0), ScenarioEvent(2, "fault_code", "C1", 1, code="E07"),
-        ScenarioEvent(3, "burst", "C1", 1, times=20), ScenarioEvent(4, "silence", "C1"),
-        ScenarioEvent(5, "cool", "C1"), ScenarioEvent(6, "speak", "C1"),
-        ScenarioEvent(7, "pressure", "P1", to=1.1), ScenarioEvent(10, "steady", "P1"),
-    )  # fmt: skip
+        ScenarioEvent(1, "overheat", "C1", 1, to=91.0),
+        ScenarioEvent(2, "fault_code", "C1", 1, code="E07"),
+        ScenarioEvent(3, "burst", "C1", 1, times=20),
+        ScenarioEvent(4, "silence", "C1"),
+        ScenarioEvent(5, "cool", "C1"),
+        ScenarioEvent(6, "speak", "C1"),
+        ScenarioEvent(7, "pressure", "P1", to=1.1),
+        ScenarioEvent(10, "steady", "P1"),
+    )
     fleet = SimulatedFleet(Scenario(("C1",), 2, ("V1",), ("P1", "P2"), 1.0, acts), 1)
     list(fleet.acts(1.0))
     first, second = (payload for _, payload in fleet.charger("C1", 1.0))

@@ -24,8 +24,14 @@ KEY = decode_secret(SECRET)
 
 def event(number: str, version: int, state: str, kind: str = "updated") -> Delivery:
     message = f"evt_{number}_{version}"
-    body = {"specversion": "1.0", "id": message, "source": "urn:x", "type": f"workorder.{kind}", "subject": number,
-            "data": {"workOrder": {"no": number, "version": version, "state": state, "title": "枪头过温"}}}  # fmt: skip
+    body = {
+        "specversion": "1.0",
+        "id": message,
+        "source": "urn:x",
+        "type": f"workorder.{kind}",
+        "subject": number,
+        "data": {"workOrder": {"no": number, "version": version, "state": state, "title": "枪头过温"}},
+    }
     return Delivery(message, "oa", body["type"], number, json.dumps(body, ensure_ascii=False).encode(), CONTENT_TYPE, 1)
 
 
@@ -128,8 +134,11 @@ async def test_the_engineers_work_an_order_to_its_end() -> None:
                 await closed.wait()
             await sink.close()
     assert [(c["order"], c["action"], c["expected_version"]) for c in commands] == [
-        ("WO-1", "accept", 1), ("WO-1", "start", 2), ("WO-1", "resolve", 3), ("WO-1", "close", 4)
-    ]  # fmt: skip
+        ("WO-1", "accept", 1),
+        ("WO-1", "start", 2),
+        ("WO-1", "resolve", 3),
+        ("WO-1", "close", 4),
+    ]
     assert len({c["command_id"] for c in commands}) == 4
     assert oa.counts["callbacks_503"] == 1
     assert oa.stats()["states"] == {"closed": 1}

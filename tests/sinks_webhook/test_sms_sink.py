@@ -19,8 +19,14 @@ PHONE = "13800138000"
 
 
 def sink(port: int, clock: StoppedClock, **more: object) -> SmsSink:
-    values = {"type": "sms", "url": f"http://127.0.0.1:{port}/send", "secret": SECRET, "allow": ["127.0.0.0/8"],
-              "timeout": "2s", "sign": "示例燃气"}  # fmt: skip
+    values = {
+        "type": "sms",
+        "url": f"http://127.0.0.1:{port}/send",
+        "secret": SECRET,
+        "allow": ["127.0.0.0/8"],
+        "timeout": "2s",
+        "sign": "示例燃气",
+    }
     return SmsSink("sms", SmsConfig.model_validate({**values, **more}), clock)
 
 

@@ -81,9 +81,26 @@ def test_a_database_of_the_first_release_keeps_its_alarms_and_sites(tmp_path: Pa
             context.run_migrations()
         texts, numbers = (
             ["id", "tenant_id", "key", "rule", "revision", "group", "reason", "order_id"],
-            ["partition", "device", "component", "level", "peak", "raised_at", "decided_at", "received_at", "count",
-             "recorded_at", "last_seen", "updated_at", "version", "late", "imported", "suspect", "live"],
-        )  # fmt: skip
+            [
+                "partition",
+                "device",
+                "component",
+                "level",
+                "peak",
+                "raised_at",
+                "decided_at",
+                "received_at",
+                "count",
+                "recorded_at",
+                "last_seen",
+                "updated_at",
+                "version",
+                "late",
+                "imported",
+                "suspect",
+                "live",
+            ],
+        )
         row: dict[str, Any] = dict.fromkeys(texts, "") | dict.fromkeys(numbers, 1)
         row |= {"id": "0-1-0", "identity": "[]", "state": "raised", "evidence": "{}"}
         row["plan"] = '{"title_en": "Hot", "title_zh": "热"}'
@@ -105,8 +122,13 @@ def test_a_database_of_the_first_release_keeps_its_alarms_and_sites(tmp_path: Pa
     (alarm,) = database.query(lambda c: SqlDeskTransaction(c).alarms(["0-1-0"]))
     assert (alarm.plan.why, alarm.plan.why_in("zh")) == ("", "")
     assert (alarm.unstable, alarm.stale, alarm.muted, alarm.limited, alarm.held_until, alarm.parent) == (
-        False, False, False, "", 0, "",
-    )  # fmt: skip
+        False,
+        False,
+        False,
+        "",
+        0,
+        "",
+    )
     assert database.query(lambda c: c.execute(select(tables.site.c.quiet)).scalar_one()) == "[]"
     database.close()
 

@@ -22,7 +22,7 @@ from gateway.store import (
     SqlDeskStore,
     SqlDeskTransaction,
     SqlRegistryStore,
-)  # fmt: skip
+)
 
 
 class FixedClock:

@@ -59,10 +59,13 @@ def test_the_message_of_the_guide(house: Path) -> None:
     assert said(result)[1:] == [
         ["route", "sources.broker.routes[0]:", "stations/{device}/meter"],
         ["device", "CP-17", "(profile", "station_ac,", "kind", "charger)", "at", "2026-01-01T00:00:00.000Z"],
-        ["gun_temp#1", "45.2", "degC", "good"], ["power#1", "48.1", "kW", "good"],
-        ["energy#1", "1234.5", "kWh", "good"], ["status#1", "charging", "good"],
-        ["fault_code#1", "-", "bad:", "no", "value"], ["no", "rule", "reads", "these", "points"],
-    ]  # fmt: skip
+        ["gun_temp#1", "45.2", "degC", "good"],
+        ["power#1", "48.1", "kW", "good"],
+        ["energy#1", "1234.5", "kWh", "good"],
+        ["status#1", "charging", "good"],
+        ["fault_code#1", "-", "bad:", "no", "value"],
+        ["no", "rule", "reads", "these", "points"],
+    ]
 
 
 def test_what_is_left_over_and_what_is_doubtful(house: Path) -> None:
@@ -81,11 +84,13 @@ def test_what_is_left_over_and_what_is_doubtful(house: Path) -> None:
 @pytest.mark.parametrize(
     ("topic", "body", "reason"),
     [
-        (TOPIC, '{"ts": 1767225600000, "gun": 5, "temp": 1}', "no_component"), (TOPIC, "{", "bad_json"),
-        ("stations/CP-99/meter", MESSAGE, "unknown_device"), ("elsewhere", "{}", "unmatched"),
+        (TOPIC, '{"ts": 1767225600000, "gun": 5, "temp": 1}', "no_component"),
+        (TOPIC, "{", "bad_json"),
+        ("stations/CP-99/meter", MESSAGE, "unknown_device"),
+        ("elsewhere", "{}", "unmatched"),
         (TOPIC, '{"gun": 1, "temp": 1}', "bad_time"),
     ],
-)  # fmt: skip
+)
 def test_what_comes_to_nothing_ends_with_1(house: Path, topic: str, body: str, reason: str) -> None:
     for lang in ("en", "zh"):
         result = run(house, topic, "-", "--lang", lang, text=body)

@@ -61,16 +61,29 @@ for _kind, _specs in SPECS.items():
     for _spec in _specs.values():
         for _component in (1, 2) if _spec.each else (0,):
             POINTS[_spec.name, _component] = Point(
-                len(POINTS) + 1, _kind, _spec.name, _component, _spec.kind, _spec.unit, _spec.every,
-                values=_spec.values, counter=_spec.counter,
-            )  # fmt: skip
+                len(POINTS) + 1,
+                _kind,
+                _spec.name,
+                _component,
+                _spec.kind,
+                _spec.unit,
+                _spec.every,
+                values=_spec.values,
+                counter=_spec.counter,
+            )
 CHARGERS = tuple(
     Device(
-        number, f"C{number}", "charger", "charger", components=2, registered=T0, site="s1" if number < 3 else "s2",
+        number,
+        f"C{number}",
+        "charger",
+        "charger",
+        components=2,
+        registered=T0,
+        site="s1" if number < 3 else "s2",
         attrs={"plot": "p1" if number < 3 else "p2", "insured": "2026-01-01", "trip": 91.0},
     )
     for number in (1, 2, 3)
-)  # fmt: skip
+)
 METERS = tuple(Device(n, f"M{n}", "gas_meter", "gas_meter", registered=T0, site="s1") for n in (4, 5))
 POLICY = """\
 format: 1
@@ -137,7 +150,7 @@ def _life(steps: int, dice: Dice, now: float, *, after: bool) -> Iterator[tuple[
         volume += dice(5) / 4
         frames = [
             [*_charger(device.id, component, now, dice)] for device in CHARGERS for component in (1, 2) if dice(4)
-        ]  # fmt: skip
+        ]
         frames += [[*_meter(device.id, now, volume, dice)] for device in METERS if not dice(3)]
         if step % 23 == 22:  # a late one
             frames.append([_reading(1 + dice(3), "gun_temp", now - 30 - dice(300), 60.0 + dice(40), 1, now)])
@@ -180,14 +193,17 @@ def _reading(device: int, name: str, at: float, value: float, component: int, re
     quality = Quality.BAD if value != value else Quality.GOOD
     return Reading(
         device, POINTS[name, component].id, T0 + round(at * S), value, quality, received=T0 + round(received * S)
-    )  # fmt: skip
+    )
 
 
 def _charger(device: int, component: int, now: float, dice: Dice) -> Iterator[Reading]:
     values = {
-        "gun_temp": float("nan") if not dice(20) else 55.0 + dice(45), "current": dice(50) / 10,
-        "status": float(dice(3)), "heartbeat": 1.0, "ambient": 20.0 + dice(25),
-    }  # fmt: skip
+        "gun_temp": float("nan") if not dice(20) else 55.0 + dice(45),
+        "current": dice(50) / 10,
+        "status": float(dice(3)),
+        "heartbeat": 1.0,
+        "ambient": 20.0 + dice(25),
+    }
     for name, value in values.items():
         if dice(3):
             yield _reading(device, name, now, value, component if (name, 1) in POINTS else 0, now)
@@ -196,9 +212,11 @@ def _charger(device: int, component: int, now: float, dice: Dice) -> Iterator[Re
 def _meter(device: int, now: float, volume: float, dice: Dice) -> Iterator[Reading]:
     fall = 5.0 * (not dice(15))
     values = {
-        "volume": (volume - fall) % 1000.0, "battery": 3.0 + dice(10) / 10, "session": volume % 7.0 - fall / 5,
+        "volume": (volume - fall) % 1000.0,
+        "battery": 3.0 + dice(10) / 10,
+        "session": volume % 7.0 - fall / 5,
         "coarse": volume % 40.0,
-    }  # fmt: skip
+    }
     for name, value in values.items():
         if dice(4):
             yield _reading(device, name, now, value, 0, now)

@@ -106,8 +106,9 @@ async def test_the_copy_is_the_way_back(packed: Path, tmp_path: Path) -> None:
         await cooled_down(app, clock)
         await app.stop()
         assert [[state for _, _, state, *_ in held(var)["alarms"]], held(var)["orders"]] == [
-            ["cleared", "cleared"], told["orders"],
-        ]  # fmt: skip
+            ["cleared", "cleared"],
+            told["orders"],
+        ]
         for copy in copies(var / "fieldgate.sqlite"):
             for left in ("fieldgate.sqlite-wal", "fieldgate.sqlite-shm"):
                 (var / left).unlink(missing_ok=True)

@@ -204,45 +204,75 @@ def place_view(context: Context, device: int, component: int, group: str) -> Pla
     known = registry.device_by_id(device) if device else None
     site = known.site if known else group if group and registry.site(group) else ""
     name = context.settings.mask.text(known.name, known.attrs) if known else ""
-    return PlaceView(
-        device=known.code if known else "", name=name, component=component, group=group, site=site
-    )  # fmt: skip
+    return PlaceView(device=known.code if known else "", name=name, component=component, group=group, site=site)
 
 
 def alarm_view(context: Context, alarm: Alarm, numbers: Mapping[str, str]) -> AlarmView:
     """`numbers` maps ids of orders to their numbers."""
     return AlarmView(
-        id=alarm.id, rule=alarm.rule, revision=alarm.revision, identity=alarm.identity, state=alarm.state,
-        place=place_view(context, alarm.device, alarm.component, alarm.group), level=word_of(alarm.level),
-        peak=word_of(alarm.peak), title=TitleView(en=alarm.plan.title_en, zh=alarm.plan.title_zh), why=alarm.plan.why,
+        id=alarm.id,
+        rule=alarm.rule,
+        revision=alarm.revision,
+        identity=alarm.identity,
+        state=alarm.state,
+        place=place_view(context, alarm.device, alarm.component, alarm.group),
+        level=word_of(alarm.level),
+        peak=word_of(alarm.peak),
+        title=TitleView(en=alarm.plan.title_en, zh=alarm.plan.title_zh),
+        why=alarm.plan.why,
         why_zh=alarm.plan.why_in("zh"),
-        evidence=_evidence(alarm.evidence), raised_at=alarm.raised_at, decided_at=alarm.decided_at,
-        recorded_at=alarm.recorded_at, last_seen_at=alarm.last_seen, updated_at=alarm.updated_at,
-        cleared_at=alarm.cleared_at, count=alarm.count, version=alarm.version, reason=alarm.reason, late=alarm.late,
-        imported=alarm.imported, suspect=alarm.suspect, live=alarm.live, unstable=alarm.unstable, stale=alarm.stale,
-        muted=alarm.muted, limited=alarm.limited, held_until=alarm.held_until or None, parent=alarm.parent,
+        evidence=_evidence(alarm.evidence),
+        raised_at=alarm.raised_at,
+        decided_at=alarm.decided_at,
+        recorded_at=alarm.recorded_at,
+        last_seen_at=alarm.last_seen,
+        updated_at=alarm.updated_at,
+        cleared_at=alarm.cleared_at,
+        count=alarm.count,
+        version=alarm.version,
+        reason=alarm.reason,
+        late=alarm.late,
+        imported=alarm.imported,
+        suspect=alarm.suspect,
+        live=alarm.live,
+        unstable=alarm.unstable,
+        stale=alarm.stale,
+        muted=alarm.muted,
+        limited=alarm.limited,
+        held_until=alarm.held_until or None,
+        parent=alarm.parent,
         work_order=numbers.get(alarm.order, ""),
-    )  # fmt: skip
+    )
 
 
 def _readings(readings: Iterable[ReadingSeen]) -> list[ReadingSeenView]:
     return [
         ReadingSeenView(
-            point=r.point, value=r.value if isinstance(r.value, str) else finite(r.value), unit=r.unit, at=r.at,
-            received_at=r.received, quality=r.quality,
+            point=r.point,
+            value=r.value if isinstance(r.value, str) else finite(r.value),
+            unit=r.unit,
+            at=r.at,
+            received_at=r.received,
+            quality=r.quality,
         )
         for r in readings
-    ]  # fmt: skip
+    ]
 
 
 def _evidence(evidence: Evidence) -> EvidenceView:
     return EvidenceView(
-        sentence=TitleView(en=evidence.sentence_en, zh=evidence.sentence_zh), condition=evidence.condition,
+        sentence=TitleView(en=evidence.sentence_en, zh=evidence.sentence_zh),
+        condition=evidence.condition,
         readings=_readings(evidence.readings),
         signals=[
             SignalSeenView(
-                name=s.name, value=finite(s.value), unit=s.unit, start=s.start if s.end else None, end=s.end or None,
-                coverage=s.coverage, made=s.made,
+                name=s.name,
+                value=finite(s.value),
+                unit=s.unit,
+                start=s.start if s.end else None,
+                end=s.end or None,
+                coverage=s.coverage,
+                made=s.made,
             )
             for s in evidence.signals
         ],
@@ -256,7 +286,7 @@ def _evidence(evidence: Evidence) -> EvidenceView:
             for m in evidence.members
         ],
         others=evidence.others,
-    )  # fmt: skip
+    )
 
 
 def device_id(context: Context, code: str | None) -> int | None:
@@ -304,15 +334,22 @@ async def read_alarm(context: Gateway, principal: Reader, alarm_id: AlarmId) -> 
     waits = await asyncio.to_thread(context.sql.queries.deadlines, alarm.id)
     changes = await asyncio.to_thread(context.sql.queries.alarm_changes, alarm.id)
     return AlarmDetail(
-        **dict(alarm_view(context, alarm, numbers)), waits=[WaitView(reason=w.reason, due_at=w.due_at) for w in waits],
+        **dict(alarm_view(context, alarm, numbers)),
+        waits=[WaitView(reason=w.reason, due_at=w.due_at) for w in waits],
         changes=[
             AlarmChangeView(
-                change=one.change, level=word_of(one.level), at=one.at, decided_at=one.decided, reason=one.reason,
-                late=one.late, count=one.count, evidence=_evidence(one.evidence),
+                change=one.change,
+                level=word_of(one.level),
+                at=one.at,
+                decided_at=one.decided,
+                reason=one.reason,
+                late=one.late,
+                count=one.count,
+                evidence=_evidence(one.evidence),
             )
             for one in changes
         ],
-    )  # fmt: skip
+    )
 
 
 @router.post("/{alarm_id}/unlatch")

@@ -39,9 +39,14 @@ async def read_audit(
     rows = await asyncio.to_thread(partial(context.sql.audit.rows, limit + 1, before, act=act, actor=actor))
     items = [
         DeedView(
-            id=row.id, at=row.at, actor=row.actor, address=row.address, act=row.act, subject=row.subject,
+            id=row.id,
+            at=row.at,
+            actor=row.actor,
+            address=row.address,
+            act=row.act,
+            subject=row.subject,
             detail=row.detail,
         )
         for row in rows[:limit]
-    ]  # fmt: skip
+    ]
     return PageView(items=items, next=pack(str(rows[limit - 1].id)) if len(rows) > limit else "")

@@ -63,8 +63,12 @@ class CallbackResult:
     act: Act | None = None
 
 
-@router.post("/{endpoint}", openapi_extra={"requestBody": {"content": {"application/json": {
-    "schema": CallbackIn.model_json_schema()}}, "required": True}})  # fmt: skip
+@router.post(
+    "/{endpoint}",
+    openapi_extra={
+        "requestBody": {"content": {"application/json": {"schema": CallbackIn.model_json_schema()}}, "required": True}
+    },
+)
 async def callback(request: Request, context: Gateway, endpoint: Annotated[str, Path(max_length=60)]) -> JSONResponse:
     """Signed over the raw bytes (Standard Webhooks) with the endpoint's secret; `webhook-id` tells repeats."""
     body, requests = await request.body(), request.app.state.requests
@@ -159,10 +163,20 @@ def _command(row: Inbound) -> Command:
     person = f"{row.endpoint}/{asked.actor}" if asked.actor else row.endpoint
     command_id = f"{row.endpoint}:{asked.command_id or row.external_id}"
     return Command(
-        asked.order, Act(asked.action), Actor(person, Role.INTEGRATOR, asked.actor), command_id, asked.expected_version,
-        asked.occurred_at or 0, asked.assignee, asked.reason, asked.fault, asked.cause, asked.remedy, asked.note,
+        asked.order,
+        Act(asked.action),
+        Actor(person, Role.INTEGRATOR, asked.actor),
+        command_id,
+        asked.expected_version,
+        asked.occurred_at or 0,
+        asked.assignee,
+        asked.reason,
+        asked.fault,
+        asked.cause,
+        asked.remedy,
+        asked.note,
         asked.reading,
-    )  # fmt: skip
+    )
 
 
 def _response(answer: CallbackResult) -> JSONResponse:

@@ -38,6 +38,4 @@ async def erase(context: Gateway, principal: KeyKeeper, code: Annotated[str, Pat
     if not erased:
         raise refused(404, "unknown_customer")
     await pump(context)
-    return ErasedView(
-        customer=erased.customer, notices=erased.notices, deliveries=erased.deliveries, listed=listed
-    )  # fmt: skip
+    return ErasedView(customer=erased.customer, notices=erased.notices, deliveries=erased.deliveries, listed=listed)

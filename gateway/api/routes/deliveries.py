@@ -187,25 +187,45 @@ async def send_test(
     deed = principal.deed(context.clock.now(), "endpoint.test", name, detail)
     await in_desk(context, partial(context.sql.audit.add, deed))
     return TestView(
-        endpoint=name, event=event.id, ok=trial.ok, status=trial.status, latency=trial.latency / 1e6,
-        reason=explain(trial.reason, lang) if trial.reason else "", answer=trial.answer,
+        endpoint=name,
+        event=event.id,
+        ok=trial.ok,
+        status=trial.status,
+        latency=trial.latency / 1e6,
+        reason=explain(trial.reason, lang) if trial.reason else "",
+        answer=trial.answer,
         look_for=say(f"delivery.hint.{trial.hint}", lang),
-    )  # fmt: skip
+    )
 
 
 def _view(row: DeliveryRow) -> DeliveryView:
     return DeliveryView(
-        id=row.id, endpoint=row.endpoint, event=row.event, type=row.type, subject=row.subject, state=row.state,
-        attempt=row.attempt, next_at=row.next_at if row.state in ("pending", "leased") else None, reason=row.reason,
-        reference=row.reference, created_at=row.created_at, updated_at=row.updated_at,
-    )  # fmt: skip
+        id=row.id,
+        endpoint=row.endpoint,
+        event=row.event,
+        type=row.type,
+        subject=row.subject,
+        state=row.state,
+        attempt=row.attempt,
+        next_at=row.next_at if row.state in ("pending", "leased") else None,
+        reason=row.reason,
+        reference=row.reference,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+    )
 
 
 def _attempt(row: AttemptRow) -> AttemptView:
     return AttemptView(
-        attempt=row.attempt, at=row.at, state=row.state, status=row.status, reason=row.reason, excerpt=row.excerpt,
-        latency=row.latency / 1e6, charged=row.charged,
-    )  # fmt: skip
+        attempt=row.attempt,
+        at=row.at,
+        state=row.state,
+        status=row.status,
+        reason=row.reason,
+        excerpt=row.excerpt,
+        latency=row.latency / 1e6,
+        charged=row.charged,
+    )
 
 
 async def _stats(context: Context) -> Mapping[str, Any]:
@@ -218,8 +238,16 @@ async def _stats(context: Context) -> Mapping[str, Any]:
 def _endpoint(config: Any, name: str, disabled: dict[str, str], stats: Any) -> EndpointView:
     """Of the URL only its host: vendors put tokens into the rest."""
     return EndpointView(
-        name=name, type=config.type, host=urlsplit(config.url).hostname or "", disabled=disabled.get(name, ""),
-        breaker=stats.breaker, delivered=stats.delivered, retried=stats.retried, dead=stats.dead,
-        in_flight=stats.in_flight, last_error=stats.last_error, last_delivered_at=stats.last_delivered_at or None,
+        name=name,
+        type=config.type,
+        host=urlsplit(config.url).hostname or "",
+        disabled=disabled.get(name, ""),
+        breaker=stats.breaker,
+        delivered=stats.delivered,
+        retried=stats.retried,
+        dead=stats.dead,
+        in_flight=stats.in_flight,
+        last_error=stats.last_error,
+        last_delivered_at=stats.last_delivered_at or None,
         latency=stats.latency / 1e6,
-    )  # fmt: skip
+    )

@@ -204,18 +204,33 @@ async def read_device(context: Gateway, principal: Reader, code: str) -> DeviceD
 def _view(context: Context, principal: Principal, device: Device) -> DeviceView:
     mask = NO_MASK if principal.key.role is Role.ADMIN else context.settings.mask
     return DeviceView(
-        code=device.code, name=mask.text(device.name, device.attrs), kind=device.kind, profile=device.profile,
-        site=device.site, customer=device.customer, components=device.components, life=device.life,
-        registered_at=device.registered, attrs=mask.attrs(device.attrs), tags=device.tags,
-    )  # fmt: skip
+        code=device.code,
+        name=mask.text(device.name, device.attrs),
+        kind=device.kind,
+        profile=device.profile,
+        site=device.site,
+        customer=device.customer,
+        components=device.components,
+        life=device.life,
+        registered_at=device.registered,
+        attrs=mask.attrs(device.attrs),
+        tags=device.tags,
+    )
 
 
 def _latest(point: Point, reading: Reading, now: int) -> LatestView:
     return LatestView(
-        point=point.name, component=point.component, kind=point.kind, unit=point.unit,
-        value=_value(point, reading.value), quality=Quality(reading.quality).name.lower(), flags=_flags(reading.flags),
-        at=reading.at, received_at=reading.received, age=(now - reading.at) / SECOND,
-    )  # fmt: skip
+        point=point.name,
+        component=point.component,
+        kind=point.kind,
+        unit=point.unit,
+        value=_value(point, reading.value),
+        quality=Quality(reading.quality).name.lower(),
+        flags=_flags(reading.flags),
+        at=reading.at,
+        received_at=reading.received,
+        age=(now - reading.at) / SECOND,
+    )
 
 
 def _value(point: Point, value: float) -> float | str | None:
@@ -233,19 +248,27 @@ def _readings(series: Series, point: Point, limit: int) -> list[ReadingView]:
     columns = (series.at, series.value, series.quality, series.flags, series.received)
     return [
         ReadingView(
-            at=at, value=_value(point, value), quality=Quality(quality).name.lower(), flags=_flags(flags),
+            at=at,
+            value=_value(point, value),
+            quality=Quality(quality).name.lower(),
+            flags=_flags(flags),
             received_at=received,
         )
         for at, value, quality, flags, received in zip(*(c[:limit].tolist() for c in columns), strict=True)
-    ]  # fmt: skip
+    ]
 
 
 def _buckets(found: Buckets) -> list[BucketView]:
     columns = (found.start, found.count, found.mean, found.min, found.max, found.first, found.last)
     return [
         BucketView(
-            start=start, count=count, mean=finite(mean), min=finite(least), max=finite(most), first=finite(first),
+            start=start,
+            count=count,
+            mean=finite(mean),
+            min=finite(least),
+            max=finite(most),
+            first=finite(first),
             last=finite(last),
         )
         for start, count, mean, least, most, first, last in zip(*(c.tolist() for c in columns), strict=True)
-    ]  # fmt: skip
+    ]

@@ -61,8 +61,9 @@ async def readyz(context: Gateway, lang: Language = None) -> JSONResponse:
     ready = _ready(status, parts) and condition.ready
     for name in ("disk", "clock", "rules", "configuration", "texts"):
         parts[name] = condition.parts[name].phrase if name in condition.parts else None
-    sources = {name: _fallen(status, f"source.{name}") or _phrase(condition.sources.get(name))
-               for name in status.sources}  # fmt: skip
+    sources = {
+        name: _fallen(status, f"source.{name}") or _phrase(condition.sources.get(name)) for name in status.sources
+    }
     endpoints: dict[str, Phrase | None] = {
         name: _phrase(condition.endpoints.get(name)) for name in context.settings.endpoints
     }

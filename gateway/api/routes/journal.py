@@ -52,9 +52,7 @@ async def list_dead_letters(
 ) -> PageView[DeadLetterView]:
     """Newest first."""
     before = unpack_number(cursor) if cursor else None
-    records = await asyncio.to_thread(
-        context.journal.dead_letters, limit + 1, before, context.settings.tenant
-    )  # fmt: skip
+    records = await asyncio.to_thread(context.journal.dead_letters, limit + 1, before, context.settings.tenant)
     found = [_view(record, record.body) for record in records[:limit] if isinstance(record.body, Raw)]
     return PageView(items=found, next=pack(str(records[limit - 1].seq)) if len(records) > limit else "")
 
@@ -72,9 +70,17 @@ async def read_events(
 def _view(record: Record, raw: Raw) -> DeadLetterView:
     text, encoded = as_shown(raw.payload[:MAX_PAYLOAD])
     return DeadLetterView(
-        sequence=record.seq, source=raw.source, address=raw.address, reason=raw.reason, detail=raw.detail,
-        received_at=raw.received, recorded_at=record.at, size=len(raw.payload), text=text, base64=encoded,
-    )  # fmt: skip
+        sequence=record.seq,
+        source=raw.source,
+        address=raw.address,
+        reason=raw.reason,
+        detail=raw.detail,
+        received_at=raw.received,
+        recorded_at=record.at,
+        size=len(raw.payload),
+        text=text,
+        base64=encoded,
+    )
 
 
 def as_shown(payload: bytes) -> tuple[str | None, str | None]:

@@ -73,9 +73,12 @@ async def me(principal: Reader) -> MeView:
     """Who am I, and what may I do?"""
     key = principal.key
     return MeView(
-        name=key.name, role=key.role, sites=key.sites, permissions=sorted(PERMISSIONS[key.role]),
+        name=key.name,
+        role=key.role,
+        sites=key.sites,
+        permissions=sorted(PERMISSIONS[key.role]),
         expires_at=key.expires_at,
-    )  # fmt: skip
+    )
 
 
 @router.get("/keys")
@@ -121,6 +124,11 @@ def _revoke(context: Context, name: str, principal: Principal) -> None:
 
 def _view(key: ApiKey) -> KeyView:
     return KeyView(
-        name=key.name, role=key.role, sites=key.sites, created_at=key.created_at, expires_at=key.expires_at,
-        revoked_at=key.revoked_at, used_at=key.used_at,
-    )  # fmt: skip
+        name=key.name,
+        role=key.role,
+        sites=key.sites,
+        created_at=key.created_at,
+        expires_at=key.expires_at,
+        revoked_at=key.revoked_at,
+        used_at=key.used_at,
+    )

@@ -163,17 +163,39 @@ class CommandIn(RequestModel):
 def order_view(context: Context, order: WorkOrder) -> OrderView:
     """Names for ids, words for levels."""
     return OrderView(
-        no=order.no, version=order.version, state=order.state, type=order.type, fault=order.fault, source=order.source,
-        level=word_of(order.level), priority=order.priority, priority_reason=order.priority_reason,
-        title=TitleView(en=order.title_en, zh=order.title_zh), why=order.why, why_zh=order.why_zh,
-        place=place_view(context, order.device, order.component, order.group), assignee=order.assignee,
-        skill=order.skill, sla=order.sla, count=order.count, causes=order.causes, reopen_count=order.reopen_count,
-        related_to=order.related_to, hold_reason=order.hold_reason, close_reason=order.close_reason,
+        no=order.no,
+        version=order.version,
+        state=order.state,
+        type=order.type,
+        fault=order.fault,
+        source=order.source,
+        level=word_of(order.level),
+        priority=order.priority,
+        priority_reason=order.priority_reason,
+        title=TitleView(en=order.title_en, zh=order.title_zh),
+        why=order.why,
+        why_zh=order.why_zh,
+        place=place_view(context, order.device, order.component, order.group),
+        assignee=order.assignee,
+        skill=order.skill,
+        sla=order.sla,
+        count=order.count,
+        causes=order.causes,
+        reopen_count=order.reopen_count,
+        related_to=order.related_to,
+        hold_reason=order.hold_reason,
+        close_reason=order.close_reason,
         resolution=ResolutionView(fault=order.fault_found, cause=order.cause, remedy=order.remedy),
-        created_at=order.created_at, updated_at=order.updated_at, first_seen_at=order.first_seen,
-        last_seen_at=order.last_seen, condition_cleared_at=order.condition_cleared_at, accepted_at=order.accepted_at,
-        started_at=order.started_at, resolved_at=order.resolved_at, closed_at=order.closed_at,
-    )  # fmt: skip
+        created_at=order.created_at,
+        updated_at=order.updated_at,
+        first_seen_at=order.first_seen,
+        last_seen_at=order.last_seen,
+        condition_cleared_at=order.condition_cleared_at,
+        accepted_at=order.accepted_at,
+        started_at=order.started_at,
+        resolved_at=order.resolved_at,
+        closed_at=order.closed_at,
+    )
 
 
 @router.get("")
@@ -196,9 +218,18 @@ async def list_orders(
 ) -> PageView[OrderView]:
     """Newest first; `level` and higher. A key bound to sites may get pages with fewer items: go on with `next`."""
     want = OrderFilter(
-        open, tuple(state), device_id(context, device), site, fault, type, assignee, level_of(level), since, until,
+        open,
+        tuple(state),
+        device_id(context, device),
+        site,
+        fault,
+        type,
+        assignee,
+        level_of(level),
+        since,
+        until,
         updated_after,
-    )  # fmt: skip
+    )
     page = await asyncio.to_thread(context.sql.queries.orders, want, limit, cursor)
     seen = [order for order in page.items if _visible(context, principal, order)]
     return PageView(items=[order_view(context, order) for order in seen], next=page.next)
@@ -220,20 +251,33 @@ async def read_order(context: Gateway, principal: Reader, no: OrderNo, response:
         alarms=[alarm_view(context, alarm, {order.id: order.no}) for alarm in alarms],
         audit=[
             AuditView(
-                sequence=a.seq, type=a.type, actor=a.actor, role=a.role, before=a.before, after=a.after,
-                data=orjson.loads(a.data or "{}"), at=a.at, occurred_at=a.occurred_at or a.at,
+                sequence=a.seq,
+                type=a.type,
+                actor=a.actor,
+                role=a.role,
+                before=a.before,
+                after=a.after,
+                data=orjson.loads(a.data or "{}"),
+                at=a.at,
+                occurred_at=a.occurred_at or a.at,
             )
             for a in audit
         ],
         notices=[
             NoticeView(
-                customer=n.recipient, template=n.template, n=n.n, language=n.language, state=n.state, reason=n.reason,
-                created_at=n.created_at, updated_at=n.updated_at,
+                customer=n.recipient,
+                template=n.template,
+                n=n.n,
+                language=n.language,
+                state=n.state,
+                reason=n.reason,
+                created_at=n.created_at,
+                updated_at=n.updated_at,
             )
             for n in notices
         ],
         acts=list(lifecycle.legal(order, principal.actor)) if principal.may(Permission.ACT) else [],
-    )  # fmt: skip
+    )
 
 
 @router.post("", status_code=status.HTTP_201_CREATED)
@@ -250,10 +294,20 @@ async def report(
     if body.type not in types:
         raise refused(422, "unknown_type", types=", ".join(types))
     fault = FaultReport(
-        device.id, body.fault, body.title, body.title_zh or body.title, principal.actor,
-        _command_id(body.command_id, idempotency_key), body.component, "", body.type, Level[body.level.upper()],
-        "oa" if principal.key.role is Role.INTEGRATOR else body.source, body.note, body.skill,
-    )  # fmt: skip
+        device.id,
+        body.fault,
+        body.title,
+        body.title_zh or body.title,
+        principal.actor,
+        _command_id(body.command_id, idempotency_key),
+        body.component,
+        "",
+        body.type,
+        Level[body.level.upper()],
+        "oa" if principal.key.role is Role.INTEGRATOR else body.source,
+        body.note,
+        body.skill,
+    )
     order = await in_desk(context, partial(context.desk.report, fault, context.clock.now()))
     context.relay.notify()
     response.headers["etag"] = f'"{order.version}"'
@@ -280,10 +334,20 @@ async def act(
         raise refused(422, "future")
     await _find(context, principal, no)
     command = Command(
-        no, body.act, principal.actor, _command_id(body.command_id, idempotency_key),
-        body.expected_version if if_match is None else _version(if_match), body.occurred_at or 0, body.assignee,
-        body.reason, body.fault, body.cause, body.remedy, body.note, body.reading,
-    )  # fmt: skip
+        no,
+        body.act,
+        principal.actor,
+        _command_id(body.command_id, idempotency_key),
+        body.expected_version if if_match is None else _version(if_match),
+        body.occurred_at or 0,
+        body.assignee,
+        body.reason,
+        body.fault,
+        body.cause,
+        body.remedy,
+        body.note,
+        body.reading,
+    )
     order = await carry_out(context, command, now)
     response.headers["etag"] = f'"{order.version}"'
     return order_view(context, order)

@@ -123,8 +123,9 @@ def _lines(record: Record, wanted: _Filter) -> Iterator[TailView]:
         case Raw() as raw if wanted.kind("message"):
             code = raw.detail if raw.reason == "unknown_device" else ""
             if (place := wanted.place(code)) is not None:
-                yield TailView(at=raw.received, kind="message", device=place[0], site=place[1], what=raw.reason,
-                               detail=raw.address)  # fmt: skip
+                yield TailView(
+                    at=raw.received, kind="message", device=place[0], site=place[1], what=raw.reason, detail=raw.address
+                )
         case Batch() as batch:
             yield from _frames(batch, wanted) if wanted.kind("message") else ()
             yield from _readings(batch, wanted) if wanted.kind("reading") else ()
@@ -150,9 +151,16 @@ def _readings(batch: Batch, wanted: _Filter) -> Iterator[TailView]:
         if value is not None and point.kind is PointKind.STATE and 0 <= number < len(point.values):
             value = point.values[int(number)]
         yield TailView(
-            at=int(batch.at[row]), kind="reading", device=place[0], site=place[1], what=quality.name.lower(),
-            point=point.name, component=point.component, value=value, unit=point.unit,
-        )  # fmt: skip
+            at=int(batch.at[row]),
+            kind="reading",
+            device=place[0],
+            site=place[1],
+            what=quality.name.lower(),
+            point=point.name,
+            component=point.component,
+            value=value,
+            unit=point.unit,
+        )
 
 
 def _event(event: OutboxEvent, wanted: _Filter) -> TailView | None:
@@ -167,7 +175,13 @@ def _event(event: OutboxEvent, wanted: _Filter) -> TailView | None:
     if not wanted.kind(kind) or (place := wanted.place(code)) is None:
         return None
     return TailView(
-        at=event.created_at, kind=kind, device=place[0], site=place[1], what=what,
-        point=str(alarm.get("rule", "")), detail=str(told.get("no") or told["level"]),
-        title_en=words["en"] or told["title"]["en"], title_zh=words["zh"] or told["title"]["zh"],
-    )  # fmt: skip
+        at=event.created_at,
+        kind=kind,
+        device=place[0],
+        site=place[1],
+        what=what,
+        point=str(alarm.get("rule", "")),
+        detail=str(told.get("no") or told["level"]),
+        title_en=words["en"] or told["title"]["en"],
+        title_zh=words["zh"] or told["title"]["zh"],
+    )

@@ -79,12 +79,16 @@ async def list_state_texts(context: Gateway, _: Operator) -> TablesView:
         key = (point.profile, point.name)
         learned = [
             LearnedView(text=text, device=_code(context, device))
-            for text, device in zip(point.values, point.brought, strict=False) if device
-        ]  # fmt: skip
+            for text, device in zip(point.values, point.brought, strict=False)
+            if device
+        ]
         found[key] = TableView(
-            profile=point.profile, point=point.name, named=len(point.values) - len(learned), learned=learned,
+            profile=point.profile,
+            point=point.name,
+            named=len(point.values) - len(learned),
+            learned=learned,
             refused=[_refused(context, one) for one in refusals.get(key, ())],
-        )  # fmt: skip
+        )
     return TablesView(items=[found[key] for key in sorted(found) if found[key].learned or found[key].refused])
 
 
@@ -110,8 +114,13 @@ async def clear_state_texts(context: Gateway, principal: Repairer, body: ClearIn
         count = await in_desk(context, work)
     except KeyError:
         raise refused(404, "unknown_state", profile=body.profile, point=body.point) from None
-    log.info("state texts cleared", point=f"{body.profile}.{body.point}", device=body.device, count=count,
-             actor=principal.key.name)  # fmt: skip
+    log.info(
+        "state texts cleared",
+        point=f"{body.profile}.{body.point}",
+        device=body.device,
+        count=count,
+        actor=principal.key.name,
+    )
     return ClearedView(cleared=count)
 
 

@@ -46,9 +46,10 @@ async def list_unused(context: Gateway, _: Operator) -> UnusedList:
     async def read() -> list[tuple[str, str, Any]]:
         return [
             (name, topics, entry)
-            for name, source in context.sources().items() if hasattr(source, "unused")
+            for name, source in context.sources().items()
+            if hasattr(source, "unused")
             for topics, entry in source.unused()
-        ]  # fmt: skip
+        ]
 
     found = await in_ingest(context, read)
     found.sort(key=lambda one: (one[0], one[2].first.route, -one[2].count, one[2].place))
@@ -56,9 +57,20 @@ async def list_unused(context: Gateway, _: Operator) -> UnusedList:
     for name, topics, entry in found:
         first = entry.first
         text, encoded = as_shown(first.payload)
-        items.append(UnusedView(
-            source=name, route=first.route, filter=topics, reason=first.reason, place=entry.place, detail=first.detail,
-            count=entry.count, first_at=first.received, last_at=entry.last, topic=first.topic, text=text,
-            base64=encoded,
-        ))  # fmt: skip
+        items.append(
+            UnusedView(
+                source=name,
+                route=first.route,
+                filter=topics,
+                reason=first.reason,
+                place=entry.place,
+                detail=first.detail,
+                count=entry.count,
+                first_at=first.received,
+                last_at=entry.last,
+                topic=first.topic,
+                text=text,
+                base64=encoded,
+            )
+        )
     return UnusedList(items=items)

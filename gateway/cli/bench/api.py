@@ -63,10 +63,13 @@ async def _phase(broker: ProbeBroker, api: int, health: int, key: str, seconds: 
     await asyncio.sleep(1)
     delays = broker.delays + broker.waiting()
     return {
-        "ingest_p99_ms": _high(delays), "ingest_p50_ms": round(statistics.median(delays) * 1e3, 2),
-        "ingest_max_ms": round(max(delays) * 1e3, 2), "health_p99_ms": _high(times),
-        "requests_s": round(answered / seconds, 1), "messages_s": round(spent / seconds, 1),
-    }  # fmt: skip
+        "ingest_p99_ms": _high(delays),
+        "ingest_p50_ms": round(statistics.median(delays) * 1e3, 2),
+        "ingest_max_ms": round(max(delays) * 1e3, 2),
+        "health_p99_ms": _high(times),
+        "requests_s": round(answered / seconds, 1),
+        "messages_s": round(spent / seconds, 1),
+    }
 
 
 async def _publish(broker: ProbeBroker, seconds: float) -> int:

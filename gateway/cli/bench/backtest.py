@@ -76,9 +76,13 @@ def write_history(folder: Path, readings: int) -> HistoryPlace:
         batch = Batch(
             np.repeat(np.tile(order + 1, count), len(POINTS)).astype(np.int32),
             np.tile(np.arange(1, len(POINTS) + 1, dtype=np.int32), frames),
-            np.repeat(at.ravel(), len(POINTS)), np.concatenate(values).ravel(), np.full(rows, 2, np.uint8),
-            np.zeros(rows, np.uint8), np.repeat(np.arange(frames, dtype=np.int32), len(POINTS)), at.ravel() + 20_000,
-        )  # fmt: skip
+            np.repeat(at.ravel(), len(POINTS)),
+            np.concatenate(values).ravel(),
+            np.full(rows, 2, np.uint8),
+            np.zeros(rows, np.uint8),
+            np.repeat(np.arange(frames, dtype=np.int32), len(POINTS)),
+            at.ravel() + 20_000,
+        )
         store.write(0, [Record(number + 1, int(at.max()), batch)])
     store.close()
     return HistoryPlace(EMBEDDED.name, EMBEDDED.place(folder, config))
@@ -109,10 +113,19 @@ def run_backtest_bench(readings: int) -> dict[str, float]:
             scanned = sum(len(history.rows(first, last, None, None)) for first, last, _ in spans)
             scan = scanned / (perf_counter() - begun)
         task = Task(
-            place, [[rule.source for rule in loaded.rules]], [], [], devices, points, "UTC", START - HOUR,
+            place,
+            [[rule.source for rule in loaded.rules]],
+            [],
+            [],
+            devices,
+            points,
+            "UTC",
+            START - HOUR,
             START,
-            spans[-1][1], spans, everyone=True,
-        )  # fmt: skip
+            spans[-1][1],
+            spans,
+            everyone=True,
+        )
         begun = perf_counter()
         judge(task, lambda _: None)
         alone = scanned / (perf_counter() - begun)
@@ -120,7 +133,12 @@ def run_backtest_bench(readings: int) -> dict[str, float]:
         answer = judge_in_processes(task, lambda _: None, workers)
         took = perf_counter() - begun
     return {
-        "readings_s": answer.readings / took, "one_process_readings_s": alone, "processes": float(workers),
-        "readings": float(answer.readings), "rules": float(len(loaded.rules)), "devices": float(DEVICES),
-        "episodes": float(len(answer.sets[0].episodes)), "scan_s": scan,
-    }  # fmt: skip
+        "readings_s": answer.readings / took,
+        "one_process_readings_s": alone,
+        "processes": float(workers),
+        "readings": float(answer.readings),
+        "rules": float(len(loaded.rules)),
+        "devices": float(DEVICES),
+        "episodes": float(len(answer.sets[0].episodes)),
+        "scan_s": scan,
+    }

@@ -68,8 +68,9 @@ def measure(events: int) -> dict[str, Any]:
     """{"events_s", "raw_events_s", "urgent_ms", ...}."""
     with (
         tempfile.TemporaryDirectory(prefix="fieldgate-bench-") as folder,
-        receiver() as good, receiver("--hang") as hung,
-    ):  # fmt: skip
+        receiver() as good,
+        receiver("--hang") as hung,
+    ):
         database = Database.at(Path(folder) / "q.sqlite")
         database.upgrade()
         try:
@@ -107,10 +108,13 @@ async def _measure(database: Database, good: ReceivedEvents, hung: ReceivedEvent
     if len(good.at) - before != events + 1 or not in_order:
         raise RuntimeError(f"{len(good.at) - before} of {events + 1} events received, in order: {in_order}")
     return {
-        "events_s": round(events / seconds), "raw_events_s": round(raw), "ratio": round(events / seconds / raw, 3),
-        "urgent_ms": round((good.at[_URGENT] - asked) * 1000), "cpu_ms_per_event": round(busy / events * 1000, 2),
+        "events_s": round(events / seconds),
+        "raw_events_s": round(raw),
+        "ratio": round(events / seconds / raw, 3),
+        "urgent_ms": round((good.at[_URGENT] - asked) * 1000),
+        "cpu_ms_per_event": round(busy / events * 1000, 2),
         "events": events,
-    }  # fmt: skip
+    }
 
 
 def _sink(name: str, port: int, clock: SystemClock) -> WebhookSink:
@@ -128,8 +132,11 @@ def _fill(database: Database, rows: list[tuple[str, str, int]], level: Level) ->
         shipments = [
             QueuedDelivery("default", endpoint, i, s, now, level) for i, s, _ in part for endpoint in ("good", "hung")
         ]
-        SqlDeskStore(database).transact(lambda unit, made=made, shipments=shipments: unit.write(  # type: ignore[misc]
-            Changes(events=made, deliveries=shipments), now))  # fmt: skip
+        SqlDeskStore(database).transact(
+            lambda unit, made=made, shipments=shipments: unit.write(  # type: ignore[misc]
+                Changes(events=made, deliveries=shipments), now
+            )
+        )
 
 
 async def _raw(sink: WebhookSink, events: int) -> float:

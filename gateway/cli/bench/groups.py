@@ -53,9 +53,15 @@ class BenchGroups:
         now = START + number * EVERY * ROWS // len(POINTS) // self.fleet.devices
         old = self.random.integers(0, 5 * SECOND, found.frames)
         return Batch(
-            found.device, found.point, now - old[found.frame], found.value, found.quality, found.flags, found.frame,
+            found.device,
+            found.point,
+            now - old[found.frame],
+            found.value,
+            found.quality,
+            found.flags,
+            found.frame,
             np.full(found.frames, now),
-        ), now  # fmt: skip
+        ), now
 
     def judge(self, number: int) -> float:
         """CPU time of a batch and its tick, ms."""

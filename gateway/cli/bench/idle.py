@@ -41,9 +41,11 @@ def measure(seconds: float) -> dict[str, Any]:
                 rss = rss_mb(gateway.pid)
                 syncs = _syncs(gateway.pid, seconds, folder / "syncs")
     return {
-        "rss_mb": round(rss, 1), "cpu_share": round(share, 5),
-        "fsyncs_min": None if syncs is None else round(syncs * 60 / seconds, 1), "seconds_idle": seconds,
-    }  # fmt: skip
+        "rss_mb": round(rss, 1),
+        "cpu_share": round(share, 5),
+        "fsyncs_min": None if syncs is None else round(syncs * 60 / seconds, 1),
+        "seconds_idle": seconds,
+    }
 
 
 def _syncs(pid: int, seconds: float, file: Path) -> int | None:

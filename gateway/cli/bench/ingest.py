@@ -180,9 +180,21 @@ def measure(qos: int, seconds: float, devices: int) -> dict[str, Any]:
 def _load(broker: BrokerProcess, name: str, devices: int, gate: Shared, qos: int) -> list[str]:
     address, topic = f"127.0.0.1:{broker.port}", name + "/{}/telemetry"
     return [
-        "-m", "simulators.load", "--broker", address, "--name", name, "--topic", topic, "--devices", str(devices),
-        "--gate", str(gate.path), "--qos", str(qos),
-    ]  # fmt: skip
+        "-m",
+        "simulators.load",
+        "--broker",
+        address,
+        "--name",
+        name,
+        "--topic",
+        topic,
+        "--devices",
+        str(devices),
+        "--gate",
+        str(gate.path),
+        "--qos",
+        str(qos),
+    ]
 
 
 def _measure(folder: Path, broker: BrokerProcess, qos: int, seconds: float, devices: int) -> dict[str, Any]:
@@ -218,9 +230,13 @@ def _measure(folder: Path, broker: BrokerProcess, qos: int, seconds: float, devi
         duplicates = int(gauge.read("fieldgate_messages_total", state="duplicate"))
     stored = _stored(project / "var")
     return _figures(raws, fulls) | {
-        "lost": max(0, sent * 4 - stored), "published": sent, "stored": stored, "duplicate": duplicates, "qos": qos,
+        "lost": max(0, sent * 4 - stored),
+        "published": sent,
+        "stored": stored,
+        "duplicate": duplicates,
+        "qos": qos,
         "devices": devices,
-    }  # fmt: skip
+    }
 
 
 def _figures(raws: list[Slice], fulls: list[Slice]) -> dict[str, Any]:
@@ -230,13 +246,17 @@ def _figures(raws: list[Slice], fulls: list[Slice]) -> dict[str, Any]:
     raw_rate, full_rate = (statistics.median(one.rate for one in several) for several in (raws, fulls))
     ratio = statistics.median(ratios)
     return {
-        "raw_msgs_s": round(raw_rate), "full_msgs_s": round(full_rate), "ratio": round(full_rate / raw_rate, 3),
+        "raw_msgs_s": round(raw_rate),
+        "full_msgs_s": round(full_rate),
+        "ratio": round(full_rate / raw_rate, 3),
         "raw_cpu_us": round(statistics.median(one.cpu_us for one in raws), 2),
         "full_cpu_us": round(statistics.median(one.cpu_us for one in fulls), 2),
-        "cpu_ratio": round(ratio, 3), "spread": round((max(ratios) - min(ratios)) / ratio, 3),
-        "raw_slices": [round(one.rate) for one in raws], "full_slices": [round(one.rate) for one in fulls],
+        "cpu_ratio": round(ratio, 3),
+        "spread": round((max(ratios) - min(ratios)) / ratio, 3),
+        "raw_slices": [round(one.rate) for one in raws],
+        "full_slices": [round(one.rate) for one in fulls],
         "cpu_ratios": [round(one, 3) for one in ratios],
-    }  # fmt: skip
+    }
 
 
 def _stored(data: Path) -> int:

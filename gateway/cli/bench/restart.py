@@ -40,9 +40,21 @@ def _measure(folder: Path, broker: BrokerProcess, devices: int) -> dict[str, Any
     os.environ["PYTHONPYCACHEPREFIX"] = str(folder / "compiled")
     with Shared(folder / "gate", GATE_BYTES) as gate:
         load = (
-            "-m", "simulators.load", "--broker", f"127.0.0.1:{broker.port}", "--name", "full",
-            "--topic", "full/{}/telemetry", "--devices", str(devices), "--gate", str(gate.path), "--qos", "1",
-        )  # fmt: skip
+            "-m",
+            "simulators.load",
+            "--broker",
+            f"127.0.0.1:{broker.port}",
+            "--name",
+            "full",
+            "--topic",
+            "full/{}/telemetry",
+            "--devices",
+            str(devices),
+            "--gate",
+            str(gate.path),
+            "--qos",
+            "1",
+        )
         with child(*command) as gateway:
             gauge.ready(gateway)
             with child(*load):
@@ -58,9 +70,12 @@ def _measure(folder: Path, broker: BrokerProcess, devices: int) -> dict[str, Any
             gauge.ready(gateway)
             seconds, busy = time.monotonic() - before, cpu_seconds(gateway.pid)
     return {
-        "state_rows": devices * RULES, "seconds": round(seconds, 2), "cpu_seconds": round(busy, 2), "devices": devices,
+        "state_rows": devices * RULES,
+        "seconds": round(seconds, 2),
+        "cpu_seconds": round(busy, 2),
+        "devices": devices,
         "rules": RULES,
-    }  # fmt: skip
+    }
 
 
 def _feed(gate: Shared, gauge: Gauge, messages: int) -> None:

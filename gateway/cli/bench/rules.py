@@ -64,7 +64,7 @@ def streak_rules() -> list[str]:
     return [
         f'- id: streak.{k}\n  when: {{streak: {{of: "{POINTS[k % 4]} >= {950 + k}", length: {3 + k}}}}}'
         for k in range(10)
-    ]  # fmt: skip
+    ]
 
 
 def measure(rules: list[str], seconds: float, fleet: BenchFleet, rows: int = ROWS, warm: int = 2) -> dict[str, float]:
@@ -97,10 +97,15 @@ def measure(rules: list[str], seconds: float, fleet: BenchFleet, rows: int = ROW
         made += len(transitions)
         true += float((batch.value >= 1000).mean())
     return {
-        "rule_evals_s": evals / spent, "reference_evals_s": evals / reference, "ratio": reference / spent,
-        "readings_s": read / spent, "rules": float(len(loaded)), "devices": float(fleet.devices),
-        "hit_share": true / (number - warm), "transitions_s": made / spent,
-    }  # fmt: skip
+        "rule_evals_s": evals / spent,
+        "reference_evals_s": evals / reference,
+        "ratio": reference / spent,
+        "readings_s": read / spent,
+        "rules": float(len(loaded)),
+        "devices": float(fleet.devices),
+        "hit_share": true / (number - warm),
+        "transitions_s": made / spent,
+    }
 
 
 def _reference(batch: Batch, rules: int) -> float:

@@ -120,9 +120,11 @@ def main(devices: int, counts: list[int]) -> list[dict[str, Any]]:
         points.append(point | {"batch_ms": round(1000 * run.round(), 2)})
     state = run.bench.engine.memory()
     points[-1] |= {
-        "rss_bytes": rss(), "peak_rss_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
-        "state_bytes_per_pair": round(state / (devices * counts[-1]), 1), **reloads(run, 100),
-    }  # fmt: skip
+        "rss_bytes": rss(),
+        "peak_rss_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        "state_bytes_per_pair": round(state / (devices * counts[-1]), 1),
+        **reloads(run, 100),
+    }
     run.fleet = BenchFleet(devices, hits=10 * run.fleet.hits, spread=run.fleet.spread)
     points[-1]["batch_ms_10x_matches"] = round(1000 * run.round(), 2)
     return points

@@ -56,9 +56,7 @@ def time_alone(devices: int = DEVICES, seconds: int = SECONDS) -> dict[str, floa
     now = START + (warm + seconds) * SECOND
     quiet = sum(_timed(bench, Tick(now + k * SECOND), now + k * SECOND) for k in range(1, seconds + 1))
     per = 1000 / seconds
-    return {
-        "batch_ms": spent * per, "tick_ms": ticked * per, "quiet_tick_ms": quiet * per, "devices": float(devices),
-    }  # fmt: skip
+    return {"batch_ms": spent * per, "tick_ms": ticked * per, "quiet_tick_ms": quiet * per, "devices": float(devices)}
 
 
 def month_close(meters: int = METERS, signal: str = "{increase: volume, per: month}") -> float:
@@ -83,10 +81,15 @@ def month_close(meters: int = METERS, signal: str = "{increase: volume, per: mon
 def _hourly(volume: NDArray[np.float64], at: int) -> Batch:
     count = len(volume)
     return Batch(
-        np.arange(1, count + 1, dtype=np.int32), np.ones(count, np.int32), np.full(count, at), volume,
-        np.full(count, 2, np.uint8), np.zeros(count, np.uint8), np.arange(count, dtype=np.int32),
+        np.arange(1, count + 1, dtype=np.int32),
+        np.ones(count, np.int32),
+        np.full(count, at),
+        volume,
+        np.full(count, 2, np.uint8),
+        np.zeros(count, np.uint8),
+        np.arange(count, dtype=np.int32),
         np.full(count, at + 20_000),
-    )  # fmt: skip
+    )
 
 
 def _timed(bench: Bench, body: Body, now: int) -> float:

@@ -121,10 +121,21 @@ class DemoRun:
         self.view.act(self.now(), "demo.import")
         file, mapping = write_history(self.processes.folder, self.processes.seed)
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "gateway", "import", str(file), "--map", str(mapping),
-            "--data", str(self.processes.data), "--api", f"http://127.0.0.1:{self.processes.api}", "--quiet",
-            stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE,
-        )  # fmt: skip
+            sys.executable,
+            "-m",
+            "gateway",
+            "import",
+            str(file),
+            "--map",
+            str(mapping),
+            "--data",
+            str(self.processes.data),
+            "--api",
+            f"http://127.0.0.1:{self.processes.api}",
+            "--quiet",
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.PIPE,
+        )
         _, errors = await process.communicate()
         self.imported = process.returncode or 0
         if self.imported:
@@ -138,9 +149,13 @@ class DemoRun:
                 oa, sms = await self.processes.get("oa", "/stats"), await self.processes.get("sms", "/stats")
                 await asyncio.to_thread(tally.update)
                 found = {
-                    "published": self._ledger_lines(), "journaled": tally.messages, "stored": tally.readings,
-                    "orders": oa.get("orders", 0), "webhooks": oa.get("events", 0), "notices": sms.get("taken", 0),
-                }  # fmt: skip
+                    "published": self._ledger_lines(),
+                    "journaled": tally.messages,
+                    "stored": tally.readings,
+                    "orders": oa.get("orders", 0),
+                    "webhooks": oa.get("events", 0),
+                    "notices": sms.get("taken", 0),
+                }
                 self.shown = {name: max(count, self.shown.get(name, 0)) for name, count in found.items()}
                 self.view.counts(self.now(), self.seconds, say("demo.counts", self.lang, **self.shown))
                 await asyncio.sleep(0.5)
@@ -178,30 +193,47 @@ class DemoRun:
         faults = {(order.device, order.component, order.fault) for order in account.orders}
         doubled = account.orders_created - len(faults)
         return {
-            "published": account.published + account.polled, "received": totals["received"],
-            "journaled": account.journaled, "stored": account.stored, "duplicate": totals["duplicate"],
+            "published": account.published + account.polled,
+            "received": totals["received"],
+            "journaled": account.journaled,
+            "stored": account.stored,
+            "duplicate": totals["duplicate"],
             "rejected": account.rejected,
-            "alarms_raised": account.alarms_raised, "orders_created": account.orders_created,
+            "alarms_raised": account.alarms_raised,
+            "orders_created": account.orders_created,
             "orders_expected": EXPECTED,
-            "webhooks_delivered": oa.get("events", 0), "webhooks_duplicate": oa.get("duplicates", 0),
-            "notices_delivered": sms.get("taken", 0), "lost": account.lost, "doubled": doubled,
-            "orders_at_oa": oa.get("orders", 0), "kills": self.kills, "restart_ms": round(self.restart_ms),
-            "p50_ms": account.p(account.reading_ms, 0.5), "p99_ms": account.p(account.reading_ms, 0.99),
-            "timer_p99_ms": account.p(account.timer_ms, 0.99), "gateway_exit": status, "import_exit": self.imported,
-        }  # fmt: skip
+            "webhooks_delivered": oa.get("events", 0),
+            "webhooks_duplicate": oa.get("duplicates", 0),
+            "notices_delivered": sms.get("taken", 0),
+            "lost": account.lost,
+            "doubled": doubled,
+            "orders_at_oa": oa.get("orders", 0),
+            "kills": self.kills,
+            "restart_ms": round(self.restart_ms),
+            "p50_ms": account.p(account.reading_ms, 0.5),
+            "p99_ms": account.p(account.reading_ms, 0.99),
+            "timer_p99_ms": account.p(account.timer_ms, 0.99),
+            "gateway_exit": status,
+            "import_exit": self.imported,
+        }
 
 
 def summary(order: dict[str, Any], lang: Lang) -> dict[str, object]:
     """One order of the OA system as text: device, place, severity and evidence."""
     alarm, device = order["alarm"], order["device"]
     rows = {
-        "number": order["number"], "state": say(f"word.state.{order['state']}", lang),
-        "priority": order["priority"], "fault": order["faultCode"], "title": order["title"][lang],
+        "number": order["number"],
+        "state": say(f"word.state.{order['state']}", lang),
+        "priority": order["priority"],
+        "fault": order["faultCode"],
+        "title": order["title"][lang],
         "device": f"{device['code']} {device['name']} #{device['component']}",
-        "site": f"{order['site']['code']} {order['site']['name']}", "alarms": alarm["count"],
+        "site": f"{order['site']['code']} {order['site']['name']}",
+        "alarms": alarm["count"],
         "evidence": alarm["evidence"]["sentence"][lang],
-        "raised": alarm["raisedAt"], "cleared": alarm["clearedAt"] or "-",
-    }  # fmt: skip
+        "raised": alarm["raisedAt"],
+        "cleared": alarm["clearedAt"] or "-",
+    }
     return {say(f"demo.fact.{name}", lang): value for name, value in rows.items()}
 
 
@@ -223,14 +255,21 @@ def notified_once(inbox: Any) -> int:
 def broken_promises(report: dict[str, Any], lang: Lang = "en") -> list[str]:
     """One line for each figure that differs from the expected one; [] = none."""
     wanted = {
-        "lost": 0, "doubled": 0, "orders_created": report["orders_expected"], "orders_at_oa": report["orders_expected"],
-        "notices_delivered": 1 + NEIGHBOURS, "area_told": report["area_customers"], "gateway_exit": 0,
-        "import_exit": 0, "kills": 1,
-    }  # fmt: skip
+        "lost": 0,
+        "doubled": 0,
+        "orders_created": report["orders_expected"],
+        "orders_at_oa": report["orders_expected"],
+        "notices_delivered": 1 + NEIGHBOURS,
+        "area_told": report["area_customers"],
+        "gateway_exit": 0,
+        "import_exit": 0,
+        "kills": 1,
+    }
     return [
         say("demo.broken", lang, name=name, got=report[name], wanted=value)
-        for name, value in wanted.items() if report[name] != value
-    ]  # fmt: skip
+        for name, value in wanted.items()
+        if report[name] != value
+    ]
 
 
 def write_history(folder: Path, seed: int) -> tuple[Path, Path]:

@@ -77,11 +77,16 @@ class DemoProcesses:
         """Start `fieldgate run` with the demo configuration."""
         oa, sms = (f"http://127.0.0.1:{self.ports[name]}" for name in ("oa", "sms"))
         env = dict(os.environ) | {
-            "DEMO_DATA": str(self.data), "DEMO_API": str(self.api), "DEMO_LANG": self.lang,
-            "DEMO_MQTT": self.broker.url, "DEMO_MODBUS": f"127.0.0.1:{self.ports['meters']}",
-            "DEMO_OA": f"{oa}/hooks/oa", "DEMO_OA_SECRET": str(self.folder / "oa.secret"),
-            "DEMO_SMS": f"{sms}/send", "DEMO_SMS_SECRET": str(self.folder / "sms.secret"),
-        }  # fmt: skip
+            "DEMO_DATA": str(self.data),
+            "DEMO_API": str(self.api),
+            "DEMO_LANG": self.lang,
+            "DEMO_MQTT": self.broker.url,
+            "DEMO_MODBUS": f"127.0.0.1:{self.ports['meters']}",
+            "DEMO_OA": f"{oa}/hooks/oa",
+            "DEMO_OA_SECRET": str(self.folder / "oa.secret"),
+            "DEMO_SMS": f"{sms}/send",
+            "DEMO_SMS_SECRET": str(self.folder / "sms.secret"),
+        }
         config = CONFIG if CONFIG.is_dir() else BUILTIN
         self._spawn("gateway", ["-m", "gateway", "run", "-c", str(config / "gateway.yaml"), "--lang", self.lang], env)
         self.starts += 1
@@ -104,10 +109,23 @@ class DemoProcesses:
 
     def start_fleet(self, seconds: float) -> None:
         """Start chargers, sensors and vans."""
-        self._spawn("fleet", [
-            "-m", "simulators.fleet", "--broker", f"127.0.0.1:{self.broker.port}", "--scenario", str(SCENARIO),
-            "--seed", str(self.seed), "--for", str(seconds), "--ledger", str(self.folder / "ledger"),
-        ])  # fmt: skip
+        self._spawn(
+            "fleet",
+            [
+                "-m",
+                "simulators.fleet",
+                "--broker",
+                f"127.0.0.1:{self.broker.port}",
+                "--scenario",
+                str(SCENARIO),
+                "--seed",
+                str(self.seed),
+                "--for",
+                str(seconds),
+                "--ledger",
+                str(self.folder / "ledger"),
+            ],
+        )
 
     def kill_gateway(self) -> None:
         """Send SIGKILL: the gateway gets no chance to clean up."""

@@ -35,9 +35,13 @@ IN_FORCE = ""
 @main_file
 @click.option("--devices", default="", help="Codes of the devices to judge, with commas between. [default: all]")
 @click.option(
-    "--compare", is_flag=False, flag_value=IN_FORCE, default=None, metavar="[RULES]",
+    "--compare",
+    is_flag=False,
+    flag_value=IN_FORCE,
+    default=None,
+    metavar="[RULES]",
     help="What would have changed against this file or folder; alone: against the rules in force with the same ids.",
-)  # fmt: skip
+)
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="How to print the outcome.")
 @click.option("--limit", type=click.IntRange(0), default=20, show_default=True, help="Rows of a list; 0 = all.")
 @click.option(

@@ -27,9 +27,12 @@ _UNITS = ((1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"))
 @click.command("check")
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
 @click.option(
-    "-c", "--config", type=MainFile(), default=None,
+    "-c",
+    "--config",
+    type=MainFile(),
+    default=None,
     help="The main file, or the folder it is in; by default the lists and profiles beside the folder of the rules.",
-)  # fmt: skip
+)
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="How to print the report.")
 @report_language
 @click.option("--strict", is_flag=True, help="Warnings make the exit status 1.")
@@ -128,9 +131,15 @@ def summary(project: "Project", lang: Lang) -> str:
     place, folder = of_project(project), project.settings.rules
     result = lint(_load([path for path in files([folder], []) if path.parent == folder], place.names, []), place.lint)
     return say(
-        "lint.check", lang, warnings=result.count(Severity.WARNING), infos=result.count(Severity.INFO),
-        accepted=len(result.accepted), state=size(result.state), paths=folder, file=project.file,
-    )  # fmt: skip
+        "lint.check",
+        lang,
+        warnings=result.count(Severity.WARNING),
+        infos=result.count(Severity.INFO),
+        accepted=len(result.accepted),
+        state=size(result.state),
+        paths=folder,
+        file=project.file,
+    )
 
 
 # --- report
@@ -159,11 +168,14 @@ def _table(costs: "Sequence[Cost]", lang: Lang) -> list[str]:
     head = [say(f"lint.head.{name}", lang) for name in ("rule", "devices", "bytes", "state", "rate")]
     rows = [
         [
-            one.rule, "-" if one.things is None else str(one.things), str(one.per_thing),
-            "-" if one.things is None else size(one.state), "-" if one.things is None else _rate(one.per_second),
+            one.rule,
+            "-" if one.things is None else str(one.things),
+            str(one.per_thing),
+            "-" if one.things is None else size(one.state),
+            "-" if one.things is None else _rate(one.per_second),
         ]
         for one in costs
-    ]  # fmt: skip
+    ]
     wide = [max(len(row[k]) for row in [head, *rows]) for k in range(len(head))]
     return [
         "  ".join(
@@ -197,22 +209,33 @@ def as_json(result: "Lint | None", problems: Sequence[Problem], lang: Lang) -> d
     if result is None:
         return {"ok": False, "problems": shown, "findings": [], "accepted": [], "costs": []}
     return {
-        "ok": not result.over, "problems": shown,
+        "ok": not result.over,
+        "problems": shown,
         "findings": [_finding(one, lang) for one in result.findings],
         "accepted": [_finding(one, lang) | {"reason": why} for one, why in result.accepted],
         "costs": [
             {
-                "rule": one.rule, "things": one.things, "bytes_per_thing": one.per_thing, "state": one.state,
+                "rule": one.rule,
+                "things": one.things,
+                "bytes_per_thing": one.per_thing,
+                "state": one.state,
                 "evaluations_s": round(one.per_second, 4),
             }
             for one in result.costs
         ],
-        "state": result.state, "limit": result.limit, "not_checked": list(result.unchecked),
-    }  # fmt: skip
+        "state": result.state,
+        "limit": result.limit,
+        "not_checked": list(result.unchecked),
+    }
 
 
 def _finding(one: "LintFinding", lang: Lang) -> dict[str, Any]:
     return {
-        "file": one.file, "line": one.line, "rule": one.rule, "severity": one.severity.value, "code": one.code,
-        "text": one.text(lang), "write": one.write,
-    }  # fmt: skip
+        "file": one.file,
+        "line": one.line,
+        "rule": one.rule,
+        "severity": one.severity.value,
+        "code": one.code,
+        "text": one.text(lang),
+        "write": one.write,
+    }

@@ -40,9 +40,10 @@ def explain(what: str, config: Path, plot: Path | None, lang: Lang) -> None:
             stories = order.histories if order is not None else [alarm_history(installation, what.strip())]
             zones = [zone_of(installation, history) for history in stories]
             lines = (
-                order_page(order, zones, installation.lang) if order is not None
+                order_page(order, zones, installation.lang)
+                if order is not None
                 else page(stories[0], zones[0], installation.lang)
-            )  # fmt: skip
+            )
             for line in lines:
                 click.echo(line)
             for n, (history, zone) in enumerate(zip(stories, zones, strict=True)):

@@ -31,9 +31,12 @@ class RuleProject:
     def around(self, tests: "TestFile") -> "TestFile":
         """Tests of a file with the data of this project. Data in the file itself takes precedence."""
         return replace(
-            tests, units=tests.units if tests.own else self.units, sites=tests.sites or self.sites,
-            customers=tests.customers or self.customers, models={} if tests.own else self.models,
-        )  # fmt: skip
+            tests,
+            units=tests.units if tests.own else self.units,
+            sites=tests.sites or self.sites,
+            customers=tests.customers or self.customers,
+            models={} if tests.own else self.models,
+        )
 
 
 def unique(problems: Sequence[Problem]) -> list[Problem]:

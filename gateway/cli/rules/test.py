@@ -22,9 +22,11 @@ if TYPE_CHECKING:
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="How to print the outcome.")
 @report_language
 @click.option(
-    "--profiles", type=click.Path(path_type=Path, file_okay=False), default=None,
+    "--profiles",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=None,
     help="Folder of device profiles; by default the `profiles` next to the folder of the rules.",
-)  # fmt: skip
+)
 def test(paths: Sequence[Path], form: str, lang: Lang, profiles: Path | None) -> None:
     """Run the tests inside rule files; a folder means all its .yaml files.
 

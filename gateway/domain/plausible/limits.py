@@ -91,6 +91,9 @@ class PlausibilityLimits:
     def rule(self, point: int) -> PointLimits:
         """Limits for `RecentValue.judge` of a point that is loaded."""
         return PointLimits(
-            float(self.rate[point]), int(self.stuck[point]), int(self.silence[point]), int(self.relearn[point]),
+            float(self.rate[point]),
+            int(self.stuck[point]),
+            int(self.silence[point]),
+            int(self.relearn[point]),
             self._models.get(point),
-        )  # fmt: skip
+        )

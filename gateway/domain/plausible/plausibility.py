@@ -231,8 +231,10 @@ class _Run:
         some = np.flatnonzero(last >= self.starts)
         rows = last[some]
         memory["newest"][some], memory["stand"][some], memory["since"][some] = (
-            self.at[rows], self.value[rows], since[rows]
-        )  # fmt: skip
+            self.at[rows],
+            self.value[rows],
+            since[rows],
+        )
         taken = believable[believable <= last[self.group[believable]]]
         count = np.bincount(self.group[taken], minlength=len(self.starts))
         end = np.cumsum(count)

@@ -38,8 +38,10 @@ class Every(Condition):
 
     def same_state(self, other: Condition) -> bool:
         return isinstance(other, Every) and (self.point, self.step, self.from_) == (
-            other.point, other.step, other.from_,
-        )  # fmt: skip
+            other.point,
+            other.step,
+            other.from_,
+        )
 
     def named_points(self) -> frozenset[str]:
         return frozenset({self.point})

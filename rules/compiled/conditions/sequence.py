@@ -33,8 +33,14 @@ class Sequence(Condition):
 
     def meaning(self, of: Meant) -> object:
         return [
-            of(self.first), of(self.second), self.absent, self.within, of(self.unless), self.restart, of(self.clear),
-        ]  # fmt: skip
+            of(self.first),
+            of(self.second),
+            self.absent,
+            self.within,
+            of(self.unless),
+            self.restart,
+            of(self.clear),
+        ]
 
     def same_state(self, other: Condition) -> bool:
         return isinstance(other, Sequence) and (self.absent, self.name) == (other.absent, other.name)

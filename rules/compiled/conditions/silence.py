@@ -39,8 +39,10 @@ class Silence(Condition):
 
     def same_state(self, other: Condition) -> bool:
         return isinstance(other, Silence) and (self.points, self.all_of, self.good) == (
-            other.points, other.all_of, other.good,
-        )  # fmt: skip
+            other.points,
+            other.all_of,
+            other.good,
+        )
 
     def named_points(self) -> frozenset[str]:
         return frozenset(self.points)

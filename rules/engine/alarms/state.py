@@ -109,7 +109,7 @@ def state_of(policies: Policies, inhibitor: Inhibitor, flaps: FlapFilter, now: i
         ],
         {name: list(spent) for name, spent in policies.alarms.spent.items()},
         {name: list(spent) for name, spent in policies.orders.spent.items()},
-    )  # fmt: skip
+    )
     idle = state == PipelineState(now, None, [], [], [], {}, {})
     return None if idle else state
 

@@ -68,9 +68,8 @@ class BoundExpression:
         self.has_signal = any(slot.kind in {SlotKind.SIGNAL, SlotKind.BEFORE} for slot in expression.slots)
         self._inputs = [space.column(slot.name) if slot.kind in READS else -1 for slot in expression.slots]
         self.facts = {
-            index: facts_of(world, space, slot)
-            for index, slot in enumerate(expression.slots) if slot.kind in OF_FACTS
-        }  # fmt: skip
+            index: facts_of(world, space, slot) for index, slot in enumerate(expression.slots) if slot.kind in OF_FACTS
+        }
         asks_time = any(slot.kind in CLOCKS for slot in expression.slots)
         self.clock = local_time_of(world, space, signal.zone) if asks_time else None
         self._tables: dict[int, tuple[F64, NDArray[np.bool_]]] = {}

@@ -117,8 +117,10 @@ class HoldStateMachine:
             heard = here.earlier(here.t).known_at(self.context.space, self.context.columns)
             quiet = heard + self.context.rule.clear_after
         while True:
-            due, j = min((found for j in range(len(self.levels)) if (found := self._due(j, i, here.t)) is not None),
-                         default=(here.t, -1))  # fmt: skip
+            due, j = min(
+                (found for j in range(len(self.levels)) if (found := self._due(j, i, here.t)) is not None),
+                default=(here.t, -1),
+            )
             if self.state.m_alarm[i] and quiet < due:
                 self.clear_after(here.earlier(quiet), here.t)
                 quiet = NEVER

@@ -35,7 +35,7 @@ class PeerChange(NamedTuple):
         """Some of them."""
         return PeerChange(
             self.k[mask], self.thing[mask], self.t[mask], self.worth[mask], self.flags[mask], self.unit[mask]
-        )  # fmt: skip
+        )
 
 
 class Overtaken(NamedTuple):
@@ -218,12 +218,13 @@ class _Widening:
         unit = np.concatenate([place[view.rows.unit], place[own.unit], place[len(view) :]])
         by_unit = np.argsort(unit, kind="stable")
         rows = ReadingRows(
-            np.concatenate([view.rows.column, np.array(self.peers.columns, np.int32)[moved.k]])[by_unit], unit[by_unit],
+            np.concatenate([view.rows.column, np.array(self.peers.columns, np.int32)[moved.k]])[by_unit],
+            unit[by_unit],
             np.concatenate([view.rows.at, nothing + LONG_AGO])[by_unit],  # it has no time: silence is that of readings
             np.concatenate([view.rows.value, moved.worth])[by_unit],
             np.concatenate([view.rows.quality, quality])[by_unit],
             np.concatenate([view.rows.received, nothing])[by_unit],
-        )  # fmt: skip
+        )
         flags = np.concatenate([view.flags, alone.flags])[kept]
         wide = BatchView(self.space, thing[kept], t[kept], flags, rows, view.head, view.head_t, extra[new])
         wide.spans = {int(place[k]): span for k, span in view.spans.items()}
@@ -290,7 +291,10 @@ def _moved(k: int, thing: NDArray[np.integer], t: I64, worth: F64, flags: U8, un
 
 def _joined(parts: Sequence[PeerChange]) -> PeerChange:
     return PeerChange(
-        np.concatenate([one.k for one in parts]), np.concatenate([one.thing for one in parts]),
-        np.concatenate([one.t for one in parts]), np.concatenate([one.worth for one in parts]),
-        np.concatenate([one.flags for one in parts]), np.concatenate([one.unit for one in parts]),
-    )  # fmt: skip
+        np.concatenate([one.k for one in parts]),
+        np.concatenate([one.thing for one in parts]),
+        np.concatenate([one.t for one in parts]),
+        np.concatenate([one.worth for one in parts]),
+        np.concatenate([one.flags for one in parts]),
+        np.concatenate([one.unit for one in parts]),
+    )

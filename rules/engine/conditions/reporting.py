@@ -69,10 +69,20 @@ class Reporter:
         )
         plan = self.plan if self.skill is None or change not in OPENS else self._skilled(self.skill, here)
         made = PendingTransition(
-            t, self.rule, plan, context.space.things[thing], change, Level(level), evidence, reason,
-            bool(flags & Flag.IMPORTED), bool(flags & Flag.CLOCK_SUSPECT), self.identity(thing), count=count,
+            t,
+            self.rule,
+            plan,
+            context.space.things[thing],
+            change,
+            Level(level),
+            evidence,
+            reason,
+            bool(flags & Flag.IMPORTED),
+            bool(flags & Flag.CLOCK_SUSPECT),
+            self.identity(thing),
+            count=count,
             muted=context.off_hours(thing, t),
-        )  # fmt: skip
+        )
         context.common.emitter.add(made if context.complete is None else context.complete(made))
 
     def _skilled(self, skill: TextValue, here: At) -> AlarmPlan:

@@ -214,9 +214,11 @@ def _walk(machine: HoldStateMachine, view: BatchView, units: NDArray[np.intp], w
         if gate == G_STEADY and clear[0][k] != 1.0:
             continue
         machine.judge(
-            At(thing, t, view, unit), [column[k] for column in truths], [column[k] for column in clear],
+            At(thing, t, view, unit),
+            [column[k] for column in truths],
+            [column[k] for column in clear],
             reading=not view.moments[unit],
-        )  # fmt: skip
+        )
 
 
 def _judge_all(machine: HoldStateMachine, reader: Latest, *, reading: bool, every: bool) -> None:
@@ -225,6 +227,8 @@ def _judge_all(machine: HoldStateMachine, reader: Latest, *, reading: bool, ever
     moved = (machine.state.gate[reader.thing] != G_IDLE) | _any(when) | every
     for k in np.flatnonzero(moved).tolist():
         machine.judge(
-            At(int(reader.thing[k]), int(reader.t[k]), before=True), [float(c[k]) for c in when],
-            [float(c[k]) for c in clear], reading=reading,
-        )  # fmt: skip
+            At(int(reader.thing[k]), int(reader.t[k]), before=True),
+            [float(c[k]) for c in when],
+            [float(c[k]) for c in clear],
+            reading=reading,
+        )

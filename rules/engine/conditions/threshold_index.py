@@ -170,10 +170,12 @@ class ThresholdIndex:
             judge(evaluator, view)
 
     def _judge(self, view: BatchView) -> None:
-        x = np.stack([
-            view.value(one) if isinstance(one, int) else one.term.of([view.value(column) for column in one.columns])
-            for one in self.values
-        ])  # fmt: skip
+        x = np.stack(
+            [
+                view.value(one) if isinstance(one, int) else one.term.of([view.value(column) for column in one.columns])
+                for one in self.values
+            ]
+        )
         parts = [*self._raising(view, x), *self._watched(view.thing)]
         if not parts:
             return
@@ -227,9 +229,14 @@ class ThresholdIndex:
         when = np.where(unknown, NAN, self.sign[rule, 0] * seen >= self.bound[rule, 0])
         clear = np.where(unknown, NAN, clears)
         for r, u, i, t, w, c in zip(
-            rule.tolist(), unit.tolist(), view.thing[unit].tolist(), view.t[unit].tolist(), when.tolist(),
-            clear.tolist(), strict=True,
-        ):  # fmt: skip
+            rule.tolist(),
+            unit.tolist(),
+            view.thing[unit].tolist(),
+            view.t[unit].tolist(),
+            when.tolist(),
+            clear.tolist(),
+            strict=True,
+        ):
             self.evaluators[r].machine.judge(At(i, t, view, u), (w,), (c,))
 
     def _asked(self, view: BatchView, rule: Index, unit: Index) -> None:
@@ -247,9 +254,7 @@ class ThresholdIndex:
         """From the first unit of a thing on that may matter, each next one may."""
         rule, unit, stop = *_first(view.thing, rule, unit), _stops(view.thing)
         exact = ~np.isnan(self.sign[rule, 0])
-        for r, a, b, calculated in zip(
-            rule.tolist(), unit.tolist(), stop[unit].tolist(), exact.tolist(), strict=True
-        ):  # fmt: skip
+        for r, a, b, calculated in zip(rule.tolist(), unit.tolist(), stop[unit].tolist(), exact.tolist(), strict=True):
             units = a + np.flatnonzero(carry[self.set_of[r], a:b])
             if calculated:
                 self._run(view, x[self.value[r], units], r, units)

@@ -146,7 +146,7 @@ def _moments(world: Fleet, batch: Batch, counts: ReadingCounts, late: Late) -> D
     received = batch.received[batch.frame]
     plain = DeviceMoments(
         device, batch.point, batch.at, batch.value, batch.quality, batch.flags, received, run, run_device, run_t, whole
-    )  # fmt: skip
+    )
     if not odd.any():
         return plain
     odd_device = np.zeros(len(mark), np.bool_)
@@ -210,22 +210,36 @@ def _select(moments: DeviceMoments, runs: NDArray[np.bool_]) -> DeviceMoments:
     number = (np.cumsum(runs) - 1).astype(np.int32)
     point, run = moments.point[rows], number[moments.run[rows]]
     return DeviceMoments(
-        moments.device[rows], point, moments.at[rows], moments.value[rows], moments.quality[rows],
-        moments.flags[rows], moments.received[rows], run, moments.run_device[runs],
-        moments.run_t[runs], _whole(point, run, int(np.count_nonzero(runs))),
-    )  # fmt: skip
+        moments.device[rows],
+        point,
+        moments.at[rows],
+        moments.value[rows],
+        moments.quality[rows],
+        moments.flags[rows],
+        moments.received[rows],
+        run,
+        moments.run_device[runs],
+        moments.run_t[runs],
+        _whole(point, run, int(np.count_nonzero(runs))),
+    )
 
 
 def _joined(a: DeviceMoments, b: DeviceMoments) -> DeviceMoments:
     if not len(b.at):
         return a
     return DeviceMoments(
-        np.concatenate([a.device, b.device]), np.concatenate([a.point, b.point]), np.concatenate([a.at, b.at]),
-        np.concatenate([a.value, b.value]), np.concatenate([a.quality, b.quality]),
-        np.concatenate([a.flags, b.flags]), np.concatenate([a.received, b.received]),
+        np.concatenate([a.device, b.device]),
+        np.concatenate([a.point, b.point]),
+        np.concatenate([a.at, b.at]),
+        np.concatenate([a.value, b.value]),
+        np.concatenate([a.quality, b.quality]),
+        np.concatenate([a.flags, b.flags]),
+        np.concatenate([a.received, b.received]),
         np.concatenate([a.run, b.run + np.int32(len(a.run_t))]),
-        np.concatenate([a.run_device, b.run_device]), np.concatenate([a.run_t, b.run_t]), DIFFERENT,
-    )  # fmt: skip
+        np.concatenate([a.run_device, b.run_device]),
+        np.concatenate([a.run_t, b.run_t]),
+        DIFFERENT,
+    )
 
 
 def _sorted_out(
@@ -273,10 +287,18 @@ def _sorted_out(
         index = stop
     pick = np.array(kept, np.intp)
     return DeviceMoments(
-        moments.device[pick], moments.point[pick], moments.at[pick], moments.value[pick], moments.quality[pick],
-        moments.flags[pick], moments.received[pick], np.array(runs, np.int32), np.array(run_device, np.int32),
-        np.array(run_t, np.int64), DIFFERENT,
-    )  # fmt: skip
+        moments.device[pick],
+        moments.point[pick],
+        moments.at[pick],
+        moments.value[pick],
+        moments.quality[pick],
+        moments.flags[pick],
+        moments.received[pick],
+        np.array(runs, np.int32),
+        np.array(run_device, np.int32),
+        np.array(run_t, np.int64),
+        DIFFERENT,
+    )
 
 
 def _cut(frame: dict[tuple[int, int], int]) -> list[list[int]]:
@@ -334,9 +356,13 @@ def _view(world: Fleet, space: ThingTable, moments: DeviceMoments) -> BatchView:
     new[1:] = (run[1:] != run[:-1]) | (thing[1:] != thing[:-1])
     unit = (np.cumsum(new) - 1).astype(np.int32)
     rows = ReadingRows(
-        column[origin], unit, moments.at[origin], moments.value[origin], moments.quality[origin],
+        column[origin],
+        unit,
+        moments.at[origin],
+        moments.value[origin],
+        moments.quality[origin],
         moments.received[origin],
-    )  # fmt: skip
+    )
     return BatchView(space, thing[new], moments.run_t[run[new]], flags_of_run[run[new]], rows, heads, moments.run_t)
 
 

@@ -108,9 +108,13 @@ class GroupEvidence:
                     readings.setdefault(reading.point, reading)
         named = tuple(counted.members.values())[:NAMED]
         evidence = msgspec.structs.replace(
-            made.evidence, readings=tuple(readings.values()), signals=tuple(dict.fromkeys(signals)),
-            thresholds=tuple(dict.fromkeys(thresholds))[:NAMED], members=named, others=counted.others(len(named)),
-        )  # fmt: skip
+            made.evidence,
+            readings=tuple(readings.values()),
+            signals=tuple(dict.fromkeys(signals)),
+            thresholds=tuple(dict.fromkeys(thresholds))[:NAMED],
+            members=named,
+            others=counted.others(len(named)),
+        )
         return msgspec.structs.replace(
             made, rule=self.table.rule, thing=Thing(0, 0, made.thing.group), evidence=evidence
         )

@@ -162,18 +162,25 @@ class GroupEvaluator:
         ]
         value = np.array([cell[3] for cell in cells], np.float64)
         rows = ReadingRows(
-            np.array([cell[1] for cell in cells], np.int32), np.array([cell[0] for cell in cells], np.int32),
-            np.array([cell[2] for cell in cells], np.int64), value,
+            np.array([cell[1] for cell in cells], np.int32),
+            np.array([cell[0] for cell in cells], np.int32),
+            np.array([cell[2] for cell in cells], np.int64),
+            value,
             np.where(np.isnan(value), Quality.BAD, Quality.GOOD).astype(np.uint8),
             np.array([cell[4] for cell in cells], np.int64),
-        )  # fmt: skip
+        )
         none = np.zeros(0, np.int32)
         silent = np.array([one.silent for one in moments], np.bool_)
         return BatchView(
-            self.table.space, np.array([one.row for one in moments], np.int32),
+            self.table.space,
+            np.array([one.row for one in moments], np.int32),
             np.array([one.t for one in moments], np.int64),
-            np.array([one.flags for one in moments], np.uint8), rows, none, np.zeros(0, np.int64), silent,
-        )  # fmt: skip
+            np.array([one.flags for one in moments], np.uint8),
+            rows,
+            none,
+            np.zeros(0, np.int64),
+            silent,
+        )
 
     def _good_at(self) -> I64:
         """i64[momentary questions, groups] µs: the newest good readings."""

@@ -71,9 +71,13 @@ class LateAnswers:
         was = votes.limits.sides(counted.at(at), when)
         true = votes.limits.sides(found.after.at(at), when)
         self._steps(
-            n, voter[at], group[voter[at]].astype(np.int64), when,
-            (true == YES).astype(np.float64) - (was == YES), (true == NO).astype(np.float64) - (was == NO),
-        )  # fmt: skip
+            n,
+            voter[at],
+            group[voter[at]].astype(np.int64),
+            when,
+            (true == YES).astype(np.float64) - (was == YES),
+            (true == NO).astype(np.float64) - (was == NO),
+        )
 
     def _steps(self, n: int, voter: NDArray[np.integer], group: I64, key: I64, first: F64, second: F64) -> None:
         """Note how much more both totals were in truth from each key on, vote by vote, up to the end of the past."""
@@ -84,9 +88,11 @@ class LateAnswers:
         last = np.append(new[1:], True)
         ups = [np.where(new, total, total - np.append(0.0, total[:-1])) for total in (first, second)]
         steps = TotalChanges(
-            np.concatenate([group, group[last]]), np.concatenate([key, 2 * self.floor[group[last]] + 1]),
-            np.concatenate([ups[0], -first[last]]), np.concatenate([ups[1], -second[last]]),
-        )  # fmt: skip
+            np.concatenate([group, group[last]]),
+            np.concatenate([key, 2 * self.floor[group[last]] + 1]),
+            np.concatenate([ups[0], -first[last]]),
+            np.concatenate([ups[1], -second[last]]),
+        )
         self.steps.setdefault(n, []).append(steps.where((steps.first != 0) | (steps.second != 0)))
 
     def numbers(self, n: int, answers: MemberAnswers, before: F64) -> None:
@@ -102,10 +108,14 @@ class LateAnswers:
         group, key = answers.group.astype(np.int64), 2 * answers.t + (answers.read_at != answers.t)
         moved = np.nan_to_num(answers.value) - np.nan_to_num(before)
         known = np.isnan(before).astype(np.float64) - np.isnan(answers.value)
-        self.steps.setdefault(n, []).append(TotalChanges(
-            np.concatenate([group, group]), np.concatenate([key, 2 * self.floor[group] + 1]),
-            np.concatenate([moved, -moved]), np.concatenate([known, -known]),
-        ))  # fmt: skip
+        self.steps.setdefault(n, []).append(
+            TotalChanges(
+                np.concatenate([group, group]),
+                np.concatenate([key, 2 * self.floor[group] + 1]),
+                np.concatenate([moved, -moved]),
+                np.concatenate([known, -known]),
+            )
+        )
 
     def _extremes(self, n: int, answers: MemberAnswers, before: F64) -> None:
         """A member matters to a least or greatest value where its answer alone would be judged otherwise."""

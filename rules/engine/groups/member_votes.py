@@ -245,10 +245,13 @@ def _steps(thing: Rows, value: F64, answer: F64, true: Bools) -> tuple[F64, Bool
     known = np.maximum.accumulate(np.where(value == value, number, -1)) if len(thing) else number
     last = np.where(known >= _begin(first), value[known] == 1.0, true)
     was = np.where(first, true, _shifted(last))
-    steps = np.array([
-        (value == 1.0).astype(np.int64) - (before == 1.0), np.isnan(value).astype(np.int64) - np.isnan(before),
-        last.astype(np.int64) - was,
-    ])  # fmt: skip
+    steps = np.array(
+        [
+            (value == 1.0).astype(np.int64) - (before == 1.0),
+            np.isnan(value).astype(np.int64) - np.isnan(before),
+            last.astype(np.int64) - was,
+        ]
+    )
     return before, last, steps
 
 

@@ -56,9 +56,13 @@ class Members(ConditionEvaluator):
         self.groups, self.judge, self.last = groups, judge, last
         watch, bounds = groups.table.rule.watch, [context.bind(one.of) for one in asked.values()]
         self.table = MemberTable(
-            number, self.space, asked, [bound.columns for bound in bounds],
-            watching=self.space.kind in watch.kinds, each=watch.each,
-        )  # fmt: skip
+            number,
+            self.space,
+            asked,
+            [bound.columns for bound in bounds],
+            watching=self.space.kind in watch.kinds,
+            each=watch.each,
+        )
         groups.table.kinds.append(self.table)
         self.questions = MemberQuestions(context, self.table, bounds, groups, judge.add)
         self.judged = self.questions.judged

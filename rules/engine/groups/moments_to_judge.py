@@ -155,9 +155,15 @@ class MomentsToJudge:
         self.table.by_time = set(zip(ends.group[odd].tolist(), (ends.key[odd] // 2).tolist(), strict=True))
         silent = ~ends.read if isinstance(self.evaluator, ThresholdEvaluator) else good < ends.key // 2
         for row, key, cells, flags, received, at, quiet in zip(
-            ends.group.tolist(), ends.key.tolist(), values, ends.flags.tolist(), ends.received.tolist(), good.tolist(),
-            silent.tolist(), strict=True,
-        ):  # fmt: skip
+            ends.group.tolist(),
+            ends.key.tolist(),
+            values,
+            ends.flags.tolist(),
+            ends.received.tolist(),
+            good.tolist(),
+            silent.tolist(),
+            strict=True,
+        ):
             values_of = dict(zip(columns, cells, strict=True))
             yield GroupMoment(row, key // 2, values_of, flags, received, at, quiet)
 

@@ -151,4 +151,4 @@ def _restarted(steps: F64, last: Bools) -> F64:
 def _steps(group: bytes, key: bytes, first: bytes, second: bytes) -> TotalChanges:
     return TotalChanges(
         np.frombuffer(group, np.int64), np.frombuffer(key, np.int64), np.frombuffer(first), np.frombuffer(second)
-    )  # fmt: skip
+    )

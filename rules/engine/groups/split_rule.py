@@ -81,10 +81,17 @@ def questions_of(rule: Rule) -> tuple[Question, ...]:
             own = stat.where if stat.where is not None or stat.kinds else watch.where
             found.append(
                 Question(
-                    stat.name, stat.of, stat.kinds or watch.kinds, own, stat.each, None, stat,
-                    _calendars(rule, stat.of), stat.components or stat.what is not Aggregate.COUNT,
+                    stat.name,
+                    stat.of,
+                    stat.kinds or watch.kinds,
+                    own,
+                    stat.each,
+                    None,
+                    stat,
+                    _calendars(rule, stat.of),
+                    stat.components or stat.what is not Aggregate.COUNT,
                 )
-            )  # fmt: skip
+            )
     return tuple(found)
 
 
@@ -106,21 +113,32 @@ def member_rule(rule: Rule, kind: str, questions: Sequence[Question]) -> Rule:
     points = {name for one in questions for name in points_of(one.of)}
     points |= {name for signal in signals for name in signal_points(signal)}
     return replace(
-        rule, watch=Watch((kind,), rule.watch.each, group=rule.watch.group), signals=signals, quorums=(),
+        rule,
+        watch=Watch((kind,), rule.watch.each, group=rule.watch.group),
+        signals=signals,
+        quorums=(),
         points=tuple(sorted(points)),
-        condition=Levels(tuple(LevelRule(Level.NOTICE, one.of) for one in questions)), unless=None, active=None,
-        identity=(), clear_after=0,
-    )  # fmt: skip
+        condition=Levels(tuple(LevelRule(Level.NOTICE, one.of) for one in questions)),
+        unless=None,
+        active=None,
+        identity=(),
+        clear_after=0,
+    )
 
 
 def group_rule(rule: Rule, kind: str, questions: Sequence[Question]) -> Rule:
     """What is left to judge on the groups: quorums and aggregates are points of theirs."""
     return replace(
-        rule, watch=Watch((kind,), group=rule.watch.group), signals=(), quorums=(),
+        rule,
+        watch=Watch((kind,), group=rule.watch.group),
+        signals=(),
+        quorums=(),
         points=tuple(one.column for one in questions),
-        condition=rewritten(rule.condition, _slot), unless=rewritten(rule.unless, _slot), identity=(),
+        condition=rewritten(rule.condition, _slot),
+        unless=rewritten(rule.unless, _slot),
+        identity=(),
         skill_of=None,
-    )  # fmt: skip
+    )
 
 
 def asked_by(expression: Expression) -> tuple[str, ...]:

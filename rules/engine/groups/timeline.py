@@ -42,9 +42,11 @@ class AnswerChange:
         before = np.array([row[3] for row in self.rows])
         after = np.array([row[4] for row in self.rows])
         return TotalChanges(
-            np.array([row[0] for row in self.rows], np.int64), np.array([row[1] for row in self.rows], np.int64),
-            np.nan_to_num(after) - np.nan_to_num(before), np.isnan(before).astype(np.float64) - np.isnan(after),
-        )  # fmt: skip
+            np.array([row[0] for row in self.rows], np.int64),
+            np.array([row[1] for row in self.rows], np.int64),
+            np.nan_to_num(after) - np.nan_to_num(before),
+            np.isnan(before).astype(np.float64) - np.isnan(after),
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,9 +70,14 @@ class GroupMoments:
     def where(self, mask: Bools) -> "GroupMoments":
         """The moments selected by `mask`."""
         return GroupMoments(
-            self.group[mask], self.key[mask], self.values[:, mask], self.read[mask], self.judged[mask],
-            self.flags[mask], self.received[mask],
-        )  # fmt: skip
+            self.group[mask],
+            self.key[mask],
+            self.values[:, mask],
+            self.read[mask],
+            self.judged[mask],
+            self.flags[mask],
+            self.received[mask],
+        )
 
     def changed(self, held: F64) -> Bools:
         """bool[n]: which differ from the moment before; the first of a group from `held`, f64[questions, groups]."""

@@ -118,7 +118,9 @@ class VoteLimits:
         was = np.where(unknown[aged] < old[aged], UNKNOWN, YES).astype(np.int8)
         where = group[votes.voter]
         sides = [np.full(len(quiet), side, np.int8) for side in (YES, UNKNOWN)]
-        return joined([
-            changes_of(where[quiet], unknown[quiet], *sides),
-            changes_of(where[aged], old[aged], was, np.full(len(aged), NO, np.int8)),
-        ])  # fmt: skip
+        return joined(
+            [
+                changes_of(where[quiet], unknown[quiet], *sides),
+                changes_of(where[aged], old[aged], was, np.full(len(aged), NO, np.int8)),
+            ]
+        )

@@ -127,9 +127,7 @@ class EpisodeLog:
 
     def state(self) -> EpisodesState:
         """For the snapshot."""
-        rows = [
-            (owner, key, episodes) for owner, alarms in self.owners.items() for key, episodes in alarms.items()
-        ]  # fmt: skip
+        rows = [(owner, key, episodes) for owner, alarms in self.owners.items() for key, episodes in alarms.items()]
         return EpisodesState(self._swept, rows)
 
     def load(self, state: EpisodesState) -> None:

@@ -41,15 +41,20 @@ def peered(rule: Rule) -> tuple[Rule, tuple[PeerStat, ...]]:
         return rule, ()
 
     def slot(one: Slot) -> Slot:
-        return replace(one, kind=SlotKind.POINT, name=columns[one.name]) if (
-            one.kind is SlotKind.SIGNAL and one.name in columns
-        ) else one  # fmt: skip
+        return (
+            replace(one, kind=SlotKind.POINT, name=columns[one.name])
+            if (one.kind is SlotKind.SIGNAL and one.name in columns)
+            else one
+        )
 
     plain = replace(
-        rule, signals=tuple(one for one in rule.signals if one not in found),
-        condition=rewritten(rule.condition, slot), unless=rewritten(rule.unless, slot),
-        identity=rewritten(rule.identity, slot), skill_of=rewritten(rule.skill_of, slot),
-    )  # fmt: skip
+        rule,
+        signals=tuple(one for one in rule.signals if one not in found),
+        condition=rewritten(rule.condition, slot),
+        unless=rewritten(rule.unless, slot),
+        identity=rewritten(rule.identity, slot),
+        skill_of=rewritten(rule.skill_of, slot),
+    )
     return plain, found
 
 

@@ -19,9 +19,13 @@ def open_requests(cores: Iterable[Evaluator]) -> tuple[HistoryRequest, ...]:
                 continue
             other = found.get(subject, HistoryRequest(0, subject, since=pending.since, start=pending.start))
             found[subject] = HistoryRequest(
-                max(other.seq, pending.seq), subject, "", min(other.since, pending.since),
-                min(other.start, pending.start), devices=tuple(sorted({*other.devices, *pending.devices})),
-            )  # fmt: skip
+                max(other.seq, pending.seq),
+                subject,
+                "",
+                min(other.since, pending.since),
+                min(other.start, pending.start),
+                devices=tuple(sorted({*other.devices, *pending.devices})),
+            )
         waiting = core.installed.waiting.items()
         rules += [HistoryRequest(seq, 0, rule, core.now, history_start(core, rule)) for rule, seq in waiting]
     return tuple(sorted([*found.values(), *rules], key=lambda one: (one.seq, one.device, one.rule, one.group)))

@@ -87,10 +87,12 @@ class Reevaluation:
         self.core, self.log, self.device = core, log, device
         self.row = core.context.world.rows[device]
         self.runners = [
-            runner for runner in core.installed.of(self.row.space.kind)
-            if not runner.rule.watch.group and runner.watched[self.row.things].any()
+            runner
+            for runner in core.installed.of(self.row.space.kind)
+            if not runner.rule.watch.group
+            and runner.watched[self.row.things].any()
             and (not isinstance(runner, SingleAlarmEvaluator) or runner.form.by_readings())
-        ]  # fmt: skip
+        ]
 
     def run(self, pending: OpenRequest, history: Batch) -> None:
         """Re-evaluate the device from `pending.since` on, with the `history` that was asked for."""
@@ -102,9 +104,13 @@ class Reevaluation:
         known = tuple(glitches.found.get(self.device, ()))
         since = [batch for _, batch in pending.after(0)]
         scratch = replay_history(
-            self.core, pending.devices or [self.device], [r.rule.id for r in runners], [history, *since],
-            self.core.requests.facts.get(self.device, []), pending.start,
-        )  # fmt: skip
+            self.core,
+            pending.devices or [self.device],
+            [r.rule.id for r in runners],
+            [history, *since],
+            self.core.requests.facts.get(self.device, []),
+            pending.start,
+        )
         if scratch is None:
             return
         if (
@@ -204,7 +210,7 @@ def replay_history(
     moments = [one for one in facts if one[0] >= int(rows.at[0])]
     scratch, glitches = replayed_with_glitches(
         lambda: _begun(core, devices, rules, begin, int(rows.at[0])), rows, moments, core.now
-    )  # fmt: skip
+    )
     _take_glitches(core, scratch, devices, glitches, begin)
     for device in devices:
         _newest_values(core, device, scratch)
@@ -230,9 +236,10 @@ def _past(core: Evaluator, rule: str, place: Thing, until: int) -> list[tuple[in
     """(µs, fact): what the desk told about a rule on a thing before `until` µs, in order."""
     kept = core.context.completions.of(rule, place.device, place.component, until)
     closed: list[tuple[int, Fact]] = [
-        (at, one) for at, one in core.requests.facts.get(place.device, [])
+        (at, one)
+        for at, one in core.requests.facts.get(place.device, [])
         if isinstance(one, Closed) and (one.rule, one.component) == (rule, place.component) and at < until
-    ]  # fmt: skip
+    ]
     return sorted([*closed, *((one.told, one.fact) for one in kept)], key=lambda one: one[0])
 
 

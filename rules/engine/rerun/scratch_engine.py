@@ -32,9 +32,7 @@ class ScratchEngine:
 
     def __init__(self, like: Evaluator, devices: Sequence[int], rules: Iterable[tuple[RuleSet, Rule]]) -> None:
         self.devices = devices
-        context = EngineContext(
-            Emitter(0, ""), downs=like.context.downs.copied(), glitches=Glitches(keep=True)
-        )  # fmt: skip
+        context = EngineContext(Emitter(0, ""), downs=like.context.downs.copied(), glitches=Glitches(keep=True))
         self.core = Evaluator(context, accept_late=0)
         context.completions.load(like.context.completions.state())
         small_world(like.context.world, devices, context.world)

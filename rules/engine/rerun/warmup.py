@@ -27,9 +27,10 @@ def watched_by(core: Evaluator, rule: str) -> Sequence[int]:
     asked = [(set(compiled.watch.kinds), compiled.watch.where)]
     asked += [(set(one.kinds), one.where) for one in questions_of(compiled)]
     return [
-        number for number, device in world.devices.items()
+        number
+        for number, device in world.devices.items()
         if any(device.kind in kinds and (where is None or where(world.facts(device)) is True) for kinds, where in asked)
-    ]  # fmt: skip
+    ]
 
 
 def warmup_job(core: Evaluator, wanted: HistoryRequest, compile_rule: Callable[[bytes], Rule]) -> WarmupJob:

@@ -77,12 +77,21 @@ def warmup_input(
     world = core.context.world
     return _encoder.encode(
         WarmupInput(
-            core.now, core.installed.rules[rule][0], group, core.accept_late,
-            list(world.sites.values()), list(world.customers.values()), [world.devices[one] for one in devices],
-            list(world.points.values()), world.profiles, core.context.downs.spans, list(facts),
-            core.context.completions.state(), core.context.downs.steps,
+            core.now,
+            core.installed.rules[rule][0],
+            group,
+            core.accept_late,
+            list(world.sites.values()),
+            list(world.customers.values()),
+            [world.devices[one] for one in devices],
+            list(world.points.values()),
+            world.profiles,
+            core.context.downs.spans,
+            list(facts),
+            core.context.completions.state(),
+            core.context.downs.steps,
         )
-    )  # fmt: skip
+    )
 
 
 class WarmupReplay:
@@ -147,7 +156,7 @@ class WarmupReplay:
         spaces = [
             SpaceImage(s.kind, s.things, s.names, {name: table(a) for name, a in s.tables().items()})
             for s in core.context.world.space_list
-        ]  # fmt: skip
+        ]
         runners = [
             RunnerImage(
                 rule.id, r.space.kind, {name: table(a) for name, a in r.state().items()}, r.extra(), r.decided.until
@@ -155,9 +164,11 @@ class WarmupReplay:
             for r in core.installed.runners[rule.id]
         ]
         made = [kept_transition(one) for one in self._scratch.made] if self._input.group else []
-        return seal(_encoder.encode(
-            WarmupResult(rule.id, rule.revision, core.now, spaces, runners, made, self._input.facts, glitches)
-        ))  # fmt: skip
+        return seal(
+            _encoder.encode(
+                WarmupResult(rule.id, rule.revision, core.now, spaces, runners, made, self._input.facts, glitches)
+            )
+        )
 
 
 class WarmupJob:
@@ -193,9 +204,14 @@ def restored_engine(core: Evaluator, found: WarmupResult) -> ScratchEngine | Non
     """The scratch engine of an image, under the facts of now; None when it does not fit the rule or devices of now."""
     if found.rule not in core.installed.rules or found.revision != core.installed.rules[found.rule][0].revision:
         return None
-    devices = list(dict.fromkeys(
-        thing.device for space in found.spaces for thing in space.things if thing.device in core.context.world.devices
-    ))  # fmt: skip
+    devices = list(
+        dict.fromkeys(
+            thing.device
+            for space in found.spaces
+            for thing in space.things
+            if thing.device in core.context.world.devices
+        )
+    )
     scratch = ScratchEngine(core, devices, [core.installed.rules[found.rule]])
     world = scratch.core.context.world
     if any(world.space(space.kind).things != space.things for space in found.spaces):

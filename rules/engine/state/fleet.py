@@ -193,11 +193,17 @@ class Fleet:
         for _, attrs in reversed(self.owners(device)):
             flat.update(attrs)
         return flat | {
-            "code": device.code, "name": device.name, "site": device.site, "customer": device.customer,
+            "code": device.code,
+            "name": device.name,
+            "site": device.site,
+            "customer": device.customer,
             "life": device.life.value,
-            "area": site.area if site else "", "region": site.region if site else "",
-            "kind": device.kind, "profile": device.profile, "tags": device.tags + (site.tags if site else ()),
-        }  # fmt: skip
+            "area": site.area if site else "",
+            "region": site.region if site else "",
+            "kind": device.kind,
+            "profile": device.profile,
+            "tags": device.tags + (site.tags if site else ()),
+        }
 
     def newest_reading(self, space: ThingTable, thing: int) -> int:
         """The newest reading of a row of a table, µs; LONG_AGO = none."""

@@ -130,7 +130,7 @@ class BlockFolds(StateTable):
         """
         ends = np.flatnonzero(
             ((number & (BLOCK - 1)) == BLOCK - 1) & (number + len(self.ring.at) >= self.ring.head[things])
-        )  # fmt: skip
+        )
         if not len(ends):
             return
         things, slot = things[ends], number[ends] & (len(self.ring.at) - 1)

@@ -46,11 +46,14 @@ class CounterFalls(StateTable):
     def of(self, which: int, thing: int) -> tuple[Fall, ...]:
         """Those of a thing, the newest last."""
         return tuple(
-            Fall(float(self.fell[which, k, thing]), float(self.fell_shift[which, k, thing]),
-                 int(self.fell_at[which, k, thing]))
+            Fall(
+                float(self.fell[which, k, thing]),
+                float(self.fell_shift[which, k, thing]),
+                int(self.fell_at[which, k, thing]),
+            )
             for k in range(KEPT - 1, -1, -1)
             if not np.isinf(self.fell[which, k, thing])
-        )  # fmt: skip
+        )
 
     def oldest(self, thing: int) -> int:
         """Time of the oldest reading that it may still be found not to have fallen from, µs; NEVER = there is none."""

@@ -170,9 +170,15 @@ def _put_in(view: BatchView, runs: Runs, found: InsertedMoments, judged: Bools) 
     rows = view.rows
     merged = ReadingRows(rows.column, unit[rows.unit], rows.at, rows.value, rows.quality, rows.received)
     found_view = BatchView(
-        view.space, view.thing[before], t, view.flags[before], merged, view.head, view.head_t,
+        view.space,
+        view.thing[before],
+        t,
+        view.flags[before],
+        merged,
+        view.head,
+        view.head_t,
         moment | view.moments[before],
-    )  # fmt: skip
+    )
     found_view.open = {int(unit[k]): span for k, span in view.open.items()}
     for k, span in view.spans.items():  # also the moments of a silence have it
         stop = int(unit[k])

@@ -24,9 +24,16 @@ class ReadingRing:
     """A ring that holds the window of `over` µs (`pair`: the last two readings) and what one view brings."""
 
     def __init__(
-        self, space: ThingTable, gaps: Gaps, over: int, folds: tuple[np.ufunc, ...] = (), *, truth: bool = False,
-        pair: bool = False, squared: bool = False,
-    ) -> None:  # fmt: skip
+        self,
+        space: ThingTable,
+        gaps: Gaps,
+        over: int,
+        folds: tuple[np.ufunc, ...] = (),
+        *,
+        truth: bool = False,
+        pair: bool = False,
+        squared: bool = False,
+    ) -> None:
         self.ring = RingBuffer(space, folds, truth=truth, squared=squared)
         self.windows = RingWindows(self.ring, gaps, over, pair=pair)
 

@@ -266,9 +266,14 @@ class SignalSet:
         if self.field.observe is not None:
             place = self.space.things[thing]
             self.field.observe(
-                self.rule.id, (place.device, place.component), one.name, float(one.ring[0, thing]),
-                int(one.begun[thing]), int(one.done[thing]), cover,
-            )  # fmt: skip
+                self.rule.id,
+                (place.device, place.component),
+                one.name,
+                float(one.ring[0, thing]),
+                int(one.begun[thing]),
+                int(one.done[thing]),
+                cover,
+            )
 
     def reckon(self, now: int) -> None:
         """Find the soonest time at which a window can be closed again."""

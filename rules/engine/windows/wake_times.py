@@ -107,6 +107,12 @@ def view_of(space: ThingTable, things: NDArray[np.integer], t: I64) -> BatchView
         nothing, nothing, nothing.astype(np.int64), np.zeros(0), np.zeros(0, np.uint8), np.zeros(0, np.int64)
     )
     return BatchView(
-        space, things.astype(np.int32), t, space.flags[things], rows, nothing, np.zeros(0, np.int64),
+        space,
+        things.astype(np.int32),
+        t,
+        space.flags[things],
+        rows,
+        nothing,
+        np.zeros(0, np.int64),
         np.ones(len(things), np.bool_),
-    )  # fmt: skip
+    )

@@ -29,6 +29,11 @@ def _takes_template(config: SmsConfig, name: str) -> bool:
 
 
 ADAPTER = EndpointAdapter(
-    name="sms", config=SmsConfig, build=_build, payload="notice", events=lambda _: ("notice.*",), check=_check,
+    name="sms",
+    config=SmsConfig,
+    build=_build,
+    payload="notice",
+    events=lambda _: ("notice.*",),
+    check=_check,
     takes_template=_takes_template,
-)  # fmt: skip
+)

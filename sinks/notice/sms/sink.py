@@ -89,9 +89,14 @@ class SmsSink:
                 raise DeliveryRefused(f"template: {notice.template}")
             template = notice.template
         return msgspec.json.encode(
-            {"template": template, "params": notice.params, "phone": notice.phone, "sign": self._config.sign,
-             "out_id": delivery.id}
-        )  # fmt: skip
+            {
+                "template": template,
+                "params": notice.params,
+                "phone": notice.phone,
+                "sign": self._config.sign,
+                "out_id": delivery.id,
+            }
+        )
 
     async def close(self) -> None:
         """Close the connections."""

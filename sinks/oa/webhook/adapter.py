@@ -40,6 +40,11 @@ def _verify(config: WebhookConfig, headers: Mapping[str, str], body: bytes, now:
 
 
 ADAPTER = EndpointAdapter(
-    name="webhook", config=WebhookConfig, build=_build, payload="event", events=lambda config: config.events,
-    check=_check, verify=_verify,
-)  # fmt: skip
+    name="webhook",
+    config=WebhookConfig,
+    build=_build,
+    payload="event",
+    events=lambda config: config.events,
+    check=_check,
+    verify=_verify,
+)

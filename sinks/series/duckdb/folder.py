@@ -143,9 +143,15 @@ class SegmentFolder:
             chosen = rows & (seq > progress(self._connection, segment, partition))
             part = whole.select(chosen)
             columns: dict[str, object] = {
-                "device": part.device, "point": part.point, "ts": part.at, "value": part.value, "quality": part.quality,
-                "flags": flags[chosen], "received": part.received[part.frame], "seq": seq[chosen],
-            }  # fmt: skip
+                "device": part.device,
+                "point": part.point,
+                "ts": part.at,
+                "value": part.value,
+                "quality": part.quality,
+                "flags": flags[chosen],
+                "received": part.received[part.frame],
+                "seq": seq[chosen],
+            }
             self._segments[segment.path.stem] = insert(
                 self._connection, segment, partition, last, columns, int(changed[chosen].sum())
             )
@@ -244,10 +250,12 @@ class SegmentFolder:
         all_ = list(self._segments.values())
         size = sum(path.stat().st_size for path in self._folder.iterdir())
         return SeriesStats(
-            sum(s.rows for s in all_), size, len(all_),
+            sum(s.rows for s in all_),
+            size,
+            len(all_),
             min((s.first for s in all_ if s.first is not None), default=0),
             max((s.last for s in all_ if s.last is not None), default=0),
-        )  # fmt: skip
+        )
 
     def settle(self) -> None:
         """Fold the write-ahead logs into the files, synced."""

@@ -126,9 +126,15 @@ def unordered(
     columns = {name: np.ma.getdata(column) for name, column in found.items()}
     count = len(value)
     return Batch(
-        columns["device"], columns["point"], columns["ts"], value, columns["quality"], columns["flags"],
-        np.arange(count, dtype=np.int32), columns["received"],
-    )  # fmt: skip
+        columns["device"],
+        columns["point"],
+        columns["ts"],
+        value,
+        columns["quality"],
+        columns["flags"],
+        np.arange(count, dtype=np.int32),
+        columns["received"],
+    )
 
 
 def _among(column: str, chosen: Sequence[int] | None) -> str:

@@ -79,17 +79,27 @@ class NewestIndex:
         """All rows as the columns of a segment's table `newest`."""
         device, point = (self._key >> 32).astype(np.int32), (self._key & 0xFFFFFFFF).astype(np.int32)
         return {
-            "device": device, "point": point, "ts": self._at,
-            "value": self._value, "quality": self._quality, "flags": self._flags, "received": self._received,
-        }  # fmt: skip
+            "device": device,
+            "point": point,
+            "ts": self._at,
+            "value": self._value,
+            "quality": self._quality,
+            "flags": self._flags,
+            "received": self._received,
+        }
 
     def of(self, device: int) -> Sequence[Reading]:
         """The newest reading of each point of `device`, by point."""
         first, end = np.searchsorted(self._key, [device << 32, (device + 1) << 32])
         return [
             Reading(
-                device, int(self._key[i] & 0xFFFFFFFF), int(self._at[i]), float(self._value[i]),
-                Quality(int(self._quality[i])), Flag(int(self._flags[i])), int(self._received[i]),
+                device,
+                int(self._key[i] & 0xFFFFFFFF),
+                int(self._at[i]),
+                float(self._value[i]),
+                Quality(int(self._quality[i])),
+                Flag(int(self._flags[i])),
+                int(self._received[i]),
             )
             for i in range(first, end)
-        ]  # fmt: skip
+        ]

@@ -81,10 +81,15 @@ def _batch(found: dict[str, NDArray[np.generic]]) -> Batch:
     }
     received, frame = np.unique(column["received"], return_inverse=True)
     return Batch(
-        column["device"].astype(np.int32), column["point"].astype(np.int32), column["ts"].astype(np.int64),
-        column["value"].astype(np.float64), column["quality"].astype(np.uint8), column["flags"].astype(np.uint8),
-        frame.astype(np.int32), received.astype(np.int64),
-    )  # fmt: skip
+        column["device"].astype(np.int32),
+        column["point"].astype(np.int32),
+        column["ts"].astype(np.int64),
+        column["value"].astype(np.float64),
+        column["quality"].astype(np.uint8),
+        column["flags"].astype(np.uint8),
+        frame.astype(np.int32),
+        received.astype(np.int64),
+    )
 
 
 def series(

@@ -74,9 +74,10 @@ def raised(values: list[float]) -> list[Transition]:
     rule = load_text(RULE, "low.yaml", names).rules[0]
     point = next(p for p in registry().points("charger").values() if p.name == "voltage")
     bodies: list[Body] = [
-        PointDefined("t", point), DeviceSet(Device(100, "c1", "charger", "charger")),
+        PointDefined("t", point),
+        DeviceSet(Device(100, "c1", "charger", "charger")),
         RuleSet(rule.id, rule.revision, rule.source, "UTC"),
-    ]  # fmt: skip
+    ]
     engine, got = Engine(0, compile_source, "t"), []
     for number, body in enumerate(bodies, 1):
         got += engine.step(Record(number, 0, body))

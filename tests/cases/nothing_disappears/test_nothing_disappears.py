@@ -42,15 +42,22 @@ def read(route: Mapping[str, Any], *bodies: Any, topic: str = "x/d1") -> tuple[M
 
 def test_what_no_path_reads_is_counted_by_place() -> None:
     bodies = [
-        {"p": 1, "d": {"e": 2}}, {"p": 1, "d": {"e": 2, "f": 3}, "seq": 4}, {"p": 1, "seq": 5, "list": [1, {"a": 2}]},
-        {"p": 1, "d": [1]}, {"p": 1, "odd.key": {}},
-    ]  # fmt: skip
+        {"p": 1, "d": {"e": 2}},
+        {"p": 1, "d": {"e": 2, "f": 3}, "seq": 4},
+        {"p": 1, "seq": 5, "list": [1, {"a": 2}]},
+        {"p": 1, "d": [1]},
+        {"p": 1, "odd.key": {}},
+    ]
     mapped, unused = read(ONE, *bodies)
     assert mapped.batch.frames == 5
     assert unused == [
-        ("unread", '["odd.key"]', 1), ("unread", "d", 1), ("unread", "d.f", 1), ("unread", "list", 1),
-        ("unread", "seq", 1), ("unread", "seq", 1),
-    ]  # fmt: skip
+        ("unread", '["odd.key"]', 1),
+        ("unread", "d", 1),
+        ("unread", "d.f", 1),
+        ("unread", "list", 1),
+        ("unread", "seq", 1),
+        ("unread", "seq", 1),
+    ]
     example = next(one for one in mapped.unused if one.place == "d.f")
     assert (example.topic, json.loads(example.payload), example.received) == ("x/d1", bodies[1], NOW + 1)
 
@@ -67,18 +74,25 @@ def test_what_is_ignored_on_purpose_is_not_counted() -> None:
 def test_objects_of_a_list_that_no_path_asks_for_are_counted() -> None:
     route = {"filter": "x/{device}", "device": "{device}", "points": {"power": {"path": "infos[Type=A].p"}}}
     infos = [{"Type": "A", "p": 1, "q": 2}, {"Type": "B", "p": 3}]
-    assert read(route, {"infos": infos})[1] == [
-        ("unread", "infos[0].q", 1), ("unread", "infos[1]", 1),
-    ]  # fmt: skip
+    assert read(route, {"infos": infos})[1] == [("unread", "infos[0].q", 1), ("unread", "infos[1]", 1)]
 
 
 def test_keys_of_an_object_are_devices() -> None:
     route = {
-        "filter": "all", "device": "{key}", "each": "*[*]", "time": {"path": "t", "unit": "ms"},
-        "points": {"power": {"path": "p"}}, "ignore": ["sent"],
-    }  # fmt: skip
-    body = {"d1": [{"t": 1, "p": 5}, {"t": 2, "p": 6, "x": 0}], "d2": [{"t": 1, "p": 7}], "d9": [{"t": 1, "p": 8}],
-            "note": "hello", "sent": 12}  # fmt: skip
+        "filter": "all",
+        "device": "{key}",
+        "each": "*[*]",
+        "time": {"path": "t", "unit": "ms"},
+        "points": {"power": {"path": "p"}},
+        "ignore": ["sent"],
+    }
+    body = {
+        "d1": [{"t": 1, "p": 5}, {"t": 2, "p": 6, "x": 0}],
+        "d2": [{"t": 1, "p": 7}],
+        "d9": [{"t": 1, "p": 8}],
+        "note": "hello",
+        "sent": 12,
+    }
     mapped, unused = read(route, body, {"note": 1}, {"sent": 1}, topic="all")
     assert [(r.device, r.value) for r in mapped.batch.readings()] == [(100, 5.0), (100, 6.0), (101, 7.0)]
     assert unused == [("unknown_device", "d9[0]", 1), ("unread", "note", 1), ("unread", "x", 1)]
@@ -87,16 +101,23 @@ def test_keys_of_an_object_are_devices() -> None:
 
 def test_keys_of_an_object_are_points_and_connectors() -> None:
     by_name = {
-        "filter": "x/{device}", "device": "{device}", "each": "*", "time": {"path": "$.ts", "unit": "ms"},
-        "points": {"any": {"path": ".", "point": "{key}"}, "kW": {"point": "power"}}, "ignore": ["ts"],
-    }  # fmt: skip
+        "filter": "x/{device}",
+        "device": "{device}",
+        "each": "*",
+        "time": {"path": "$.ts", "unit": "ms"},
+        "points": {"any": {"path": ".", "point": "{key}"}, "kW": {"point": "power"}},
+        "ignore": ["ts"],
+    }
     mapped, unused = read(by_name, {"ts": 1, "kW": 2, "energy": 3, "wifi": -60})
     assert [(r.point, r.at, r.value) for r in mapped.batch.readings()] == [(1, 1000, 2.0), (2, 1000, 3.0)]
     assert unused == [("no_points", "wifi", 1)]
     by_gun = {
-        "filter": "x/{device}", "device": "{device}", "each": "guns.*",
-        "points": {"fault": {"path": "f", "component": "{key}"}}, "ignore": ["$.model"],
-    }  # fmt: skip
+        "filter": "x/{device}",
+        "device": "{device}",
+        "each": "guns.*",
+        "points": {"fault": {"path": "f", "component": "{key}"}},
+        "ignore": ["$.model"],
+    }
     mapped, unused = read(by_gun, {"guns": {"1": {"f": "E1"}, "2": {"f": "E2"}, "3": {"f": "E3"}}, "model": "T"})
     assert [r.point for r in mapped.batch.readings()] == [4, 5]
     assert unused == [("no_component", "guns.3", 1)]
@@ -104,9 +125,12 @@ def test_keys_of_an_object_are_points_and_connectors() -> None:
 
 def test_a_document_in_a_document_and_around_it() -> None:
     route = {
-        "filter": "in", "device": {"path": "$.id"}, "inner": "payload", "points": {"power": {"path": "p"}},
+        "filter": "in",
+        "device": {"path": "$.id"},
+        "inner": "payload",
+        "points": {"power": {"path": "p"}},
         "ignore": ["$.qos"],
-    }  # fmt: skip
+    }
     body = {"id": "d1", "payload": '{"p": 1, "soc": 2}', "qos": 1, "node": "n"}
     assert read(route, body, topic="in")[1] == [("unread", "node", 1), ("unread", "soc", 1)]
 
@@ -135,8 +159,7 @@ def test_a_fault_of_a_connector_that_does_not_exist_is_counted(connector: object
 
 
 def test_connector_0_is_the_device_where_the_profile_says_so() -> None:
-    mapped, unused = read(FAULT | {"points": {"fault": AT}},
-                          {"errorCode": "E", "connectorId": 0}, topic="x/station")  # fmt: skip
+    mapped, unused = read(FAULT | {"points": {"fault": AT}}, {"errorCode": "E", "connectorId": 0}, topic="x/station")
     assert ([r.point for r in mapped.batch.readings()], unused) == ([7], [])
 
 
@@ -146,9 +169,7 @@ def test_a_name_that_no_point_has_is_counted_or_ignored() -> None:
     assert [(raw.reason, raw.detail) for raw in mapped.rejected] == [("no_points", "p: geofence")]
     mapped, _ = read(route | {"ignore": ["geofence"]}, 5, topic="x/d1/geofence")
     assert (mapped.ignored, mapped.rejected) == (1, ())
-    route = {
-        "filter": "x/{device}", "device": "{device}", "points": {"power": {"path": "p"}, "speed": {"path": "v"}},
-    }  # fmt: skip
+    route = {"filter": "x/{device}", "device": "{device}", "points": {"power": {"path": "p"}, "speed": {"path": "v"}}}
     assert read(route, {"p": 1, "v": 2})[1] == [("no_point", "v", 1)]
     assert read(route | {"ignore": ["speed", "v"]}, {"p": 1, "v": 2})[1] == []
 
@@ -234,10 +255,12 @@ def test_a_profile_says_which_point_takes_connector_0(tmp_path: Path) -> None:
     [
         (("on_device: station_fault", "on_device: nothing"), "config.profile.on_device"),
         (("each: true, ", ""), "config.profile.only_each"),
-        (("station_fault: {kind: state, values: [NoError]}", "station_fault: {unit: kW}"),
-         "config.profile.on_device_other"),
+        (
+            ("station_fault: {kind: state, values: [NoError]}", "station_fault: {unit: kW}"),
+            "config.profile.on_device_other",
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_takes_connector_0_must_be_able_to(tmp_path: Path, change: tuple[str, str], key: str) -> None:
     (tmp_path / "p.yaml").write_text(STATION.replace(*change), "utf-8")
     assert [problem.key for problem in load_profile(tmp_path / "p.yaml")[1]] == [key]
@@ -245,9 +268,11 @@ def test_what_takes_connector_0_must_be_able_to(tmp_path: Path, change: tuple[st
 
 def test_asking_whether_an_object_exists_uses_nothing_of_it() -> None:
     route = {
-        "filter": "x/{device}", "device": "{device}", "when": {"path": "v", "exists": True},
+        "filter": "x/{device}",
+        "device": "{device}",
+        "when": {"path": "v", "exists": True},
         "points": {"power": {"path": "v.p"}},
-    }  # fmt: skip
+    }
     assert read(route, {"v": {"p": 1, "q": 2}})[1] == [("unread", "v.q", 1)]
     alone = route | {"points": {"power": {"path": "p"}}}
     assert read(alone, {"v": {"q": 2}, "p": 1})[1] == [("unread", "v.q", 1)]
@@ -280,9 +305,9 @@ BODIES = st.recursive(
 PLACES_READ = st.sampled_from([".", "p", "power", "p.power", "p[0]", "p[power=1].energy", '["x.y"]', "$.p", "$.energy"])
 COMPONENTS = st.sampled_from([0, 1, 3, {"path": "p"}, {"path": "$.p", "add": 1}, "{key}", "{n}"])
 ENTRIES = st.fixed_dictionaries(
-    {"path": PLACES_READ}, optional={"point": st.sampled_from(["fault", "status", "{key}", "{n}", "{key}_x"]),
-                                     "component": COMPONENTS},
-)  # fmt: skip
+    {"path": PLACES_READ},
+    optional={"point": st.sampled_from(["fault", "status", "{key}", "{n}", "{key}_x"]), "component": COMPONENTS},
+)
 ROUTES = st.fixed_dictionaries(
     {"filter": st.sampled_from(["x/{n}", "x/a{n}", "x/{n*}"]),
      "device": st.sampled_from(["d1", "{n}", "{key}", {"path": "p"}, {"path": "$.p"}]),

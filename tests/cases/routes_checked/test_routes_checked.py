@@ -77,11 +77,13 @@ def test_where_any_device_may_come_the_others_are_worth_a_word() -> None:
         ({"points": {"x": {"path": "f", "point": "p_{field}"}}}, ("points.x", "mqtt.bind_template")),
         ({"points": {"x": {"path": "f", "point": "p/{field}"}}}, ("points.x", "mqtt.bind_template")),
         ({"points": {"x": NAMED, "y": {"point": "nothing"}}}, ("points.y", "mqtt.bind_point")),
-        ({"points": {"x": {"path": "f", "point": "{field}w"}, "y": {"point": "power"}, "flow": {"path": "g"}}},
-         ("points.y", "mqtt.beside_unused")),
+        (
+            {"points": {"x": {"path": "f", "point": "{field}w"}, "y": {"point": "power"}, "flow": {"path": "g"}}},
+            ("points.y", "mqtt.beside_unused"),
+        ),
         ({"points": {"x": NAMED, "power": {"unit": "V"}}}, ("points.power", "mqtt.bind_unit")),
     ],
-)  # fmt: skip
+)
 def test_what_can_never_be_is_said(route: dict[str, Any], expected: tuple[str, str]) -> None:
     assert expected in keys(look(**route).problems)
 
@@ -93,9 +95,10 @@ def test_a_device_that_no_code_fits_gets_a_word() -> None:
 
 def test_what_a_templated_route_can_fill() -> None:
     points = {
-        "any": {"path": ".", "point": "{field}"}, "chargePower": {"point": "power", "unit": "W"},
+        "any": {"path": ".", "point": "{field}"},
+        "chargePower": {"point": "power", "unit": "W"},
         "status": {"component": 1},
-    }  # fmt: skip
+    }
     found = look(device="WB-{n}", points=points)
     assert found.problems == []
     assert [one.fills for one in found.coverage] == [("energy", "power", "status")]
@@ -108,13 +111,15 @@ def test_a_route_for_some_profiles_leaves_the_others_to_the_next() -> None:
     base = {"filter": "x/{n}", "device": "{n}"}
     mapper = Mapper(
         "src",
-        config([
-            {**base, "profiles": ["box"], "points": {"energy": {"path": "kwh"}}},
-            {**base, "points": {"energy": {"path": "m3"}}},
-            {"filter": "all", "device": {"path": "id"}, "profiles": ["box"], "points": {"energy": {"path": "e"}}},
-        ]),
+        config(
+            [
+                {**base, "profiles": ["box"], "points": {"energy": {"path": "kwh"}}},
+                {**base, "points": {"energy": {"path": "m3"}}},
+                {"filter": "all", "device": {"path": "id"}, "profiles": ["box"], "points": {"energy": {"path": "e"}}},
+            ]
+        ),
         directory,
-    )  # fmt: skip
+    )
     body = b'{"kwh": 1, "m3": 2, "e": 3, "id": "%s"}'
     said = [Said(topic, body % code) for topic, code in
             (("x/WB-1", b""), ("x/GM-1", b""), ("all", b"WB-1"), ("all", b"GM-1"))]  # fmt: skip

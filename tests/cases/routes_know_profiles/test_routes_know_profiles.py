@@ -80,27 +80,47 @@ BY_TOPIC = {
 def test_what_the_profile_says_holds_for_a_point_that_the_topic_names(house: House) -> None:
     messages = {"power": b"1500", "energy": b"12345", "soc": b"255", "status": b"gone"}
     assert house.read([BY_TOPIC], *[(f"wb/wb1/{name}", text) for name, text in messages.items()]) == [
-        ("power", 1.5, 2), ("energy", 12.345, 2), ("soc", None, 0), ("status", None, 0),
-    ]  # fmt: skip
+        ("power", 1.5, 2),
+        ("energy", 12.345, 2),
+        ("soc", None, 0),
+        ("status", None, 0),
+    ]
     assert house.read([BY_TOPIC], ("wb/wb1/power", b"23000"), ("wb/wb1/status", b"1")) == [
-        ("power", 23.0, 1), ("status", 1.0, 2),
-    ]  # fmt: skip
+        ("power", 23.0, 1),
+        ("status", 1.0, 2),
+    ]
 
 
 @pytest.mark.parametrize(
     ("route", "topic", "payload"),
     [
         (BY_TOPIC | {"points": {"any": {"path": ".", "point": "{field}", "component": 1}}}, "wb/wb1/current", b"-1"),
-        ({"filter": "wb/{device}", "device": "{device}", "each": "data[*]",
-          "points": {"current": {"path": "i", "component": {"path": "gun"}}}},
-         "wb/wb1", b'{"data": [{"gun": 1, "i": -1}]}'),
-        ({"filter": "wb/{device}/{field}/{gun}", "device": "{device}",
-          "points": {"any": {"path": "v", "point": "{field}", "component": "{gun}"}}},
-         "wb/wb1/current/1", b'{"v": -1}'),
-        ({"filter": "wb/{device}", "device": "{device}", "points": {"current": {"path": "i", "component": 1}}},
-         "wb/wb1", b'{"i": -1}'),
+        (
+            {
+                "filter": "wb/{device}",
+                "device": "{device}",
+                "each": "data[*]",
+                "points": {"current": {"path": "i", "component": {"path": "gun"}}},
+            },
+            "wb/wb1",
+            b'{"data": [{"gun": 1, "i": -1}]}',
+        ),
+        (
+            {
+                "filter": "wb/{device}/{field}/{gun}",
+                "device": "{device}",
+                "points": {"any": {"path": "v", "point": "{field}", "component": "{gun}"}},
+            },
+            "wb/wb1/current/1",
+            b'{"v": -1}',
+        ),
+        (
+            {"filter": "wb/{device}", "device": "{device}", "points": {"current": {"path": "i", "component": 1}}},
+            "wb/wb1",
+            b'{"i": -1}',
+        ),
     ],
-)  # fmt: skip
+)
 def test_however_the_point_is_named(house: House, route: dict[str, Any], topic: str, payload: bytes) -> None:
     assert house.read([route], (topic, payload)) == [("current.1", None, 0)]
     assert house.read([route], (topic, payload.replace(b"-1", b"32000"))) == [("current.1", 32.0, 2)]
@@ -117,13 +137,15 @@ def test_settings_of_one_point_stand_beside_a_route_for_all(house: House) -> Non
             "amps/1": {"point": "current", "component": 1, "unit": "A"},
         },
     }
-    messages = {
-        "chargePower": b"7.4", "power": b"7400", "energy": b"5", "soc": b"2550", "mode": b"C", "status": b"nil",
-    }  # fmt: skip
+    messages = {"chargePower": b"7.4", "power": b"7400", "energy": b"5", "soc": b"2550", "mode": b"C", "status": b"nil"}
     assert house.read([route], *[(f"wb/wb1/{name}", text) for name, text in messages.items()]) == [
-        ("power", 7.4, 2), ("power", 7.4, 2), ("energy", 5.0, 2), ("soc", None, 0), ("status", 1.0, 2),
+        ("power", 7.4, 2),
+        ("power", 7.4, 2),
+        ("energy", 5.0, 2),
+        ("soc", None, 0),
+        ("status", 1.0, 2),
         ("status", None, 0),
-    ]  # fmt: skip
+    ]
     deep = route | {"filter": "wb/{device}/{field*}"}
     assert house.read([deep], ("wb/wb1/amps/1", b"16")) == [("current.1", 16.0, 2)]
 
@@ -141,15 +163,17 @@ def test_profiles_that_differ_each_keep_their_unit(tmp_path: Path) -> None:
 def test_a_name_of_several_levels_becomes_a_name_that_a_point_can_have(house: House) -> None:
     route = BY_TOPIC | {"filter": "evcc/{device}/{field*}"}
     assert house.read([route], ("evcc/wb1/grid/power", b"1500"), ("evcc/wb1/power", b"1")) == [
-        ("grid_power", 1.5, 2), ("power", 0.001, 2),
-    ]  # fmt: skip
+        ("grid_power", 1.5, 2),
+        ("power", 0.001, 2),
+    ]
 
 
 def test_a_part_of_a_level_is_captured(house: House) -> None:
     route = {
-        "filter": "site/wallbox_{box}/gun-{gun}.{field}", "device": "wb{box}",
+        "filter": "site/wallbox_{box}/gun-{gun}.{field}",
+        "device": "wb{box}",
         "points": {"any": {"path": ".", "point": "{field}", "component": "{gun}"}},
-    }  # fmt: skip
+    }
     assert house.read([route], ("site/wallbox_1/gun-2.current", b"500")) == [("current.2", 0.5, 2)]
     other = house.mapper(route).map([Said("site/wallbox_/gun-2.current", b"500")], np.array([NOW]))
     assert [raw.reason for raw in other.rejected] == ["unmatched"]
@@ -161,8 +185,9 @@ def test_the_range_is_that_of_the_point_in_its_own_unit() -> None:
     mapper = Mapper("src", config([route]), directory, lambda _: {"t": AsSent("degF")})
     mapped = mapper.map([Said("x/d/t", b"212"), Said("x/d/t", b"300")], np.full(2, NOW, np.int64))
     assert [(r.value, int(r.quality)) for r in mapped.batch.readings()] == [
-        (pytest.approx(100.0), 2), (pytest.approx(148.888888), 1),
-    ]  # fmt: skip
+        (pytest.approx(100.0), 2),
+        (pytest.approx(148.888888), 1),
+    ]
 
 
 def test_a_state_has_no_unit_whatever_is_sent() -> None:

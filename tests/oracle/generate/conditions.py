@@ -10,10 +10,13 @@ from oracle.scene import LEVELS, SECOND, Expr, LevelDef, PointDef, RuleDef
 def level(rng: Random, name: str, when: Expr, clear: Expr | None) -> LevelDef:
     """One level with its times."""
     return LevelDef(
-        name, when, hold=parts.seconds(rng, *parts.HOLDS), clear=clear,
+        name,
+        when,
+        hold=parts.seconds(rng, *parts.HOLDS),
+        clear=clear,
         gap=parts.maybe(rng, 0.4, parts.seconds(rng, 10, 15, 20, 30, 50)),
         clear_hold=parts.seconds(rng, 0, 0, 0, 10, 20, 40),
-    )  # fmt: skip
+    )
 
 
 def threshold(rng: Random) -> RuleDef:
@@ -68,8 +71,13 @@ def streak(rng: Random) -> RuleDef:
     """N readings in a row."""
     of = parts.predicate(rng, 1)
     length = rng.randint(1, 4)
-    keys = {"of": of, "length": length, "skips": rng.random() < 0.4, "level": "major",
-            "span": parts.maybe(rng, 0.3, parts.seconds(rng, 20, 30, 40))}  # fmt: skip
+    keys = {
+        "of": of,
+        "length": length,
+        "skips": rng.random() < 0.4,
+        "level": "major",
+        "span": parts.maybe(rng, 0.3, parts.seconds(rng, 20, 30, 40)),
+    }
     return RuleDef("streak", parts.GAUGES, keys=keys)
 
 
@@ -96,8 +104,14 @@ def sequence(rng: Random) -> RuleDef:
         (("cmp", ">=", ("point", "x"), parts.number(3)), ("cmp", "<", ("point", "y"), parts.number(2))),
         (("cmp", ">=", ("point", "x"), parts.number(3)), ("is", "st", "on")),
     ))  # fmt: skip
-    keys = {"see": see, "then": then, "absent": rng.random() < 0.5, "within": 10 * SECOND * rng.randint(1, 5),
-            "restart": rng.random() < 0.4, "level": "minor",
-            "unless": parts.maybe(rng, 0.3, ("cmp", "<=", ("point", "y"), parts.number(1)))}  # fmt: skip
+    keys = {
+        "see": see,
+        "then": then,
+        "absent": rng.random() < 0.5,
+        "within": 10 * SECOND * rng.randint(1, 5),
+        "restart": rng.random() < 0.4,
+        "level": "minor",
+        "unless": parts.maybe(rng, 0.3, ("cmp", "<=", ("point", "y"), parts.number(1))),
+    }
     clear = rng.choice((None, ("is", "st", "idle"), ("cmp", "<", ("point", "x"), parts.number(2))))
     return RuleDef("sequence", parts.GAUGES, keys=keys, clear=clear)

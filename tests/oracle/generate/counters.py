@@ -24,10 +24,14 @@ def beside(rng: Random) -> RuleDef:
     """The increases of two counters, which are sent together or apart, over windows of one length or of two."""
     lengths = rng.choice((("hour", "hour"), ("hour", "15min"), ("15min", "15min"), ("day", "hour")))
     every = windows.points(60)["x"].every
-    let = {name: SignalDef("increase", point, per=per, coverage=rng.choice(windows.COVERAGES))
-           for name, point, per in zip("ab", "cd", lengths, strict=True)}  # fmt: skip
-    one, other = (("cmp", rng.choice((">", ">=", "<", "<=")), ("signal", name), parts.number(rng.choice((0, 1, 3, 6))))
-                  for name in let)  # fmt: skip
+    let = {
+        name: SignalDef("increase", point, per=per, coverage=rng.choice(windows.COVERAGES))
+        for name, point, per in zip("ab", "cd", lengths, strict=True)
+    }
+    one, other = (
+        ("cmp", rng.choice((">", ">=", "<", "<=")), ("signal", name), parts.number(rng.choice((0, 1, 3, 6))))
+        for name in let
+    )
     when: Expr = rng.choice((one, other, ("and", one, other), ("or", one, other)))
     points = {name: PointDef("counter", every) for name in "cd"}
     return RuleDef("levels", points, (LevelDef("minor", when),), let=let, pace=60)
@@ -36,8 +40,9 @@ def beside(rng: Random) -> RuleDef:
 def falling(rng: Random) -> RuleDef:
     """The same of counters that fall, and come back."""
     rule = increase(rng)
-    model = rng.choice(({"reset": "restart"}, {"rollover": 100.0}, {"rollover": 100.0, "reset": "restart"}, {},
-                        {"resolution": 1.5}))  # fmt: skip
+    model = rng.choice(
+        ({"reset": "restart"}, {"rollover": 100.0}, {"rollover": 100.0, "reset": "restart"}, {}, {"resolution": 1.5})
+    )
     return replace(rule, points={"c": replace(rule.points["c"], **model)})
 
 

@@ -35,9 +35,13 @@ def aggregate(rng: Random) -> RuleDef:
     signal = SignalDef("members", (what, of), more=more)
     guns = rng.random() < 0.3
     return RuleDef(
-        "levels", GUNS if guns else POINTS, (_level(rng, when, None),), let={"a": signal}, group=True,
+        "levels",
+        GUNS if guns else POINTS,
+        (_level(rng, when, None),),
+        let={"a": signal},
+        group=True,
         components=2 if guns else 0,
-    )  # fmt: skip
+    )
 
 
 def _predicate(rng: Random) -> Expr:
@@ -61,6 +65,11 @@ def _limits(rng: Random) -> dict[str, float | str]:
 
 
 def _level(rng: Random, when: Expr, clear: Expr | None) -> LevelDef:
-    return LevelDef("major", when, hold=parts.seconds(rng, 0, 0, 10, 20), clear=clear,
-                    gap=parts.maybe(rng, 0.5, parts.seconds(rng, 20, 30, 50)),
-                    clear_hold=parts.seconds(rng, 0, 0, 0, 20))  # fmt: skip
+    return LevelDef(
+        "major",
+        when,
+        hold=parts.seconds(rng, 0, 0, 10, 20),
+        clear=clear,
+        gap=parts.maybe(rng, 0.5, parts.seconds(rng, 20, 30, 50)),
+        clear_hold=parts.seconds(rng, 0, 0, 0, 20),
+    )

@@ -105,8 +105,10 @@ def of_counters(rng: Random) -> RuleDef:
     """The usual increase of the last hours, the most of a day; of one counter, or of two that are sent apart."""
     per = rng.choice(("hour", "hour", "15min", "day"))
     pace, longer = LONGER[per]
-    let = {name: SignalDef("increase", point, per=per, coverage=rng.choice(COVERAGES))
-           for name, point in (("b", "c"), ("e", "d"))}  # fmt: skip
+    let = {
+        name: SignalDef("increase", point, per=per, coverage=rng.choice(COVERAGES))
+        for name, point in (("b", "c"), ("e", "d"))
+    }
     of: Expr = rng.choice((("signal", "b"), ("arith", "-", ("signal", "b"), ("signal", "e")),
                            ("arith", "-", ("signal", "b"), ("before", "b", 1))))  # fmt: skip
     length = {"hour": 60, "15min": 15, "day": 1440}[per] * MINUTE

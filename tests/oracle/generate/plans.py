@@ -37,8 +37,13 @@ def every_or_after(rng: Random) -> RuleDef:
 def every(rng: Random) -> RuleDef:
     """Multiples of a counter."""
     step = rng.choice((5, 10, 20))
-    keys = {"counter": "c", "step": step, "first": rng.choice((0, 0, 7, 55, 100)), "level": "minor",
-            "ahead": rng.choice((0, 0, 1, 4))}  # fmt: skip
+    keys = {
+        "counter": "c",
+        "step": step,
+        "first": rng.choice((0, 0, 7, 55, 100)),
+        "level": "minor",
+        "ahead": rng.choice((0, 0, 1, 4)),
+    }
     return RuleDef("every", {"c": PointDef("counter")}, keys=keys)
 
 

@@ -207,6 +207,13 @@ def scene(rng: Random, kind: str, mode: str, rule: RuleDef, used: Sequence[str],
     if restarts:
         until = max(until, last + rule.lateness + 2 * SECOND)  # ticks wait while the broker delivers (decision 064)
     return SceneDef(
-        rule, tuple(made), until, restarts, facts, start=start, zone=zone, mode=_compared(kind, mode, rule),
+        rule,
+        tuple(made),
+        until,
+        restarts,
+        facts,
+        start=start,
+        zone=zone,
+        mode=_compared(kind, mode, rule),
         kind=f"{kind}/{mode}",
-    )  # fmt: skip
+    )

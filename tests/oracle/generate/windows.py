@@ -14,9 +14,12 @@ def points(pace: int) -> dict[str, PointDef]:
     """Gauges that speak every 10 s times `pace`, and a state on change."""
     every = 10 * SECOND * pace
     return {
-        "x": PointDef(every=every), "y": PointDef(every=every), "z": PointDef(every=0),
-        "st": PointDef("state", 0, parts.STATES), "sv": PointDef("state", every, parts.STATES),
-    }  # fmt: skip
+        "x": PointDef(every=every),
+        "y": PointDef(every=every),
+        "z": PointDef(every=0),
+        "st": PointDef("state", 0, parts.STATES),
+        "sv": PointDef("state", every, parts.STATES),
+    }
 
 
 def compared(rng: Random, name: str, limits: tuple[float, ...]) -> tuple[LevelDef, ...]:

@@ -65,8 +65,11 @@ class Group:
                 found |= {Judging(t) for t in _spoke(of, one)} | _ages(of, one)
             for course in (_course(of, voter) for voter in self._voters(limits)):
                 before = [None, *(vote for _, vote, _ in course)]
-                self.turns |= {moment for (moment, vote, _), last in zip(course, before, strict=False)
-                               if moment.after and vote is not last}  # fmt: skip
+                self.turns |= {
+                    moment
+                    for (moment, vote, _), last in zip(course, before, strict=False)
+                    if moment.after and vote is not last
+                }
                 if "began_within" in limits:  # a vote that lapses by `within` is unknown, which changes nothing
                     begun = {began for _, _, began in course if began is not None}
                     found |= {Judging(began + limits["began_within"], after=True) for began in begun}
@@ -101,9 +104,10 @@ class Group:
         votes = [_vote(node[1], limits, member, at) for member in self._voters(limits)]
         yes, unknown = votes.count(True), votes.count(None)
         tests = {
-            "at_least": lambda count: count >= limits["at_least"], "at_most": lambda count: count <= limits["at_most"],
+            "at_least": lambda count: count >= limits["at_least"],
+            "at_most": lambda count: count <= limits["at_most"],
             "fraction": lambda count: count / len(votes) >= limits["fraction"] - 1e-9,
-        }  # fmt: skip
+        }
         truths = []
         for key, test in tests.items():
             if key in limits:  # known when no unknown member could turn it
@@ -124,8 +128,13 @@ class Group:
         known = [one for one in said if one is not None]
         if not known or len(known) < signal.more.get("coverage", 0.9) * len(said) - 1e-9:
             return None
-        made = {"mean": lambda: sum(known) / len(known), "min": lambda: min(known), "max": lambda: max(known),
-                "sum": lambda: sum(known), "count": lambda: known.count(True)}  # fmt: skip
+        made = {
+            "mean": lambda: sum(known) / len(known),
+            "min": lambda: min(known),
+            "max": lambda: max(known),
+            "sum": lambda: sum(known),
+            "count": lambda: known.count(True),
+        }
         return float(made[what]())
 
 

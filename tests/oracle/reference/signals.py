@@ -105,8 +105,11 @@ class Signals:
         reach = self.operands.reach(signal)
         if first is None or observed(past, reach, begin, end) / (end - begin) < coverage - CLOSE:
             return None
-        inside = [0.0 if isinstance(value, str) else float(value) for at, value in past
-                  if value is not None and (begin <= at if open_end else begin < at)]  # fmt: skip
+        inside = [
+            0.0 if isinstance(value, str) else float(value)
+            for at, value in past
+            if value is not None and (begin <= at if open_end else begin < at)
+        ]
         return fold(signal, inside)
 
     def _share(self, rows: Sequence[Row], reach: int, begin: int, end: int, coverage: float) -> float | None:
@@ -118,8 +121,11 @@ class Signals:
 
     def _swing(self, name: str, signal: SignalDef, t: int) -> float | None:
         """Last minus lowest, highest minus last; unknown over a gap of more than `max_gap` (3 x `every`)."""
-        rows = [(at, float(value)) for at, value in self.operands.rows(name)
-                if t - signal.over < at <= t and value is not None and not isinstance(value, str)]  # fmt: skip
+        rows = [
+            (at, float(value))
+            for at, value in self.operands.rows(name)
+            if t - signal.over < at <= t and value is not None and not isinstance(value, str)
+        ]
         gap = signal.more.get("max_gap") or self.operands.reach(signal) or math.inf
         times = [at for at, _ in rows] + [t]
         if not rows or any(b - a > gap for a, b in pairwise(times)):

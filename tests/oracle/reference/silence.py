@@ -51,10 +51,12 @@ class Silence:
         device = self.device
         some = 3 * max(device.rule.points[name].every for name in self.keys["points"])
         return any(
-            last - first > some and first < due and first < t <= last + some
+            last - first > some
+            and first < due
+            and first < t <= last + some
             and not any(first + SECOND < at <= last for at in device.history.times)
             for first, last in device.downs
-        )  # fmt: skip
+        )
 
     def _cleared(self, t: int) -> bool:
         """ "clears on the next reading": of all_of, when each was heard within its time."""

@@ -58,8 +58,9 @@ def calendar_window(per: str, zone: str, t: int) -> tuple[int, int]:
 @lru_cache(maxsize=65536)
 def _turns(zone: str, minute: int, minutes: int) -> bool:
     """Does the clock come to, or leap over, a full hour (a quarter) at this minute since 1970?"""
-    before, now = ((EPOCH + timedelta(minutes=m)).astimezone(ZoneInfo(zone)).replace(tzinfo=None)
-                   for m in (minute - 1, minute))  # fmt: skip
+    before, now = (
+        (EPOCH + timedelta(minutes=m)).astimezone(ZoneInfo(zone)).replace(tzinfo=None) for m in (minute - 1, minute)
+    )
     if now.minute % minutes == 0:
         return True
     return now > before and (now - before) > timedelta(minutes=now.minute % minutes)
@@ -83,8 +84,10 @@ def _boundaries(name: str, inside: str, zone: str, local: datetime) -> list[tupl
         monday = day - timedelta(days=day.weekday())
         marks = [_at(zone, monday + timedelta(days=7 * k)) for k in range(-1, 3)]
     else:
-        marks = [_month_mark(zone, day, k, int(inside or 1), {"month": 1, "quarter": 3, "year": 12}[name])
-                 for k in range(-2, 4)]  # fmt: skip
+        marks = [
+            _month_mark(zone, day, k, int(inside or 1), {"month": 1, "quarter": 3, "year": 12}[name])
+            for k in range(-2, 4)
+        ]
     return list(pairwise(marks))
 
 
