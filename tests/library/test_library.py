@@ -127,7 +127,7 @@ def test_the_page_says_every_form_in_words(tmp_path: Path) -> None:
         "in force 22:00-06:00; on Friday",
         "`p < 1 kPa`, then `q < 1 kPa` within 5m",
         "when the desk closes it",
-        "one of `p`, `q` not heard for 5m",
+        "no data of at least one of `p`, `q` for 5m",
         "with the next reading",
         "`p < 1 kPa` for at most 3 and at least 50 % of the members",
     ):

@@ -140,7 +140,7 @@ def test_a_running_installation_tells_what_it_heard(tmp_path: Path) -> None:
     Snapshots(data / "snapshots", 0).save(5, engine.snapshot())
     before = sorted(path.name for path in (data / "snapshots").iterdir())
     result = run(rules, "-c", tmp_path / "gateway.yaml")
-    assert "b: warning point-never-seen: jolt was never heard of any of 2 devices" in result.output
+    assert "b: warning point-never-seen: jolt was never received from any of 2 devices" in result.output
     assert "r: warning point-never-seen" not in result.output
     assert "not checked" not in result.output
     assert sorted(path.name for path in (data / "snapshots").iterdir()) == before

@@ -147,7 +147,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "sentence.due_past": ("{span} ago", "已过 {span}"),
     "sentence.every": ("{head}: work is due every {step}", "{head}，每 {step}需保养一次，已到期"),
     "sentence.every_ahead": (
-        "{head}: work is due every {step}, told {ahead} ahead", "{head}，每 {step}需保养一次，提前 {ahead}通知",
+        "{head}: work is due every {step}, announced {ahead} ahead", "{head}，每 {step}需保养一次，提前 {ahead}通知",
     ),
     "sentence.or_after": (" or every {span}, whichever comes first", "（或每 {span}，以先到者为准）"),
     "sentence.sequence": (
@@ -163,10 +163,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     "sentence.fraction": ("at least {n} of the members", "至少 {n} 的成员"),
     "sentence.quorum_not": ("not enough members any more: {of}", "满足条件的成员数已不足：{of}"),
     "sentence.others": ("{names} and {n} more", "{names}等，另有 {n} 个"),
-    "sentence.heard_within": (", heard within {span}", "（{span}内有数据）"),
+    "sentence.heard_within": (", with data within {span}", "（{span}内有数据）"),
     "sentence.began_within": (", begun within {span}", "（{span}内开始）"),
     # -- ends
     "sentence.ended": ("ended: {why}", "结束：{why}"),
     "sentence.over_now": ("the condition no longer holds", "条件不再成立"),
-    "sentence.withdrawn": ("withdrawn: readings that came later do not bear it out", "撤回：后到的读数不支持该告警"),
+    "sentence.withdrawn": ("withdrawn: readings that arrived later do not confirm it", "撤回：后到的读数不支持该告警"),
 }  # fmt: skip
