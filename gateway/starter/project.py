@@ -16,7 +16,7 @@ from gateway.starter.modbus_device import LINK, ModbusAnswers, source, specs, wi
 from gateway.starter.modbus_device import profile as map_profile
 from gateway.starter.sample import ProposedPoint, Sample, read_sample
 from gateway.starter.yaml_and_csv_text import cell, quoted
-from protocols.mqtt.path import Missed, Path, parse_path
+from protocols.mapping.path import Missed, Path, parse_path
 
 SECRETS = ("secrets/oa.secret", "secrets/mqtt.password")
 LISTED = 200

@@ -20,14 +20,14 @@ from gateway.domain.reading import I64
 from gateway.domain.record import Parcel, Receipts
 from gateway.domain.text import catalogue, say
 from gateway.ports import Clock, Emit, ReceiptLedger
+from protocols.mapping.mapper import Mapped, Mapper
+from protocols.mapping.unused_fields import UNREAD
+from protocols.mapping.unused_log import Unused
 from protocols.mqtt.config import MqttConfig
-from protocols.mqtt.mapper import Mapped, Mapper
 from protocols.mqtt.session import Message
 from protocols.mqtt.stats import MqttStats
 from protocols.mqtt.subscriptions import Subscriptions
 from protocols.mqtt.transport import MqttConnection
-from protocols.mqtt.unused_fields import UNREAD
-from protocols.mqtt.unused_log import Unused
 
 _PARCELS = 64  # on the way to the journal at once
 _SEEDS = 50_000  # topics whose seed is remembered

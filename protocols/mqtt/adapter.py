@@ -1,6 +1,6 @@
 """What the gateway needs of this folder (`gateway.adapter_ports.SourceAdapter`). Parts are loaded when needed."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from itertools import combinations
 from typing import TYPE_CHECKING
@@ -9,7 +9,6 @@ from gateway.adapter_ports import CheckedProject, ConfigFindings, MessageTrial, 
 from gateway.domain.error_reasons import reason
 from gateway.domain.errors import ConfigError, Problem
 from gateway.domain.finding import DoctorFinding
-from gateway.domain.language_values import Phrase
 from protocols.mqtt.config import MqttConfig
 from protocols.mqtt.metrics import METRICS
 
@@ -71,33 +70,15 @@ def _check(sources: Mapping[str, MqttConfig], file: str) -> ConfigFindings:
 
 
 def _check_with(sources: Mapping[str, MqttConfig], project: CheckedProject) -> ConfigFindings:
-    """The routes against profiles and devices."""
-    from protocols.mqtt.check import DeviceProfiles, check, covered
+    from protocols.mapping.route_check import check_routes
 
-    connectors: dict[str, int] = {}
-    for device in project.devices.values():
-        connectors[device.profile] = max(connectors.get(device.profile, 0), device.components)
-    of = {code: device.profile for code, device in project.devices.items()}
-    fleet = DeviceProfiles(project.profiles, of, connectors)
-    found = ConfigFindings()
-    for name, source in sources.items():
-        routes = check(source, fleet, project.file, f"sources.{name}")
-        found.problems += routes.problems
-        found.warnings += routes.warnings
-        found.notes += [Phrase(key, fields) for key, fields in covered(routes.coverage)]
-    return found
+    return check_routes(sources, project)
 
 
-def _state_texts(config: MqttConfig) -> Iterator[tuple[str, str]]:
-    """What the routes map to."""
-    from protocols.mqtt.path import scalar_text
-    from protocols.mqtt.topic import point_name
+def _state_texts(config: MqttConfig) -> Iterable[tuple[str, str]]:
+    from protocols.mapping.state_texts import state_texts
 
-    for route in config.routes:
-        for key, point in route.points.items():
-            texts = (scalar_text(meant) for meant in point.map.values())
-            name = point.point or (key if point.path is not None else point_name(key))
-            yield from ((name, text) for text in texts if text)
+    return state_texts(config)
 
 
 async def _examine(name: str, config: MqttConfig, *, running: bool) -> list[DoctorFinding]:  # noqa: ARG001 - the port
@@ -109,7 +90,7 @@ async def _examine(name: str, config: MqttConfig, *, running: bool) -> list[Doct
 def _try_message(
     name: str, config: MqttConfig, services: SourceServices, topic: str, payload: bytes, retain: bool
 ) -> MessageTrial:
-    from protocols.mqtt.trial import try_message
+    from protocols.mapping.trial import try_message
 
     return try_message(name, config, services, topic, payload, retain=retain)
 

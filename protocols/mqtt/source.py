@@ -14,18 +14,18 @@ from gateway.domain.errors import SourceError, SourceRejected
 from gateway.domain.language_values import Phrase
 from gateway.domain.metric import MetricSample
 from gateway.ports import Clock, Directory, Emit, ReceiptLedger
+from protocols.mapping.binding import SentBy, sent_canonically
+from protocols.mapping.mapper import Mapper
+from protocols.mapping.unused_log import UnusedEntry, UnusedLog
 from protocols.mqtt.acknowledge import Acknowledger, Digests, SourceContext
-from protocols.mqtt.binding import SentBy, sent_canonically
 from protocols.mqtt.client_id_conflict import WAIT, ClientIdConflict
 from protocols.mqtt.config import MqttConfig
 from protocols.mqtt.last_subscriptions import LastSubscriptions
-from protocols.mqtt.mapper import Mapper
 from protocols.mqtt.metrics import samples
 from protocols.mqtt.session import ConnectOptions, MqttSession
 from protocols.mqtt.stats import MqttStats
 from protocols.mqtt.subscriptions import subscriptions
 from protocols.mqtt.transport import MqttConnection, establish, tls_context
-from protocols.mqtt.unused_log import UnusedEntry, UnusedLog
 
 _STABLE = 60.0  # seconds of connection after which the backoff starts over
 _LAST_PARCELS = 2.0  # seconds for the last parcels at shut-down

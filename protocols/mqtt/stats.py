@@ -3,7 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass, field
 
-from protocols.mqtt.unused_log import UnusedLog
+from protocols.mapping.unused_log import UnusedLog
 
 
 @dataclass(slots=True)

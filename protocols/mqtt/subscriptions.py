@@ -12,8 +12,8 @@ from itertools import combinations, zip_longest
 import mqtt5
 from xxhash import xxh3_64_intdigest
 
+from protocols.mapping.topic import parse_pattern
 from protocols.mqtt.config import MqttConfig
-from protocols.mqtt.topic import parse_pattern
 
 _MOST_NUMBERS = 268_435_455  # of a subscription identifier (MQTT 5, section 3.8.2.1.2)
 _WILD = ("+", "#")

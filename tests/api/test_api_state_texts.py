@@ -11,8 +11,8 @@ from api_kit import FILES, NOW, World, problem
 
 from gateway.domain.record import Parcel
 from gateway.domain.workorder import Role
+from protocols.mapping.mapper import Mapper
 from protocols.mqtt.config import MqttConfig
-from protocols.mqtt.mapper import Mapper
 
 PROFILE = FILES["profiles/dc.yaml"] + "  fault_code: {kind: state}\n  load: {unit: kW}\n"
 RULES = """\

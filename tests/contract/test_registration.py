@@ -53,7 +53,7 @@ def test_it_is_found_by_the_type_of_its_configuration(adapter: Any) -> None:
 
 def test_every_folder_is_registered() -> None:
     folders = {path.parent for area in ("protocols", "sinks") for path in (ROOT / area).rglob("config.py")}
-    shared = {ROOT / "sinks" / "http"}
+    shared = {ROOT / "sinks" / "http", ROOT / "protocols" / "mapping"}
     assert {folder(adapter) for adapter in ALL.values()} == folders - shared
 
 

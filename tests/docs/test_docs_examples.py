@@ -18,9 +18,9 @@ from gateway.settings.profiles import load_profiles, vocabulary
 from gateway.settings.project import Project, inspect_project, load_project
 from gateway.settings.yaml_document import read_document
 from gateway.store import Database, SqlRegistryStore
+from protocols.mapping.mapper import Mapper
 from protocols.modbus.registers import bind
 from protocols.mqtt.config import MqttConfig
-from protocols.mqtt.mapper import Mapper
 from rules.casetest import as_text
 from rules.casetest.run import run_cases
 from rules.compiled import Names

@@ -11,9 +11,10 @@ from pydantic import BaseModel
 
 from gateway.domain.duration import format_duration
 from gateway.settings.profiles import CounterSection, PlausibleModel, PointModel, ProfileModel, TitleModel
+from protocols.mapping.config import ComponentOf, PointMap, RouteConfig, TimeMap, When
 from protocols.modbus.config import BackoffConfig, DeviceConfig, ModbusConfig, TcpLinkConfig
 from protocols.modbus.profile import ModbusMap, Register, RegisterPart
-from protocols.mqtt.config import ComponentOf, MqttConfig, PointMap, Reconnect, RouteConfig, TimeMap, When
+from protocols.mqtt.config import MqttConfig, Reconnect
 from rules.casetest import events, expect, read, things
 from rules.expr.functions import SHAPES
 from rules.format import actions, rule

@@ -16,8 +16,8 @@ from gateway.domain.device import Device, Plausible, Point, PointKind
 from gateway.domain.errors import StoreUnavailable
 from gateway.domain.reading import Batch
 from gateway.domain.record import Define, Parcel
+from protocols.mapping.mapper import Mapped, Mapper
 from protocols.mqtt.config import MqttConfig
-from protocols.mqtt.mapper import Mapped, Mapper
 
 NOW = 1_774_408_726_000_000
 

@@ -11,7 +11,7 @@ from ruamel.yaml import YAML
 from gateway.domain.device import PointSpec, Profile
 from gateway.domain.duration import DAY, MS, SECOND
 from gateway.domain.text import say
-from protocols.mqtt.check import DeviceProfiles, check
+from protocols.mapping.route_check import DeviceProfiles, check
 from protocols.mqtt.config import MqttConfig
 from protocols.mqtt.subscriptions import subscriptions
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from mqtt_kit import SIMPLE, config, registry, run_map, said
 
 from gateway.domain.errors import DecodeError
-from protocols.mqtt.document import check_keys, parse_bare, parse_document
-from protocols.mqtt.mapper import Mapper
+from protocols.mapping.document import check_keys, parse_bare, parse_document
+from protocols.mapping.mapper import Mapper
 from protocols.mqtt.session import DamagedPublish
 
 T = "charger/c1/telemetry"
@@ -81,9 +81,9 @@ def test_a_damaged_packet_is_a_dead_letter() -> None:
 
 
 def test_a_flood_of_topics_ids_and_shapes_stays_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("protocols.mqtt.binding._TOPICS", 10)
-    monkeypatch.setattr("protocols.mqtt.binding._TARGETS", 10)
-    monkeypatch.setattr("protocols.mqtt.row_shape._SHAPES", 3)
+    monkeypatch.setattr("protocols.mapping.binding._TOPICS", 10)
+    monkeypatch.setattr("protocols.mapping.binding._TARGETS", 10)
+    monkeypatch.setattr("protocols.mapping.row_shape._SHAPES", 3)
     by_path = {**FREE, "filter": "all", "device": {"path": "id"}}
     mapper = Mapper("src", config([FREE, by_path]), registry())
     for i in range(100):
@@ -121,7 +121,7 @@ def test_a_topic_that_is_too_long_is_a_dead_letter() -> None:
 
 
 def test_topics_that_are_remembered_are_bounded_in_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("protocols.mqtt.binding._TOPIC_BYTES", 1000)
+    monkeypatch.setattr("protocols.mapping.binding._TOPIC_BYTES", 1000)
     mapper = Mapper("src", config([FREE]), registry())
     for i in range(100):
         run_map(mapper, said(f"{i:03}" + "x" * 97, {"temp": 1}))

@@ -8,9 +8,9 @@ import pytest
 from mqtt_kit import NOW, Registry, Said, config, said
 
 from gateway.domain.device import AsSent, Point, PointKind
+from protocols.mapping.mapper import Mapper
 from protocols.modbus.profile import ModbusMap
 from protocols.modbus.registers import bind
-from protocols.mqtt.mapper import Mapper
 
 NOTHING = ["NaN", "nan", "nil", "NIL", "null", "unavailable", "unknown", "", "  ", None]
 STATES = ["Unavailable", "none", "off", "0"]

@@ -17,10 +17,10 @@ from gateway.domain.device import Point, PointKind
 from gateway.ports import RegistryContents
 from gateway.registry.registry_diff import DeclaredInventory, difference
 from gateway.settings.profiles import load_profile
-from protocols.mqtt.mapper import Mapped, Mapper
-from protocols.mqtt.path import parse_ignored, parse_path
-from protocols.mqtt.unused_fields import FieldUse, Ignored, UnreadPlaces
-from protocols.mqtt.unused_log import OTHERS, PLACES, Unused, UnusedLog
+from protocols.mapping.mapper import Mapped, Mapper
+from protocols.mapping.path import parse_ignored, parse_path
+from protocols.mapping.unused_fields import FieldUse, Ignored, UnreadPlaces
+from protocols.mapping.unused_log import OTHERS, PLACES, Unused, UnusedLog
 
 STATE = PointKind.STATE
 POINTS = [

@@ -12,7 +12,7 @@ from gateway.domain.clocks import YEAR_2000, older_than_retention
 from gateway.domain.duration import DAY, SECOND
 from gateway.imports.job import DryRunTarget, prepare
 from gateway.settings import load_project
-from protocols.mqtt.mapper import Mapped, Mapper
+from protocols.mapping.mapper import Mapped, Mapper
 
 YEAR = 365 * DAY
 T = "charger/c1/telemetry"

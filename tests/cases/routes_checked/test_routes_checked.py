@@ -11,8 +11,8 @@ from mqtt_kit import NOW, Registry, Said, config
 from gateway.domain.device import Point, PointKind, PointSpec, Profile
 from gateway.domain.errors import Problem
 from gateway.settings.profiles import load_profile
-from protocols.mqtt.check import DeviceProfiles, RouteFindings, check, covered
-from protocols.mqtt.mapper import Mapper
+from protocols.mapping.mapper import Mapper
+from protocols.mapping.route_check import DeviceProfiles, RouteFindings, check, covered
 from rules.compiled import Names
 from rules.format import load_text
 

@@ -14,7 +14,7 @@ from gateway.domain.device import AsSent, Plausible, Point, PointKind
 from gateway.ports import RegistryContents
 from gateway.registry.registry_diff import DeclaredInventory, difference
 from gateway.settings.profiles import load_profile
-from protocols.mqtt.mapper import Mapped, Mapper
+from protocols.mapping.mapper import Mapped, Mapper
 
 PROFILE = """\
 id: wallbox

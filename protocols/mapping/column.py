@@ -15,9 +15,9 @@ from gateway.domain.device import AsSent, Point, PointKind
 from gateway.domain.no_data_texts import is_no_data
 from gateway.domain.reading import F64, I32, U8, Quality
 from gateway.domain.units import parse_unit
-from protocols.mqtt.config import PointMap
-from protocols.mqtt.number import parse_number
-from protocols.mqtt.path import scalar_text
+from protocols.mapping.config import PointMap
+from protocols.mapping.number import parse_number
+from protocols.mapping.path import scalar_text
 
 BAD, UNCERTAIN, GOOD = int(Quality.BAD), int(Quality.UNCERTAIN), int(Quality.GOOD)
 DROPPED = 255  # instead of a quality: no row, the text was refused

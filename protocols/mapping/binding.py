@@ -8,12 +8,12 @@ from typing import Any
 from gateway.domain.device import AsSent, Device
 from gateway.domain.errors import DecodeError
 from gateway.ports import Directory
-from protocols.mqtt.column import Column, Misfit, misfit
-from protocols.mqtt.path import Missed, Path, scalar_text
-from protocols.mqtt.route import PointRule, Route
-from protocols.mqtt.row_shape import RouteColumns, RowShape
-from protocols.mqtt.topic import TopicTemplate
-from protocols.mqtt.unused_fields import NO_COMPONENT, NO_POINT, FieldUse, UnreadPlaces
+from protocols.mapping.column import Column, Misfit, misfit
+from protocols.mapping.path import Missed, Path, scalar_text
+from protocols.mapping.route import PointRule, Route
+from protocols.mapping.row_shape import RouteColumns, RowShape
+from protocols.mapping.topic import TopicTemplate
+from protocols.mapping.unused_fields import NO_COMPONENT, NO_POINT, FieldUse, UnreadPlaces
 
 LONGEST = 512
 """Bytes of a topic; messages of longer ones are dead letters."""

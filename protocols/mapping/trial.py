@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from gateway.adapter_ports import MessageTrial, SourceServices, UnusedValue
-from protocols.mqtt.config import MqttConfig
-from protocols.mqtt.mapper import Mapper
+from protocols.mapping.config import RoutesSection
+from protocols.mapping.mapper import Mapper
 
 
 @dataclass(slots=True)
@@ -17,7 +17,7 @@ class _Message:
 
 
 def try_message(
-    name: str, config: MqttConfig, services: SourceServices, topic: str, payload: bytes, *, retain: bool
+    name: str, config: RoutesSection, services: SourceServices, topic: str, payload: bytes, *, retain: bool
 ) -> MessageTrial:
     """What the source `name` would make of a message that comes now."""
     mapper = Mapper(name, config, services.directory, services.as_sent, services.retention)

@@ -19,16 +19,16 @@ from gateway.domain.errors import DecodeError
 from gateway.domain.reading import I64, Batch, empty_batch
 from gateway.domain.record import Raw
 from gateway.ports import Directory
-from protocols.mqtt.binding import LONGEST, Bindings, Candidate, OnlyIgnored, SentBy, TopicBinding, sent_canonically
-from protocols.mqtt.column import BAD, UNCERTAIN
-from protocols.mqtt.config import MqttConfig
-from protocols.mqtt.document import BROKEN, check_keys, decode, parse_bare, parse_document
-from protocols.mqtt.path import Missed
-from protocols.mqtt.retained import mark_retained
-from protocols.mqtt.route import compile_route
-from protocols.mqtt.row_shape import RowBlock, RowShape
-from protocols.mqtt.unused_fields import UNREAD, Left, Unread
-from protocols.mqtt.unused_log import KEPT, Unused
+from protocols.mapping.binding import LONGEST, Bindings, Candidate, OnlyIgnored, SentBy, TopicBinding, sent_canonically
+from protocols.mapping.column import BAD, UNCERTAIN
+from protocols.mapping.config import RoutesSection
+from protocols.mapping.document import BROKEN, check_keys, decode, parse_bare, parse_document
+from protocols.mapping.path import Missed
+from protocols.mapping.retained import mark_retained
+from protocols.mapping.route import compile_route
+from protocols.mapping.row_shape import RowBlock, RowShape
+from protocols.mapping.unused_fields import UNREAD, Left, Unread
+from protocols.mapping.unused_log import KEPT, Unused
 
 _KEPT_OF_TOO_LARGE = 1024
 
@@ -105,7 +105,7 @@ class Mapper:
     def __init__(
         self,
         source: str,
-        config: MqttConfig,
+        config: RoutesSection,
         directory: Directory,
         sent: SentBy = sent_canonically,
         retention: int = 0,

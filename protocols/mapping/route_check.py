@@ -10,12 +10,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 
+from gateway.adapter_ports import CheckedProject, ConfigFindings
 from gateway.domain.device import Point, PointSpec, Profile
 from gateway.domain.errors import Problem
-from protocols.mqtt.column import Misfit, misfit
-from protocols.mqtt.config import MqttConfig, PointMap, RouteConfig
-from protocols.mqtt.route import PointRule, Route, compile_route
-from protocols.mqtt.topic import TopicTemplate, parse_template, point_name
+from gateway.domain.language_values import Phrase
+from protocols.mapping.column import Misfit, misfit
+from protocols.mapping.config import PointMap, RouteConfig, RoutesSection
+from protocols.mapping.route import PointRule, Route, compile_route
+from protocols.mapping.topic import TopicTemplate, parse_template, point_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,23 @@ class _Reach:
     closed: bool
 
 
-def check(config: MqttConfig, fleet: DeviceProfiles, file: str, path: str) -> RouteFindings:
+def check_routes(sources: Mapping[str, RoutesSection], project: CheckedProject) -> ConfigFindings:
+    """The routes of all sources of an adapter (name -> configuration) against profiles and devices."""
+    connectors: dict[str, int] = {}
+    for device in project.devices.values():
+        connectors[device.profile] = max(connectors.get(device.profile, 0), device.components)
+    of = {code: device.profile for code, device in project.devices.items()}
+    fleet = DeviceProfiles(project.profiles, of, connectors)
+    found = ConfigFindings()
+    for name, source in sources.items():
+        routes = check(source, fleet, project.file, f"sources.{name}")
+        found.problems += routes.problems
+        found.warnings += routes.warnings
+        found.notes += [Phrase(key, fields) for key, fields in covered(routes.coverage)]
+    return found
+
+
+def check(config: RoutesSection, fleet: DeviceProfiles, file: str, path: str) -> RouteFindings:
     """Points that no device can have, units, maps and components that do not suit the points they fill.
 
     `path` is where the source stands in `file` (`sources.site-broker`).

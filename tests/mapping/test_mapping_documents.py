@@ -12,8 +12,8 @@ from mqtt_kit import NOW, Registry, Said, config, run_map
 
 from gateway.domain.device import Point
 from gateway.domain.errors import DecodeError
-from protocols.mqtt.document import BROKEN, check_keys, decode, parse_document
-from protocols.mqtt.mapper import Mapper
+from protocols.mapping.document import BROKEN, check_keys, decode, parse_document
+from protocols.mapping.mapper import Mapper
 
 TEXT = st.text(st.characters(exclude_categories=("Cs",)), max_size=6)
 KEYS = st.one_of(st.sampled_from(["a", "b", "a:b", 'q"', "\\"]), TEXT)

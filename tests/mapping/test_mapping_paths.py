@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic_core import PydanticCustomError
 
-from protocols.mqtt.path import Missed, Pick, parse_each, parse_path, picker, scalar_text
-from protocols.mqtt.topic import parse_pattern, parse_template
+from protocols.mapping.path import Missed, Pick, parse_each, parse_path, picker, scalar_text
+from protocols.mapping.topic import parse_pattern, parse_template
 
 
 @pytest.mark.parametrize(

@@ -12,10 +12,10 @@ from mqtt_kit import NOW, Registry, config, said
 
 from gateway.domain.device import AsSent, Plausible, Point, PointKind
 from gateway.domain.errors import DecodeError
-from protocols.mqtt.column import Column
-from protocols.mqtt.config import PointMap, TimeMap
-from protocols.mqtt.mapper import Mapper
-from protocols.mqtt.timestamp import TimestampReader
+from protocols.mapping.column import Column
+from protocols.mapping.config import PointMap, TimeMap
+from protocols.mapping.mapper import Mapper
+from protocols.mapping.timestamp import TimestampReader
 
 NUMBERS = st.one_of(
     st.integers(-(2**63), 2**64 - 1),

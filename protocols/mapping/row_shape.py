@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from gateway.domain.errors import DecodeError
 from gateway.domain.reading import F64, I32, I64, U8
-from protocols.mqtt.column import DROPPED, Column
-from protocols.mqtt.path import Missed, Path, Row, picker
-from protocols.mqtt.timestamp import TimestampReader
-from protocols.mqtt.unused_fields import UnreadPlaces
+from protocols.mapping.column import DROPPED, Column
+from protocols.mapping.path import Missed, Path, Row, picker
+from protocols.mapping.timestamp import TimestampReader
+from protocols.mapping.unused_fields import UnreadPlaces
 
 _SHAPES = 256  # key sets of partial messages remembered per columns
 

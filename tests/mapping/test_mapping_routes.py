@@ -8,7 +8,7 @@ from mqtt_kit import CHARGER, NOW, SIMPLE, Registry, config, registry, run_map, 
 
 from gateway.domain.device import Point
 from gateway.domain.reading import Flag
-from protocols.mqtt.mapper import Mapped, Mapper
+from protocols.mapping.mapper import Mapped, Mapper
 
 AT = NOW - 5_000_000
 T = "charger/c1/telemetry"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gateway.domain.errors import DecodeError
-from protocols.mqtt.path import Path, Pick, Step, picked
+from protocols.mapping.path import Path, Pick, Step, picked
 
 UNREAD = "unread"
 """Nothing of the route points there."""

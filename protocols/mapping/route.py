@@ -4,11 +4,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from protocols.mqtt.config import DeviceAt, PointMap, RouteConfig, When
-from protocols.mqtt.path import Each, Missed, Path, parse_each, parse_ignored, parse_path, scalar_text
-from protocols.mqtt.timestamp import TimestampReader
-from protocols.mqtt.topic import TopicPattern, TopicTemplate, parse_pattern, parse_template, point_name
-from protocols.mqtt.unused_fields import FieldUse, Ignored, UnreadPlaces
+from protocols.mapping.config import DeviceAt, PointMap, RouteConfig, When
+from protocols.mapping.path import Each, Missed, Path, parse_each, parse_ignored, parse_path, scalar_text
+from protocols.mapping.timestamp import TimestampReader
+from protocols.mapping.topic import TopicPattern, TopicTemplate, parse_pattern, parse_template, point_name
+from protocols.mapping.unused_fields import FieldUse, Ignored, UnreadPlaces
 
 
 @dataclass(frozen=True, slots=True)

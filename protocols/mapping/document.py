@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from gateway.domain.errors import DecodeError
-from protocols.mqtt.number import parse_number
+from protocols.mapping.number import parse_number
 
 DEEPEST = 32
 
