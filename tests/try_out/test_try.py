@@ -141,7 +141,7 @@ async def test_a_meter_that_does_not_answer(house: Path) -> None:
 
 
 def test_every_reason_has_its_advice() -> None:
-    sources = (ROOT / "protocols" / "mqtt").glob("*.py")
+    sources = [*(ROOT / "protocols" / "mqtt").glob("*.py"), *(ROOT / "protocols" / "mapping").glob("*.py")]
     raised = {reason for path in sources for reason in re.findall(r'DecodeError\("(\w+)"', path.read_text("utf-8"))}
     assert [name for name in raised | {"unread", "no_point"} if f"trial.why.{name}" not in catalogue()] == []
 
