@@ -17,13 +17,13 @@ from gateway.domain.language_values import Phrase
 from gateway.domain.metric import MetricFamily
 from gateway.domain.reading import Batch, Quality
 from gateway.domain.record import Raw
-from gateway.domain.text import Sayable
+from gateway.domain.text import Localized
 from gateway.ports import Clock, Directory, HeldReadings, ReceiptLedger, SeriesStore, Sink, Source
 from gateway.section import AdapterSection
 
 C = TypeVar("C", bound=AdapterSection)
 Payload = Literal["event", "notice"]
-AskGateway = Callable[[], HeldReadings]
+OpenHeldReadings = Callable[[], HeldReadings]
 """The gateway that runs, for what it alone can read; raises StoreError when it cannot be asked."""
 
 
@@ -105,7 +105,7 @@ class PollRequest:
     address: int
     count: int
     words: tuple[int, ...] = ()
-    error: Sayable | str = ""
+    error: Localized | str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +127,7 @@ class PollTrial:
     at: int
     requests: tuple[PollRequest, ...]
     rows: tuple[PolledValue, ...]
-    failure: Sayable | str = ""
+    failure: Localized | str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,6 +241,6 @@ class SeriesAdapter(Generic[C]):
     """(`data_dir`, configuration, clock). Raises StoreError."""
     place: Callable[[Path, C], dict[str, str]]
     """(`data_dir`, configuration) -> what another process needs to read it: a folder, or an address and a key."""
-    open_history: Callable[[Mapping[str, str], AskGateway | None], HistoryReader]
+    open_history: Callable[[Mapping[str, str], OpenHeldReadings | None], HistoryReader]
     """(place, how the gateway that runs is asked, None = there is none). It is asked only for what cannot be read
     beside it. Raises StoreError."""

@@ -16,7 +16,7 @@ import structlog
 
 from gateway.domain.attribute_mask import masked
 from gateway.domain.language_values import as_text_field
-from gateway.domain.text import Lang, Sayable, catalogue, say
+from gateway.domain.text import Lang, Localized, catalogue, localize
 
 HIDDEN = "***"
 _SECRET_KEY = re.compile(r"(secret|password|token|authorization|api_key|phone|signature)", re.IGNORECASE)
@@ -39,7 +39,7 @@ def key_of(event: str) -> str:
     return f"log.{_APART.sub('_', event.lower()).strip('_')}"
 
 
-class Spoken:
+class LocalizedMessage:
     """Puts the sentence of an event beside it as `message`; values that have words in both languages become texts."""
 
     def __init__(self, lang: Lang) -> None:
@@ -51,9 +51,9 @@ class Spoken:
         if key in catalogue():
             with suppress(KeyError):
                 fields = {name: as_text_field(value, self._lang) for name, value in event.items()}
-                event["message"] = say(key, self._lang, **fields)
+                event["message"] = localize(key, self._lang, **fields)
         for name, value in event.items():
-            if isinstance(value, Sayable):
+            if isinstance(value, Localized):
                 event[name] = str(value)
         return event
 
@@ -104,7 +104,7 @@ def configure(level: str = "info", form: Literal["json", "text"] = "json", lang:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.StackInfoRenderer(),
         structlog.processors.format_exc_info,
-        Spoken(lang),
+        LocalizedMessage(lang),
         redact,
     ]
     last: list[Any] = (

@@ -286,7 +286,7 @@ class Settled:
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class LeaseRequest:
     """At most `room` deliveries of one endpoint: those of the highest level first, or, for a probe of an endpoint that
     does not work, those that wait longest, so that no message is in the way of all others."""
 
@@ -298,7 +298,12 @@ class DeliveryQueue(Protocol):
     """The outbox as the relay sees it. Blocking; called in the desk's thread."""
 
     def exchange(
-        self, owner: str, now: int, until: int, done: Sequence[tuple[Delivery, Settled]], asks: Mapping[str, Ask]
+        self,
+        owner: str,
+        now: int,
+        until: int,
+        done: Sequence[tuple[Delivery, Settled]],
+        requests: Mapping[str, LeaseRequest],
     ) -> Mapping[str, Sequence[Delivery]]:
         """One transaction: record what became of `done`, then lease what is due of each endpoint until `until`. At most
         one per (endpoint, subject), the oldest unsettled, so that events of one work order arrive in order. An expired

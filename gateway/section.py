@@ -8,7 +8,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, SecretStr
 from pydantic_core import PydanticCustomError
 
 from gateway.domain.duration import parse_duration
-from gateway.domain.text import say
+from gateway.domain.text import localize
 
 
 class Section(BaseModel):
@@ -83,4 +83,4 @@ def wrong(key: str, **fields: object) -> PydanticCustomError:
     """The text `key` of the catalogue as a validation error: `type` is the key and `ctx` its fields, so that whoever
     prints it can say it in another language. Braces of the finished text do not meet a field's name.
     """
-    return PydanticCustomError(key, "{text}", {**fields, "text": say(key, **fields)})
+    return PydanticCustomError(key, "{text}", {**fields, "text": localize(key, **fields)})

@@ -7,7 +7,7 @@ import asyncio
 import sys
 from contextlib import suppress
 
-CONNECTIONS, CRUMBLERS = 600, 4
+CONNECTIONS, SLOW_SENDERS = 600, 4
 HALF = b"GET /healthz HTTP/1.1\r\nhost: 127"
 SOURCE = ("127.0.0.2", 0)
 """Loopback address of the attackers. The API limits callers by address, so others must not be affected."""
@@ -58,7 +58,7 @@ async def giant(port: int) -> None:
 async def main(port: int, seconds: float, kinds: list[str]) -> None:
     work = [held(port, CONNECTIONS, HALF)] if "half-open" in kinds else []
     work += [held(port, CONNECTIONS, b"")] if "idle" in kinds else []
-    work += [crumbs(port) for _ in range(CRUMBLERS)] if "crumbs" in kinds else []
+    work += [crumbs(port) for _ in range(SLOW_SENDERS)] if "crumbs" in kinds else []
     work += [giant(port)] if "giant" in kinds else []
     with suppress(TimeoutError):
         async with asyncio.timeout(seconds):

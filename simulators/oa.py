@@ -81,7 +81,7 @@ class Oa:
         self._tasks: set[asyncio.Task[None]] = set()
         self._http = httpx.AsyncClient(timeout=10, trust_env=False)
 
-    async def hook(self, request: Request) -> Response:
+    async def receive_event(self, request: Request) -> Response:
         """Handle one delivery."""
         self.counts["requests"] += 1
         body = await request.body()
@@ -216,7 +216,7 @@ def build(oa: Oa) -> FastAPI:
         await oa.close()
 
     app = FastAPI(title="OA simulator", lifespan=life)
-    app.add_api_route("/hooks/oa", oa.hook, methods=["POST"], response_model=None)
+    app.add_api_route("/hooks/oa", oa.receive_event, methods=["POST"], response_model=None)
     add_fault_routes(app, oa.faults)
 
     @app.get("/orders")

@@ -62,7 +62,7 @@ class Sms:
             return instead
         if problem := problem_of(self.keys, request.headers, body):
             self.counts["unsigned"] += 1
-            return self._say("SignatureDoesNotMatch", problem)
+            return self._answer("SignatureDoesNotMatch", problem)
         answer = self._take(body)
         if fault is not None and fault.kind == "reset":
             reset(request)
@@ -74,21 +74,21 @@ class Sms:
             template, phone, sign, out_id = (str(asked[name]) for name in ("template", "phone", "sign", "out_id"))
             params = dict(asked["params"])
         except (ValueError, KeyError, TypeError):
-            return self._say("isv.INVALID_PARAMETERS", "a field is missing")
+            return self._answer("isv.INVALID_PARAMETERS", "a field is missing")
         if self.templates and template not in self.templates:
-            return self._say("isv.SMS_TEMPLATE_ILLEGAL", "the template is not approved")
+            return self._answer("isv.SMS_TEMPLATE_ILLEGAL", "the template is not approved")
         if self.signs and sign not in self.signs:
-            return self._say("isv.SMS_SIGNATURE_ILLEGAL", "the sign is not approved")
+            return self._answer("isv.SMS_SIGNATURE_ILLEGAL", "the sign is not approved")
         if not _PHONE.fullmatch(phone):
-            return self._say("isv.MOBILE_NUMBER_ILLEGAL", f"{phone} is not a mobile number")
+            return self._answer("isv.MOBILE_NUMBER_ILLEGAL", f"{phone} is not a mobile number")
         if out_id in self._known:
             self.counts["duplicates"] += 1
-            return self._say("OK", "OK", self._known[out_id])
+            return self._answer("OK", "OK", self._known[out_id])
         recent, now = self._sent.setdefault((phone, sign, template), deque()), self.clock()
         while recent and recent[0] <= now - DAY:
             recent.popleft()
         if len(recent) >= self.per_day:
-            return self._say("isv.BUSINESS_LIMIT_CONTROL", f"day limit of {phone}")
+            return self._answer("isv.BUSINESS_LIMIT_CONTROL", f"day limit of {phone}")
         recent.append(now)
         biz_id = uuid.uuid4().hex
         self._known[out_id] = biz_id
@@ -103,9 +103,9 @@ class Sms:
                 "biz_id": biz_id,
             }
         )
-        return self._say("OK", "OK", biz_id)
+        return self._answer("OK", "OK", biz_id)
 
-    def _say(self, code: str, message: str, biz_id: str = "") -> Response:
+    def _answer(self, code: str, message: str, biz_id: str = "") -> Response:
         self.codes[code] += 1
         return JSONResponse({"code": code, "message": message, "biz_id": biz_id, "request_id": uuid.uuid4().hex})
 

@@ -151,7 +151,7 @@ def _config(app: FastAPI) -> uvicorn.Config:
     return uvicorn.Config(app, http=_Protocol, log_level="warning", access_log=False, timeout_graceful_shutdown=3)
 
 
-class _Guest(uvicorn.Server):
+class _LoopServer(uvicorn.Server):
     """A server in an existing event loop: it leaves signals alone and signals readiness."""
 
     def __init__(self, config: uvicorn.Config) -> None:
@@ -173,7 +173,7 @@ class _Guest(uvicorn.Server):
 async def running(app: FastAPI, host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[int]:
     """Run the application in this event loop; yields its port."""
     with closing(listen(host, port)) as sock:
-        server = _Guest(_config(app))
+        server = _LoopServer(_config(app))
         task = asyncio.create_task(server.serve([sock]))
         started = asyncio.create_task(server.ready.wait())
         try:

@@ -49,7 +49,7 @@ class Principal:
     key: ApiKey
     address: str = ""
 
-    def deed(self, at: int, act: str, subject: str = "", detail: str = "") -> AuditedAct:
+    def audited(self, at: int, act: str, subject: str = "", detail: str = "") -> AuditedAct:
         """For the audit."""
         return AuditedAct(at, self.key.name, self.address, act, subject, detail)
 

@@ -14,7 +14,7 @@ from gateway.domain.error_reasons import reason
 from gateway.domain.errors import StoreError
 from gateway.domain.workorder import Role
 
-_OURS = re.compile(r"admin(-\d+)?")
+_ADMIN_NAME = re.compile(r"admin(-\d+)?")
 log = structlog.get_logger()
 
 
@@ -40,7 +40,7 @@ def ensure_admin(context: Context) -> Path | None:
     try:
         names = {key.name for key in keys}
         for key in admins:
-            if unread and _OURS.fullmatch(key.name) and key.used_at is None:
+            if unread and _ADMIN_NAME.fullmatch(key.name) and key.used_at is None:
                 context.sql.keys.revoke(key.name, now)
         name = next(n for n in ("admin", *(f"admin-{i}" for i in range(2, len(names) + 3))) if n not in names)
         secret, _ = context.sql.keys.create(name, Role.ADMIN, now)

@@ -86,7 +86,7 @@ class _ImportRequests:
             key = await in_desk(context, lambda: context.sql.keys.verify(secret.strip(), context.clock.now()))
             if key is not None:
                 return Principal(key)
-        elif not key_file(context.settings.data_dir, context.settings.tenant).exists() and _here(request):
+        elif not key_file(context.settings.data_dir, context.settings.tenant).exists() and _is_local(request):
             return None
         raise refused(401, "unauthorized")
 
@@ -122,5 +122,5 @@ def _address(request: Request) -> str:
     return request.client.host if request.client is not None else ""
 
 
-def _here(request: Request) -> bool:
+def _is_local(request: Request) -> bool:
     return request.client is not None and ip_address(request.client.host).is_loopback

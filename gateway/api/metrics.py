@@ -48,7 +48,7 @@ class Metrics:
         now = asyncio.get_running_loop().time()
         async with self._one:
             if now - self._taken >= SQL_EVERY:
-                self._rows, self._taken = await asyncio.to_thread(self._ask), now
+                self._rows, self._taken = await asyncio.to_thread(self._query), now
         context = self._context
 
         async def look() -> tuple[GatewayStatus, HealthState, list[Metric]]:
@@ -60,7 +60,7 @@ class Metrics:
         registry.register(_Collected([*collector.collect(), *sources]))
         return generate_latest(registry)
 
-    def _ask(self) -> SqlCounts:
+    def _query(self) -> SqlCounts:
         context = self._context
         try:
             waiting = len(context.sql.inbox.waiting(MOST_WAITING))

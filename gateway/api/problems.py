@@ -15,7 +15,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from gateway.domain.errors import CommandError, Conflict, InvariantBroken, StoreError, StoreFull
-from gateway.domain.text import Lang, catalogue, say
+from gateway.domain.text import Lang, catalogue, localize
 
 MEDIA = "application/problem+json"
 MOST_ERRORS = 50
@@ -82,15 +82,19 @@ def of_command(error: CommandError, lang: Lang = "en") -> dict[str, Any]:
     extra = dict(error.extra)
     key, fields = extra.pop("key", ""), extra.pop("fields", {})
     if isinstance(error, Conflict) and isinstance(fields, Mapping):
-        extra["possible"] = [{"act": act, "text": say(f"possible.{act}", lang, **fields)} for act in error.possible]
-    detail = say(key, lang, **fields) if isinstance(key, str) and key and isinstance(fields, Mapping) else error.detail
+        extra["possible"] = [
+            {"act": act, "text": localize(f"possible.{act}", lang, **fields)} for act in error.possible
+        ]
+    detail = (
+        localize(key, lang, **fields) if isinstance(key, str) and key and isinstance(fields, Mapping) else error.detail
+    )
     return body_of(error.status, error.code, detail, extra)
 
 
 def of_store(error: StoreError, lang: Lang = "en") -> dict[str, Any]:
     """A store that does not work now; its own words stay in the log."""
     full = isinstance(error, StoreFull)
-    return body_of(507 if full else 503, "store_full" if full else "store", say("api.store", lang))
+    return body_of(507 if full else 503, "store_full" if full else "store", localize("api.store", lang))
 
 
 def answer(problem: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> JSONResponse:
@@ -129,7 +133,7 @@ async def _invalid(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
     lang, found = language(request.headers), error.errors()
     if any(item["type"] == "json_invalid" for item in found):
-        return answer(body_of(400, "json", say("api.json", lang)))
+        return answer(body_of(400, "json", localize("api.json", lang)))
     return answer(invalid(found, lang))
 
 
@@ -139,18 +143,18 @@ def invalid(found: Sequence[Any], lang: Lang) -> dict[str, Any]:
         {"path": ".".join(str(part)[:100] for part in item["loc"]), "message": message(item, lang)}
         for item in found[:MOST_ERRORS]
     ]
-    return body_of(422, "invalid", say("api.invalid", lang, count=len(found)), {"errors": errors})
+    return body_of(422, "invalid", localize("api.invalid", lang, count=len(found)), {"errors": errors})
 
 
 def message(item: Mapping[str, Any], lang: Lang) -> str:
     """Of one field; in English pydantic's own words, or those of the validator."""
-    said = str(item["msg"]).removeprefix("Value error, ")
+    text = str(item["msg"]).removeprefix("Value error, ")
     if lang == "en":
-        return said
+        return text
     if (key := f"field.{item['type']}") in catalogue():
-        return say(key, lang, **{name: _listed(value) for name, value in item.get("ctx", {}).items()})
-    ours = next((key for key, (english, _) in catalogue().items() if english == said and key.startswith("api.")), "")
-    return say(ours, lang) if ours else said
+        return localize(key, lang, **{name: _listed(value) for name, value in item.get("ctx", {}).items()})
+    key = next((key for key, (english, _) in catalogue().items() if english == text and key.startswith("api.")), "")
+    return localize(key, lang) if key else text
 
 
 def _listed(value: object) -> object:
@@ -161,7 +165,9 @@ def _listed(value: object) -> object:
 async def _http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     code = _HTTP.get(error.status_code, "http")
-    detail = say(f"api.{code}", language(request.headers)) if code != "http" else HTTPStatus(error.status_code).phrase
+    detail = (
+        localize(f"api.{code}", language(request.headers)) if code != "http" else HTTPStatus(error.status_code).phrase
+    )
     return answer(body_of(error.status_code, code, detail), error.headers)
 
 
@@ -178,4 +184,4 @@ async def _broken(request: Request, error: Exception) -> JSONResponse:
 
 
 async def _unexpected(request: Request, error: Exception) -> JSONResponse:  # noqa: ARG001 - logged by the server
-    return answer(body_of(500, "internal", say("api.internal", language(request.headers))))
+    return answer(body_of(500, "internal", localize("api.internal", language(request.headers))))

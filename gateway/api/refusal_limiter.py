@@ -14,10 +14,10 @@ ADDRESSES: Final = 4096
 """Addresses that are remembered; those refused last."""
 KNOWN: Final = 1024
 """Keys that were good lately: who has one is not held up by others at the same address."""
-SAY_EVERY: Final = 600.0
+REPORT_EVERY: Final = 600.0
 """Seconds between two audit rows about one address and reason."""
 ROWS: Final = 60
-"""Audit rows about refused access in `SAY_EVERY` seconds, of all addresses together."""
+"""Audit rows about refused access in `REPORT_EVERY` seconds, of all addresses together."""
 
 
 def source_of(address: str) -> str:
@@ -69,9 +69,9 @@ class RefusalLimiter:
         if guess:
             caller.left = max(0.0, caller.left - 1)
         caller.unlogged[reason] += 1
-        if now - self._window >= SAY_EVERY:
+        if now - self._window >= REPORT_EVERY:
             self._window, self._rows = now, 0
-        if now - caller.logged.get(reason, float("-inf")) < SAY_EVERY or self._rows >= ROWS:
+        if now - caller.logged.get(reason, float("-inf")) < REPORT_EVERY or self._rows >= ROWS:
             return 0
         caller.logged[reason], self._rows = now, self._rows + 1
         return caller.unlogged.pop(reason)
@@ -84,7 +84,7 @@ class RefusalLimiter:
         if len(self._known) > KNOWN:
             self._known.popitem(last=False)
 
-    def good_lately(self, secret: str) -> bool:
+    def recently_accepted(self, secret: str) -> bool:
         """Was this key good lately?"""
         return sha256(secret.encode()).digest() in self._known
 

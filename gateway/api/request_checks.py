@@ -83,7 +83,7 @@ class RequestChecks:
         if not self._keys or (path in OPEN and not self._context.settings.api.exposed):
             return
         if path.startswith(SIGNED):
-            self._requests.hold_back(address)
+            self._requests.require_no_wait(address)
             return
         principal = await self._authenticate(headers, address)
         if path in OPEN and not principal.may(Permission.READ):
@@ -96,7 +96,7 @@ class RequestChecks:
         if scheme.lower() != "bearer" or not secret:
             await self._requests.refuse(self._context, "no_key", address)
             raise refused(401, "unauthorized")
-        self._requests.hold_back(address, secret)
+        self._requests.require_no_wait(address, secret)
         if secret.startswith("fg_") and len(secret) <= 100 and secret.isascii():
             now = self._context.clock.now()
             key = await asyncio.to_thread(self._context.sql.keys.verify, secret, now)

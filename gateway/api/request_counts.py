@@ -31,13 +31,13 @@ class RequestCounts:
     answers: Counter[int] = field(default_factory=Counter)
     refused: Counter[str] = field(default_factory=Counter)
     limiter: RefusalLimiter = field(default_factory=RefusalLimiter)
-    _said: float = float("-inf")
+    _logged_at: float = float("-inf")
     _admins: OrderedDict[tuple[str, str], int] = field(default_factory=OrderedDict)
 
-    def hold_back(self, address: str, secret: str = "") -> None:
+    def require_no_wait(self, address: str, secret: str = "") -> None:
         """Raises CommandError 429 for an address that was refused too often; not for a key that opened lately."""
         wait = self.limiter.wait(address, asyncio.get_running_loop().time())
-        if wait and not (secret and self.limiter.good_lately(secret)):
+        if wait and not (secret and self.limiter.recently_accepted(secret)):
             self.refused["throttled"] += 1
             raise refused(429, "slow_down", seconds=math.ceil(wait))
 
@@ -46,13 +46,13 @@ class RequestCounts:
         a flood of lines and rows."""
         self.refused[reason] += 1
         now = asyncio.get_running_loop().time()
-        if now - self._said >= _LOG_EVERY:
-            self._said = now
+        if now - self._logged_at >= _LOG_EVERY:
+            self._logged_at = now
             log.warning("api access refused", reason=reason, address=address, so_far=self.refused.total())
         if count := self.limiter.refused(address, now, reason, guess=reason != "no_key"):
             await _write(context, AuditedAct(context.clock.now(), "", address, "access.refused", reason, str(count)))
 
-    async def admin_seen(self, context: Context, principal: Principal, asked: str) -> None:
+    async def admin_seen(self, context: Context, principal: Principal, request_line: str) -> None:
         """An admin's key is used: a row for each address, once an hour."""
         if principal.key.role is not Role.ADMIN:
             return
@@ -63,9 +63,9 @@ class RequestCounts:
         self._admins.move_to_end(pair)
         if len(self._admins) > ADMINS:
             self._admins.popitem(last=False)
-        await _write(context, principal.deed(now, "access.admin", principal.key.name, asked))
+        await _write(context, principal.audited(now, "access.admin", principal.key.name, request_line))
 
 
-async def _write(context: Context, deed: AuditedAct) -> None:
+async def _write(context: Context, entry: AuditedAct) -> None:
     with suppress(StoreError):  # the answer is the same; the store's trouble shows elsewhere
-        await in_desk(context, lambda: context.sql.audit.add(deed))
+        await in_desk(context, lambda: context.sql.audit.add(entry))

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from gateway.domain.alarm import Level
 from gateway.domain.duration import from_us, parse_duration, to_us
 from gateway.domain.errors import CommandError
-from gateway.domain.text import say
+from gateway.domain.text import localize
 
 T = TypeVar("T")
 MAX_INT = 2**63 - 1
@@ -34,29 +34,29 @@ def parse_rfc3339(value: Any) -> int:
     """The inverse; any offset, 1970-9998. Raises ValueError. A blank before the offset is a `+` nobody escaped."""
     text = value.strip().replace(" ", "+") if isinstance(value, str) else ""
     if not _RFC3339.fullmatch(text):
-        raise ValueError(say("api.time"))
+        raise ValueError(localize("api.time"))
     at = to_us(datetime.fromisoformat(text.upper()))  # ValueError for a 30th of February
     if not 0 <= at < _LATEST:
-        raise ValueError(say("api.time"))
+        raise ValueError(localize("api.time"))
     return at
 
 
 def _duration(value: Any) -> int:
     us = parse_duration(value if isinstance(value, str) and len(value) <= 40 else "")
     if not 1000 <= us <= 10_000 * 86_400_000_000:
-        raise ValueError(say("api.duration"))
+        raise ValueError(localize("api.duration"))
     return us
 
 
 def _clean(text: str) -> str:
     if any((c < " " and c not in "\n\r\t") or c == "\x7f" for c in text):
-        raise ValueError(say("api.control_characters"))
+        raise ValueError(localize("api.control_characters"))
     return text
 
 
 def refused(status: int, key: str, /, **fields: object) -> CommandError:
     """A refusal in the words of the catalogue (`api.<code>`)."""
-    return CommandError(status, key, say(f"api.{key}", "en", **fields), key=f"api.{key}", fields=fields)
+    return CommandError(status, key, localize(f"api.{key}", "en", **fields), key=f"api.{key}", fields=fields)
 
 
 def finite(value: float | None) -> float | None:
@@ -75,7 +75,7 @@ Line = Annotated[str, Field(max_length=200), AfterValidator(_clean)]
 Text = Annotated[str, Field(max_length=2000), AfterValidator(_clean)]
 CommandId = Annotated[str, Field(min_length=1, max_length=120, pattern=r"^[!-~]+$")]
 """Visible ASCII: the same id again changes nothing."""
-Whole = Annotated[int, Field(ge=0, le=MAX_INT)]
+NonNegativeInt = Annotated[int, Field(ge=0, le=MAX_INT)]
 Limit = Annotated[int, Query(ge=1, le=MAX_PAGE)]
 Cursor = Annotated[str, Query(max_length=400, pattern=r"^[A-Za-z0-9_-]*$", description="`next` of the page before")]
 
@@ -120,7 +120,7 @@ def unpack_number(cursor: str) -> int:
     return int(text)
 
 
-def word_of(level: Level) -> LevelWord:
+def level_word(level: Level) -> LevelWord:
     """3 -> `major`."""
     return _WORDS[level]
 

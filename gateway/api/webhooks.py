@@ -7,7 +7,7 @@ import msgspec
 
 from gateway.desk.event_schemas import EVENTS, schema_of
 from gateway.desk.events import CONTENT_TYPE
-from gateway.domain.text import say
+from gateway.domain.text import localize
 
 _TEXT = {"type": "string"}
 _HEADERS = (
@@ -50,13 +50,13 @@ def _post(topic: str, data: Any) -> dict[str, Any]:
     whole["properties"] = {**whole["properties"], "data": data}
     return {
         "operationId": f"event_{topic.replace('.', '_')}",
-        "summary": say(f"event.{topic}"),
-        "description": f"{say(f'event.{topic}', 'zh')}. Acts on an order come back signed, by POST {CALLBACK}.",
+        "summary": localize(f"event.{topic}"),
+        "description": f"{localize(f'event.{topic}', 'zh')}. Acts on an order come back signed, by POST {CALLBACK}.",
         "tags": ["webhooks"],
         "parameters": [
-            {"name": name, "in": "header", "required": True, "description": told, "schema": _TEXT}
-            for name, told in _HEADERS
+            {"name": name, "in": "header", "required": True, "description": description, "schema": _TEXT}
+            for name, description in _HEADERS
         ],
         "requestBody": {"required": True, "content": {CONTENT_TYPE.partition(";")[0]: {"schema": whole}}},
-        "responses": {status: {"description": told} for status, told in _ANSWERS.items()},
+        "responses": {status: {"description": description} for status, description in _ANSWERS.items()},
     }

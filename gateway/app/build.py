@@ -24,7 +24,7 @@ from gateway.app.reload import Reload, RuleJournal
 from gateway.app.running_endpoints import RunningEndpoints
 from gateway.app.running_sources import RunningSources
 from gateway.app.status import Readiness, StatusReader
-from gateway.app.stores import OpenStores, close_to_others, open_stores
+from gateway.app.stores import OpenStores, open_stores, restrict_access
 from gateway.app.threads import Threads
 from gateway.clock import SystemClock
 from gateway.consumers import LookBackProcess, Reruns, RulesConsumer, SeriesConsumer, Snapshots
@@ -55,7 +55,7 @@ from rules.format import compile_policy, compile_source
 from rules.sentence import with_sentences
 
 log = structlog.get_logger()
-GIVING_WAY = 60.0  # seconds an import may take to give way to a gateway that starts
+IMPORT_RELEASE_SECONDS = 60.0  # seconds an import may take to give way to a gateway that starts
 KEPT = 5_000  # records per read while the world is rebuilt
 SNAPSHOT_SHARE = 16  # of the journal may wait for the next snapshot
 LOOK_BACK = (sys.executable, "-m", "gateway.backtest.warmup_worker")
@@ -71,8 +71,8 @@ def build(project: Project, clock: Clock | None = None, *, command: str = "run")
     """
     if wrong := install_check.misplaced():
         raise ConfigError([Problem(place, "", "app.misplaced", {"name": name}) for name, place in wrong.items()])
-    close_to_others(project.settings.data_dir)
-    lock = FileLock(project.settings.data_dir / JOURNAL, command, GIVING_WAY if command == "run" else 0.0)
+    restrict_access(project.settings.data_dir)
+    lock = FileLock(project.settings.data_dir / JOURNAL, command, IMPORT_RELEASE_SECONDS if command == "run" else 0.0)
     with ExitStack() as opened:  # what is open when something goes wrong is closed, the lock last
         opened.callback(lock.release)
         app = _built(project, clock or SystemClock(), lock, opened)
@@ -259,7 +259,7 @@ def _context(
         relay=delivery.relay,
         imports=imports,
         pump=ingest.pump.pump,
-        reload=partial(operation.reload.reload, asked=True),
+        reload=partial(operation.reload.reload, requested=True),
         stop_for=operation.supervisor.fail,
         verify_callback=partial(_verified, in_force, clock),
     )

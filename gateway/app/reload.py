@@ -14,7 +14,7 @@ from gateway.app.in_force import ProjectInForce
 from gateway.domain.duration import from_us
 from gateway.domain.engine_status import EngineStatus
 from gateway.domain.errors import ConfigError, Problem, StoreError
-from gateway.domain.record import CustomerSet, DeviceSet, Fact, PolicySet, RuleGone, RuleSet, SiteSet
+from gateway.domain.record import CustomerSet, DeviceSet, Fact, PolicySet, RuleRemoved, RuleSet, SiteSet
 from gateway.domain.reloaded import Reloaded
 from gateway.ports import Clock
 from gateway.settings.needs_restart import without_restart_only
@@ -33,7 +33,7 @@ CONFIGURATION = "configuration"
 class AuditLog(Protocol):
     """The security audit."""
 
-    def add(self, deed: AuditedAct) -> None:
+    def add(self, act: AuditedAct) -> None:
         """Blocking; the desk's thread."""
 
 
@@ -50,8 +50,8 @@ class RuleJournal:
         """Their sequence numbers. Raises StoreError."""
         sequence = await self.facts(facts)
         actor = str(getattr(facts[0], "actor", "")) if facts else ""
-        deed = AuditedAct(self.clock.now(), actor, "", "rule.change", " ".join(map(named, facts)), str(len(facts)))
-        await self.desk(lambda: self.audit.add(deed))
+        act = AuditedAct(self.clock.now(), actor, "", "rule.change", " ".join(map(named, facts)), str(len(facts)))
+        await self.desk(lambda: self.audit.add(act))
         return sequence
 
 
@@ -66,7 +66,7 @@ def rule_changes(rulebook: Rulebook, zone: str, engine: EngineStatus, actor: str
     before = engine.policy
     if (rulebook.policy, zone) != ((before.source, before.zone) if before is not None else (b"", zone)):
         changed.append(PolicySet(rulebook.policy, zone, actor))
-    return changed + [RuleGone(name, actor) for name in sorted(known) if name not in rulebook.rules]
+    return changed + [RuleRemoved(name, actor) for name in sorted(known) if name not in rulebook.rules]
 
 
 Apply = Callable[[Project, str], Awaitable[Sequence[str]]]
@@ -83,7 +83,7 @@ class Reload:
         self._clock = clock
         self._rule_files = RuleFiles()
         self._places = in_force.project.places
-        self._asked = asyncio.Event()
+        self._requested = asyncio.Event()
         self._lock = asyncio.Lock()
         self._seen: object = _stamp(self._places)
         self._warned: set[tuple[str, int]] = set()
@@ -95,7 +95,7 @@ class Reload:
 
     def wake(self) -> None:
         """Look now, whether or not anything seems to have changed."""
-        self._asked.set()
+        self._requested.set()
 
     async def run(self) -> None:
         """Follow the files, until cancelled."""
@@ -105,13 +105,13 @@ class Reload:
             self._warn_of_years()
             try:
                 async with asyncio.timeout(POLL):
-                    await self._asked.wait()
+                    await self._requested.wait()
             except TimeoutError:
                 pass
-            asked = self._asked.is_set()
-            self._asked.clear()
-            if asked or await self._differs():
-                await self.reload("SIGHUP" if asked else CONFIGURATION, asked=asked)
+            requested = self._requested.is_set()
+            self._requested.clear()
+            if requested or await self._differs():
+                await self.reload("SIGHUP" if requested else CONFIGURATION, requested=requested)
 
     async def _differs(self) -> bool:
         """Whether the files changed, and nobody is writing them now: half a list of devices is no list of devices."""
@@ -124,9 +124,9 @@ class Reload:
             if found == before:
                 return found != self._seen
 
-    async def reload(self, actor: str, *, asked: bool = False) -> Reloaded:
-        """Read the files and change what differs. With mistakes in them everything stays as it is. `asked`: a person
-        did, and gets a line in the log even when nothing differs."""
+    async def reload(self, actor: str, *, requested: bool = False) -> Reloaded:
+        """Read the files and change what differs. With mistakes in them everything stays as it is. `requested`: a
+        person did, and gets a line in the log even when nothing differs."""
         async with self._lock:
             report = await asyncio.to_thread(self._look)
             if report.project is None:
@@ -144,7 +144,7 @@ class Reload:
             self._in_force.use(project)
             before = self.last
             self.last = Reloaded(self._clock.now(), actor, len(changed), (), at_start)
-            self._log(actor, changed, before, asked)
+            self._log(actor, changed, before, requested)
             return self.last
 
     def _look(self) -> ProjectReport:
@@ -169,14 +169,14 @@ class Reload:
         )
         return self.last
 
-    def _log(self, actor: str, changed: Sequence[str], before: Reloaded, asked: bool) -> None:
+    def _log(self, actor: str, changed: Sequence[str], before: Reloaded, requested: bool) -> None:
         if self.last.at_start and self.last.at_start != before.at_start:
             log.warning("settings that take effect at the next start", keys=list(self.last.at_start))
         if before.problems:
             log.info("configuration in order again", actor=actor, changed=changed[:NAMED], count=len(changed))
         elif changed:
             log.info("configuration reloaded", actor=actor, changed=changed[:NAMED], count=len(changed))
-        elif asked:
+        elif requested:
             log.info("configuration read again: nothing differs", actor=actor)
 
     def _warn_of_years(self) -> None:
@@ -195,7 +195,7 @@ class Reload:
 def named(fact: Fact) -> str:
     """What a fact is about, for log and audit."""
     match fact:
-        case RuleSet(id=name) | RuleGone(id=name):
+        case RuleSet(id=name) | RuleRemoved(id=name):
             return name
         case SiteSet(site=site):
             return f"site {site.code}"

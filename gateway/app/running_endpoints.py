@@ -49,9 +49,9 @@ class RunningEndpoints:
             self._closing.append(asyncio.create_task(_close(unused, under_way)))
         self._closing = [task for task in self._closing if not task.done()]
         for name in fresh.keys() & before.keys():  # 410 Gone was the answer of the one before
-            deed = AuditedAct(self._clock.now(), actor, "", "endpoint.enable", name)
+            entry = AuditedAct(self._clock.now(), actor, "", "endpoint.enable", name)
             if name in await self._desk(self._queue.disabled):
-                await self._desk(partial(self._queue.enable, name, deed))
+                await self._desk(partial(self._queue.enable, name, entry))
         await self.log_left()
         return [*sorted(fresh), *gone]
 

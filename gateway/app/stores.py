@@ -13,7 +13,7 @@ from gateway import expected_stores
 from gateway.adapters import SERIES
 from gateway.consumers import Snapshots
 from gateway.desk import Desk
-from gateway.domain.error_reasons import reason, worded
+from gateway.domain.error_reasons import library_text, reason
 from gateway.domain.errors import StoreError
 from gateway.domain.record import Define, RecordKind
 from gateway.expected_stores import DATABASE, JOURNAL
@@ -67,7 +67,7 @@ def open_stores(settings: Settings, clock: Clock, lock: FileLock, opened: ExitSt
     return OpenStores(partition, lock, sql, series, journal, registry, snapshots)
 
 
-def close_to_others(data: Path) -> None:
+def restrict_access(data: Path) -> None:
     """The data folder is for this user alone: names, phone numbers, what is going to be signed. One that others may
     enter is closed, and that is logged. Raises StoreError when it is somebody else's, or cannot be made or written."""
     try:
@@ -89,7 +89,7 @@ def close_to_others(data: Path) -> None:
 def _database(path: Path) -> Database:
     """Looked at, then brought to this release."""
     if path.exists() and (what := find_damage(path, LOOK)):
-        raise StoreError.of("store.damaged", path=path, what=worded(what))
+        raise StoreError.of("store.damaged", path=path, what=library_text(what))
     database = Database.at(path)
     database.upgrade()
     return database

@@ -13,8 +13,8 @@ from gateway.clock import SystemClock
 from gateway.domain.device import Device, Point
 from gateway.domain.error_reasons import reason
 from gateway.domain.errors import StoreError
-from gateway.domain.record import PointDefined, Record, RecordKind, RuleGone, RuleSet
-from gateway.domain.text import Lang, say
+from gateway.domain.record import PointDefined, Record, RecordKind, RuleRemoved, RuleSet
+from gateway.domain.text import Lang, localize
 from gateway.domain.workorder import Role
 from gateway.expected_stores import DATABASE, JOURNAL
 from gateway.journal.reader import JournalReader
@@ -67,7 +67,7 @@ class Installation:
         for record in _all(self.journal, RecordKind.FACT):
             if isinstance(record.body, RuleSet):
                 found[record.body.id] = record.body
-            elif isinstance(record.body, RuleGone):
+            elif isinstance(record.body, RuleRemoved):
                 found.pop(record.body.id, None)
         return found
 
@@ -96,12 +96,12 @@ class Installation:
         place = adapter.place(self.settings.data_dir, self.settings.series)
         with ExitStack() as opened:
 
-            def ask() -> GatewayClient:
+            def connect() -> GatewayClient:
                 nonlocal address
                 address = self.opened.enter_context(self._address())  # other processes may call the API later
                 return opened.enter_context(GatewayClient(address, self.lang))
 
-            history = adapter.open_history(place, ask)
+            history = adapter.open_history(place, connect)
             opened.callback(history.close)
             yield history, HistoryPlace(adapter.name, place, address)
 
@@ -112,14 +112,14 @@ class Installation:
 
         api, path = self.settings.api, key_file(self.settings.data_dir, self.settings.tenant)
         if not api.port:
-            raise StoreError(say("review.no_port", self.lang, path=self.settings.data_dir))
+            raise StoreError(localize("review.no_port", self.lang, path=self.settings.data_dir))
         keys = ApiKeys(self.database, self.settings.tenant)
-        with ExitStack() as lent:
+        with ExitStack() as resources:
             try:
-                key = lent.enter_context(temporary_key(keys, path, Role.OPERATOR, "history"))
+                key = resources.enter_context(temporary_key(keys, path, Role.OPERATOR, "history"))
             except (OSError, StoreError) as error:
                 why = reason(error)
-                raise StoreError(say("review.no_key", self.lang, path=path, error=why)) from error
+                raise StoreError(localize("review.no_key", self.lang, path=path, error=why)) from error
             yield Address(api.address, key, str(api.tls.cert) if api.tls else "")
 
 
@@ -131,7 +131,7 @@ def open_installation(config: Path, lang: Lang | None = None) -> Iterator[Instal
     file = settings.data_dir / DATABASE
     journal_file = settings.data_dir / JOURNAL
     if not file.is_file() or not journal_file.is_file():
-        raise StoreError(say("review.no_data", language, path=settings.data_dir, config=config))
+        raise StoreError(localize("review.no_data", language, path=settings.data_dir, config=config))
     database = Database.at(file)
     try:
         journal = JournalReader(journal_file)

@@ -6,7 +6,7 @@ from typing import Any
 
 from gateway.backtest.backtest import BacktestResult, RuleSetResult
 from gateway.domain.duration import format_duration
-from gateway.domain.text import Lang, say
+from gateway.domain.text import Lang, localize
 from rules.backtest import BacktestEpisode, ChangedEpisode, Difference
 
 TOP = 10
@@ -76,7 +76,7 @@ def _time(outcome: BacktestResult, us: int) -> str:
 
 def as_text(outcome: BacktestResult, lang: Lang, limit: int, against: str) -> Iterator[str]:
     """Lines of the report, with at most `limit` episodes of each list (0 = all)."""
-    yield say(
+    yield localize(
         "backtest.head",
         lang,
         rules=len(outcome.wanted.rules),
@@ -87,7 +87,7 @@ def as_text(outcome: BacktestResult, lang: Lang, limit: int, against: str) -> It
         warm=_short(outcome, outcome.warm),
     )
     rate = outcome.readings / max(outcome.seconds, 1e-9)
-    yield say(
+    yield localize(
         "backtest.speed", lang, readings=f"{outcome.readings:,}", seconds=f"{outcome.seconds:.1f}", rate=f"{rate:,.0f}"
     )
     yield ""
@@ -100,48 +100,48 @@ def as_text(outcome: BacktestResult, lang: Lang, limit: int, against: str) -> It
 def _judged_text(outcome: BacktestResult, judged: RuleSetResult, lang: Lang, limit: int) -> Iterator[str]:
     episodes = judged.episodes
     if judged.before:
-        yield say("backtest.before", lang, count=judged.before)
+        yield localize("backtest.before", lang, count=judged.before)
     if judged.merged:
-        yield say("backtest.merged", lang, count=judged.merged)
+        yield localize("backtest.merged", lang, count=judged.merged)
     if not episodes:
-        yield say("backtest.nothing", lang)
+        yield localize("backtest.nothing", lang)
         return
-    yield say("backtest.episodes", lang, count=len(episodes))
-    yield "  " + say("backtest.columns", lang)
+    yield localize("backtest.episodes", lang, count=len(episodes))
+    yield "  " + localize("backtest.columns", lang)
     yield from _rows(outcome, episodes, lang, limit)
     yield ""
-    yield say("backtest.rules", lang)
+    yield localize("backtest.rules", lang)
     count = Counter(one.rule for one in episodes)
     for rule, raised in count.most_common():
         things = len({one.thing for one in episodes if one.rule == rule})
         yield f"  {rule}  {raised}  {things}  {judged.by_rule.get(rule, 0)}"
     yield ""
     per_device = Counter(outcome.thing(one.thing) for one in episodes)
-    yield say("backtest.devices", lang, count=len(per_device))
+    yield localize("backtest.devices", lang, count=len(per_device))
     top = per_device.most_common(limit or None)
     yield "  " + " ".join(f"{name}({n})" for name, n in top) + (" …" if len(top) < len(per_device) else "")
     yield ""
-    yield say("backtest.orders", lang, count=sum(judged.orders.values()))
+    yield localize("backtest.orders", lang, count=sum(judged.orders.values()))
     for day, orders in judged.orders.items():
         yield f"  {day}  {orders}"
-    yield "  " + say("backtest.orders_note", lang)
+    yield "  " + localize("backtest.orders_note", lang)
 
 
 def _rows(outcome: BacktestResult, episodes: Sequence[BacktestEpisode], lang: Lang, limit: int) -> Iterator[str]:
     shown = episodes[:limit] if limit else episodes
     for one in shown:
         name = " ".join([outcome.thing(one.thing), *one.identity])
-        level = say(f"word.level.{one.level.word}", lang)
+        level = localize(f"word.level.{one.level.word}", lang)
         times = f"{_short(outcome, one.raised)} | {_end(outcome, one, lang)}"
         yield f"  {one.rule} | {name} | {times} | {level} | {one.count}"
     if len(shown) < len(episodes):
-        yield "  " + say("backtest.more", lang, count=len(episodes) - len(shown))
+        yield "  " + localize("backtest.more", lang, count=len(episodes) - len(shown))
 
 
 def _difference(
     outcome: BacktestResult, old: RuleSetResult, found: Difference, lang: Lang, limit: int, against: str
 ) -> Iterator[str]:
-    yield say(
+    yield localize(
         "backtest.compare",
         lang,
         what=against,
@@ -152,24 +152,24 @@ def _difference(
     )
     for key, episodes in (("backtest.only_old", found.only_old), ("backtest.only_new", found.only_new)):
         if episodes:
-            yield say(key, lang)
+            yield localize(key, lang)
             yield from _rows(outcome, episodes, lang, limit)
     if found.moved:
-        yield say("backtest.moved", lang)
+        yield localize("backtest.moved", lang)
         shown = found.moved[:limit] if limit else found.moved
         yield from (_moved(outcome, one, lang) for one in shown)
         if len(shown) < len(found.moved):
-            yield "  " + say("backtest.more", lang, count=len(found.moved) - len(shown))
+            yield "  " + localize("backtest.more", lang, count=len(found.moved) - len(shown))
     before, after = sum(old.orders.values()), sum(outcome.now.orders.values())
-    yield say("backtest.orders_change", lang, old=before, new=after)
+    yield localize("backtest.orders_change", lang, old=before, new=after)
     for day in sorted({*old.orders, *outcome.now.orders}):
         a, b = old.orders.get(day, 0), outcome.now.orders.get(day, 0)
-        yield "  " + say("backtest.day_change", lang, day=day, old=a, new=b, change=f"{b - a:+d}")
+        yield "  " + localize("backtest.day_change", lang, day=day, old=a, new=b, change=f"{b - a:+d}")
 
 
 def _moved(outcome: BacktestResult, one: ChangedEpisode, lang: Lang) -> str:
     shift = one.new.raised - one.old.raised
-    return "  " + say(
+    return "  " + localize(
         "backtest.moved_row",
         lang,
         rule=one.new.rule,
@@ -179,13 +179,13 @@ def _moved(outcome: BacktestResult, one: ChangedEpisode, lang: Lang) -> str:
         shift=("+" if shift >= 0 else "") + format_duration(shift),
         old_end=_end(outcome, one.old, lang),
         new_end=_end(outcome, one.new, lang),
-        old_level=say(f"word.level.{one.old.level.word}", lang),
-        new_level=say(f"word.level.{one.new.level.word}", lang),
+        old_level=localize(f"word.level.{one.old.level.word}", lang),
+        new_level=localize(f"word.level.{one.new.level.word}", lang),
     )
 
 
 def _end(outcome: BacktestResult, one: BacktestEpisode, lang: Lang) -> str:
-    return say("backtest.still", lang) if one.cleared is None else _short(outcome, one.cleared)
+    return localize("backtest.still", lang) if one.cleared is None else _short(outcome, one.cleared)
 
 
 def _short(outcome: BacktestResult, us: int) -> str:

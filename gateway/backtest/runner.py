@@ -9,11 +9,13 @@ from rules.backtest import Player, by_device
 
 AHEAD = 8  # batches read ahead
 LOOK = 0.1  # s
-Told = Callable[[int], None]
+ReportProgress = Callable[[int], None]
 """Called with the number of readings judged since the last call."""
 
 
-def play(players: Sequence[Player], before: Batch, pieces: Iterable[Batch], until: int, progress: Told) -> int:
+def run_players(
+    players: Sequence[Player], before: Batch, pieces: Iterable[Batch], until: int, progress: ReportProgress
+) -> int:
     """Run the readings through the players and return their number. `before`: the newest values at the beginning,
     sorted by time."""
     parts = pieces if any(player.joined for player in players) else (part for one in pieces for part in by_device(one))

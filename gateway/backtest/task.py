@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from gateway.adapter_ports import HistoryReader
 from gateway.backtest.gateway_client import HistoryPlace, open_history
-from gateway.backtest.runner import play
+from gateway.backtest.runner import run_players
 from gateway.domain.device import Customer, Device, Point, Site
 from gateway.domain.errors import StoreError
 from rules.backtest import BacktestEpisode, PlayedRegistry, Player
@@ -22,7 +22,7 @@ from rules.format import compile_source
 LEAST = 3_000_000
 """Number of readings from which a second process pays: its start takes a second."""
 MOST = 8
-Told = Callable[[int], None]
+ReportProgress = Callable[[int], None]
 
 
 class Task(Struct, frozen=True):
@@ -65,15 +65,15 @@ _tasks = msgspec.msgpack.Decoder(Task)
 _messages = msgspec.msgpack.Decoder(Message)
 
 
-def judge(task: Task, progress: Told) -> TaskResult:
+def judge(task: Task, progress: ReportProgress) -> TaskResult:
     """Run the task in this process. Raises StoreError."""
     with open_history(task.history) as history:
-        players, readings = _played(task, history, progress)
+        players, readings = _run_sets(task, history, progress)
         return TaskResult(readings, _reevaluated(task, history, players))
 
 
-def _played(
-    task: Task, history: HistoryReader, progress: Told, known: Sequence[Glitches | None] = ()
+def _run_sets(
+    task: Task, history: HistoryReader, progress: ReportProgress, known: Sequence[Glitches | None] = ()
 ) -> tuple[list[Player], int]:
     """Play the history. Returns one player for each set of rules, and the number of readings."""
     ids, points = [one.id for one in task.devices], [one.id for one in task.points]
@@ -85,23 +85,25 @@ def _played(
     before = history.before(task.warm, ids, points)
     chosen = None if task.everyone else ids
     pieces = (history.rows(start, end, chosen, points) for start, end, _ in task.spans)
-    return players, play(players, before, pieces, task.end, progress)
+    return players, run_players(players, before, pieces, task.end, progress)
 
 
 def _reevaluated(task: Task, history: HistoryReader, players: Sequence[Player]) -> list[RuleSetEpisodes]:
     """Episodes of each player. Devices with a counter glitch in which something was booked are judged again, with the
     glitches known from the start (decision 020); all devices, when a rule compares several."""
-    misled = {device for player in players for device in player.misled}
-    if not misled:
+    glitched = {device for player in players for device in player.glitched_devices}
+    if not glitched:
         return [_found(task, player) for player in players]
     whole = any(player.joined for player in players)
-    devices = task.devices if whole else [one for one in task.devices if one.id in misled]
+    devices = task.devices if whole else [one for one in task.devices if one.id in glitched]
     part = msgspec.structs.replace(task, devices=devices, everyone=task.everyone and whole)
-    again = [_found(task, one) for one in _played(part, history, lambda _: None, [one.glitches for one in players])[0]]
+    again = [
+        _found(task, one) for one in _run_sets(part, history, lambda _: None, [one.glitches for one in players])[0]
+    ]
     if whole:
         return again
     for player in players:
-        player.episodes.leave_out(misled)
+        player.episodes.leave_out(glitched)
     return [_joined([_found(task, player), one]) for player, one in zip(players, again, strict=True)]
 
 
@@ -109,7 +111,7 @@ def _found(task: Task, player: Player) -> RuleSetEpisodes:
     return RuleSetEpisodes(player.episodes.counted(task.end), player.episodes.before, player.episodes.merged)
 
 
-def judge_in_processes(task: Task, progress: Told, workers: int) -> TaskResult:
+def judge_in_processes(task: Task, progress: ReportProgress, workers: int) -> TaskResult:
     """Run the task in `workers` processes, each with a share of the devices. Only for rules that use one device at a
     time."""
     if workers < 2:
@@ -135,7 +137,7 @@ def _joined(parts: Sequence[RuleSetEpisodes]) -> RuleSetEpisodes:
     return RuleSetEpisodes(episodes, sum(part.before for part in parts), sum(part.merged for part in parts))
 
 
-def _in_worker_process(task: Task, progress: Told) -> TaskResult:
+def _in_worker_process(task: Task, progress: ReportProgress) -> TaskResult:
     """Run one task in a child process: the task goes to its standard input, length-prefixed messages come from its
     standard output."""
     command = [sys.executable, "-m", "gateway.backtest.task"]

@@ -10,7 +10,7 @@ from gateway.cli.options import main_file, report_language
 from gateway.cli.problems import UNUSABLE, refuse
 from gateway.domain.byte_size import format_size
 from gateway.domain.errors import ConfigError, StoreError
-from gateway.domain.text import Lang, say
+from gateway.domain.text import Lang, localize
 
 
 @click.command("backup")
@@ -41,5 +41,5 @@ def command(target: Path, config: Path, lang: Lang) -> None:
         click.echo(error.text(lang), err=True)
         sys.exit(UNUSABLE)
     for path in made.left_out:
-        click.echo(say("backup.left_out", lang, path=path), err=True)
-    click.echo(say("backup.done", lang, path=made.path, size=format_size(made.bytes), head=made.head))
+        click.echo(localize("backup.left_out", lang, path=path), err=True)
+    click.echo(localize("backup.done", lang, path=made.path, size=format_size(made.bytes), head=made.head))

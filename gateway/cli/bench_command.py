@@ -10,7 +10,7 @@ import click
 REPORT = click.option("--report", type=click.Path(path_type=Path, dir_okay=False), help="Also write the figures here.")
 
 
-def _tell(figures: dict[str, Any], report: Path | None) -> None:
+def _print_figures(figures: dict[str, Any], report: Path | None) -> None:
     from gateway.cli.bench.machine import against, reference
 
     machine = reference()
@@ -52,7 +52,7 @@ def ingest(qos: int, seconds: float, devices: int, report: Path | None) -> None:
     """
     from gateway.cli.bench.ingest import measure
 
-    _tell(_with_broker(lambda: measure(qos, seconds, devices)), report)
+    _print_figures(_with_broker(lambda: measure(qos, seconds, devices)), report)
 
 
 @command.command("rules")
@@ -76,7 +76,7 @@ def rules(seconds: float, curve: bool, report: Path | None) -> None:
     }
     if curve:
         figures |= run_more(seconds)
-    _tell(figures, report)
+    _print_figures(figures, report)
 
 
 @command.command("restart")
@@ -89,7 +89,7 @@ def restart(devices: int, report: Path | None) -> None:
     """
     from gateway.cli.bench.restart import measure
 
-    _tell(_with_broker(lambda: measure(devices)), report)
+    _print_figures(_with_broker(lambda: measure(devices)), report)
 
 
 @command.command("backtest")
@@ -102,7 +102,7 @@ def backtest(readings: int, report: Path | None) -> None:
     """
     from gateway.cli.bench.backtest import run_backtest_bench
 
-    _tell({key: round(value) for key, value in run_backtest_bench(readings).items()}, report)
+    _print_figures({key: round(value) for key, value in run_backtest_bench(readings).items()}, report)
 
 
 @command.command("delivery")
@@ -116,7 +116,7 @@ def delivery(events: int, report: Path | None) -> None:
     """
     from gateway.cli.bench.delivery import measure
 
-    _tell(measure(events), report)
+    _print_figures(measure(events), report)
 
 
 @command.command("idle")
@@ -129,7 +129,7 @@ def idle(seconds: float, report: Path | None) -> None:
     """
     from gateway.cli.bench.idle import measure
 
-    _tell(_with_broker(lambda: measure(seconds)), report)
+    _print_figures(_with_broker(lambda: measure(seconds)), report)
 
 
 @command.command("api")
@@ -143,4 +143,4 @@ def api(seconds: float, report: Path | None) -> None:
     """
     from gateway.cli.bench.api import measure
 
-    _tell(measure(seconds), report)
+    _print_figures(measure(seconds), report)

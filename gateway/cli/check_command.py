@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import click
 
 from gateway.cli.options import MAIN_FILE, MainFile, report_language
-from gateway.domain.error_reasons import worded
+from gateway.domain.error_reasons import library_text
 from gateway.domain.errors import Problem
-from gateway.domain.text import Lang, say
+from gateway.domain.text import Lang, localize
 
 if TYPE_CHECKING:
     from gateway.settings import Project
@@ -47,14 +47,14 @@ def command(config: Path, data: bool, lang: Lang) -> None:
 
     report = inspect_project(config)
     if report.warnings:
-        click.echo(say("config.check.warnings", lang, count=len(report.warnings)), err=True)
+        click.echo(localize("config.check.warnings", lang, count=len(report.warnings)), err=True)
         _print(report.warnings, lang)
     if report.project is None:
         _print(report.problems, lang)
         files = len({problem.file for problem in report.problems})
-        click.echo(say("config.check.failed", lang, count=len(report.problems), files=files), err=True)
+        click.echo(localize("config.check.failed", lang, count=len(report.problems), files=files), err=True)
         sys.exit(2)
-    click.echo(say("config.check.ok", lang, file=config, **report.project.counts()))
+    click.echo(localize("config.check.ok", lang, file=config, **report.project.counts()))
     for note in report.notes:
         click.echo(note.text(lang))
     click.echo(summary(report.project, lang))
@@ -68,8 +68,8 @@ def _disk(project: "Project", lang: Lang) -> str:
     from gateway.settings.disk_forecast import forecast_of_project
 
     room = forecast_of_project(project)
-    free, floor, lasts = format_size(room.free), format_size(room.floor), room.lasts_in_words().text(lang)
-    return say("room.check", lang, path=project.settings.data_dir, free=free, floor=floor, lasts=lasts)
+    free, floor, lasts = format_size(room.free), format_size(room.floor), room.time_left_text().text(lang)
+    return localize("room.check", lang, path=project.settings.data_dir, free=free, floor=floor, lasts=lasts)
 
 
 def _look_at_data(folder: Path, lang: Lang) -> None:
@@ -80,18 +80,18 @@ def _look_at_data(folder: Path, lang: Lang) -> None:
     try:
         for path, what in inspect_data(folder):
             if what == "locked":
-                click.echo(say("check.data.locked", lang, path=path))
+                click.echo(localize("check.data.locked", lang, path=path))
                 continue
             wrong += 1
             key = "check.data.missing" if what == "missing" else "check.data.wrong"
-            click.echo(say(key, lang, path=path, what=worded(what)), err=True)
+            click.echo(localize(key, lang, path=path, what=library_text(what)), err=True)
     except StoreError as error:
         click.echo(error.text(lang), err=True)
         sys.exit(2)
     if wrong:
-        click.echo(say("check.data.failed", lang, count=wrong), err=True)
+        click.echo(localize("check.data.failed", lang, count=wrong), err=True)
         sys.exit(2)
-    click.echo(say("check.data.ok", lang, path=folder))
+    click.echo(localize("check.data.ok", lang, path=folder))
 
 
 def _print(problems: Sequence[Problem], lang: Lang) -> None:
@@ -99,7 +99,7 @@ def _print(problems: Sequence[Problem], lang: Lang) -> None:
     for file, group in groupby(problems, key=lambda problem: problem.file):
         click.echo(file, err=True)
         for problem in group:
-            line = say("config.check.line", lang, line=problem.line) + "  " if problem.line else ""
-            text = say(problem.key, lang, **problem.fields)
-            text = say("config.problem", lang, place=problem.place(lang), text=text) if problem.path else text
+            line = localize("config.check.line", lang, line=problem.line) + "  " if problem.line else ""
+            text = localize(problem.key, lang, **problem.fields)
+            text = localize("config.problem", lang, place=problem.place(lang), text=text) if problem.path else text
             click.echo(f"  {line}{text}", err=True)

@@ -10,7 +10,7 @@ import click
 
 from gateway.cli.options import report_language
 from gateway.domain.duration import SECOND, parse_duration
-from gateway.domain.text import Lang, say
+from gateway.domain.text import Lang, localize
 
 
 @click.command("demo")
@@ -27,16 +27,16 @@ def command(length: str, seed: int, lang: Lang, report: Path | None, keep: Path 
     try:
         seconds = parse_duration(length) / SECOND
     except ValueError as error:
-        wrong = say("config.type.duration", lang, written=repr(length))
+        wrong = localize("config.type.duration", lang, written=repr(length))
         raise click.BadParameter(wrong, param_hint="--for") from error
     if seconds < 60:
-        raise click.BadParameter(say("demo.short", lang), param_hint="--for")
+        raise click.BadParameter(localize("demo.short", lang), param_hint="--for")
     try:
         import aiomqtt  # noqa: F401
         import iotcore  # noqa: F401
         import paho.mqtt  # noqa: F401
     except ImportError:
-        raise click.ClickException(say("demo.missing", lang)) from None
+        raise click.ClickException(localize("demo.missing", lang)) from None
     with tempfile.TemporaryDirectory(prefix="fieldgate-demo-") as name:
         folder = keep or Path(name)
         folder.mkdir(parents=True, exist_ok=True)
@@ -65,7 +65,7 @@ def _judge(figures: dict[str, object], lang: Lang) -> None:
     from gateway.cli.demo.demo_run import broken_promises
 
     click.echo(
-        say(
+        localize(
             "demo.verdict",
             lang,
             lost=figures["lost"],
@@ -75,7 +75,7 @@ def _judge(figures: dict[str, object], lang: Lang) -> None:
         )
     )
     if wrong := broken_promises(figures, lang):
-        click.secho(say("demo.bad", lang, what=say("handbook.join", lang).join(wrong)), fg="red")
+        click.secho(localize("demo.bad", lang, what=localize("handbook.join", lang).join(wrong)), fg="red")
         click.echo(json.dumps(figures, ensure_ascii=False))
         sys.exit(1)
-    click.secho(say("demo.good", lang), fg="green")
+    click.secho(localize("demo.good", lang), fg="green")

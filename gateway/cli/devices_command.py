@@ -13,7 +13,7 @@ from gateway.cli.options import main_file, report_language
 from gateway.cli.problems import print_filled, refuse
 from gateway.domain.duration import iso
 from gateway.domain.errors import ConfigError, StoreError
-from gateway.domain.text import Lang, say
+from gateway.domain.text import Lang, localize
 from gateway.expected_stores import JOURNAL
 
 if TYPE_CHECKING:
@@ -67,22 +67,24 @@ def unknown(config: Path, lang: Lang | None) -> None:
         click.echo(error.text(language), err=True)
         sys.exit(1)
     if not unknown_devices.found:
-        click.echo(say("devices.none", language), err=True)
+        click.echo(localize("devices.none", language), err=True)
         return
     propose_profiles(unknown_devices, project, SystemClock())
     for one in unknown_devices.found.values():
         key = "devices.fits" if one.profile else "devices.fits_none"
-        why = say(key, language, profile=one.profile, rows=one.rows)
+        why = localize(key, language, profile=one.profile, rows=one.rows)
         click.echo(
-            say("devices.line", language, code=one.code, count=one.count, last=iso(one.last), topic=one.topic, why=why),
+            localize(
+                "devices.line", language, code=one.code, count=one.count, last=iso(one.last), topic=one.topic, why=why
+            ),
             err=True,
         )
     if unknown_devices.beyond:
-        click.echo(say("devices.more", language, count=MOST), err=True)
+        click.echo(localize("devices.more", language, count=MOST), err=True)
     lists = project.settings.registry.devices
     click.echo(_rows(unknown_devices.found.values(), lists), nl=False)
     if lists is not None and sys.stdout.isatty():
-        click.echo(say("devices.append", language, file=lists), err=True)
+        click.echo(localize("devices.append", language, file=lists), err=True)
 
 
 def _letters(project: "Project") -> Iterator[list["Raw"]]:

@@ -8,7 +8,7 @@ import click
 from gateway.cli.options import main_file, report_language
 from gateway.cli.problems import refuse
 from gateway.domain.errors import ConfigError
-from gateway.domain.text import Lang, say
+from gateway.domain.text import Lang, localize
 
 
 @click.command("doctor")
@@ -35,5 +35,5 @@ def command(config: Path, lang: Lang) -> None:
         click.echo(finding.text(lang))
         grades.append(finding.grade)
     counts = {grade.value: grades.count(grade) for grade in Grade}
-    click.echo(say("doctor.sum", lang, **counts))
+    click.echo(localize("doctor.sum", lang, **counts))
     sys.exit(1 if counts[Grade.BAD.value] else 0)

@@ -11,7 +11,7 @@ import click
 
 from gateway.cli.options import main_file, report_language
 from gateway.domain.errors import ConfigError
-from gateway.domain.text import Lang, say
+from gateway.domain.text import Lang, localize
 
 if TYPE_CHECKING:
     from gateway.settings.model import Settings
@@ -50,19 +50,19 @@ def listing(config: Path, lang: Lang | None, form: str) -> None:
     """
     project, language = _project(config, lang)
     settings = project.settings
-    running = _asked(settings, language, "GET", "/v1/endpoints")
+    running = _call_gateway(settings, language, "GET", "/v1/endpoints")
     items = running["items"] if running else [_configured(name, one) for name, one in settings.endpoints.items()]
     if form == "json":
         click.echo(json.dumps(items, ensure_ascii=False, indent=2))
         return
     if not items:
-        click.echo(say("endpoints.none", language, file=config))
+        click.echo(localize("endpoints.none", language, file=config))
     for one in items:
-        click.echo(say("endpoints.line", language, **one))
+        click.echo(localize("endpoints.line", language, **one))
         if running:
-            off = say("endpoints.off", language, why=one["disabled"]) if one["disabled"] else ""
-            breaker = say(f"endpoints.breaker.{one['breaker']}", language)
-            click.echo("  " + say("endpoints.counts", language, **{**one, "breaker": breaker}) + off)
+            off = localize("endpoints.off", language, why=one["disabled"]) if one["disabled"] else ""
+            breaker = localize(f"endpoints.breaker.{one['breaker']}", language)
+            click.echo("  " + localize("endpoints.counts", language, **{**one, "breaker": breaker}) + off)
 
 
 def _configured(name: str, config: Any) -> dict[str, Any]:
@@ -92,27 +92,27 @@ def test(name: str, config: Path, lang: Lang | None, form: str) -> None:
     if endpoint is None or name not in takers:
         known = ", ".join(takers) or "-"
         key = "endpoints.unknown" if endpoint is None else "api.no_test"
-        click.echo(say(key, language, name=name, known=known), err=True)
+        click.echo(localize(key, language, name=name, known=known), err=True)
         sys.exit(2)
-    found = _asked(settings, language, "POST", f"/v1/endpoints/{name}/test")
+    found = _call_gateway(settings, language, "POST", f"/v1/endpoints/{name}/test")
     found = asyncio.run(_alone(project, name, language)) if found is None else found
     if form == "json":
         click.echo(json.dumps(found, ensure_ascii=False, indent=2))
     else:
         host = urlsplit(endpoint.url).hostname or ""
-        status = found["status"] or say("endpoints.no_answer", language)
+        status = found["status"] or localize("endpoints.no_answer", language)
         ms = f"{1000 * found['latency']:.0f}"
-        click.echo(say("endpoints.sent", language, name=name, host=host, event=found["event"]))
-        click.echo(say("endpoints.answer", language, status=status, ms=ms))
+        click.echo(localize("endpoints.sent", language, name=name, host=host, event=found["event"]))
+        click.echo(localize("endpoints.answer", language, status=status, ms=ms))
         if found["reason"]:
-            click.echo(say("endpoints.reason", language, reason=found["reason"]))
+            click.echo(localize("endpoints.reason", language, reason=found["reason"]))
         if found["answer"]:
-            click.echo(say("endpoints.body", language, body=found["answer"]))
+            click.echo(localize("endpoints.body", language, body=found["answer"]))
         click.echo(found["look_for"])
     sys.exit(0 if found["ok"] else 1)
 
 
-def _asked(settings: "Settings", lang: Lang, method: str, path: str) -> Any:
+def _call_gateway(settings: "Settings", lang: Lang, method: str, path: str) -> Any:
     """Response of the running gateway; None when none runs here, or it refuses the key."""
     import httpx
 
@@ -155,5 +155,5 @@ async def _alone(project: "Project", name: str, lang: Lang) -> dict[str, Any]:
         "latency": trial.latency / 1e6,
         "reason": explain(trial.reason, lang) if trial.reason else "",
         "answer": trial.answer,
-        "look_for": say(f"delivery.hint.{trial.hint}", lang),
+        "look_for": localize(f"delivery.hint.{trial.hint}", lang),
     }

@@ -10,13 +10,13 @@ import click
 
 from gateway.cli.options import main_file, report_language
 from gateway.domain.errors import ConfigError, GatewayError, StoreError
-from gateway.domain.text import Lang, say
+from gateway.domain.text import Lang, localize
 from gateway.expected_stores import DATABASE, JOURNAL
 
 if TYPE_CHECKING:
     from gateway.settings.model import Settings
 
-PATIENCE = 30.0  # s
+TIMEOUT = 30.0  # s
 
 
 @click.group("erase")
@@ -46,7 +46,7 @@ def customer(code: str, config: Path, lang: Lang) -> None:
     try:
         project = load_project(config)
         if any(one.code == code for one in project.declared.customers):
-            click.echo(say("erase.listed", lang, code=code, file=project.settings.registry.customers), err=True)
+            click.echo(localize("erase.listed", lang, code=code, file=project.settings.registry.customers), err=True)
             sys.exit(2)
         found = _running(project.settings, code, lang)
         found = _alone(project.settings, code) if found is None else found
@@ -56,11 +56,11 @@ def customer(code: str, config: Path, lang: Lang) -> None:
         click.echo(error.text(lang), err=True)
         sys.exit(2)
     if not any(found):
-        click.echo(say("erase.unknown", lang, code=code), err=True)
+        click.echo(localize("erase.unknown", lang, code=code), err=True)
         sys.exit(1)
     known, notices, deliveries = found
-    record = say("erase.record" if known else "erase.no_record", lang)
-    click.echo(say("erase.done", lang, code=code, record=record, notices=notices, deliveries=deliveries))
+    record = localize("erase.record" if known else "erase.no_record", lang)
+    click.echo(localize("erase.done", lang, code=code, record=record, notices=notices, deliveries=deliveries))
 
 
 def _running(settings: "Settings", code: str, lang: Lang) -> tuple[bool, int, int] | None:
@@ -81,7 +81,7 @@ def _running(settings: "Settings", code: str, lang: Lang) -> tuple[bool, int, in
     verify = pinned(api.tls.cert) if api.tls else True
     database = Database.at(file)
     try:
-        with httpx.Client(base_url=api.address, verify=verify, timeout=PATIENCE, trust_env=False) as client:
+        with httpx.Client(base_url=api.address, verify=verify, timeout=TIMEOUT, trust_env=False) as client:
             client.get("/healthz")  # create a key only when a gateway answers
             with temporary_key(ApiKeys(database, settings.tenant), key, Role.ADMIN, "erase") as secret:
                 headers = {"authorization": f"Bearer {secret}", "accept-language": lang}
@@ -93,9 +93,9 @@ def _running(settings: "Settings", code: str, lang: Lang) -> tuple[bool, int, in
     if answer.status_code == httpx.codes.NOT_FOUND and answer.json().get("code") == "unknown_customer":
         return False, 0, 0
     if not answer.is_success:
-        raise StoreError(say("erase.refused", lang, url=api.address, status=answer.status_code, key=key))
-    told = answer.json()
-    return bool(told["customer"]), int(told["notices"]), int(told["deliveries"])
+        raise StoreError(localize("erase.refused", lang, url=api.address, status=answer.status_code, key=key))
+    counts = answer.json()
+    return bool(counts["customer"]), int(counts["notices"]), int(counts["deliveries"])
 
 
 def _alone(settings: "Settings", code: str) -> tuple[bool, int, int]:
@@ -112,8 +112,8 @@ def _alone(settings: "Settings", code: str) -> tuple[bool, int, int]:
         database = Database.at(file)
         try:
             database.upgrade()
-            deed = AuditedAct(time.time_ns() // 1000, "", "", "customer.erase", code)
-            erased = erase_customer(database, settings.tenant, code, deed)
+            entry = AuditedAct(time.time_ns() // 1000, "", "", "customer.erase", code)
+            erased = erase_customer(database, settings.tenant, code, entry)
             if erased:
                 database.compact()
         finally:

@@ -18,7 +18,7 @@ from gateway.cli.problems import UNUSABLE, refuse
 from gateway.domain.error_reasons import reason
 from gateway.domain.errors import ConfigError, GatewayError, InvariantBroken, Problem, StoreError, StoreUnavailable
 from gateway.domain.language_values import as_text_field
-from gateway.domain.text import Lang, say
+from gateway.domain.text import Lang, localize
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -119,7 +119,7 @@ async def _import(order: ImportOptions) -> int:
             if await remote.is_running():
                 return await _run(order, remote)
     if order.api and not order.configured:
-        raise StoreError(say("import.no_gateway", order.lang, url=order.api))
+        raise StoreError(localize("import.no_gateway", order.lang, url=order.api))
     return await _alone(order, url)
 
 
@@ -174,13 +174,13 @@ async def _alone(order: ImportOptions, url: str) -> int:
     try:
         app = build(project, command="import")
     except StoreUnavailable as error:
-        held = say("import.held", order.lang, url=url or "-")
+        held = localize("import.held", order.lang, url=url or "-")
         raise StoreError(f"{error.text(order.lang)}\n{held}") from error
     await app.start(serving=False)
     key = project.settings.data_dir / "admin.key"
 
     async def leave() -> None:
-        click.echo(say("import.handed_over", order.lang), err=True)
+        click.echo(localize("import.handed_over", order.lang), err=True)
         await app.stop()
 
     way = HandoverTarget(
@@ -211,7 +211,7 @@ async def _run(order: ImportOptions, target: "ImportTarget") -> int:
         _report_rejects(order, rejects, prepared.rejected_file)
         if order.dry_run:
             click.echo(
-                say(
+                localize(
                     "import.checked",
                     order.lang,
                     rows=columns.rows,
@@ -222,16 +222,16 @@ async def _run(order: ImportOptions, target: "ImportTarget") -> int:
             )
             return 1 if rejects.count else 0
         if order.strict and rejects.count:
-            click.echo(say("import.strict", order.lang, count=rejects.count), err=True)
+            click.echo(localize("import.strict", order.lang, count=rejects.count), err=True)
             return UNUSABLE
         if not columns.rows:
-            click.echo(say("import.nothing" if rejects.count else "import.file.no_rows", order.lang), err=True)
+            click.echo(localize("import.nothing" if rejects.count else "import.file.no_rows", order.lang), err=True)
             return UNUSABLE
         counter.begin(len(columns), len(columns.devices))
         result = await send(target, columns, order.file.name, order.actor, counter.step)
     if not order.quiet:
         click.echo(
-            say(
+            localize(
                 "import.done",
                 order.lang,
                 file=order.file,
@@ -257,8 +257,8 @@ def _report_rejects(order: ImportOptions, rejects: "Rejects", path: Path) -> Non
     for reject in rejects.first:
         click.echo(reject.render(order.lang), err=True)
     if (more := rejects.count - len(rejects.first)) > 0:
-        click.echo(say("import.more", order.lang, count=more), err=True)
-    click.echo(say("import.rejected_in", order.lang, count=rejects.count, path=path), err=True)
+        click.echo(localize("import.more", order.lang, count=more), err=True)
+    click.echo(localize("import.rejected_in", order.lang, count=rejects.count, path=path), err=True)
 
 
 class _Counter:
@@ -297,7 +297,7 @@ class _Bar(_Counter):
     def __init__(self, order: ImportOptions, progress: "Progress") -> None:
         self._progress, self._started = progress, time.monotonic()
         self._task = progress.add_task(order.file.name, total=None, rate="")
-        self._word, self._sent = say("import.progress", order.lang), 0
+        self._word, self._sent = localize("import.progress", order.lang), 0
 
     def begin(self, readings: int, devices: int) -> None:
         """Start with `total` readings to send."""

@@ -15,11 +15,11 @@ from urllib.parse import urlsplit
 
 import click
 
-from gateway.cli.init_modbus import SCHEME, asked, wired
+from gateway.cli.init_modbus import SCHEME, modbus_answers, with_device_values
 from gateway.cli.options import report_language
 from gateway.cli.problems import UNUSABLE
 from gateway.domain.error_reasons import reason
-from gateway.domain.text import Lang, say
+from gateway.domain.text import Lang, localize
 
 if TYPE_CHECKING:
     from gateway.starter import InitAnswers
@@ -62,81 +62,81 @@ def command(folder: Path, lang: Lang, yes: bool, **given: Any) -> None:
     \b
     Example: fieldgate init my-site --device CP-17 --topic stations/CP-17/meter --sample message.json --lang en
     """
-    answers = _answers(folder, lang, _Asking(lang, not yes and _someone()), given)
+    answers = _answers(folder, lang, _Prompt(lang, not yes and _is_interactive()), given)
     from gateway.starter import SECRETS, files
 
     made = files(answers)
-    if answers.profile is not None and answers.wired is None:
+    if answers.profile is not None and answers.modbus is None:
         source = Path(answers.profile.file)
         made[f"profiles/{source.name}"] = source.read_text("utf-8")
     for path in made:
         if (folder / path).exists():
-            _fail(say("init.exists", lang, path=folder / path))
+            _fail(localize("init.exists", lang, path=folder / path))
     for path, text in made.items():
         _write(folder / path, text, 0o600 if path in SECRETS else 0o644)
-    click.echo(say("init.written", lang, folder=folder, files=", ".join(sorted(made))))
+    click.echo(localize("init.written", lang, folder=folder, files=", ".join(sorted(made))))
     _check(folder, lang)
     _next(folder, answers)
 
 
-def _someone() -> bool:
+def _is_interactive() -> bool:
     return sys.stdin.isatty()
 
 
 @dataclass(frozen=True, slots=True)
-class _Asking:
-    """Prompts on a terminal (`someone`), otherwise takes the default."""
+class _Prompt:
+    """Prompts on a terminal (`interactive`), otherwise takes the default."""
 
     lang: Lang
-    someone: bool
+    interactive: bool
 
     def __call__(self, key: str, given: str | None, default: str, **fields: object) -> str:
-        if given is not None or not self.someone:
+        if given is not None or not self.interactive:
             return given or default
         return str(
-            click.prompt(say(f"init.ask.{key}", self.lang, **fields), default=default, show_default=bool(default))
+            click.prompt(localize(f"init.ask.{key}", self.lang, **fields), default=default, show_default=bool(default))
         )
 
 
-def _answers(folder: Path, lang: Lang, ask: _Asking, given: Mapping[str, Any]) -> "InitAnswers":
+def _answers(folder: Path, lang: Lang, prompt: _Prompt, given: Mapping[str, Any]) -> "InitAnswers":
     from gateway.starter import InitAnswers, fitting, library, matches, read_sample, sample_of
 
     def text(key: str) -> str | None:
         return None if given[key] is None else str(given[key])
 
     known = {name: one for name, one in library().items() if "modbus" not in one.sections}
-    name = ask("name", text("name"), _word(folder.resolve().name))
+    name = prompt("name", text("name"), _word(folder.resolve().name))
     broker = text("modbus")
-    broker = SCHEME + broker if broker else ask("broker", text("broker"), "mqtt://127.0.0.1:1883")
-    device = ask("device", text("device"), "DEV-1")
-    device_name = ask("device_name", text("device_name"), device)
+    broker = SCHEME + broker if broker else prompt("broker", text("broker"), "mqtt://127.0.0.1:1883")
+    device = prompt("device", text("device"), "DEV-1")
+    device_name = prompt("device_name", text("device_name"), device)
     if broker.startswith(SCHEME):
-        return _wired(name, device, device_name, broker, ask, given)
-    topic = ask("topic", text("topic"), f"devices/{device}/telemetry")
-    sample = ask("sample", text("sample"), "")
+        return _modbus_answers(name, device, device_name, broker, prompt, given)
+    topic = prompt("topic", text("topic"), f"devices/{device}/telemetry")
+    sample = prompt("sample", text("sample"), "")
     wanted = text("profile")
     if wanted is None and not sample:
-        wanted = ask(
+        wanted = prompt(
             "profile", None, "charger_dc" if "charger_dc" in known else next(iter(known)), known=", ".join(known)
         )
     if wanted is not None and wanted not in known:
         key = "init.modbus" if wanted in library(demo=True) else "init.no_profile"
-        _fail(say(key, lang, value=wanted, profile=wanted, known=", ".join(sorted(known))))
+        _fail(localize(key, lang, value=wanted, profile=wanted, known=", ".join(sorted(known))))
     document = _sample(Path(sample), lang) if sample else sample_of(known[wanted or ""])
     found = read_sample(document, device)
-    if text("device") is None and not ask.someone and found.codes:
+    if text("device") is None and not prompt.interactive and found.codes:
         topic = topic.replace(device, found.codes[0]) if text("topic") is None else topic
         device = found.codes[0]
         device_name = text("device_name") or device
     if not found.points:
-        _fail(say("init.no_points", lang, path=sample))
+        _fail(localize("init.no_points", lang, path=sample))
     if wanted is None and (fits := fitting(found, known)):
         wanted = fits
-        click.echo(say("init.library", lang, profile=fits))
+        click.echo(localize("init.library", lang, profile=fits))
     profile = known[wanted] if wanted else None
     if profile is not None and sample and not matches(found, profile):
-        _fail(say("init.no_match", lang, profile=wanted))
-    endpoint = ask("endpoint", text("endpoint"), ENDPOINT)
+        _fail(localize("init.no_match", lang, profile=wanted))
+    endpoint = prompt("endpoint", text("endpoint"), ENDPOINT)
     username = text("username") or ""
     return InitAnswers(
         name,
@@ -151,42 +151,42 @@ def _answers(folder: Path, lang: Lang, ask: _Asking, given: Mapping[str, Any]) -
         profile,
         str(given["kind"]),
         username,
-        _password(username, ask) if username else "",
+        _password(username, prompt) if username else "",
         _secret(),
     )
 
 
-def _wired(
-    name: str, device: str, device_name: str, where: str, ask: _Asking, given: Mapping[str, Any]
+def _modbus_answers(
+    name: str, device: str, device_name: str, where: str, prompt: _Prompt, given: Mapping[str, Any]
 ) -> "InitAnswers":
     from gateway.starter import InitAnswers
 
-    slave, profile = wired(
+    slave, profile = modbus_answers(
         where,
         given["unit"],
         given["register"],
         given["table"],
-        ask,
-        ask.lang,
+        prompt,
+        prompt.lang,
         profile=given["profile"],
-        someone=ask.someone,
+        interactive=prompt.interactive,
     )
     answers = InitAnswers(
         name,
         given["timezone"] or _zone(),
-        ask.lang,
+        prompt.lang,
         "",
         device,
         device_name,
         "",
-        ask("endpoint", given["endpoint"], ENDPOINT),
+        prompt("endpoint", given["endpoint"], ENDPOINT),
         None,
         profile,
         str(given["kind"]),
         secret=_secret(),
-        wired=slave,
+        modbus=slave,
     )
-    return asked(answers, ask.lang)
+    return with_device_values(answers, prompt.lang)
 
 
 def _secret() -> str:
@@ -197,17 +197,17 @@ def _sample(path: Path, lang: Lang) -> object:
     try:
         document = json.loads(path.read_text("utf-8-sig"))
     except (OSError, ValueError) as error:
-        _fail(say("init.no_sample", lang, path=path, error=reason(error)))
+        _fail(localize("init.no_sample", lang, path=path, error=reason(error)))
     if not isinstance(document, dict | list):
-        _fail(say("init.no_sample", lang, path=path, error=type(document).__name__))
+        _fail(localize("init.no_sample", lang, path=path, error=type(document).__name__))
     return document
 
 
-def _password(username: str, ask: _Asking) -> str:
+def _password(username: str, prompt: _Prompt) -> str:
     known = os.environ.get("MQTT_PASSWORD", "")
-    if known or not ask.someone:
+    if known or not prompt.interactive:
         return known
-    return str(click.prompt(say("init.ask.password", ask.lang, username=username), hide_input=True))
+    return str(click.prompt(localize("init.ask.password", prompt.lang, username=username), hide_input=True))
 
 
 def _zone() -> str:
@@ -240,7 +240,7 @@ def _check(folder: Path, lang: Lang) -> None:
         click.echo(problem.render(lang), err=True)
     if report.project is None:
         sys.exit(UNUSABLE)
-    click.echo(say("config.check.ok", lang, file=folder / "gateway.yaml", **report.project.counts()))
+    click.echo(localize("config.check.ok", lang, file=folder / "gateway.yaml", **report.project.counts()))
 
 
 def _next(folder: Path, answers: "InitAnswers") -> None:
@@ -248,8 +248,8 @@ def _next(folder: Path, answers: "InitAnswers") -> None:
 
     lang = answers.lang
     steps = [] if folder == Path() else [(f"cd {shlex.quote(str(folder))}", "")]
-    tried = f"modbus {shlex.quote(answers.device)}" if answers.wired else f"{shlex.quote(answers.topic)} sample.json"
-    steps += [(f"fieldgate try {tried}", "poll" if answers.wired else "try"), ("fieldgate run", "run")]
+    tried = f"modbus {shlex.quote(answers.device)}" if answers.modbus else f"{shlex.quote(answers.topic)} sample.json"
+    steps += [(f"fieldgate try {tried}", "poll" if answers.modbus else "try"), ("fieldgate run", "run")]
     steps.append(("fieldgate tail", "tail"))
     if message := trigger(answers):
         steps.append(
@@ -258,14 +258,14 @@ def _next(folder: Path, answers: "InitAnswers") -> None:
                 "publish",
             )
         )
-    if not answers.wired:
+    if not answers.modbus:
         steps.append(("fieldgate devices unknown", "unknown"))
-    click.echo(say("init.next", lang))
+    click.echo(localize("init.next", lang))
     for line, key in steps:
-        click.echo(f"  {line}" + (f"    # {say(f'init.next.{key}', lang)}" if key else ""))
-    if answers.wired:
+        click.echo(f"  {line}" + (f"    # {localize(f'init.next.{key}', lang)}" if key else ""))
+    if answers.modbus:
         raised = above(answers)
-        click.echo(say("init.next.above" if raised else "init.next.silent", lang, raised=raised))
+        click.echo(localize("init.next.above" if raised else "init.next.silent", lang, raised=raised))
 
 
 def _broker(answers: "InitAnswers") -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 from gateway.cli.problems import UNUSABLE
-from gateway.domain.text import Lang, say
+from gateway.domain.text import Lang, localize
 
 if TYPE_CHECKING:
     from gateway.settings.profiles import LoadedProfile
@@ -19,20 +19,20 @@ if TYPE_CHECKING:
 
 SCHEME = "modbus://"
 PORT = 502
-Ask = Callable[[str, str | None, str], str]
+PromptFor = Callable[[str, str | None, str], str]
 """(question, value of the option or None, default) -> answer."""
 
 
-def wired(
+def modbus_answers(
     where: str,
     unit: str | None,
     registers: Sequence[str],
     table: str,
-    ask: Ask,
+    prompt: PromptFor,
     lang: Lang,
     *,
     profile: str | None,
-    someone: bool,
+    interactive: bool,
 ) -> "tuple[ModbusAnswers, LoadedProfile | None]":
     """Modbus device from options and prompts, with its profile or its registers. Ends the command when a value is
     invalid."""
@@ -41,37 +41,37 @@ def wired(
     known = {name: one for name, one in library(demo=True).items() if "modbus" in one.sections}
     where = where.removeprefix(SCHEME)
     where = where if where.rpartition(":")[2].isdecimal() and ":" in where else f"{where}:{PORT}"
-    number = ask("unit", unit, "1")
+    number = prompt("unit", unit, "1")
     if not number.isdecimal() or int(number) > 255:
-        _fail(say("init.unit", lang, value=number))
+        _fail(localize("init.unit", lang, value=number))
     if profile is None and not registers:
-        profile = ask("modbus_profile", None, "") if someone else None
+        profile = prompt("modbus_profile", None, "") if interactive else None
     if profile:
         if profile not in known:
-            _fail(say("init.no_map", lang, value=profile, known=", ".join(known)))
+            _fail(localize("init.no_map", lang, value=profile, known=", ".join(known)))
         return ModbusAnswers(where, int(number)), known[profile]
     texts = list(registers)
-    while someone and not registers and (text := ask("register", None, "")):
+    while interactive and not registers and (text := prompt("register", None, "")):
         texts.append(text)
     if not texts:
-        _fail(say("init.no_registers", lang, known=", ".join(known)))
+        _fail(localize("init.no_registers", lang, known=", ".join(known)))
     found = []
     for text in texts:
         try:
             found.append(register(text))
         except ValueError as error:
-            _fail(say("init.register", lang, written=text, part=error))
+            _fail(localize("init.register", lang, written=text, part=error))
     return ModbusAnswers(where, int(number), tuple(found), table), None
 
 
-def asked(answers: "InitAnswers", lang: Lang) -> "InitAnswers":
+def with_device_values(answers: "InitAnswers", lang: Lang) -> "InitAnswers":
     """Answers with the present values of the device, when it can be read. Polls once, reads only."""
     from gateway.clock import SystemClock
     from gateway.settings import load_project
     from gateway.starter import files, read
     from gateway.try_out import try_poll
 
-    assert answers.wired is not None
+    assert answers.modbus is not None
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for path, text in files(answers).items():
@@ -80,15 +80,15 @@ def asked(answers: "InitAnswers", lang: Lang) -> "InitAnswers":
         project = load_project(folder / "gateway.yaml", offline=True)
         polled = asyncio.run(try_poll(project, SystemClock(), answers.device))
     rows = [(row.point.name, row.value) for one in polled for row in one.rows if isinstance(row.value, float)]
-    where = answers.wired.where
+    where = answers.modbus.where
     if not rows:
         why = next((one.failure for one in polled if one.failure), "-")
-        click.echo(say("init.silent", lang, where=where, why=why), err=True)
+        click.echo(localize("init.silent", lang, where=where, why=why), err=True)
         return answers
     values = read(answers, rows)
     shown = ", ".join(f"{name} {value:g}" for name, value in values.items())
-    click.echo(say("init.answered", lang, where=where, values=shown))
-    return replace(answers, wired=replace(answers.wired, values=values))
+    click.echo(localize("init.answered", lang, where=where, values=shown))
+    return replace(answers, modbus=replace(answers.modbus, values=values))
 
 
 def _fail(text: str) -> NoReturn:

@@ -13,7 +13,7 @@ from gateway.cli.options import main_file, report_language
 from gateway.cli.problems import UNUSABLE, refuse
 from gateway.domain.duration import iso, parse_duration
 from gateway.domain.errors import ConfigError, StoreError
-from gateway.domain.text import Lang, say
+from gateway.domain.text import Lang, localize
 from gateway.domain.workorder import Role
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def list_keys(config: Path, lang: Lang) -> None:
     def work(keys: "ApiKeys", lang: Lang) -> None:
         found = keys.all()
         if not found:
-            click.echo(say("keys.none", lang))
+            click.echo(localize("keys.none", lang))
         for key in found:
             click.echo(_line(key, lang))
 
@@ -82,9 +82,9 @@ def create(name: str, role: str, sites: tuple[str, ...], expires: str | None, co
         if any(key.name == name for key in keys.all()):
             raise KeyRefused("keys.taken", name=name)
         ends = _end(expires, now)
-        deed = AuditedAct(now, local_actor(), "", "key.create", name, f"{role} {' '.join(sites)}".strip())
-        secret, _ = keys.create(name, Role(role), now, sites, ends, deed)
-        click.echo(say("keys.created", lang, name=name, role=role), err=True)
+        entry = AuditedAct(now, local_actor(), "", "key.create", name, f"{role} {' '.join(sites)}".strip())
+        secret, _ = keys.create(name, Role(role), now, sites, ends, entry)
+        click.echo(localize("keys.created", lang, name=name, role=role), err=True)
         click.echo(secret)
 
     _with_keys(config, lang, work)
@@ -106,9 +106,9 @@ def revoke(name: str, config: Path, lang: Lang) -> None:
         now = time.time_ns() // 1000
         if not keys.revoke(name, now, AuditedAct(now, local_actor(), "", "key.revoke", name)):
             raise KeyRefused("keys.unknown", name=name)
-        click.echo(say("keys.revoked", lang, name=name))
+        click.echo(localize("keys.revoked", lang, name=name))
         if not any(_admin(key, now) for key in keys.all()):
-            click.echo(say("keys.no_admin", lang), err=True)
+            click.echo(localize("keys.no_admin", lang), err=True)
 
     _with_keys(config, lang, work)
 
@@ -126,7 +126,7 @@ def _with_keys(config: Path, lang: Lang, work: "Callable[[ApiKeys, Lang], None]"
         with local_database(settings.data_dir, "keys") as database:
             work(ApiKeys(database, settings.tenant), lang)
     except KeyRefused as refused:
-        click.echo(say(refused.key, lang, **refused.fields), err=True)
+        click.echo(localize(refused.key, lang, **refused.fields), err=True)
         sys.exit(UNUSABLE)
     except StoreError as error:
         click.echo(error.text(lang), err=True)
@@ -156,7 +156,7 @@ def _state(key: "ApiKey", now: int) -> str:
 
 
 def _line(key: "ApiKey", lang: Lang) -> str:
-    sites = " ".join(key.sites) or say("keys.everywhere", lang)
-    used = iso(key.used_at) if key.used_at is not None else say("keys.unused", lang)
-    state = say(_state(key, time.time_ns() // 1000), lang)
-    return f"{key.name:<24} {key.role.value:<11} {state:<8} {say('keys.used', lang, at=used)}  {sites}"
+    sites = " ".join(key.sites) or localize("keys.everywhere", lang)
+    used = iso(key.used_at) if key.used_at is not None else localize("keys.unused", lang)
+    state = localize(_state(key, time.time_ns() // 1000), lang)
+    return f"{key.name:<24} {key.role.value:<11} {state:<8} {localize('keys.used', lang, at=used)}  {sites}"

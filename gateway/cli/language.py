@@ -10,14 +10,14 @@ from pathlib import Path
 import click
 from click import core, decorators, exceptions, formatting, parser, types
 
-from gateway.domain.text import Lang, catalogue, say
+from gateway.domain.text import Lang, catalogue, localize
 
 MAIN_FILE = Path("gateway.yaml")
 RULES = "rules"
 """Usual name of the folder of rules."""
 LANGUAGES = ("zh", "en")
 _WRITTEN = re.compile(rb"^language:[ \t]*[\"']?(zh|en)\b", re.MULTILINE)
-_WORDED = (core, decorators, exceptions, formatting, parser, types)
+_CLICK_MODULES = (core, decorators, exceptions, formatting, parser, types)
 _KEY = "fieldgate.language"
 
 
@@ -87,12 +87,12 @@ def use_language(lang: Lang) -> None:
     """Set the language of click's own messages. click reads them through gettext, by this name in each module."""
 
     def one(message: str) -> str:
-        return _said(message, lang)
+        return _help_text(message, lang)
 
     def many(single: str, plural: str, count: int) -> str:
-        return _said(single if count == 1 else plural, lang)
+        return _help_text(single if count == 1 else plural, lang)
 
-    for module in _WORDED:
+    for module in _CLICK_MODULES:
         vars(module).update({"_": one} | ({"ngettext": many} if "ngettext" in vars(module) else {}))
     click.Context.formatter_class = _Chinese if lang == "zh" else click.HelpFormatter
 
@@ -114,16 +114,16 @@ def translated(command: click.Command, lang: Lang) -> click.Command:
     """The command and its sub-commands with help in `lang`; in English unchanged."""
     if lang == "en":
         return command
-    twin = copy(command)
-    vars(twin)["_help_option"] = None  # click caches the object made for the earlier language
-    twin.help = help_in(command.help or "", lang)
-    twin.short_help = twin.help.partition("\n")[0].split("。")[0] + "。"
-    twin.options_metavar = say("help.options", lang)
-    twin.params = [_option(one, lang) for one in command.params]
-    if isinstance(twin, click.Group):
-        twin.subcommand_metavar = say("help.rest", lang)
-        twin.commands = {name: translated(one, lang) for name, one in twin.commands.items()}
-    return twin
+    copied = copy(command)
+    vars(copied)["_help_option"] = None  # click caches the object made for the earlier language
+    copied.help = help_in(command.help or "", lang)
+    copied.short_help = copied.help.partition("\n")[0].split("。")[0] + "。"
+    copied.options_metavar = localize("help.options", lang)
+    copied.params = [_option(one, lang) for one in command.params]
+    if isinstance(copied, click.Group):
+        copied.subcommand_metavar = localize("help.rest", lang)
+        copied.commands = {name: translated(one, lang) for name, one in copied.commands.items()}
+    return copied
 
 
 def help_in(text: str, lang: Lang) -> str:
@@ -134,18 +134,18 @@ def help_in(text: str, lang: Lang) -> str:
 
 def _paragraph(text: str, lang: Lang) -> str:
     if "Example:" in text:
-        return text.replace("Example:", say("help.example", lang))
-    return _said(" ".join(text.split()), lang)
+        return text.replace("Example:", localize("help.example", lang))
+    return _help_text(" ".join(text.split()), lang)
 
 
 def _option(parameter: click.Parameter, lang: Lang) -> click.Parameter:
-    twin = copy(parameter)
-    if isinstance(twin, click.Option) and twin.help:
-        twin.help = _said(" ".join(twin.help.split()), lang)
-    return twin
+    copied = copy(parameter)
+    if isinstance(copied, click.Option) and copied.help:
+        copied.help = _help_text(" ".join(copied.help.split()), lang)
+    return copied
 
 
-def _said(message: str, lang: Lang) -> str:
+def _help_text(message: str, lang: Lang) -> str:
     """Catalogue text for an English help text, without filled fields; the same text when there is none."""
     pair = catalogue().get(f"help.{message}")
     return message if pair is None else pair[1 if lang == "zh" else 0]

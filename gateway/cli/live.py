@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from gateway.domain.error_reasons import reason
 from gateway.domain.errors import StoreError, StoreUnavailable
-from gateway.domain.text import Lang, say
+from gateway.domain.text import Lang, localize
 from gateway.domain.workorder import Role
 from gateway.expected_stores import DATABASE
 
@@ -30,9 +30,9 @@ def running_gateway(
 
     api, file = settings.api, settings.data_dir / DATABASE
     if not api.port:
-        raise StoreError(say("review.no_port", lang, path=settings.data_dir))
+        raise StoreError(localize("review.no_port", lang, path=settings.data_dir))
     if not file.is_file():
-        raise StoreUnavailable(say("live.not_running", lang, url=api.address))
+        raise StoreUnavailable(localize("live.not_running", lang, url=api.address))
     with ExitStack() as opened:
         verify = pinned(api.tls.cert) if api.tls else True
         client = opened.enter_context(
@@ -47,13 +47,13 @@ def running_gateway(
         try:
             client.get("/healthz")  # create a key only when a gateway answers
         except httpx.TransportError as error:
-            raise StoreUnavailable(say("live.not_running", lang, url=api.address)) from error
+            raise StoreUnavailable(localize("live.not_running", lang, url=api.address)) from error
         database = Database.at(file)
         opened.callback(database.dispose)
         path = key_file(settings.data_dir, settings.tenant)
         try:
             key = opened.enter_context(temporary_key(ApiKeys(database, settings.tenant), path, role, what))
         except (OSError, StoreError) as error:
-            raise StoreError(say("review.no_key", lang, path=path, error=reason(error))) from error
+            raise StoreError(localize("review.no_key", lang, path=path, error=reason(error))) from error
         client.headers["authorization"] = f"Bearer {key}"
         yield client

@@ -13,7 +13,7 @@ from gateway.domain.text import Lang
 if TYPE_CHECKING:
     from gateway.settings.model import Settings
 
-PATIENCE = 60.0  # s
+TIMEOUT = 60.0  # s
 
 
 @contextmanager
@@ -27,7 +27,5 @@ def local_api(settings: "Settings", lang: Lang) -> Iterator[httpx.Client]:
         secret = ""
     headers = {"authorization": f"Bearer {secret}", "accept-language": lang}
     verify = pinned(api.tls.cert) if api.tls else True
-    with httpx.Client(
-        base_url=api.address, verify=verify, headers=headers, timeout=PATIENCE, trust_env=False
-    ) as client:
+    with httpx.Client(base_url=api.address, verify=verify, headers=headers, timeout=TIMEOUT, trust_env=False) as client:
         yield client

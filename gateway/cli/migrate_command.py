@@ -8,7 +8,7 @@ import click
 from gateway.cli.options import main_file, report_language
 from gateway.cli.problems import UNUSABLE, refuse
 from gateway.domain.errors import ConfigError, StoreError
-from gateway.domain.text import Lang, say
+from gateway.domain.text import Lang, localize
 from gateway.expected_stores import DATABASE, JOURNAL
 from gateway.store.database import Database, Migrated
 
@@ -33,11 +33,11 @@ def command(config: Path, check: bool, lang: Lang) -> None:
         refuse(error, lang)
     data = settings.data_dir
     try:
-        said, status = _checked(data, lang) if check else _migrated(data, lang)
+        text, status = _checked(data, lang) if check else _migrated(data, lang)
     except StoreError as error:
         click.echo(error.text(lang), err=True)
         sys.exit(UNUSABLE)
-    click.echo(said)
+    click.echo(text)
     sys.exit(status)
 
 
@@ -46,16 +46,16 @@ def _checked(data: Path, lang: Lang) -> tuple[str, int]:
 
     path = data / DATABASE
     if not path.is_file():
-        return say("store.migrate.none", lang, path=path, head=head()), 0
+        return localize("store.migrate.none", lang, path=path, head=head()), 0
     database = Database.at(path)
     try:
         plan = database.plan()
     finally:
         database.dispose()
     if not plan.pending:
-        return say("store.migrate.current", lang, path=path, current=plan.current), 0
+        return localize("store.migrate.current", lang, path=path, current=plan.current), 0
     pending = ", ".join(plan.pending)
-    return say("store.migrate.pending", lang, path=path, current=plan.current or "-", pending=pending), 1
+    return localize("store.migrate.pending", lang, path=path, current=plan.current or "-", pending=pending), 1
 
 
 def _migrated(data: Path, lang: Lang) -> tuple[str, int]:
@@ -64,7 +64,7 @@ def _migrated(data: Path, lang: Lang) -> tuple[str, int]:
 
     path = data / DATABASE
     if not path.is_file():
-        return say("store.migrate.none", lang, path=path, head=head()), 0
+        return localize("store.migrate.none", lang, path=path, head=head()), 0
     lock = FileLock(data / JOURNAL, "migrate")
     try:
         database = Database.at(path)
@@ -75,5 +75,5 @@ def _migrated(data: Path, lang: Lang) -> tuple[str, int]:
     finally:
         lock.release()
     if not made.pending:
-        return say("store.migrate.current", lang, path=path, current=made.current), 0
-    return say("store.migrate.done", lang, path=path, current=made.current, head=head(), copy=made.copy), 0
+        return localize("store.migrate.current", lang, path=path, current=made.current), 0
+    return localize("store.migrate.done", lang, path=path, current=made.current, head=head(), copy=made.copy), 0

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from gateway.cli.language import LANGUAGES, MAIN_FILE, inside, remembered, resolved
-from gateway.domain.text import Lang, say
+from gateway.domain.text import Lang, localize
 
 __all__ = ["MAIN_FILE", "MainFile", "any_language", "main_file", "report_language"]
 
@@ -24,7 +24,7 @@ class MainFile(click.ParamType[Path]):
         file = inside(path)
         if file is None:
             lang: Lang = getattr(ctx.find_root().command, "lang", "en") if ctx is not None else "en"
-            self.fail(say("config.folder.no_main", lang, folder=path, file=MAIN_FILE), param, ctx)
+            self.fail(localize("config.folder.no_main", lang, folder=path, file=MAIN_FILE), param, ctx)
         return file
 
 

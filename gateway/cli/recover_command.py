@@ -8,7 +8,7 @@ import click
 from gateway.cli.options import main_file, report_language
 from gateway.cli.problems import UNUSABLE, refuse
 from gateway.domain.errors import ConfigError, InvariantBroken, StoreError
-from gateway.domain.text import Lang, say
+from gateway.domain.text import Lang, localize
 
 
 @click.command("recover")
@@ -41,6 +41,6 @@ def command(config: Path, lang: Lang) -> None:
         click.echo(str(error), err=True)
         sys.exit(UNUSABLE)
     for key, fields in report.lines:
-        click.echo(say(key, lang, **fields), err=report.losses)
-    click.echo(say("recover.lost" if report.losses else "recover.done", lang), err=report.losses)
+        click.echo(localize(key, lang, **fields), err=report.losses)
+    click.echo(localize("recover.lost" if report.losses else "recover.done", lang), err=report.losses)
     sys.exit(1 if report.losses else 0)

@@ -10,7 +10,7 @@ from gateway.cli.options import report_language
 from gateway.cli.problems import UNUSABLE
 from gateway.domain.byte_size import format_size
 from gateway.domain.errors import StoreError
-from gateway.domain.text import Lang, say
+from gateway.domain.text import Lang, localize
 
 
 @click.command("restore")
@@ -40,7 +40,7 @@ def command(backup: Path, data_dir: Path, config_to: Path | None, lang: Lang) ->
         click.echo(error.text(language), err=True)
         sys.exit(UNUSABLE)
     click.echo(
-        say("restore.done", language, path=data_dir, at=found.at, size=format_size(found.bytes), head=found.head)
+        localize("restore.done", language, path=data_dir, at=found.at, size=format_size(found.bytes), head=found.head)
     )
     if config_to is not None:
-        click.echo(say("restore.config", language, path=config_to / found.main_file))
+        click.echo(localize("restore.config", language, path=config_to / found.main_file))

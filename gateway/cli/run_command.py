@@ -21,7 +21,7 @@ from gateway.cli.problems import refuse
 from gateway.domain.error_reasons import reason
 from gateway.domain.errors import ConfigError, GatewayError, InvariantBroken, StoreError
 from gateway.domain.language_values import as_text_field
-from gateway.domain.text import Lang, say
+from gateway.domain.text import Lang, localize
 from gateway.settings.project import Project, load_project
 
 DRAIN = 9.0  # seconds of the ten between SIGTERM and the end of the process
@@ -80,9 +80,9 @@ async def serve(project: Project, lang: Lang = "zh") -> NoReturn:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, wanted.set)
     loop.add_signal_handler(signal.SIGHUP, app.operation.reload.wake)
-    told = asyncio.create_task(wanted.wait())
+    stop = asyncio.create_task(wanted.wait())
     starting = asyncio.create_task(app.start())
-    await asyncio.wait({starting, told}, return_when=asyncio.FIRST_COMPLETED)
+    await asyncio.wait({starting, stop}, return_when=asyncio.FIRST_COMPLETED)
     if not starting.done():
         starting.cancel()
         await _within(_give_up(starting, app))
@@ -95,9 +95,9 @@ async def serve(project: Project, lang: Lang = "zh") -> NoReturn:
     manager.notify("READY=1")
     if manager.every:
         app.operation.supervisor.start("watchdog", manager.run)
-    _greet(app, lang)
+    _print_addresses(app, lang)
     fatal = asyncio.create_task(app.operation.supervisor.fatal.wait())
-    await asyncio.wait({told, fatal}, return_when=asyncio.FIRST_COMPLETED)
+    await asyncio.wait({stop, fatal}, return_when=asyncio.FIRST_COMPLETED)
     manager.notify("STOPPING=1")
     if app.operation.supervisor.fatal.is_set():
         await _within(app.abandon())
@@ -107,13 +107,13 @@ async def serve(project: Project, lang: Lang = "zh") -> NoReturn:
     _leave(0)
 
 
-def _greet(app: App, lang: Lang) -> None:
+def _print_addresses(app: App, lang: Lang) -> None:
     """On a terminal, print the URL of the console and the file of the first key. Services read the log."""
     if not sys.stderr.isatty() or app.api is None:
         return
     if app.api.first_key is not None:
-        click.echo(say("console.first_key", lang, path=app.api.first_key), err=True)
-    click.echo(say("console.ready", lang, name=app.settings.name, url=app.api.url), err=True)
+        click.echo(localize("console.first_key", lang, path=app.api.first_key), err=True)
+    click.echo(localize("console.ready", lang, name=app.settings.name, url=app.api.url), err=True)
 
 
 async def _give_up(starting: "asyncio.Task[None]", app: App) -> None:

@@ -5,7 +5,7 @@ import json
 import click
 
 from gateway.cli.options import report_language
-from gateway.domain.text import Lang, say
+from gateway.domain.text import Lang, localize
 
 
 @click.command("schemas")
@@ -21,11 +21,11 @@ def command(event: str | None, lang: Lang) -> None:
     if event is None:
         width = max(map(len, EVENTS))
         for topic in EVENTS:
-            click.echo(f"{topic:<{width}}  {say(f'event.{topic}', lang)}")
+            click.echo(f"{topic:<{width}}  {localize(f'event.{topic}', lang)}")
         return
     try:
         topic = topic_of(event)
     except KeyError:
-        click.echo(say("schemas.unknown", lang, event=event, known=", ".join(EVENTS)), err=True)
+        click.echo(localize("schemas.unknown", lang, event=event, known=", ".join(EVENTS)), err=True)
         raise SystemExit(2) from None
     click.echo(json.dumps(schema_of(topic), ensure_ascii=False, indent=2))

@@ -16,14 +16,14 @@ from gateway.cli.problems import UNUSABLE, refuse
 from gateway.domain.duration import SECOND, parse_duration
 from gateway.domain.error_reasons import reason
 from gateway.domain.errors import ConfigError, StoreError
-from gateway.domain.text import Lang, say
+from gateway.domain.text import Lang, localize
 from gateway.domain.workorder import Role
 
 if TYPE_CHECKING:
     import httpx
 
 KINDS = ("message", "reading", "alarm", "order")
-PATIENCE = 30.0  # s per response; the gateway holds it back for 10 s when there is no event
+TIMEOUT = 30.0  # s per response; the gateway holds it back for 10 s when there is no event
 EXIT = (1, 0)
 
 
@@ -53,18 +53,18 @@ def command(
     except ConfigError as error:
         refuse(error, lang or "zh")
     language: Lang = lang or settings.language
-    lasts = _lasts(duration, language)
-    asked = {"device": device, "site": site, "kind": list(kinds)}
+    lasts = _seconds(duration, language)
+    filters = {"device": device, "site": site, "kind": list(kinds)}
     zone = ZoneInfo(settings.timezone)
     try:
-        with running_gateway(settings, Role.OPERATOR, "tail", language, PATIENCE) as client:
-            for page in _pages(client, asked, lasts):
+        with running_gateway(settings, Role.OPERATOR, "tail", language, TIMEOUT) as client:
+            for page in _pages(client, filters, lasts):
                 if not page["begun"]:
-                    click.echo(say("tail.begin", language, url=client.base_url), err=True)
+                    click.echo(localize("tail.begin", language, url=client.base_url), err=True)
                 for line in page["items"]:
                     click.echo(shown(line, language, zone))
                 if page["skipped"]:
-                    click.echo(say("tail.skipped", language, count=page["skipped"]), err=True)
+                    click.echo(localize("tail.skipped", language, count=page["skipped"]), err=True)
                 if once and page["items"]:
                     break
     except KeyboardInterrupt:
@@ -76,27 +76,27 @@ def command(
         sys.exit(1)
 
 
-def _lasts(duration: str | None, lang: Lang) -> float | None:
+def _seconds(duration: str | None, lang: Lang) -> float | None:
     """Duration in seconds; None = no end."""
     if duration is None:
         return None
     try:
         return parse_duration(duration) / SECOND
     except ValueError:
-        click.echo(say("config.type.duration", lang, written=repr(duration)), err=True)
+        click.echo(localize("config.type.duration", lang, written=repr(duration)), err=True)
         sys.exit(UNUSABLE)
 
 
-def _pages(client: "httpx.Client", asked: dict[str, Any], lasts: float | None) -> Iterator[dict[str, Any]]:
+def _pages(client: "httpx.Client", filters: dict[str, Any], lasts: float | None) -> Iterator[dict[str, Any]]:
     """Pages of events. The first page only carries the position `now`; `begun` is false for it."""
     import httpx
 
     where: dict[str, int] = {}
     end = float("inf")
     while time.monotonic() < end:
-        left = max(0.2, min(PATIENCE, end - time.monotonic()))
+        left = max(0.2, min(TIMEOUT, end - time.monotonic()))
         try:
-            answer = client.get("/v1/tail", params={**asked, **where}, timeout=left)
+            answer = client.get("/v1/tail", params={**filters, **where}, timeout=left)
         except httpx.ReadTimeout:
             continue
         except httpx.TransportError as error:
@@ -113,29 +113,29 @@ def _pages(client: "httpx.Client", asked: dict[str, Any], lasts: float | None) -
 def shown(line: dict[str, Any], lang: Lang, zone: ZoneInfo) -> str:
     """One event as a line."""
     at = datetime.fromisoformat(line["at"]).astimezone(zone).strftime("%H:%M:%S.%f")[:-3]
-    kind = say(f"tail.kind.{line['kind']}", lang)
+    kind = localize(f"tail.kind.{line['kind']}", lang)
     device = line["device"] or "-"
     match line["kind"]:
         case "message" if line["what"] == "taken":
-            said = say("tail.taken", lang, count=line["detail"])
+            text = localize("tail.taken", lang, count=line["detail"])
         case "message":
-            said = say("tail.dead", lang, reason=line["what"], address=line["detail"])
+            text = localize("tail.dead", lang, reason=line["what"], address=line["detail"])
         case "reading":
             point = f"{line['point']}#{line['component']}" if line["component"] else line["point"]
-            said = f"{point} = {_value(line, lang)}"
+            text = f"{point} = {_value(line, lang)}"
         case _:
-            detail = say(f"word.level.{line['detail']}", lang) if line["kind"] == "alarm" else line["detail"]
-            said = f"{_what(line, lang)} {detail}  {line[f'title_{lang}']}"
-    return f"{at}  {kind}  {device}  {said}"
+            detail = localize(f"word.level.{line['detail']}", lang) if line["kind"] == "alarm" else line["detail"]
+            text = f"{_event_text(line, lang)} {detail}  {line[f'title_{lang}']}"
+    return f"{at}  {kind}  {device}  {text}"
 
 
 def _value(line: dict[str, Any], lang: Lang) -> str:
     value = line["value"]
     text = f"{value:.6g}" if isinstance(value, float | int) else (value if value is not None else "-")
-    word = say(f"word.quality.{line['what']}", lang)
-    quality = "" if line["what"] == "good" else say("tail.quality", lang, quality=word)
+    word = localize(f"word.quality.{line['what']}", lang)
+    quality = "" if line["what"] == "good" else localize("tail.quality", lang, quality=word)
     return f"{text}{' ' + line['unit'] if line['unit'] else ''}{quality}"
 
 
-def _what(line: dict[str, Any], lang: Lang) -> str:
-    return say(f"word.{'change' if line['kind'] == 'alarm' else 'event'}.{line['what']}", lang)
+def _event_text(line: dict[str, Any], lang: Lang) -> str:
+    return localize(f"word.{'change' if line['kind'] == 'alarm' else 'event'}.{line['what']}", lang)

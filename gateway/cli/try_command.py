@@ -11,7 +11,7 @@ from gateway.cli.options import main_file, report_language
 from gateway.cli.problems import UNUSABLE, print_filled, refuse
 from gateway.domain.error_reasons import reason
 from gateway.domain.errors import ConfigError
-from gateway.domain.text import Lang, say
+from gateway.domain.text import Lang, localize
 
 if TYPE_CHECKING:
     from gateway.settings.project import Project
@@ -55,7 +55,7 @@ def command(topic: str, what: str, config: Path, retain: bool, source: str, lang
 
     click.echo(page(found, lang))
     if not any(one.rows for one in found):
-        click.echo(say("trial.nothing", lang), err=True)
+        click.echo(localize("trial.nothing", lang), err=True)
         sys.exit(1)
 
 
@@ -65,7 +65,7 @@ def _payload(file: str, lang: Lang) -> bytes:
     try:
         return Path(file).read_bytes()
     except OSError as error:
-        _fail(say("trial.file", lang, path=file, error=reason(error)))
+        _fail(localize("trial.file", lang, path=file, error=reason(error)))
         raise AssertionError from error
 
 
@@ -77,9 +77,9 @@ def _message(
 
     known = message_sources(project)
     if not known:
-        _fail(say("trial.no_source", lang, file=project.file))
+        _fail(localize("trial.no_source", lang, file=project.file))
     if source and source not in known:
-        _fail(say("trial.source", lang, value=source, known=", ".join(known)))
+        _fail(localize("trial.source", lang, value=source, known=", ".join(known)))
     return try_message(project, SystemClock(), topic, payload, retain=retain, source=source)
 
 
@@ -89,7 +89,7 @@ def _poll(project: "Project", device: str, lang: Lang) -> "list[TryResult]":
 
     found = asyncio.run(try_poll(project, SystemClock(), device))
     if not found:
-        _fail(say("trial.not_polled", lang, value=device))
+        _fail(localize("trial.not_polled", lang, value=device))
     return found
 
 

@@ -6,7 +6,7 @@ import sys
 import click
 
 from gateway.cli.options import report_language
-from gateway.domain.text import Lang, say
+from gateway.domain.text import Lang, localize
 from gateway.domain.unit_table import UnitRow
 from gateway.domain.units import UnitError, canonical_symbol, listing, parse_unit
 
@@ -27,43 +27,43 @@ def command(unit: str | None, form: str, lang: Lang) -> None:
     if form == "json":
         click.echo(json.dumps([_group(name, rows) for name, rows in listing()], ensure_ascii=False, indent=2))
         return
-    click.echo(say("unit.list.head", lang))
+    click.echo(localize("unit.list.head", lang))
     for dimension, rows in listing():
         stored = canonical_symbol(parse_unit(rows[0].symbol))
-        click.echo("\n" + say("unit.list.group", lang, name=say(f"unit.of.{dimension}", lang), unit=stored))
+        click.echo("\n" + localize("unit.list.group", lang, name=localize(f"unit.of.{dimension}", lang), unit=stored))
         for row in rows:
             click.echo("  " + _line(row, stored, lang))
-    click.echo("\n" + say("unit.list.compound", lang))
-    click.echo(say("unit.list.bridges", lang))
+    click.echo("\n" + localize("unit.list.compound", lang))
+    click.echo(localize("unit.list.bridges", lang))
 
 
 def _one(text: str, lang: Lang) -> None:
     try:
         unit = parse_unit(text)
     except UnitError as error:
-        click.echo(say(error.key, lang, **error.fields), err=True)
+        click.echo(localize(error.key, lang, **error.fields), err=True)
         sys.exit(2)
     for dimension, rows in listing():
         for row in rows:
             if unit.symbol == row.symbol:
                 stored = canonical_symbol(parse_unit(rows[0].symbol))
-                click.echo(say("unit.list.group", lang, name=say(f"unit.of.{dimension}", lang), unit=stored))
+                click.echo(localize("unit.list.group", lang, name=localize(f"unit.of.{dimension}", lang), unit=stored))
                 click.echo("  " + _line(row, stored, lang))
                 return
     click.echo(
-        say("unit.list.made", lang, unit=unit.symbol, stored=canonical_symbol(unit), factor=f"{unit.factor:.12g}")
+        localize("unit.list.made", lang, unit=unit.symbol, stored=canonical_symbol(unit), factor=f"{unit.factor:.12g}")
     )
 
 
 def _line(row: UnitRow, stored: str, lang: Lang) -> str:
     fields = {"symbol": row.symbol, "unit": stored, "factor": f"{row.factor:.12g}", "offset": f"{row.offset:.12g}"}
-    parts = [say(f"unit.name.{row.symbol}", lang)]
+    parts = [localize(f"unit.name.{row.symbol}", lang)]
     if row.offset:
-        parts.append(say("unit.list.shifted", lang, **fields))
+        parts.append(localize("unit.list.shifted", lang, **fields))
     elif row.symbol != stored:
-        parts.append(say("unit.list.factor", lang, **fields))
+        parts.append(localize("unit.list.factor", lang, **fields))
     if row.spellings:
-        parts.append(say("unit.list.spelled", lang, spellings=" ".join(row.spellings)))
+        parts.append(localize("unit.list.spelled", lang, spellings=" ".join(row.spellings)))
     separator = "；" if lang == "zh" else "; "
     return f"{row.symbol:<8} {separator.join(parts)}"
 
@@ -71,7 +71,7 @@ def _line(row: UnitRow, stored: str, lang: Lang) -> str:
 def _group(dimension: str, rows: tuple[UnitRow, ...]) -> dict[str, object]:
     return {
         "dimension": dimension,
-        "name": {"en": say(f"unit.of.{dimension}"), "zh": say(f"unit.of.{dimension}", "zh")},
+        "name": {"en": localize(f"unit.of.{dimension}"), "zh": localize(f"unit.of.{dimension}", "zh")},
         "stored_in": canonical_symbol(parse_unit(rows[0].symbol)),
         "units": [
             {
@@ -79,7 +79,7 @@ def _group(dimension: str, rows: tuple[UnitRow, ...]) -> dict[str, object]:
                 "factor": row.factor,
                 "offset": row.offset,
                 "spellings": list(row.spellings),
-                "name": {"en": say(f"unit.name.{row.symbol}"), "zh": say(f"unit.name.{row.symbol}", "zh")},
+                "name": {"en": localize(f"unit.name.{row.symbol}"), "zh": localize(f"unit.name.{row.symbol}", "zh")},
             }
             for row in rows
         ],

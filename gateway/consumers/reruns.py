@@ -24,10 +24,10 @@ PAUSE = 0.05  # s between two looks at how far the store has come
 
 
 class WantedHistory(Protocol):
-    """The rules consumer: what the engine wants as of record `judged`. `asked` is set when it wants something."""
+    """The rules consumer: what the engine wants as of record `judged`. `requested` is set when it wants something."""
 
     judged: int
-    asked: asyncio.Event
+    requested: asyncio.Event
 
     @property
     def wanted(self) -> tuple[HistoryRequest, ...]:
@@ -99,8 +99,8 @@ class Reruns:
             if self._rules.judged < self.upto:
                 await asyncio.sleep(PAUSE)
             elif not wanted:
-                self._rules.asked.clear()
-                await self._rules.asked.wait()
+                self._rules.requested.clear()
+                await self._rules.requested.wait()
             elif self._series.cursor < wanted[0].seq:
                 await asyncio.sleep(PAUSE)  # the store does not have all of it yet
             else:

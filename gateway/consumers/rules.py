@@ -31,8 +31,8 @@ class DeskWork:
 class RulesConsumer:
     """Two tasks: `judge` steps the engine in its thread, `commit` lets the desk commit in its own.
 
-    `status`: all that other threads may read of the engine, published with each piece of work; `asked` is set while it
-    names history that is wanted. `add_sentences` completes what the engine decided (its thread); `on_commit` gets what
+    `status`: all that other threads may read of the engine, published with each piece of work; `requested`: set while
+    `status` names wanted history. `add_sentences` completes what the engine decided (its thread); `on_commit` gets what
     the desk did and the transitions, replayed ones too, after each transaction (the desk's thread); `on_due` gets the
     engine's next timer, µs. `most_work`: see `Pace`.
     """
@@ -59,7 +59,7 @@ class RulesConsumer:
         self._rules_thread, self._desk_thread = rules_thread, desk_thread
         self._on_commit, self._on_due = on_commit, on_due
         self._add_sentences = add_sentences
-        self.asked = asyncio.Event()
+        self.requested = asyncio.Event()
         self.status: EngineStatus = engine.status()
         self._queue: asyncio.Queue[DeskWork] = asyncio.Queue(maxsize=8)
         self._open: DeskWork | None = None
@@ -95,7 +95,7 @@ class RulesConsumer:
             self._pace.judged(time(), records, len(work.transitions))
         self.judged = work.cursor
         if self.wanted:
-            self.asked.set()
+            self.requested.set()
         self.transitions += len(work.transitions)
         await self._queue.put(work)
         if (next_due := self.status.next_due) is not None:

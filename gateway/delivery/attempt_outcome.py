@@ -12,7 +12,7 @@ from gateway.ports import Settled
 _MESSAGE = frozenset({400, 409, 411, 413, 414, 415, 422, 431})
 """HTTP statuses caused by this message; all other failures are of the endpoint."""
 
-Lesson = Literal["worked", "failed", "nothing"]
+BreakerSignal = Literal["worked", "failed", "nothing"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class AttemptOutcome:
     """`pause` µs: the wait that the endpoint asked for (0 = none). `disable`: the endpoint is gone."""
 
     settled: Settled
-    signal: Lesson
+    signal: BreakerSignal
     pause: int = 0
     disable: bool = False
 
@@ -56,7 +56,7 @@ def _outcome(result: Result, attempt: int, now: int, draw: float, config: Delive
         case DeliveryRefused():
             return AttemptOutcome(Settled("dead", result.reason, result.status), _signal(result.status, refused=True))
         case DeliveryDeferred():
-            signal: Lesson = _signal(result.status) if result.charge else "nothing"
+            signal: BreakerSignal = _signal(result.status) if result.charge else "nothing"
             pause = 0
             if config.backoff and result.status in {429, 503}:
                 pause = min(result.retry_after, config.retry_after_max)
@@ -67,7 +67,7 @@ def _outcome(result: Result, attempt: int, now: int, draw: float, config: Delive
             )
 
 
-def _signal(status: int, *, refused: bool = False) -> Lesson:
+def _signal(status: int, *, refused: bool = False) -> BreakerSignal:
     if status == 0:
         return "nothing" if refused else "failed"
     return "worked" if status in _MESSAGE or 200 <= status < 300 else "failed"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from gateway.delivery.breaker import Breaker, BreakerPolicy, BreakerState
 from gateway.domain.delivery import Delivery
 from gateway.domain.duration import MS, SECOND
-from gateway.ports import Ask, Settled, Sink
+from gateway.ports import LeaseRequest, Settled, Sink
 
 _SOON = 250 * MS
 """What is leased ahead of the attempts goes out within about this time: so much later may an urgent event come."""
@@ -55,7 +55,7 @@ class EndpointState:
         self._delivered = self._retried = self._dead = self._last_delivered_at = self._latency = 0
         self._last_error = ""
 
-    def lease_request(self, now: int) -> Ask | None:
+    def lease_request(self, now: int) -> LeaseRequest | None:
         """How many deliveries to lease now; None when there is no room or nothing can be due."""
         if not self.may_have_due:
             return None
@@ -64,7 +64,7 @@ class EndpointState:
         if not probe and self._pace:
             most += min(_AHEAD * self._concurrency, int(self._concurrency * _SOON / self._pace))
         room = self.breaker.allowed(now, max(0, most - len(self.waiting)))
-        return Ask(room, longest=probe) if room else None
+        return LeaseRequest(room, longest=probe) if room else None
 
     def has(self, delivery: str) -> bool:
         """True when this delivery id is in flight or waiting: a step of the wall clock may end its lease early."""

@@ -10,12 +10,12 @@ import structlog
 from gateway.delivery.endpoint_state import Leased
 from gateway.domain.delivery import Delivery
 from gateway.domain.errors import StoreError, StoreFull, StoreUnavailable
-from gateway.ports import Ask, Clock, DeliveryQueue, Settled
+from gateway.ports import Clock, DeliveryQueue, LeaseRequest, Settled
 
 _T = TypeVar("_T")
 _log = structlog.stdlib.get_logger(__name__)
 
-_HANDBACK = 2.0  # s to give back what was under way at a stop
+_RETURN_SECONDS = 2.0  # s to give back what was under way at a stop
 _WAIT = (0.1, 0.3, 1.0, 3.0)  # s between tries to reach the queue; the last one repeats
 
 
@@ -56,7 +56,7 @@ class QueueExchange:
         self.next_due: int | None = None
         self.failures = 0
 
-    async def settle_and_lease(self, requests: Mapping[str, Ask], until: int) -> Leases:
+    async def settle_and_lease(self, requests: Mapping[str, LeaseRequest], until: int) -> Leases:
         """Record what ended and lease until `until`; when the queue cannot be reached, keep what ended."""
         ended_attempts, self.unrecorded = self.unrecorded, []
         call = asyncio.ensure_future(
@@ -79,7 +79,7 @@ class QueueExchange:
         return Leases(leased, cancelled)
 
     def _settle_and_lease(
-        self, ended_attempts: Sequence[EndedAttempt], requests: Mapping[str, Ask], until: int
+        self, ended_attempts: Sequence[EndedAttempt], requests: Mapping[str, LeaseRequest], until: int
     ) -> tuple[Mapping[str, Sequence[Delivery]], int | None]:
         """In the desk's thread."""
         now = self._clock.now()
@@ -124,13 +124,13 @@ class QueueExchange:
         """Seconds until the queue should be tried again; 0 = it works."""
         return _WAIT[min(self.failures, len(_WAIT)) - 1] if self.failures else 0.0
 
-    async def hand_back(self, unfinished: Sequence[EndedAttempt]) -> None:
+    async def return_leases(self, unfinished: Sequence[EndedAttempt]) -> None:
         """At a stop: record what ended, and what is given back; not for long."""
         ended_attempts, self.unrecorded = [*self.unrecorded, *unfinished], []
         if not ended_attempts:
             return
         try:
-            async with asyncio.timeout(_HANDBACK):
+            async with asyncio.timeout(_RETURN_SECONDS):
                 await self._run_blocking(lambda: self._settle_and_lease(ended_attempts, {}, 0))
         except (StoreError, TimeoutError):
             _log.warning("deliveries left to their leases", count=len(ended_attempts))

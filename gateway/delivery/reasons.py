@@ -2,17 +2,17 @@
 
 from dataclasses import dataclass
 
-from gateway.domain.text import Lang, catalogue, say
+from gateway.domain.text import Lang, catalogue, localize
 
 
 def explain(reason: str, lang: Lang = "en") -> str:
     """`busy: 503 later` -> `The receiver asks to wait (503 later)`. A text without a known label stays as it is."""
     label, _, detail = reason.partition(": ")
     if label == "exhausted":
-        return say("delivery.reason.exhausted", lang, last=explain(detail, lang))
+        return localize("delivery.reason.exhausted", lang, last=explain(detail, lang))
     if f"delivery.reason.{label}" not in catalogue():
         return reason
-    words = say(f"delivery.reason.{label}", lang)
+    words = localize(f"delivery.reason.{label}", lang)
     if not detail:
         return words
     return f"{words}（{detail}）" if lang == "zh" else f"{words} ({detail})"

@@ -268,7 +268,7 @@ class Relay:
         try:
             while self._tasks and (left := until - loop.time()) > 0:
                 await asyncio.wait(self._tasks, timeout=left, return_when=asyncio.FIRST_COMPLETED)
-                await self._exchange.hand_back(())
+                await self._exchange.return_leases(())
         finally:  # whoever cancels twice does not want to wait
             late = list(self._tasks)
             for task in late:
@@ -282,7 +282,7 @@ class Relay:
             unfinished += [EndedAttempt(leased, untried) for leased in endpoint.waiting]
             endpoint.waiting.clear()
             endpoint.in_flight.clear()
-        await self._exchange.hand_back(unfinished)
+        await self._exchange.return_leases(unfinished)
 
 
 def _place(error: BaseException) -> str:

@@ -12,7 +12,7 @@ from gateway.desk.order_requests import OrderRequests
 from gateway.desk.order_writer import OrderWriter
 from gateway.desk.unit_of_work import UnitOfWork
 from gateway.domain.alarm import Change, Level, Transition
-from gateway.domain.record import ClockStep, Fact, ImportMark, RuleGone, RuleSet
+from gateway.domain.record import ClockStep, Fact, ImportMark, RuleRemoved, RuleSet
 from gateway.domain.workorder import Alarm, AlarmState, Deadline, DeadlineReason, WorkOrder
 
 _OVER = {Change.CLEARED, Change.WITHDRAWN}
@@ -145,7 +145,7 @@ class TransitionApplier:
             case ClockStep(goes_back=True):
                 work.transaction.step_back(fact.frm, fact.to)
                 work.applied.clock_steps += 1
-            case RuleGone() | RuleSet():
+            case RuleRemoved() | RuleSet():
                 rule_notes.note_rule_change(work, self._writer, self._tenant, fact, origin)
             case _:
                 pass

@@ -9,7 +9,7 @@ from gateway.desk.unit_of_work import UnitOfWork
 from gateway.domain.alarm import Thing
 from gateway.domain.errors import CommandError, Conflict, InvariantBroken
 from gateway.domain.record import Closed, CycleDone, Unlatch
-from gateway.domain.text import say
+from gateway.domain.text import localize
 from gateway.domain.workorder import (
     Act,
     Actor,
@@ -31,7 +31,7 @@ _UNLATCH = frozenset({Role.OPERATOR, Role.ENGINEER, Role.SUPERVISOR, Role.ADMIN,
 def refused(status: int, code: str, **fields: object) -> CommandError:
     """A refusal in the words of the catalogue."""
     key = f"desk.{code}"
-    return CommandError(status, code, say(key, "en", **fields), key=key, fields=fields)
+    return CommandError(status, code, localize(key, "en", **fields), key=key, fields=fields)
 
 
 class Commands:
@@ -53,7 +53,7 @@ class Commands:
             numbers = {"version": found.version, "expected": command.expected_version}
             raise lifecycle.conflict(found, command.actor, "stale", numbers)
         if command.reading is not None and command.act not in _COMPLETES:
-            raise refused(422, "reading", act=lifecycle.word(command.act))
+            raise refused(422, "reading", act=lifecycle.act_text(command.act))
         raised = work.raised(found.id)
         after = lifecycle.decide(lifecycle.MoveContext(found, command, len(raised)))
         if isinstance(after, lifecycle.Refusal):
@@ -83,7 +83,7 @@ class Commands:
 
     def _consequences_of_end(self, work: UnitOfWork, after: WorkOrder, command: Command, raised: bool) -> None:
         """Queue a fact for the rules; set the deadline at which an order closed under a raised alarm is checked."""
-        work.drop_deadlines(after.tenant, after.id, DeadlineReason.TELL)
+        work.drop_deadlines(after.tenant, after.id, DeadlineReason.CONDITION_CHANGE)
         work.applied.ended += 1
         if after.state is not OrderState.CLOSED:
             return

@@ -7,7 +7,7 @@ from gateway.desk.order_requests import OrderRequests
 from gateway.desk.order_writer import OrderWriter
 from gateway.desk.storms_and_batches import StormsAndBatches
 from gateway.desk.unit_of_work import UnitOfWork
-from gateway.domain.text import say
+from gateway.domain.text import localize
 from gateway.domain.workorder import SYSTEM, Deadline, DeadlineReason, OrderState
 
 _POSTPONED = (
@@ -17,7 +17,7 @@ _POSTPONED = (
     DeadlineReason.COOLDOWN,
     DeadlineReason.BATCH,
 )
-_WAIVED = {
+_REASONS_OVER = {
     reason: frozenset({reason, DeadlineReason.IMPORT}) for reason in _POSTPONED
 }  # history waits first, and only once
 _OF_ALARMS = {DeadlineReason.REMIND, DeadlineReason.DIGEST}
@@ -35,9 +35,9 @@ class DeskDeadlines:
         """Fire up to `limit` due deadlines; returns how many there were."""
         due = work.transaction.due(work.now, limit, reasons)
         self._requests.reconsider(
-            work, [(deadline, _WAIVED[deadline.reason]) for deadline in due if deadline.reason in _WAIVED]
+            work, [(deadline, _REASONS_OVER[deadline.reason]) for deadline in due if deadline.reason in _REASONS_OVER]
         )
-        others = [deadline for deadline in due if deadline.reason not in _WAIVED]
+        others = [deadline for deadline in due if deadline.reason not in _REASONS_OVER]
         work.load_orders(work.transaction.orders([d.subject for d in others if d.reason not in _OF_ALARMS]))
         work.load_alarms([d.subject for d in others if d.reason in _OF_ALARMS])
         self._parents.send_digests(work, [d for d in others if d.reason is DeadlineReason.DIGEST])
@@ -48,7 +48,7 @@ class DeskDeadlines:
             match deadline.reason:
                 case DeadlineReason.RECHECK:
                     self._recheck(work, deadline, origin)
-                case DeadlineReason.TELL:
+                case DeadlineReason.CONDITION_CHANGE:
                     self._report_condition(work, deadline, origin)
                 case DeadlineReason.REMIND:
                     self._remind(work, deadline)
@@ -65,7 +65,7 @@ class DeskDeadlines:
         if work.open_order(order.tenant, order.key) is None:
             first = work.alarm(order.alarm)
             last_seen = max(order.last_seen, first.last_seen) if first else order.last_seen
-            why = say("desk.still_raised", self._writer.policy.language)
+            why = localize("desk.still_raised", self._writer.policy.language)
             self._writer.reopen(work, order, SYSTEM, why, origin, last_seen=last_seen)
 
     def _report_condition(self, work: UnitOfWork, deadline: Deadline, origin: Origin) -> None:

@@ -15,7 +15,7 @@ from gateway.desk.policy import DeskPolicy
 from gateway.domain.alarm import Evidence, ReadingSeen
 from gateway.domain.duration import SECOND, iso
 from gateway.domain.notice import OutboxEvent
-from gateway.domain.text import say
+from gateway.domain.text import localize
 from gateway.domain.workorder import Actor, Alarm, Place, WorkOrder
 
 PREFIX = "com.fieldgate."
@@ -67,7 +67,7 @@ def alarm_event(
 
 def endpoint_test(policy: DeskPolicy, tenant: str, endpoint: str, actor: Actor, now: int) -> OutboxEvent:
     """`com.fieldgate.endpoint.test`: what a person sends to see whether an endpoint works. It is about no order."""
-    note = {lang: say("desk.endpoint_test", lang) for lang in ("en", "zh")}
+    note = {lang: localize("desk.endpoint_test", lang) for lang in ("en", "zh")}
     person = {"id": actor.id, "role": actor.role.value, "name": actor.name}
     data = {"endpoint": endpoint, "actor": person, "note": note}
     source, subject = _source(policy, tenant), f"endpoint-{endpoint}"

@@ -10,14 +10,14 @@ from dataclasses import dataclass, field
 import msgspec
 
 from gateway.domain.errors import CommandError, Conflict
-from gateway.domain.text import TextList, Word, say
+from gateway.domain.text import TextKey, TextList, localize
 from gateway.domain.workorder import Act, Actor, Command, OrderState, Role, WorkOrder
 
 S = OrderState
 R = Role
 DESK = frozenset({R.OPERATOR, R.SUPERVISOR, R.ADMIN, R.INTEGRATOR, R.SYSTEM})
 FIELD = frozenset({R.ENGINEER, R.SUPERVISOR, R.ADMIN, R.INTEGRATOR})
-ANYBODY = DESK | FIELD
+ANY_ROLE = DESK | FIELD
 CANCEL_REASONS = frozenset({"duplicate", "false_alarm", "merged", "customer", "withdrawn"})
 
 
@@ -42,7 +42,7 @@ class Refusal:
 Guard = Callable[[MoveContext], Refusal | None]
 
 
-def _its_engineer(s: MoveContext) -> Refusal | None:
+def _is_assignee(s: MoveContext) -> Refusal | None:
     """An engineer works on the orders assigned to them; the others act on behalf of somebody."""
     if s.command.actor.role is R.ENGINEER and s.order.assignee != s.command.actor.id:
         return Refusal(403, "desk.not_assignee", {"no": s.order.no, "actor": s.command.actor.id})
@@ -52,7 +52,7 @@ def _its_engineer(s: MoveContext) -> Refusal | None:
 def _needs(*names: str) -> Guard:
     def guard(s: MoveContext) -> Refusal | None:
         missing = [name for name in names if not getattr(s.command, name).strip()]
-        fields: dict[str, object] = {"act": word(s.command.act), "missing": ", ".join(missing)}
+        fields: dict[str, object] = {"act": act_text(s.command.act), "missing": ", ".join(missing)}
         return Refusal(422, "desk.missing", fields) if missing else None
 
     return guard
@@ -95,19 +95,19 @@ def _reopened(order: WorkOrder) -> OrderState:
 OPEN = frozenset({S.NEW, S.ASSIGNED, S.ACCEPTED, S.IN_PROGRESS, S.ON_HOLD})
 MOVES: tuple[Move, ...] = (
     Move(Act.ASSIGN, OPEN, _to(S.ASSIGNED), DESK, (_needs("assignee"),)),
-    Move(Act.ACCEPT, frozenset({S.ASSIGNED}), _to(S.ACCEPTED), FIELD, (_its_engineer,)),
-    Move(Act.REJECT, frozenset({S.ASSIGNED}), _to(S.NEW), FIELD, (_its_engineer, _needs("reason"))),
-    Move(Act.START, frozenset({S.ACCEPTED}), _to(S.IN_PROGRESS), FIELD, (_its_engineer,)),
-    Move(Act.HOLD, frozenset({S.IN_PROGRESS}), _to(S.ON_HOLD), FIELD, (_its_engineer, _needs("reason"))),
-    Move(Act.RESUME, frozenset({S.ON_HOLD}), _to(S.IN_PROGRESS), FIELD, (_its_engineer,)),
-    Move(Act.RESOLVE, frozenset({S.IN_PROGRESS}), _to(S.RESOLVED), FIELD, (_its_engineer, _needs("fault", "cause",
+    Move(Act.ACCEPT, frozenset({S.ASSIGNED}), _to(S.ACCEPTED), FIELD, (_is_assignee,)),
+    Move(Act.REJECT, frozenset({S.ASSIGNED}), _to(S.NEW), FIELD, (_is_assignee, _needs("reason"))),
+    Move(Act.START, frozenset({S.ACCEPTED}), _to(S.IN_PROGRESS), FIELD, (_is_assignee,)),
+    Move(Act.HOLD, frozenset({S.IN_PROGRESS}), _to(S.ON_HOLD), FIELD, (_is_assignee, _needs("reason"))),
+    Move(Act.RESUME, frozenset({S.ON_HOLD}), _to(S.IN_PROGRESS), FIELD, (_is_assignee,)),
+    Move(Act.RESOLVE, frozenset({S.IN_PROGRESS}), _to(S.RESOLVED), FIELD, (_is_assignee, _needs("fault", "cause",
     "remedy"))),
     Move(Act.CLOSE, frozenset({S.RESOLVED}), _to(S.CLOSED), DESK, (_reason_under_alarm,)),
     # the desk itself ends what nobody has accepted: the fault went away, or was taken back
     Move(Act.CLOSE, frozenset({S.NEW, S.ASSIGNED}), _to(S.CLOSED), frozenset({R.SYSTEM})),
     Move(Act.CANCEL, OPEN, _to(S.CANCELLED), DESK, (_cancel_reason,)),
     Move(Act.REOPEN, frozenset({S.RESOLVED, S.CLOSED}), _reopened, DESK, (_needs("reason"),)),
-    Move(Act.COMMENT, frozenset(S), lambda order: order.state, ANYBODY, (_needs("note"),)),
+    Move(Act.COMMENT, frozenset(S), lambda order: order.state, ANY_ROLE, (_needs("note"),)),
 )  # fmt: skip
 EVENT = {
     Act.ASSIGN: "assigned", Act.ACCEPT: "accepted", Act.REJECT: "rejected", Act.START: "started", Act.HOLD: "held",
@@ -121,11 +121,11 @@ def decide(situation: MoveContext) -> WorkOrder | Refusal:
     order, command = situation.order, situation.command
     lines = [move for move in MOVES if move.act is command.act and order.state in move.sources]
     if not lines:
-        return Refusal(409, "desk.illegal_move", {"no": order.no, "state": _state(order), "act": word(command.act)})
+        return Refusal(409, "desk.illegal_move", {"no": order.no, "state": _state(order), "act": act_text(command.act)})
     mine = [move for move in lines if command.actor.role in move.roles]
     if not mine:
         return Refusal(
-            403, "desk.not_allowed", {"role": command.actor.role.value, "act": word(command.act), "no": order.no}
+            403, "desk.not_allowed", {"role": command.actor.role.value, "act": act_text(command.act), "no": order.no}
         )
     move = mine[0]
     for guard in move.guards:
@@ -141,17 +141,17 @@ def legal(order: WorkOrder, actor: Actor) -> tuple[Act, ...]:
         for move in MOVES
         if order.state in move.sources
         and actor.role in move.roles
-        and not (_its_engineer in move.guards and actor.role is R.ENGINEER and order.assignee != actor.id)
+        and not (_is_assignee in move.guards and actor.role is R.ENGINEER and order.assignee != actor.id)
     )
 
 
-def word(act: Act) -> Word:
+def act_text(act: Act) -> TextKey:
     """The act as people call it."""
-    return Word(f"desk.act.{act.value}")
+    return TextKey(f"desk.act.{act.value}")
 
 
-def _state(order: WorkOrder) -> Word:
-    return Word(f"word.state.{order.state.value}")
+def _state(order: WorkOrder) -> TextKey:
+    return TextKey(f"word.state.{order.state.value}")
 
 
 def conflict(
@@ -160,8 +160,8 @@ def conflict(
     """409 with what `actor` may do to the order now; in the text, too (`{possible}`)."""
     acts = tuple(dict.fromkeys(act.value for act in legal(order, actor) if act is not without)) or ("read_order",)
     words = TextList(tuple(f"possible.{act}" for act in acts))
-    told = {"no": order.no, "possible": words, **fields}
-    return Conflict(code, acts, key=f"desk.{code}", fields=told, state=order.state.value, version=order.version)
+    known_fields = {"no": order.no, "possible": words, **fields}
+    return Conflict(code, acts, key=f"desk.{code}", fields=known_fields, state=order.state.value, version=order.version)
 
 
 def refuse(refusal: Refusal, order: WorkOrder, actor: Actor) -> CommandError:
@@ -171,7 +171,7 @@ def refuse(refusal: Refusal, order: WorkOrder, actor: Actor) -> CommandError:
     return CommandError(
         refusal.status,
         refusal.key.removeprefix("desk."),
-        say(refusal.key, "en", **refusal.fields),
+        localize(refusal.key, "en", **refusal.fields),
         key=refusal.key,
         fields=refusal.fields,
         state=order.state.value,

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from gateway.domain.alarm import Level, OrderPlan
-from gateway.domain.text import Lang, say
+from gateway.domain.text import Lang, localize
 from gateway.domain.workorder import Alarm, DeadlineReason, OrderState, WorkOrder
 
 
@@ -80,16 +80,16 @@ def _order(context: OrderContext, alarm: Alarm, plan: OrderPlan) -> Decision:
     if context.open_ is not None:
         return Decision(Verdict.JOIN, "the fault has an open order")
     if context.last is not None and reopens(context.last, plan.reopen_within, context.now):
-        return Decision(Verdict.REOPEN, say("desk.why_reopen", context.language))
+        return Decision(Verdict.REOPEN, localize("desk.why_reopen", context.language))
     if context.last is not None and (due := context.last.created_at + plan.cooldown) > context.now:
         return Decision(Verdict.POSTPONE, f"cooldown since order {context.last.no}", DeadlineReason.COOLDOWN, due)
     if context.batch_at and alarm.level < Level.CRITICAL and not alarm.safety:
         if DeadlineReason.BATCH in context.waived:
-            return Decision(Verdict.BATCH, say("desk.why_batch", context.language))
+            return Decision(Verdict.BATCH, localize("desk.why_batch", context.language))
         return Decision(Verdict.POSTPONE, f"batched by {plan.batch_by}", DeadlineReason.BATCH, context.batch_at)
     if joins_storm(alarm):
-        return Decision(Verdict.STORM, say("desk.why_storm", context.language, limit=alarm.limited))
-    return Decision(Verdict.CREATE, say("desk.why_create", context.language))
+        return Decision(Verdict.STORM, localize("desk.why_storm", context.language, limit=alarm.limited))
+    return Decision(Verdict.CREATE, localize("desk.why_create", context.language))
 
 
 def joins_storm(alarm: Alarm) -> bool:

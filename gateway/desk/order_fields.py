@@ -6,7 +6,7 @@ import msgspec
 
 from gateway.desk.policy import cause, priority
 from gateway.domain.alarm import Level, OrderPlan
-from gateway.domain.text import Lang, say
+from gateway.domain.text import Lang, localize
 from gateway.domain.workorder import Alarm, FaultReport, OrderState, Place, WorkOrder
 
 MAX_CAUSES = 25
@@ -106,8 +106,8 @@ def of_storm(first: WorkOrder, alarm: Alarm, site: str, place: Place | None) -> 
         count=1,
         reopen_within=0,
         fault=first.fault if per_rule else alarm.limited,
-        why=say(why, "en"),
-        why_zh=say(why, "zh"),
+        why=localize(why, "en"),
+        why_zh=localize(why, "zh"),
         causes=(),
     )
     return with_title(with_causes(order, [cause_name(order, alarm, place)]), alarm)
@@ -131,16 +131,16 @@ def with_title(order: WorkOrder, alarm: Alarm) -> WorkOrder:
             if order.fault == PER_SITE
             else ("desk.storm_rule", {"rule": order.rule})
         )
-        titles = {lang: say(key, lang, count=order.count, **fields) for lang in titles}
+        titles = {lang: localize(key, lang, count=order.count, **fields) for lang in titles}
     elif order.source == BATCH:
         titles = {
-            lang: say("desk.batch", lang, count=order.count, title=title, of=order.group or "-")
+            lang: localize("desk.batch", lang, count=order.count, title=title, of=order.group or "-")
             for lang, title in titles.items()
         }
     elif alarm.rule != order.rule:
         return order
     elif alarm.unstable:
-        titles = {lang: say("desk.unstable", lang, title=t, count=alarm.count) for lang, t in titles.items()}
+        titles = {lang: localize("desk.unstable", lang, title=t, count=alarm.count) for lang, t in titles.items()}
     elif order.title_en.startswith(f"{plan.title_en} ("):  # it was unstable, and nobody has ended it yet
         return order
     if (order.title_en, order.title_zh) == (titles["en"], titles["zh"]):

@@ -10,7 +10,7 @@ from gateway.desk.order_writer import OrderWriter
 from gateway.desk.storms_and_batches import StormsAndBatches
 from gateway.desk.unit_of_work import UnitOfWork
 from gateway.domain.alarm import OrderPlan, Thing
-from gateway.domain.text import say
+from gateway.domain.text import localize
 from gateway.domain.workorder import Alarm, Deadline, DeadlineReason, WorkOrder
 
 
@@ -62,7 +62,7 @@ class OrderRequests:
             plan = members[0].plan.order
             if plan is not None:
                 origin = Origin(f"{key}-{members[0].id}-batch", work.now)
-                why = say("desk.why_batch", self._language)
+                why = localize("desk.why_batch", self._language)
                 listed = self._parents.batch(work, members, plan, origin, why)
                 self._drop_order_deadlines(work, listed)
 

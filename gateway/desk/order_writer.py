@@ -17,7 +17,7 @@ from gateway.domain.alarm import OrderPlan
 from gateway.domain.created_order import CreatedOrder
 from gateway.domain.errors import InvariantBroken
 from gateway.domain.language_values import InBothLanguages
-from gateway.domain.text import say
+from gateway.domain.text import localize
 from gateway.domain.workorder import (
     SYSTEM,
     Act,
@@ -60,7 +60,7 @@ class OrderWriter:
         order = order_fields.with_title(order, first)
         work.put_order(order)
         listed = [self.list_alarm(work, order, alarm) for alarm in alarms]
-        note = say("desk.late", self.policy.language) if first.late else ""
+        note = localize("desk.late", self.policy.language) if first.late else ""
         data = {"alarm": first.id, "related_to": order.related_to, "why": why, "note": note}
         _record(work, order, "created", SYSTEM, "", data, origin)
         self.publisher.order(work, order, "created", origin, alarm=listed[0], actor=SYSTEM, note=note)
@@ -234,7 +234,7 @@ class OrderWriter:
         """Set the deadline after which a changed condition is published, if it has lasted."""
         if (order.condition_cleared_at is not None) != order.told_cleared:
             due = work.now + self.policy.tell_after
-            work.set_deadline(Deadline(order.id, order.tenant, DeadlineReason.TELL, due, work.now))
+            work.set_deadline(Deadline(order.id, order.tenant, DeadlineReason.CONDITION_CHANGE, due, work.now))
 
     def save_version(
         self,

@@ -9,17 +9,17 @@ from gateway.desk import order_fields
 from gateway.desk.keys import Origin
 from gateway.desk.order_writer import OrderWriter
 from gateway.desk.unit_of_work import UnitOfWork
-from gateway.domain.record import RuleGone, RuleSet
-from gateway.domain.text import say
+from gateway.domain.record import RuleRemoved, RuleSet
+from gateway.domain.text import localize
 from gateway.domain.workorder import SYSTEM, WorkOrder
 
 
 def note_rule_change(
-    work: UnitOfWork, writer: OrderWriter, tenant: str, fact: RuleGone | RuleSet, origin: Origin
+    work: UnitOfWork, writer: OrderWriter, tenant: str, fact: RuleRemoved | RuleSet, origin: Origin
 ) -> None:
     """Add a note, or the new title, to the open orders that list an alarm of the rule."""
     orders = work.orders_of_rule(tenant, fact.id)
-    if isinstance(fact, RuleGone):
+    if isinstance(fact, RuleRemoved):
         for order in orders:
             _note(work, writer, order, "desk.rule_gone", fact, origin)
         return
@@ -42,9 +42,9 @@ def _source(fact: RuleSet) -> dict[str, Any]:
 
 
 def _note(
-    work: UnitOfWork, writer: OrderWriter, order: WorkOrder, key: str, fact: RuleGone | RuleSet, origin: Origin
+    work: UnitOfWork, writer: OrderWriter, order: WorkOrder, key: str, fact: RuleRemoved | RuleSet, origin: Origin
 ) -> None:
-    note = say(key, writer.policy.language, rule=fact.id)
+    note = localize(key, writer.policy.language, rule=fact.id)
     data = {"rule": fact.id, "actor": fact.actor}
     writer.save_version(work, order, "comment_added", SYSTEM, data, origin, note=note)
 

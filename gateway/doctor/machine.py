@@ -16,7 +16,7 @@ from gateway.domain.byte_size import format_size
 from gateway.domain.clocks import BUILT
 from gateway.domain.duration import DAY, MINUTE, SECOND, iso
 from gateway.domain.finding import DoctorFinding, bad, ok, warn
-from gateway.domain.language_values import WordedDuration
+from gateway.domain.language_values import DurationText
 from gateway.journal.schema import OLDEST_SQLITE
 from gateway.settings.disk_forecast import DiskForecast
 
@@ -70,7 +70,7 @@ def _output_of(name: str, *arguments: str) -> str:
 
 def disk(room: DiskForecast) -> DoctorFinding:
     """Free, floor, and how long it lasts at the expected rate."""
-    fields = {"free": format_size(room.free), "floor": format_size(room.floor), "lasts": room.lasts_in_words()}
+    fields = {"free": format_size(room.free), "floor": format_size(room.floor), "lasts": room.time_left_text()}
     if room.free <= room.floor:
         return bad("doctor.disk", "doctor.disk_full.do", **fields)
     if room.lasts is not None and room.lasts < SOON:
@@ -83,7 +83,7 @@ def clock(now: int, newest: int) -> DoctorFinding:
     if now < BUILT:
         return bad("doctor.clock", "doctor.clock_unset.do", now=iso(now))
     if newest > now + MINUTE:
-        behind = WordedDuration((newest - now) // SECOND * SECOND)
+        behind = DurationText((newest - now) // SECOND * SECOND)
         return bad("doctor.clock_behind", "doctor.clock_unset.do", now=iso(now), behind=behind)
     return ok("doctor.clock", now=iso(now))
 

@@ -14,7 +14,7 @@ from gateway.domain.text import Lang
 from gateway.expected_stores import DATABASE
 from gateway.store import Database, Queries, SqlDeliveryQueue
 
-PATIENCE: Final = 10.0
+TIMEOUT: Final = 10.0
 OK: Final = "ok"
 
 
@@ -22,7 +22,7 @@ def fetch_health(url: str, lang: Lang, cert: Path | None = None) -> list[DoctorF
     """What /readyz and /metrics at `url` say; None when nobody answers. `cert`: what it has to show."""
     verify = pinned(cert) if cert is not None else True
     try:
-        with httpx.Client(base_url=url, timeout=PATIENCE, trust_env=False, verify=verify) as client:
+        with httpx.Client(base_url=url, timeout=TIMEOUT, trust_env=False, verify=verify) as client:
             ready = client.get("/readyz", params={"lang": lang}).json()
             metrics = client.get("/metrics").raise_for_status().text
     except (httpx.HTTPError, ValueError):

@@ -104,7 +104,7 @@ class Timekeeper:
         self._limit, self._patience = limit, patience
         self._offset: int | None = None
         self._behind: int | None = None
-        self._doubted: int | None = None
+        self._distrusted_until: int | None = None
         self._before: tuple[int | None, int, int | None] = (None, newest, None)
 
     def check(self, now: int, steady: int) -> tuple[Down | ClockStep, ...]:
@@ -113,29 +113,29 @@ class Timekeeper:
         newest = self.mark.newest
         ahead = now - newest if self._offset is None else now - steady - self._offset
         shift = 0 if self._offset is None else ahead
-        self._offset, said = now - steady, now - shift
+        self._offset, expected = now - steady, now - shift
         if ahead > DAY:
-            self._doubted = steady + DAY if now - ahead >= BUILT else None
+            self._distrusted_until = steady + DAY if now - ahead >= BUILT else None
         elif ahead < -TOLERANCE:
-            self._doubted = None
+            self._distrusted_until = None
         if shift > TOLERANCE:
-            last = max(said, newest)
-            away = (Down(last, now),) if now > last else ()
-            return (*away, ClockStep(said, now))
+            last = max(expected, newest)
+            down = (Down(last, now),) if now > last else ()
+            return (*down, ClockStep(expected, now))
         set_back = shift < -TOLERANCE
         if newest - now <= self._limit or now < BUILT <= newest:
             self._behind = None
-            return (ClockStep(said, now, waits=True),) if set_back else ()
+            return (ClockStep(expected, now, waits=True),) if set_back else ()
         if not set_back:
             self._behind = steady if self._behind is None else self._behind
             if steady - self._behind < self._patience:
                 return ()
         self._behind, self.mark.newest = None, now
-        return (ClockStep(said if set_back else newest, now),)
+        return (ClockStep(expected if set_back else newest, now),)
 
     def trusted(self, steady: int) -> bool:
         """True if data that is old by this clock may be deleted."""
-        return self._doubted is None or steady >= self._doubted
+        return self._distrusted_until is None or steady >= self._distrusted_until
 
     def undo(self) -> None:
         """Restore the state before the last `check`, whose records could not be journaled. The next `check` finds the

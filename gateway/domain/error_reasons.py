@@ -13,9 +13,9 @@ from json import JSONDecodeError
 
 from gateway.domain.errors import GatewayError
 from gateway.domain.language_values import Phrase
-from gateway.domain.text import Lang, Sayable, catalogue, say
+from gateway.domain.text import Lang, Localized, catalogue, localize
 
-_SAID = "reason.said."
+_PREFIX = "reason.said."
 _FIELD = re.compile(r"\\\{(\w+)\\\}")
 _AROUND = re.compile(
     r"^\[[A-Z0-9]+(?:: \w+)?\] |^\[Errno -?\d+\] |^\([\w.]+\) |^certificate verify failed: "
@@ -39,38 +39,38 @@ class LibraryMessage:
 
     def text(self, lang: Lang) -> str:
         """The message in `lang`."""
-        return self.message if lang == "en" else say(self.key, lang, **self.fields)
+        return self.message if lang == "en" else localize(self.key, lang, **self.fields)
 
     def __str__(self) -> str:
         return self.message
 
 
-def reason(error: BaseException) -> Sayable | str:
+def reason(error: BaseException) -> Localized | str:
     """Reason of an error without its place: callers add the file or the address."""
     if isinstance(error, GatewayError) and error.key:
         return Phrase(error.key, error.fields)
     if isinstance(error, UnicodeDecodeError):
         return Phrase("reason.utf8", {"at": error.start + 1})
     if isinstance(error, JSONDecodeError):
-        fields = {"what": worded(error.msg), "line": error.lineno, "column": error.colno}
+        fields = {"what": library_text(error.msg), "line": error.lineno, "column": error.colno}
         return Phrase("reason.json", fields)
     if isinstance(error, OSError) and not _of_tls(error):
         number = error.errno or _BY_CLASS.get(type(error), 0)
         key = f"reason.os.{errno.errorcode.get(number, '')}"
         if key in catalogue():
             return Phrase(key)
-        return worded(error.strerror or str(error) or type(error).__name__)
-    return worded(str(error)) if str(error) else Phrase("reason.type", {"name": type(error).__name__})
+        return library_text(error.strerror or str(error) or type(error).__name__)
+    return library_text(str(error)) if str(error) else Phrase("reason.type", {"name": type(error).__name__})
 
 
-def worded(message: str) -> Sayable | str:
+def library_text(message: str) -> Localized | str:
     """Message of a library as a text of the catalogue; the unchanged text when there is none."""
     text = " ".join(message.split())
     while (bare := _AROUND.sub("", text)) and bare != text:
         text = bare
     for pattern, key in _known():
         if found := pattern.fullmatch(text):
-            return LibraryMessage(text, key, {name: worded(said) for name, said in found.groupdict().items()})
+            return LibraryMessage(text, key, {name: library_text(field) for name, field in found.groupdict().items()})
     return text
 
 
@@ -83,7 +83,7 @@ def _of_tls(error: OSError) -> bool:
 @cache
 def _known() -> tuple[tuple[re.Pattern[str], str], ...]:
     """(pattern of a message, its key); patterns without fields first."""
-    found = [(english, key) for key, (english, _) in catalogue().items() if key.startswith(_SAID)]
+    found = [(english, key) for key, (english, _) in catalogue().items() if key.startswith(_PREFIX)]
     return tuple((_pattern(english), key) for english, key in sorted(found, key=lambda one: ("{" in one[0], one[1])))
 
 

@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from gateway.domain.language_values import Phrase
-from gateway.domain.text import Lang, say
+from gateway.domain.text import Lang, localize
 
 _CELL = re.compile(r"row (\d+), column (.*)", re.DOTALL)
 
@@ -46,12 +46,12 @@ class Problem:
         """`gateway.yaml:12 sources.meters.pol: unknown key; write poll` in `lang`."""
         file = f"{self.file}:{self.line}" if self.line else self.file
         place = f"{file} {self.place(lang)}" if self.path else file
-        return say("config.problem", lang, place=place, text=say(self.key, lang, **self.fields))
+        return localize("config.problem", lang, place=place, text=localize(self.key, lang, **self.fields))
 
     def place(self, lang: Lang) -> str:
         """`path` in `lang`; the place of a cell is in words."""
         cell = _CELL.fullmatch(self.path)
-        return say("config.csv.cell", lang, row=cell[1], column=cell[2]) if cell else self.path
+        return localize("config.csv.cell", lang, row=cell[1], column=cell[2]) if cell else self.path
 
 
 class GatewayError(Exception):
@@ -63,7 +63,7 @@ class GatewayError(Exception):
     @classmethod
     def of(cls, key: str, **fields: object) -> Self:
         """Error with a text of the catalogue."""
-        error = cls(say(key, **fields))
+        error = cls(localize(key, **fields))
         error.key, error.fields = key, fields
         return error
 
@@ -159,7 +159,7 @@ class Conflict(CommandError):
 
     def __init__(self, code: str, possible: Sequence[str], *, key: str, fields: Mapping[str, object], **extra: object):
         self.possible = tuple(possible)
-        detail = say(key, "en", **fields)
+        detail = localize(key, "en", **fields)
         super().__init__(409, code, detail, key=key, fields=fields, possible=self.possible, **extra)
 
 

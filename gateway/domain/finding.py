@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from gateway.domain.language_values import Phrase
-from gateway.domain.text import Lang, say
+from gateway.domain.text import Lang, localize
 
 
 class Grade(StrEnum):
@@ -25,9 +25,9 @@ class DoctorFinding:
 
     def text(self, lang: Lang) -> str:
         """`bad   disk: … → free some space`."""
-        grade = say(f"doctor.grade.{self.grade.value}", lang)
-        told = f"{grade}  {self.what.text(lang)}"
-        return told if self.advice is None else f"{told}\n      → {self.advice.text(lang)}"
+        grade = localize(f"doctor.grade.{self.grade.value}", lang)
+        text = f"{grade}  {self.what.text(lang)}"
+        return text if self.advice is None else f"{text}\n      → {self.advice.text(lang)}"
 
 
 def ok(key: str, **fields: object) -> DoctorFinding:

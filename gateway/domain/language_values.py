@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from gateway.domain.duration import DAY, HOUR, MINUTE, SECOND
-from gateway.domain.text import Lang, Sayable, say
+from gateway.domain.text import Lang, Localized, localize
 
 _PART = re.compile(r"([0-9.]+) ?(ms|min|s|m|h|d|w)\b|([0-9.]+)(ms|s|m|h|d)(?=[0-9])")
 _UNIT = {"ms": "ms", "s": "s", "m": "min", "min": "min", "h": "h", "d": "day", "w": "week"}
@@ -21,7 +21,7 @@ class Phrase:
 
     def text(self, lang: Lang) -> str:
         """The text in `lang`."""
-        return say(self.key, lang, **{name: as_text_field(value, lang) for name, value in self.fields.items()})
+        return localize(self.key, lang, **{name: as_text_field(value, lang) for name, value in self.fields.items()})
 
     def __str__(self) -> str:
         return self.text("en")
@@ -43,7 +43,7 @@ class InBothLanguages:
 
 
 @dataclass(frozen=True, slots=True)
-class WordedDuration:
+class DurationText:
     """Duration in µs as text: at most two units, no unit below a second."""
 
     us: int
@@ -55,14 +55,14 @@ class WordedDuration:
             count, rest = divmod(rest, size)
             if count or (parts and len(parts) < 2):
                 parts.append((name, count))
-        shown = [say(f"span.{name}", lang, n=count) for name, count in parts[:2] if count]
-        return " ".join(shown) or say("span.second", lang, n=0)
+        shown = [localize(f"span.{name}", lang, n=count) for name, count in parts[:2] if count]
+        return " ".join(shown) or localize("span.second", lang, n=0)
 
     def __str__(self) -> str:
         return self.text("en")
 
 
-def spelled(written: object, lang: Lang) -> str:
+def duration_text(written: object, lang: Lang) -> str:
     """A written duration in words: `2m10s` -> 2 分钟 10 秒; unchanged in English. Any other value is quoted as code."""
     text = str(written)
     if _PART.sub("", text).strip():
@@ -70,13 +70,13 @@ def spelled(written: object, lang: Lang) -> str:
     if lang == "en":
         return text
     parts = [(one[0] or one[2], _UNIT[one[1] or one[3]]) for one in _PART.findall(text)]
-    return " ".join(f"{number} {say(f'sentence.time.{unit}', lang)}" for number, unit in parts)
+    return " ".join(f"{number} {localize(f'sentence.time.{unit}', lang)}" for number, unit in parts)
 
 
 def as_text_field(value: object, lang: Lang) -> object:
     """`value` as a field of a text in `lang`: texts of the catalogue resolved, lists joined, numbers with
     separators."""
-    if isinstance(value, Sayable):
+    if isinstance(value, Localized):
         return value.text(lang)
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) >= 10_000:
         return f"{value:,}"

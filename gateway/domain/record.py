@@ -80,7 +80,7 @@ class RuleSet(Struct, frozen=True, tag="rule"):
     actor: str = ""
 
 
-class RuleGone(Struct, frozen=True, tag="rule_gone"):
+class RuleRemoved(Struct, frozen=True, tag="rule_gone"):
     """A rule was deleted; its open orders stay, with a note."""
 
     id: str
@@ -206,7 +206,7 @@ Fact = (
     | CustomerSet
     | DeviceSet
     | RuleSet
-    | RuleGone
+    | RuleRemoved
     | PolicySet
     | Unlatch
     | Closed

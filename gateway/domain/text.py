@@ -29,7 +29,7 @@ def catalogue() -> Mapping[str, tuple[str, str]]:
 
 
 @runtime_checkable
-class Sayable(Protocol):
+class Localized(Protocol):
     """Value with a text in every language."""
 
     def text(self, lang: Lang) -> str:
@@ -37,7 +37,7 @@ class Sayable(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Word:
+class TextKey:
     """Field that is itself a text of the catalogue: it is resolved in the reader's language."""
 
     key: str
@@ -50,18 +50,18 @@ class TextList:
     keys: tuple[str, ...]
 
 
-def say(key: str, lang: Lang = "en", /, **fields: object) -> str:
+def localize(key: str, lang: Lang = "en", /, **fields: object) -> str:
     """The text `key` in `lang`, filled with `fields`. Raises KeyError for an unknown key or a missing field."""
     english, chinese = catalogue()[key]
-    said = {name: _said(value, lang) for name, value in fields.items()}
-    return (chinese if lang == "zh" else english).format(**said)
+    resolved = {name: _localized(value, lang) for name, value in fields.items()}
+    return (chinese if lang == "zh" else english).format(**resolved)
 
 
-def _said(value: object, lang: Lang) -> object:
+def _localized(value: object, lang: Lang) -> object:
     if isinstance(value, str | int | float):
         return value
-    if isinstance(value, Word):
-        return say(value.key, lang)
+    if isinstance(value, TextKey):
+        return localize(value.key, lang)
     if isinstance(value, TextList):
-        return ("、" if lang == "zh" else ", ").join(say(key, lang) for key in value.keys)
-    return value.text(lang) if isinstance(value, Sayable) else value
+        return ("、" if lang == "zh" else ", ").join(localize(key, lang) for key in value.keys)
+    return value.text(lang) if isinstance(value, Localized) else value

@@ -57,9 +57,9 @@ def _dimension(text: str) -> Dimension:
 
 
 _UNITS = {row.symbol: Unit(row.symbol, _dimension(row.dimension), row.factor, row.offset) for row in ROWS}
-_SPELLED = {spelling: _UNITS[row.symbol] for row in ROWS for spelling in (row.symbol, *row.spellings)} | dict.fromkeys(
-    COUNTS, DIMENSIONLESS
-)
+_BY_SPELLING = {
+    spelling: _UNITS[row.symbol] for row in ROWS for spelling in (row.symbol, *row.spellings)
+} | dict.fromkeys(COUNTS, DIMENSIONLESS)
 _LENGTH = _UNITS["km"].dimension
 _CANONICAL = {row.dimension: row.symbol for row in reversed(ROWS) if (row.factor, row.offset) == (1, 0)}
 _AMBIGUOUS = {
@@ -72,7 +72,7 @@ _AMBIGUOUS = {
     "mo": "day",
 }
 """Words with several meanings, or without a fixed length: refused, with the words to write instead."""
-_MEANT = {
+_USUAL_MISTAKES = {
     "mins": "min", "minutes": "min", "seconds": "s", "second": "s", "secs": "s", "hrs": "h", "hr": "h", "weeks": "week",
     "w": "week", "percent": "pct", "celsius": "degC", "fahrenheit": "degF", "kelvin": "K", "rmb": "CNY", "yuan": "CNY",
     "cbm": "m3", "cum": "m3", "scm": "Sm3", "kmh": "km/h", "kph": "km/h", "lph": "L/h", "lpm": "L/min", "volt": "V",
@@ -129,12 +129,12 @@ def _part(text: str, *, whole: bool) -> Unit | None:
     text = text.strip()
     if text in {"", "1"}:
         return DIMENSIONLESS
-    if (found := _spelled(text)) is not None or whole:
+    if (found := _unit_by_spelling(text)) is not None or whole:
         return found
-    if (match := _MULTIPLE.fullmatch(text)) and (found := _spelled(match[2])) and not found.offset:
+    if (match := _MULTIPLE.fullmatch(text)) and (found := _unit_by_spelling(match[2])) and not found.offset:
         return Unit("", found.dimension, found.factor * int(match[1]))
     power = None if _FULL_WIDTH.search(text) else _POWER.fullmatch(unicodedata.normalize("NFKC", text))
-    if power and (found := _spelled(power[1])) and not found.offset:
+    if power and (found := _unit_by_spelling(power[1])) and not found.offset:
         exponent = int(power[2])
         if found.dimension == _LENGTH:
             solid = _UNITS["m2" if exponent == 2 else "m3"]
@@ -144,12 +144,12 @@ def _part(text: str, *, whole: bool) -> Unit | None:
     return None
 
 
-def _spelled(text: str) -> Unit | None:
+def _unit_by_spelling(text: str) -> Unit | None:
     """Unit of the table by its spelling; equivalent characters (³, ㎥) are accepted, full-width ones are not."""
     text = text.replace("·", "*").replace("⋅", "*")
-    if text in _SPELLED:
-        return _SPELLED[text]
-    return None if _FULL_WIDTH.search(text) else _SPELLED.get(unicodedata.normalize("NFKC", text))
+    if text in _BY_SPELLING:
+        return _BY_SPELLING[text]
+    return None if _FULL_WIDTH.search(text) else _BY_SPELLING.get(unicodedata.normalize("NFKC", text))
 
 
 def near_unit(text: str) -> str:
@@ -168,13 +168,13 @@ def near_unit(text: str) -> str:
 def _near(word: str) -> str:
     low = word.casefold()
     known = [row.symbol for row in ROWS]
-    same = next((spelling for spelling in _SPELLED if spelling.casefold() == low), "")
-    if same or low in _MEANT:
-        return same or _MEANT[low]
+    same = next((spelling for spelling in _BY_SPELLING if spelling.casefold() == low), "")
+    if same or low in _USUAL_MISTAKES:
+        return same or _USUAL_MISTAKES[low]
     if len(low) < 3:
         return ""
     words = {one.casefold(): one for one in known if len(one) > 1} | {
-        word: of for word, of in _MEANT.items() if len(word) > 3
+        word: of for word, of in _USUAL_MISTAKES.items() if len(word) > 3
     }
     order = list(words)
     close = sorted(get_close_matches(low, words, 3, 0.75), key=lambda one: (len(one) != len(low), order.index(one)))

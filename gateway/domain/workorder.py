@@ -276,7 +276,7 @@ class DeadlineReason(StrEnum):
     COOLDOWN = "cooldown"  # the order, until the rule's cooldown since the last order is over
     BATCH = "batch"  # the order, until the batch of its area or route is put together
     DIGEST = "digest"  # the notice of an alarm in a storm, until the next digest
-    TELL = "tell"  # the next event about a condition that comes and goes
+    CONDITION_CHANGE = "tell"  # the next event about a condition that comes and goes
 
 
 class Deadline(Struct, frozen=True):

@@ -12,7 +12,7 @@ from gateway.domain.device import Device, Point, PointKind
 from gateway.domain.duration import MINUTE, format_duration
 from gateway.domain.errors import CommandError, StoreError
 from gateway.domain.reading import Batch
-from gateway.domain.text import Lang, catalogue, say
+from gateway.domain.text import Lang, catalogue, localize
 from gateway.domain.workorder import Alarm, AlarmState, WorkOrder
 from gateway.store import AlarmFilter
 from gateway.store.queries import DeliveryFilter
@@ -82,7 +82,7 @@ def alarm_history(installation: Installation, alarm_id: str) -> AlarmHistory:
     return AlarmHistory(alarm, device, rule, exact, order, entries, tracks, flaw)
 
 
-MOST_STORIES = 20  # alarms of one order that are shown
+MOST_ALARMS = 20  # alarms of one order that are shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,7 @@ def order_history(installation: Installation, no: str) -> OrderHistory | None:
     if order is None:
         return None
     alarms = installation.queries.alarms_of(no)
-    return OrderHistory(order, len(alarms), [alarm_history(installation, one.id) for one in alarms[:MOST_STORIES]])
+    return OrderHistory(order, len(alarms), [alarm_history(installation, one.id) for one in alarms[:MOST_ALARMS]])
 
 
 def zone_of(installation: Installation, history: AlarmHistory) -> ZoneInfo:
@@ -116,7 +116,7 @@ def unknown(installation: Installation, alarm_id: str) -> str:
     known = [alarm.id for alarm in installation.queries.alarms(AlarmFilter(), RECENT).items]
     near = get_close_matches(alarm_id, known, 3, 0.6) or known[:3]
     key = "explain.unknown" if near else "explain.none"
-    return say(key, installation.lang, id=alarm_id, near=", ".join(near))
+    return localize(key, installation.lang, id=alarm_id, near=", ".join(near))
 
 
 def tracks_of(
@@ -232,21 +232,21 @@ def _decided(level: Level, evidence: Evidence, lang: Lang) -> dict[str, object]:
         if one.value is not None
     )
     sentence = evidence.sentence_in(lang)  # it contains the values
-    seen = say("explain.seen", lang, values=values) if values and not sentence else ""
-    how = say("explain.how", lang, sentence=sentence) if sentence else ""
-    level_word = say(f"word.level.{level.word}", lang)
+    seen = localize("explain.seen", lang, values=values) if values and not sentence else ""
+    how = localize("explain.how", lang, sentence=sentence) if sentence else ""
+    level_word = localize(f"word.level.{level.word}", lang)
     return {"level": level_word, "condition": sentence or evidence.condition or "-", "seen": seen, "how": how}
 
 
 def _because(reason: str, lang: Lang) -> str:
     """Reason of the end, when it was not the condition."""
-    return say("explain.because", lang, reason=say(f"explain.reason.{reason}", lang)) if reason else ""
+    return localize("explain.because", lang, reason=localize(f"explain.reason.{reason}", lang)) if reason else ""
 
 
 def word(family: str, name: str, lang: Lang) -> str:
     """Name of a state or reason in `lang`; one of a later release keeps its code."""
     key = f"word.{family}.{name}"
-    return say(key, lang) if key in catalogue() else name
+    return localize(key, lang) if key in catalogue() else name
 
 
 def _of_order(installation: Installation, order: WorkOrder) -> Iterator[HistoryEntry]:
@@ -266,4 +266,4 @@ def _of_order(installation: Installation, order: WorkOrder) -> Iterator[HistoryE
 
 
 def _state(name: str, lang: Lang) -> str:
-    return say(f"word.state.{name}", lang) if name else "-"
+    return localize(f"word.state.{name}", lang) if name else "-"

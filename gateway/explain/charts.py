@@ -9,7 +9,7 @@ from gateway.backtest.backtest import BacktestResult
 from gateway.backtest.installation import Installation
 from gateway.domain.alarm import Evidence
 from gateway.domain.device import PointKind
-from gateway.domain.text import Lang, say
+from gateway.domain.text import Lang, localize
 from gateway.explain.alarm_history import AlarmHistory, Track, tracks_of
 from gateway.explain.page import holds, local, number, thing_of
 from gateway.explain.svg import Line, Picture, draw
@@ -77,15 +77,15 @@ def _picture(
     start, end = min(ends), max(ends)
     margin = max(1, (end - start) // 50)
     start, end = start - margin, end + margin
-    spans = [(raised, end if cleared is None else cleared, "a", say("explain.plot.alarm", lang))]
-    marks = [(raised, say("word.change.raised", lang))]
+    spans = [(raised, end if cleared is None else cleared, "a", localize("explain.plot.alarm", lang))]
+    marks = [(raised, localize("word.change.raised", lang))]
     if hold[0]:
-        spans.append((raised - hold[0], raised, "w", say("explain.plot.hold", lang)))
+        spans.append((raised - hold[0], raised, "w", localize("explain.plot.hold", lang)))
     if cleared is not None:
-        marks.append((cleared, say("word.change.cleared", lang)))
+        marks.append((cleared, localize("word.change.cleared", lang)))
         if hold[1]:
-            spans.append((cleared - hold[1], cleared, "w", say("explain.plot.hold", lang)))
-    words = {"gap": say("explain.plot.gap", lang), "nothing": say("explain.plot.nothing", lang)}
+            spans.append((cleared - hold[1], cleared, "w", localize("explain.plot.hold", lang)))
+    words = {"gap": localize("explain.plot.gap", lang), "nothing": localize("explain.plot.nothing", lang)}
     lines = [_line(track, evidence) for track in tracks]
     return draw(Picture(title, subtitle, start, end, zone, lines, spans, marks, words))
 

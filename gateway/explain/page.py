@@ -9,9 +9,9 @@ import numpy as np
 from gateway.domain.alarm import Evidence, MemberSeen, ReadingSeen
 from gateway.domain.device import Point, PointKind
 from gateway.domain.duration import MINUTE, MS, SECOND, format_duration
-from gateway.domain.language_values import spelled
+from gateway.domain.language_values import duration_text
 from gateway.domain.reading import Quality
-from gateway.domain.text import Lang, say
+from gateway.domain.text import Lang, localize
 from gateway.explain.alarm_history import AlarmHistory, OrderHistory, Track
 from rules.compiled import Levels
 
@@ -23,35 +23,35 @@ def page(history: AlarmHistory, zone: ZoneInfo, lang: Lang) -> Iterator[str]:
     """Lines of the page."""
     alarm, plan = history.alarm, history.alarm.plan
     title = plan.title_zh if lang == "zh" else plan.title_en
-    yield say("explain.head", lang, id=alarm.id, title=title)
-    yield say("explain.rule", lang, rule=alarm.rule, revision=alarm.revision)
+    yield localize("explain.head", lang, id=alarm.id, title=title)
+    yield localize("explain.rule", lang, rule=alarm.rule, revision=alarm.revision)
     if not history.exact:
-        yield "  " + say("explain.revision_gone" if history.rule is not None else "explain.rule_gone", lang)
-    yield say(
+        yield "  " + localize("explain.revision_gone" if history.rule is not None else "explain.rule_gone", lang)
+    yield localize(
         "explain.thing", lang, thing=thing_of(history), site=history.device.site or "-" if history.device else "-"
     )
-    yield say(
+    yield localize(
         "explain.state",
         lang,
-        state=say(f"explain.state.{alarm.state.value}", lang),
+        state=localize(f"explain.state.{alarm.state.value}", lang),
         count=alarm.count,
-        level=say(f"word.level.{alarm.level.word}", lang),
-        peak=say(f"word.level.{alarm.peak.word}", lang),
+        level=localize(f"word.level.{alarm.level.word}", lang),
+        peak=localize(f"word.level.{alarm.peak.word}", lang),
     )
     yield from (f"  {line}" for line in _marks(history, zone, lang))
     if why := plan.why_in(lang):
-        yield say("explain.why", lang, why=why)
+        yield localize("explain.why", lang, why=why)
     yield ""
     yield from _evidence(alarm.evidence, zone, lang)
     if history.rule is not None:
         yield from _timing(history, lang)
     yield ""
-    yield say("explain.timeline", lang)
+    yield localize("explain.timeline", lang)
     for moment in history.entries:
-        yield f"  {local(moment.at, zone)}  {say(moment.key, lang, **moment.fields)}"
+        yield f"  {local(moment.at, zone)}  {localize(moment.key, lang, **moment.fields)}"
     if history.flaw:
         yield ""
-        yield say("explain.no_readings", lang, flaw=history.flaw)
+        yield localize("explain.no_readings", lang, flaw=history.flaw)
     for track in history.tracks:
         yield ""
         yield from _track(track, alarm.raised_at, alarm.cleared_at, zone, lang)
@@ -61,15 +61,15 @@ def order_page(found: OrderHistory, zones: Sequence[ZoneInfo], lang: Lang) -> It
     """The head of an order, then the page of every alarm in it, each in the time zone of its site."""
     order = found.order
     title = order.title_zh if lang == "zh" else order.title_en
-    state = say(f"word.state.{order.state.value}", lang)
-    yield say("explain.order", lang, no=order.no, title=title, state=state, count=found.listed)
+    state = localize(f"word.state.{order.state.value}", lang)
+    yield localize("explain.order", lang, no=order.no, title=title, state=state, count=found.listed)
     if not found.histories:
-        yield say("explain.order_alone", lang, source=order.source)
-    for story, zone in zip(found.histories, zones, strict=True):
+        yield localize("explain.order_alone", lang, source=order.source)
+    for history, zone in zip(found.histories, zones, strict=True):
         yield ""
-        yield from page(story, zone, lang)
+        yield from page(history, zone, lang)
     if found.listed > len(found.histories):
-        yield say("explain.order_more", lang, count=found.listed - len(found.histories))
+        yield localize("explain.order_more", lang, count=found.listed - len(found.histories))
 
 
 def thing_of(history: AlarmHistory) -> str:
@@ -90,38 +90,40 @@ def _marks(history: AlarmHistory, zone: ZoneInfo, lang: Lang) -> Iterator[str]:
         ("unstable", alarm.unstable), ("stale", alarm.stale), ("muted", alarm.muted),
     ):  # fmt: skip
         if true:
-            yield say(f"explain.mark.{name}", lang)
+            yield localize(f"explain.mark.{name}", lang)
     if alarm.limited:
-        yield say("explain.mark.limited", lang, limit=alarm.limited)
+        yield localize("explain.mark.limited", lang, limit=alarm.limited)
     if alarm.held_until:
-        yield say("explain.mark.held", lang, until=local(alarm.held_until, zone))
+        yield localize("explain.mark.held", lang, until=local(alarm.held_until, zone))
     if alarm.parent:
-        yield say("explain.mark.parent", lang, parent=alarm.parent)
+        yield localize("explain.mark.parent", lang, parent=alarm.parent)
 
 
 def _evidence(evidence: Evidence, zone: ZoneInfo, lang: Lang) -> Iterator[str]:
     if sentence := evidence.sentence_in(lang):
-        yield say("explain.sentence", lang, sentence=sentence)
-    yield say("explain.condition", lang, condition=evidence.condition or "-")
+        yield localize("explain.sentence", lang, sentence=sentence)
+    yield localize("explain.condition", lang, condition=evidence.condition or "-")
     if evidence.readings:
-        yield say("explain.readings", lang)
+        yield localize("explain.readings", lang)
         yield from (f"  {_seen(one, zone, lang)}" for one in evidence.readings)
     yield from _members(evidence, zone, lang)
     if evidence.signals:
-        yield say("explain.signals", lang)
+        yield localize("explain.signals", lang)
     for signal in evidence.signals:
-        value = say("explain.unknown_value", lang) if signal.value is None else number(signal.value, signal.unit)
+        value = localize("explain.unknown_value", lang) if signal.value is None else number(signal.value, signal.unit)
         window = f"{local(signal.start, zone)} .. {local(signal.end, zone)}" if signal.end else "-"
         found = {"name": signal.name, "value": value, "window": window, "coverage": f"{signal.coverage:.0%}"}
         yield "  " + (
-            say("explain.made", lang, made=signal.made, **found)
+            localize("explain.made", lang, made=signal.made, **found)
             if signal.made
-            else say("explain.signal", lang, **found)
+            else localize("explain.signal", lang, **found)
         )
     if evidence.thresholds:
-        yield say("explain.thresholds", lang)
+        yield localize("explain.thresholds", lang)
     for one in evidence.thresholds:
-        yield "  " + say("explain.threshold", lang, value=number(one.value, one.unit), origin=_origin(one.origin, lang))
+        yield "  " + localize(
+            "explain.threshold", lang, value=number(one.value, one.unit), origin=_origin(one.origin, lang)
+        )
 
 
 def _members(evidence: Evidence, zone: ZoneInfo, lang: Lang) -> Iterator[str]:
@@ -129,17 +131,19 @@ def _members(evidence: Evidence, zone: ZoneInfo, lang: Lang) -> Iterator[str]:
     voted = [one for one in evidence.members if one.since]
     counted = [one for one in evidence.members if not one.since]
     if voted:
-        yield say("explain.members", lang)
+        yield localize("explain.members", lang)
     for one in voted:
         read = _read(one, lang)
-        readings = say("explain.member_readings", lang, readings=read) if read else ""
-        yield "  " + say("explain.member", lang, member=_member(one), since=local(one.since, zone), readings=readings)
+        readings = localize("explain.member_readings", lang, readings=read) if read else ""
+        yield "  " + localize(
+            "explain.member", lang, member=_member(one), since=local(one.since, zone), readings=readings
+        )
     if counted:
-        yield say("explain.counted", lang)
+        yield localize("explain.counted", lang)
     for one in counted:
-        yield "  " + say("explain.counted_member", lang, member=_member(one), readings=_read(one, lang) or "-")
+        yield "  " + localize("explain.counted_member", lang, member=_member(one), readings=_read(one, lang) or "-")
     if evidence.others:
-        yield "  " + say("explain.others", lang, count=evidence.others)
+        yield "  " + localize("explain.others", lang, count=evidence.others)
 
 
 def _member(one: MemberSeen) -> str:
@@ -147,18 +151,18 @@ def _member(one: MemberSeen) -> str:
 
 
 def _read(one: MemberSeen, lang: Lang) -> str:
-    return say("explain.join", lang).join(f"{seen.point} = {_value(seen, lang)}" for seen in one.readings)
+    return localize("explain.join", lang).join(f"{seen.point} = {_value(seen, lang)}" for seen in one.readings)
 
 
 def _value(one: ReadingSeen, lang: Lang) -> str:
     if isinstance(one.value, float | int):
         return number(float(one.value), one.unit)
-    return one.value if isinstance(one.value, str) else say("explain.unknown_value", lang)
+    return one.value if isinstance(one.value, str) else localize("explain.unknown_value", lang)
 
 
 def _seen(one: ReadingSeen, zone: ZoneInfo, lang: Lang) -> str:
     late = delay(one.received - one.at)
-    return say(
+    return localize(
         "explain.reading",
         lang,
         point=one.point,
@@ -166,7 +170,7 @@ def _seen(one: ReadingSeen, zone: ZoneInfo, lang: Lang) -> str:
         at=local(one.at, zone),
         late=late,
         received=local(one.received, zone),
-        quality=say(f"word.quality.{Quality(one.quality).name.lower()}", lang),
+        quality=localize(f"word.quality.{Quality(one.quality).name.lower()}", lang),
     )
 
 
@@ -174,20 +178,22 @@ def _origin(origin: str, lang: Lang) -> str:
     """`rule`, `attr device temp_trip`, `default`."""
     words = origin.split(" ", 2)
     if words[0] == "attr" and len(words) == 3:
-        return say("explain.origin.attr", lang, owner=say(f"explain.owner.{words[1]}", lang), name=words[2])
+        return localize("explain.origin.attr", lang, owner=localize(f"explain.owner.{words[1]}", lang), name=words[2])
     if words[0] in {"rule", "default"}:
-        return say(f"explain.origin.{words[0]}", lang)
+        return localize(f"explain.origin.{words[0]}", lang)
     return origin
 
 
 def _timing(history: AlarmHistory, lang: Lang) -> Iterator[str]:
     hold, clear_hold = holds(history)
     if hold or clear_hold:
-        yield say("explain.holds", lang, hold=_lasting(hold, lang), clear_hold=_lasting(clear_hold, lang))
+        yield localize(
+            "explain.holds", lang, hold=_duration_text(hold, lang), clear_hold=_duration_text(clear_hold, lang)
+        )
 
 
-def _lasting(us: int, lang: Lang) -> str:
-    return spelled(format_duration(us), lang)
+def _duration_text(us: int, lang: Lang) -> str:
+    return duration_text(format_duration(us), lang)
 
 
 def holds(history: AlarmHistory) -> tuple[int, int]:
@@ -201,16 +207,16 @@ def holds(history: AlarmHistory) -> tuple[int, int]:
 
 def _track(track: Track, raised: int, cleared: int | None, zone: ZoneInfo, lang: Lang) -> Iterator[str]:
     rows, point = track.rows, track.point
-    yield say("explain.around", lang, point=_name(point), count=len(rows))
+    yield localize("explain.around", lang, point=_name(point), count=len(rows))
     middle = int(np.searchsorted(rows.at, raised, "right"))
     begin, end = max(0, middle - BEFORE), min(len(rows), middle + AFTER)
     if begin:
         yield "  …"
     for k in range(begin, end):
         received = int(rows.received[rows.frame[k]])
-        quality = say(f"word.quality.{Quality(int(rows.quality[k])).name.lower()}", lang)
+        quality = localize(f"word.quality.{Quality(int(rows.quality[k])).name.lower()}", lang)
         value = text_value(point, float(rows.value[k]), lang)
-        mark = " <- " + say("explain.mark.here", lang) if k == middle - 1 else ""
+        mark = " <- " + localize("explain.mark.here", lang) if k == middle - 1 else ""
         came = delay(received - int(rows.at[k]))
         yield f"  {local(int(rows.at[k]), zone)}  {value}  {quality}  +{came}{mark}"
     if end < len(rows):
@@ -219,7 +225,7 @@ def _track(track: Track, raised: int, cleared: int | None, zone: ZoneInfo, lang:
         last = int(np.searchsorted(rows.at, cleared, "right")) - 1
         if last >= end:
             value = text_value(point, float(rows.value[last]), lang)
-            yield f"  {local(int(rows.at[last]), zone)}  {value} <- " + say("explain.mark.end", lang)
+            yield f"  {local(int(rows.at[last]), zone)}  {value} <- " + localize("explain.mark.end", lang)
 
 
 def _name(point: Point) -> str:
@@ -229,7 +235,7 @@ def _name(point: Point) -> str:
 def text_value(point: Point, value: float, lang: Lang) -> str:
     """A number with its unit, the text of a state, or the word for unknown."""
     if value != value:
-        return say("explain.unknown_value", lang)
+        return localize("explain.unknown_value", lang)
     if point.kind is PointKind.STATE and 0 <= value < len(point.values):
         return point.values[int(value)]
     return number(value, point.unit)

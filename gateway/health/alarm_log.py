@@ -22,7 +22,7 @@ class AlarmLog:
     def __init__(self, device: Callable[[int], Device | None], steady: Callable[[], int]) -> None:
         self._device, self._steady = device, steady
         self._firsts = OncePerPeriod()
-        self._minute, self._lines, self._unsaid = 0, 0, 0
+        self._minute, self._lines, self._unlogged = 0, 0, 0
         self._fresh = False
         self.alarms = self.orders = 0
         """Raised, and made, since the start."""
@@ -32,15 +32,15 @@ class AlarmLog:
         self.alarms += applied.raised
         self.orders += len(applied.created)
         self._fresh, now = applied.raised > 0, self._steady()
-        if self._unsaid and now // MINUTE != self._minute:
-            log.info("more orders made", count=self._unsaid)
-            self._unsaid = 0
+        if self._unlogged and now // MINUTE != self._minute:
+            log.info("more orders made", count=self._unlogged)
+            self._unlogged = 0
         for order in applied.created:
             if now // MINUTE != self._minute:
                 self._minute, self._lines = now // MINUTE, 0
             self._lines += 1
             if self._lines > MOST_LINES:
-                self._unsaid += 1
+                self._unlogged += 1
                 continue
             severity = Phrase(f"word.level.{order.level.name.lower()}")
             log.info("order made", no=order.no, severity=severity, title=order.title, where=order.where)

@@ -8,7 +8,7 @@ from gateway.domain.byte_size import format_size
 from gateway.domain.clocks import BUILT
 from gateway.domain.duration import HOUR, MINUTE, SECOND, iso
 from gateway.domain.errors import Problem
-from gateway.domain.language_values import Phrase, WordedDuration
+from gateway.domain.language_values import DurationText, Phrase
 from gateway.domain.record import ClockStep
 from gateway.domain.refused_text import RefusedText
 
@@ -86,7 +86,7 @@ def clock(state: Clocks) -> Trouble | None:
     """The worst thing first."""
     if state.suspect and state.behind > 0:
         whole = -(-state.behind // SECOND) * SECOND
-        return Trouble(Phrase("api.clock.behind", {"behind": WordedDuration(whole)}))
+        return Trouble(Phrase("api.clock.behind", {"behind": DurationText(whole)}))
     if state.now < BUILT:
         return Trouble(Phrase("ready.clock_unset", {"now": iso(state.now)}))
     if state.readings >= CLAMPED_LEAST and state.share >= CLAMPED_SHARE:
@@ -108,16 +108,16 @@ def rules(broken: Sequence[str], most: int = 10) -> Trouble | None:
 
 def configuration(problems: Sequence[Problem], since: int, at_start: Sequence[str]) -> Trouble | None:
     """Files that could not be taken over since `since` µs; keys that take effect at the next start."""
-    said: list[Phrase] = []
+    phrases: list[Phrase] = []
     if problems:
         place = f"{Path(problems[0].file).name}:{problems[0].line}"
         fields = {"count": len(problems), "place": place, "since": iso(since)}
-        said.append(Phrase("ready.files_wrong", fields))
+        phrases.append(Phrase("ready.files_wrong", fields))
     if at_start:
-        said.append(Phrase("ready.at_start", {"keys": ", ".join(at_start)}))
-    if not said:
+        phrases.append(Phrase("ready.at_start", {"keys": ", ".join(at_start)}))
+    if not phrases:
         return None
-    phrase = said[0] if len(said) == 1 else Phrase("ready.both", {"one": said[0], "other": said[1]})
+    phrase = phrases[0] if len(phrases) == 1 else Phrase("ready.both", {"one": phrases[0], "other": phrases[1]})
     return Trouble(phrase, logged=True)
 
 
@@ -133,10 +133,10 @@ def texts(refused: Sequence[RefusedText]) -> Trouble | None:
     return Trouble(Phrase("ready.texts_refused", fields), logged=True)
 
 
-def silence(connected: int, heard: int | None, after: int, now: int) -> Trouble | None:
-    """A source that is connected since `connected`, whose newest message came at `heard` (None = none yet)."""
-    since = now - (connected if heard is None else max(heard, connected))
+def silence(connected: int, newest: int | None, after: int, now: int) -> Trouble | None:
+    """A source that is connected since `connected`, whose newest message came at `newest` (None = none yet)."""
+    since = now - (connected if newest is None else max(newest, connected))
     if not after or since < after:
         return None
-    key = "source.unheard" if heard is None else "source.silent"
-    return Trouble(Phrase(key, {"since": WordedDuration(since // MINUTE * MINUTE)}))
+    key = "source.unheard" if newest is None else "source.silent"
+    return Trouble(Phrase(key, {"since": DurationText(since // MINUTE * MINUTE)}))

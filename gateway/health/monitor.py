@@ -27,9 +27,9 @@ from gateway.ports import Clock
 log = structlog.get_logger()
 LOOK = 5.0
 """Seconds between two looks."""
-LATELY = 12
+CLAMP_LOOKS = 12
 """Looks over which wrong times are counted: a minute."""
-LOOKED_THROUGH = 50
+LETTERS_SEARCHED = 50
 """Dead letters looked through for an example of a kind."""
 
 
@@ -73,7 +73,7 @@ class HealthMonitor:
         self._newest: dict[str, int] = {}  # source -> when its count last rose
         self._connected: dict[str, int] = {}  # source -> since when
         self._dead: dict[tuple[str, str], int] = {}
-        self._clamps: deque[tuple[int, int]] = deque([(0, 0)], LATELY)
+        self._clamps: deque[tuple[int, int]] = deque([(0, 0)], CLAMP_LOOKS)
         self._hourly, self._logged = OncePerPeriod(HOUR), set[tuple[str, str]]()
 
     # ---- asked ------------------------------------------------------------------------------------------------
@@ -191,7 +191,7 @@ class HealthMonitor:
 
     def _example(self, source: str, reason: str) -> Raw | None:
         try:
-            records = self._letters.dead_letters(LOOKED_THROUGH)
+            records = self._letters.dead_letters(LETTERS_SEARCHED)
         except StoreError:
             return None
         letters = [record.body for record in records if isinstance(record.body, Raw)]

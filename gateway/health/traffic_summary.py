@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, fields
 from typing import Final
 
 from gateway.domain.duration import HOUR, MINUTE
-from gateway.domain.language_values import Phrase, WordedDuration
+from gateway.domain.language_values import DurationText, Phrase
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,4 +45,4 @@ class Summary:
         if quiet:
             words = Phrase("log.summary_silent", {"sources": quiet})
         self._at, self._last, self._picture = now, counts, picture
-        return {"since": WordedDuration(since), **since_then, "silent": words}
+        return {"since": DurationText(since), **since_then, "silent": words}

@@ -46,10 +46,10 @@ def outcome(part: Readings, store: SeriesStore, newest: dict[int, int], now: int
         if device not in newest:
             newest[device] = max((reading.at for reading in store.latest(device)), default=_NEVER)
     rows = np.lexsort((np.arange(len(part.at)), part.point, part.at, part.device))
-    alive = part.at[rows] >= floor[rows]
-    expired = int((~alive).sum())
-    rows = rows[alive]
-    rows, twice, differing = _last_of_twins(part, rows)
+    kept = part.at[rows] >= floor[rows]
+    expired = int((~kept).sum())
+    rows = rows[kept]
+    rows, twice, differing = _last_of_duplicates(part, rows)
     stored = _stored(part, rows, store, newest)
     same, replaced = _compared(part, rows, stored)
     rows, replaced = rows[~same], replaced[~same]
@@ -64,17 +64,17 @@ def outcome(part: Readings, store: SeriesStore, newest: dict[int, int], now: int
     return DeduplicatedPart(_batch(part, rows, now), counts)
 
 
-def _last_of_twins(part: Readings, rows: NDArray[np.intp]) -> tuple[NDArray[np.intp], int, int]:
+def _last_of_duplicates(part: Readings, rows: NDArray[np.intp]) -> tuple[NDArray[np.intp], int, int]:
     """(rows without repeats, how many were left out, how many identities had different values). Rows are sorted."""
     if len(rows) < 2:
         return rows, 0, 0
     device, point, at = part.device[rows], part.point[rows], part.at[rows]
-    twin = (device[1:] == device[:-1]) & (point[1:] == point[:-1]) & (at[1:] == at[:-1])
-    if not twin.any():
+    duplicate = (device[1:] == device[:-1]) & (point[1:] == point[:-1]) & (at[1:] == at[:-1])
+    if not duplicate.any():
         return rows, 0, 0
     value = part.value[rows]
-    other = twin & (value[1:] != value[:-1]) & ~(np.isnan(value[1:]) & np.isnan(value[:-1]))
-    return rows[np.append(~twin, True)], int(twin.sum()), int(other.sum())
+    other = duplicate & (value[1:] != value[:-1]) & ~(np.isnan(value[1:]) & np.isnan(value[:-1]))
+    return rows[np.append(~duplicate, True)], int(duplicate.sum()), int(other.sum())
 
 
 Stored = dict[tuple[int, int, int], tuple[float, int, int]]

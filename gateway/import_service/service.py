@@ -26,7 +26,7 @@ log = structlog.get_logger()
 IDLE: Final = 10 * MINUTE
 """An import nobody goes on with is ended after this: its held orders must not wait for ever."""
 KEPT: Final = 100  # finished imports that can still be asked for
-PATIENCE: Final = 30.0  # seconds an `end` waits for the rules before it says "ask again"
+END_WAIT: Final = 30.0  # seconds an `end` waits for the rules before it says "ask again"
 LAG: Final = 256  # journal records the consumers may be behind before an import waits
 READ: Final = 5_000
 
@@ -142,7 +142,7 @@ class Imports:
             if not session.ended:
                 await self._close(session)
             if session.result is None:
-                if not await self._passed(session.ended, PATIENCE):
+                if not await self._passed(session.ended, END_WAIT):
                     return Result(done=False)
                 session.result = await self._result(session)
                 await self._note(session, "import.end", f"{session.id}, imported: {session.counts['imported']}")
@@ -152,8 +152,8 @@ class Imports:
     # --- inside
     async def _note(self, session: ImportSession, act: str, detail: str) -> None:
         ports = self._ports
-        deed = AuditedAct(ports.clock.now(), session.key, session.address, act, session.file, detail)
-        await ports.desk_thread(lambda: ports.audit.add(deed))
+        entry = AuditedAct(ports.clock.now(), session.key, session.address, act, session.file, detail)
+        await ports.desk_thread(lambda: ports.audit.add(entry))
 
     def _session(self, number: str) -> ImportSession:
         session = self._sessions.get(number)
@@ -185,7 +185,7 @@ class Imports:
             pass
         progress = self._ports.progress
         # what is judged again because of it belongs to the import: its orders, too, come with the mark
-        await self._until(partial(progress.judged, progress.head()), PATIENCE)
+        await self._until(partial(progress.judged, progress.head()), END_WAIT)
         session.ended = await self._ports.fact(ImportMark(session.id, session.file, done=True, actor=session.actor))
 
     async def _keep_up(self) -> None:

@@ -50,7 +50,7 @@ def target_of(info: PointInfo, component: int | None) -> ColumnTarget:
     return ColumnTarget(info, component)
 
 
-def misfit(numbers: NumberFormat, info: PointInfo, file: str, path: str) -> Problem | None:
+def column_mistake(numbers: NumberFormat, info: PointInfo, file: str, path: str) -> Problem | None:
     """Mistake in the settings of a column for this point, None = none."""
     if info.kind is PointKind.STATE:
         if numbers.unit is not None or numbers.scale != 1.0 or numbers.offset or numbers.decimal:

@@ -9,7 +9,7 @@ from gateway.domain.errors import ConfigError, Problem
 from gateway.domain.nearest import nearest
 from gateway.domain.reading import Quality
 from gateway.import_service.wire import ImportScope, PointInfo
-from gateway.imports.cell import BadCell, ColumnTarget, Value, converter, misfit, target_of
+from gateway.imports.cell import BadCell, ColumnTarget, Value, column_mistake, converter, target_of
 from gateway.imports.columns import Columns
 from gateway.imports.import_file import ImportFile
 from gateway.imports.mapping import ImportMap, NumberFormat
@@ -78,7 +78,7 @@ class FileReader:
                 key = "import.map.point_near" if near else "import.map.point"
                 yield Problem(file, path, key, {"name": name, "near": near, "known": ", ".join(known[:30])})
                 continue
-            if problem := next((p for info in infos if (p := misfit(numbers, info, file, path))), None):
+            if problem := next((p for info in infos if (p := column_mistake(numbers, info, file, path))), None):
                 yield problem
             elif self._map.points and (wrong := _component_flaw(infos, component)):
                 yield Problem(file, path, wrong.key, wrong.fields)

@@ -29,27 +29,27 @@ class HandoverTarget:
         remote: Callable[[], GatewayImportTarget | None],
     ) -> None:
         self._own, self._wanted, self._leave, self._remote = own, wanted, leave, remote
-        self._asked, self._gone, self._turn = asyncio.Event(), asyncio.Event(), asyncio.Lock()
+        self._requested, self._released, self._turn = asyncio.Event(), asyncio.Event(), asyncio.Lock()
         self._other: GatewayImportTarget | None = None
         self._failed: BaseException | None = None
 
     @property
     def handed_over(self) -> bool:
         """True once a gateway has requested the data folder."""
-        return self._asked.is_set()
+        return self._requested.is_set()
 
     async def watch(self) -> None:
         """Check for a gateway until cancelled, or until the data folder is released."""
         while not self._wanted():  # noqa: ASYNC110 - a file of another process
             await asyncio.sleep(LOOK)
-        self._asked.set()
+        self._requested.set()
         async with self._turn:
             try:
                 await self._leave()
             except GatewayError as error:
                 self._failed = error
             finally:
-                self._gone.set()
+                self._released.set()
 
     async def close(self) -> None:
         """Close the connection to the gateway, if there is one."""
@@ -58,35 +58,35 @@ class HandoverTarget:
 
     async def lookup(self, codes: Sequence[str]) -> ImportScope:
         """Implements ImportTarget."""
-        return await self._ask(lambda target: target.lookup(codes))
+        return await self._call(lambda target: target.lookup(codes))
 
     async def begin(self, wanted: Begin) -> Begun:
         """Implements ImportTarget."""
-        return await self._ask(lambda target: target.begin(wanted))
+        return await self._call(lambda target: target.begin(wanted))
 
     async def rows(self, number: str, chunk: Chunk) -> Taken:
         """Implements ImportTarget."""
-        return await self._ask(lambda target: target.rows(number, chunk))
+        return await self._call(lambda target: target.rows(number, chunk))
 
     async def end(self, number: str, chunks: int) -> Result | None:
         """Implements ImportTarget."""
-        return await self._ask(lambda target: target.end(number, chunks))
+        return await self._call(lambda target: target.end(number, chunks))
 
-    async def _ask(self, call: Callable[[ImportTarget], Coroutine[Any, Any, T]]) -> T:
+    async def _call(self, call: Callable[[ImportTarget], Coroutine[Any, Any, T]]) -> T:
         """Call the local target. If a gateway requests the data folder during the call, the call is cancelled, as in a
         crash, and repeated with the gateway."""
         if not self.handed_over:
             async with self._turn:
-                task, asked = asyncio.ensure_future(call(self._own)), asyncio.ensure_future(self._asked.wait())
+                task, requested = asyncio.ensure_future(call(self._own)), asyncio.ensure_future(self._requested.wait())
                 try:
-                    await asyncio.wait({task, asked}, return_when=asyncio.FIRST_COMPLETED)
+                    await asyncio.wait({task, requested}, return_when=asyncio.FIRST_COMPLETED)
                     if task.done():
                         return task.result()
                 finally:
                     task.cancel()
-                    asked.cancel()
-                    await asyncio.gather(task, asked, return_exceptions=True)
-        await self._gone.wait()
+                    requested.cancel()
+                    await asyncio.gather(task, requested, return_exceptions=True)
+        await self._released.wait()
         return await call(await self._answering())
 
     async def _answering(self) -> GatewayImportTarget:

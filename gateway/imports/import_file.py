@@ -15,7 +15,7 @@ from gateway.imports.text_lines import Lines, encoding_of
 
 csv.field_size_limit(1 << 17)  # limits the damage of an unclosed quote
 _DELIMITERS = ",\t;|"
-_LOOKED_THROUGH = 100
+_ROWS_INSPECTED = 100
 """Number of lines searched for a header."""
 
 
@@ -77,7 +77,7 @@ def open_table(path: Path, mapping: ImportMap) -> ImportFile:
     for text in lines:
         if lines.number > skip and text.strip():
             head.append((lines.number, text))
-        if len(head) >= (1 if alone else _LOOKED_THROUGH):
+        if len(head) >= (1 if alone else _ROWS_INSPECTED):
             break
     if not head:
         raise ConfigError(flaws[:1] or [Problem(str(path), "", "import.file.empty")])

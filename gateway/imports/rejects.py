@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, TextIO
 
-from gateway.domain.text import Lang, say
+from gateway.domain.text import Lang, localize
 
 SHOWN: Final = 20
 FORMULA: Final = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
@@ -27,8 +27,8 @@ class Reject:
 
     def render(self, lang: Lang) -> str:
         """`row 17, column 表号: unknown device 'X'`."""
-        place = say("import.row.cell" if self.column else "import.row.row", lang, row=self.row, column=self.column)
-        return say("import.row.reject", lang, place=place, text=say(self.key, lang, **self.fields))
+        place = localize("import.row.cell" if self.column else "import.row.row", lang, row=self.row, column=self.column)
+        return localize("import.row.reject", lang, place=place, text=localize(self.key, lang, **self.fields))
 
 
 @dataclass(slots=True)
@@ -72,7 +72,7 @@ class Rejects:
                 csv.writer(self._file, delimiter=self.delimiter).writerow(names)
         width = len(self.header)
         padded = [*cells[:width], *[""] * (width - len(cells))]
-        text = say(reject.key, self.lang, **reject.fields)
+        text = localize(reject.key, self.lang, **reject.fields)
         row = [*map(without_formula, padded), reject.row, without_formula(text)]
         csv.writer(self._file, delimiter=self.delimiter).writerow(row)
 

@@ -16,7 +16,7 @@ from gateway.import_service.wire import MAX_LOOKUP, Begin, Begun, Chunk, End, Im
 
 T = TypeVar("T")
 PACK: Final = "application/msgpack"
-PATIENCE: Final = 60.0  # seconds a gateway may be unreachable during an import
+UNREACHABLE_SECONDS: Final = 60.0  # seconds a gateway may be unreachable during an import
 _AGAIN: Final = frozenset({408, 429, 502, 503, 504, 507})
 
 
@@ -92,7 +92,9 @@ class LocalImportTarget:
 class GatewayImportTarget:
     """API of a running gateway. During a restart it waits, up to `patience` seconds each time."""
 
-    def __init__(self, url: str, key: str = "", patience: float = PATIENCE, cert: Path | None = None) -> None:
+    def __init__(
+        self, url: str, key: str = "", patience: float = UNREACHABLE_SECONDS, cert: Path | None = None
+    ) -> None:
         headers = {"Content-Type": PACK, "Accept": PACK} | ({"Authorization": f"Bearer {key}"} if key else {})
         verify = True if cert is None else pinned(cert)
         self._client = httpx.AsyncClient(base_url=url, headers=headers, timeout=90, trust_env=False, verify=verify)
@@ -123,29 +125,29 @@ class GatewayImportTarget:
     async def lookup(self, codes: Sequence[str]) -> ImportScope:
         """Implements ImportTarget."""
         parts = [list(codes[start : start + MAX_LOOKUP]) for start in range(0, len(codes), MAX_LOOKUP)]
-        return merged([await self._ask("/v1/imports/lookup", Lookup(part), ImportScope) for part in parts])
+        return merged([await self._request("/v1/imports/lookup", Lookup(part), ImportScope) for part in parts])
 
     async def begin(self, wanted: Begin) -> Begun:
         """Implements ImportTarget."""
-        return await self._ask("/v1/imports", wanted, Begun)
+        return await self._request("/v1/imports", wanted, Begun)
 
     async def rows(self, number: str, chunk: Chunk) -> Taken:
         """Implements ImportTarget."""
         try:
-            return await self._ask(f"/v1/imports/{number}/rows", chunk, Taken)
+            return await self._request(f"/v1/imports/{number}/rows", chunk, Taken)
         except ChunkExpected as lost:
             return Taken(lost.expected)
 
     async def end(self, number: str, chunks: int) -> Result | None:
         """Implements ImportTarget."""
         try:
-            while not (result := await self._ask(f"/v1/imports/{number}/end", End(chunks), Result)).done:
+            while not (result := await self._request(f"/v1/imports/{number}/end", End(chunks), Result)).done:
                 pass
         except ChunkExpected:
             return None
         return result
 
-    async def _ask(self, path: str, body: object, answer: type[T]) -> T:
+    async def _request(self, path: str, body: object, answer: type[T]) -> T:
         content = msgspec.msgpack.encode(body)
         loop = asyncio.get_running_loop()
         until, wait = loop.time() + self._patience, 0.1

@@ -141,7 +141,7 @@ class Intake:
         try:
             await self.keep_time()
             group = self._merge(parcels)
-            records = await self._append_patiently(group.append)
+            records = await self._append_with_retry(group.append)
             self._directory.journaled(group.defines)
             self._keep(parcels, group, records)
         except BaseException as error:
@@ -184,7 +184,7 @@ class Intake:
         detail = f"{detail}{most} of {size} bytes kept"
         return structs.replace(raw, payload=raw.payload[:most], detail=detail, tenant=self._tenant)
 
-    async def _append_patiently(self, append: Append) -> tuple[Record, ...]:
+    async def _append_with_retry(self, append: Append) -> tuple[Record, ...]:
         """Waiting for the disk is the back-pressure: nothing of it is acknowledged meanwhile."""
         loop = asyncio.get_running_loop()
         until = loop.time() + self.config.full_wait / SECOND
@@ -222,7 +222,7 @@ class Intake:
         if not found:
             return
         try:
-            await self._append_patiently(Append(found))
+            await self._append_with_retry(Append(found))
         except StoreError:
             self._time.undo()
             raise

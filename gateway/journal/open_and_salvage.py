@@ -17,7 +17,7 @@ from typing import Final
 from pysqlite3 import dbapi2 as sqlite
 
 from gateway.domain.duration import to_us
-from gateway.domain.error_reasons import reason, worded
+from gateway.domain.error_reasons import library_text, reason
 from gateway.domain.errors import InvariantBroken, StoreError, StoreUnavailable
 from gateway.domain.record import RecordKind
 from gateway.journal.journal_file import stored_state
@@ -59,7 +59,7 @@ def open_file(path: Path, partition: int, *, recover: bool, consumed: int) -> tu
         if recover and not what:
             what = _hidden_damage(path, partition)
         if what and not recover:
-            raise StoreError.of("journal.damaged", path=path, what=worded(what))
+            raise StoreError.of("journal.damaged", path=path, what=library_text(what))
         if what:
             _salvage(path, partition, consumed)
         db = connect_writer(path)

@@ -142,17 +142,17 @@ class SqliteJournal:
 
     def stats(self) -> JournalStats:
         """Counts and sizes since the start."""
-        file, tally = self._file, self._writer.tally
+        file, counts = self._file, self._writer.counts
         return JournalStats(
             head=self._recent.head,
             floor=file.state.floor,
             released=file.released,
             commits=file.counters.commits,
-            records=dict(tally.kinds),
-            bytes=tally.bytes,
+            records=dict(counts.kinds),
+            bytes=counts.bytes,
             fsyncs=file.counters.fsyncs,
-            latency_last=tally.latency_last,
-            latency_max=tally.latency_max,
+            latency_last=counts.latency_last,
+            latency_max=counts.latency_max,
             file_bytes=file.file_bytes,
             used_bytes=file.used_bytes,
             memory_bytes=self._recent.bytes,

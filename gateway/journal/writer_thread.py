@@ -99,7 +99,7 @@ class Writer:
         self._stopping = False
         self._failure: InvariantBroken | None = None
         self._last_start = float("-inf")
-        self.tally = WriterCounts()
+        self.counts = WriterCounts()
         self._thread = Thread(target=self._run, name="journal", daemon=True)
         self._thread.start()
 
@@ -226,10 +226,10 @@ class Writer:
         return StoreFull.of("journal.full", path=self._path, used=used, limit=limit)
 
     def _count(self, records: Sequence[Record], sizes: Sequence[int]) -> None:
-        self.tally.kinds.update(record.kind for record in records)
-        self.tally.bytes += sum(sizes)
-        self.tally.latency_last = round((time.monotonic() - self._last_start) * US)
-        self.tally.latency_max = max(self.tally.latency_max, self.tally.latency_last)
+        self.counts.kinds.update(record.kind for record in records)
+        self.counts.bytes += sum(sizes)
+        self.counts.latency_last = round((time.monotonic() - self._last_start) * US)
+        self.counts.latency_max = max(self.counts.latency_max, self.counts.latency_last)
 
     @staticmethod
     def _hand_over_results(calls: Sequence[PendingAppend], waiters: Sequence[asyncio.Future[None]]) -> None:

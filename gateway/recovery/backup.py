@@ -19,7 +19,7 @@ from gateway.adapters import EMBEDDED
 from gateway.clock import SystemClock
 from gateway.desk import Desk
 from gateway.domain.duration import iso
-from gateway.domain.error_reasons import reason, worded
+from gateway.domain.error_reasons import library_text, reason
 from gateway.domain.errors import StoreError
 from gateway.durable import replace_synced, sync_names
 from gateway.expected_stores import DATABASE, JOURNAL
@@ -125,7 +125,7 @@ def _late_last(path: Path) -> tuple[bool, str]:
 def _checked(copy: Path) -> int:
     """Open all of it, as a start would; the newest record of the journal. Raises StoreError: it does not fit."""
     if what := find_damage(copy / DATABASE, LOOK):
-        raise StoreError.of("store.damaged", path=copy / DATABASE, what=worded(what))
+        raise StoreError.of("store.damaged", path=copy / DATABASE, what=library_text(what))
     with closing(JournalReader(copy / JOURNAL)) as reader:
         partition, newest = reader.partition, reader.last(reader.partition)
         floor, head = reader.floor(), newest.seq if newest is not None else 0

@@ -13,7 +13,7 @@ from sqlalchemy import func, insert, select
 from gateway import expected_stores
 from gateway.desk import Desk
 from gateway.domain.duration import iso
-from gateway.domain.error_reasons import worded
+from gateway.domain.error_reasons import library_text
 from gateway.domain.errors import StoreError, StoreUnavailable
 from gateway.expected_stores import DATABASE, JOURNAL
 from gateway.lock import FileLock
@@ -113,7 +113,7 @@ def _database(path: Path, report: RecoveryReport, *, missed: bool) -> bool:
     found = salvage_rows.salvage(path, fresh)
     aside = move_aside(path, "-wal", "-shm")
     fresh.rename(path)
-    report.add("recover.database.damaged", path=path, what=worded(what), aside=aside)
+    report.add("recover.database.damaged", path=path, what=library_text(what), aside=aside)
     for table, (kept, bad) in found.items():
         if bad:
             report.add_loss("recover.table", table=table, kept=kept, bad=bad)
@@ -150,7 +150,7 @@ def _segments(folder: Path, report: RecoveryReport, *, missed: bool) -> bool:
                 raise StoreUnavailable.of("store.segment.locked", path=path, what="-")
             aside, kept, gone = series_segments.replace(path)
             report.add_loss(
-                "recover.segment.damaged", path=path, what=worded(what), aside=aside, kept=kept, lost=_count(gone)
+                "recover.segment.damaged", path=path, what=library_text(what), aside=aside, kept=kept, lost=_count(gone)
             )
             replay = True
     return replay or not (folder / NAMES).exists()

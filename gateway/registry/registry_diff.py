@@ -81,11 +81,11 @@ def _customers(known: Mapping[str, Customer], declared: Mapping[str, Customer]) 
 def _customer_facts(known: Mapping[str, Customer], changed: Sequence[Customer]) -> Iterator[Fact]:
     for customer in changed:
         old = known.get(customer.code)
-        if old is None or impersonal(old) != impersonal(customer):
-            yield CustomerSet(impersonal(customer))
+        if old is None or without_personal_data(old) != without_personal_data(customer):
+            yield CustomerSet(without_personal_data(customer))
 
 
-def impersonal(customer: Customer) -> Customer:
+def without_personal_data(customer: Customer) -> Customer:
     """A customer without personal data: the part that rules see."""
     return replace(customer, name="", phone="")
 

@@ -72,7 +72,7 @@ def _secrets(document: Document, place: Place, section: BaseModel, found: Projec
     for name in type(section).model_fields:
         value = getattr(section, name)
         here = (*place, name)
-        if isinstance(value, SecretStr) and _stands_in_file(document, here, value):
+        if isinstance(value, SecretStr) and _is_in_file(document, here, value):
             found.warnings.append(document.problem(here, "config.inline_secret", name=name))
         if isinstance(value, Path) and name.endswith("_file") and here in document.lines:
             try:
@@ -85,7 +85,7 @@ def _secrets(document: Document, place: Place, section: BaseModel, found: Projec
                 found.problems.append(document.problem(here, unfit.key, **unfit.fields))
 
 
-def _stands_in_file(document: Document, place: Place, secret: SecretStr) -> bool:
+def _is_in_file(document: Document, place: Place, secret: SecretStr) -> bool:
     """True if a secret is written in the file, or is the default of a variable that is not set."""
     value = secret.get_secret_value()
     return place not in document.written or (value in document.written[place] and not value.startswith("${"))
@@ -102,7 +102,7 @@ def _api(document: Document, api: ApiConfig, found: ProjectFindings) -> None:
             found.problems.append(document.problem(("api", "tls"), "api.tls", **fields))
 
 
-def check_together(
+def check_references(
     found: ProjectFindings,
     document: Document,
     settings: Settings,
@@ -191,7 +191,7 @@ def check_rules(
     template_file: Path | None,
 ) -> None:
     """Check that every name in a rule exists; a problem includes the closest name."""
-    desk, asks = settings.desk, False
+    desk, sends_notices = settings.desk, False
     for name, rule in rulebook.rules.items():
         file, used = rulebook.files[name], references(rule)
         order: Place = ("then", "order")
@@ -203,13 +203,15 @@ def check_rules(
             _circle(found, file, rule, rulebook)
         if rule.notice is None:
             continue
-        asks = True
+        sends_notices = True
         notice: Place = ("then", "notice")
         _named(found, file, (name, *notice, "audience"), "config.rule.audience", [used.audience], desk.audiences)
         where = str(template_file or "templates.yaml")
         _named(found, file, (name, *notice, "template"), "config.rule.template", [used.template], templates, where)
         _providers(found, document, settings, templates.get(used.template))
-    if asks and not any(ENDPOINTS[endpoint.type].payload == "notice" for endpoint in settings.endpoints.values()):
+    if sends_notices and not any(
+        ENDPOINTS[endpoint.type].payload == "notice" for endpoint in settings.endpoints.values()
+    ):
         found.warnings.append(document.problem(("endpoints",), "config.warn.no_sms"))
 
 

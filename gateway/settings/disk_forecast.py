@@ -8,7 +8,7 @@ from typing import Final
 
 from gateway.domain.device import Device, Life, Profile
 from gateway.domain.duration import DAY, SECOND
-from gateway.domain.language_values import Phrase, WordedDuration
+from gateway.domain.language_values import DurationText, Phrase
 from gateway.expected_stores import JOURNAL
 from gateway.settings.project import Project
 
@@ -27,14 +27,14 @@ class DiskForecast:
     rate: float
     lasts: int | None
 
-    def lasts_in_words(self) -> Phrase:
+    def time_left_text(self) -> Phrase:
         """`lasts` in words."""
         if self.lasts is None:
             return Phrase("room.unknown")
         rate = f"{self.rate:.3g}"
         if self.lasts >= FOREVER:
             return Phrase("room.forever", {"rate": rate})
-        return Phrase("room.lasts", {"rate": rate, "time": WordedDuration(self.lasts // DAY * DAY or self.lasts)})
+        return Phrase("room.lasts", {"rate": rate, "time": DurationText(self.lasts // DAY * DAY or self.lasts)})
 
 
 def expected_rate(devices: Sequence[Device], profiles: Mapping[str, Profile]) -> float:

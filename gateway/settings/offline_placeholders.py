@@ -10,7 +10,7 @@ from gateway.settings.yaml_document import Document, Place
 
 UNSET = "config.env.unset"
 _SECRET = re.compile(r"(secret|password)(_file)?$")
-_NOWHERE = "whsec_" + "MDEyMzQ1Njc4OWFiY2RlZmdoaWprbG1ub3BxcnN0dXY="
+_EXAMPLE_SECRET = "whsec_" + "MDEyMzQ1Njc4OWFiY2RlZmdoaWprbG1ub3BxcnN0dXY="
 """Stands in for a secret, so that the other settings can be checked. It never signs anything."""
 
 
@@ -29,7 +29,7 @@ def fill_in(document: Document, base: Path) -> tuple[Problem, ...]:
         found.append(problem)
         if secret:
             del owner[key]
-            owner[key.removesuffix("_file")] = _NOWHERE
+            owner[key.removesuffix("_file")] = _EXAMPLE_SECRET
         else:
             owner[key] = _address(place[0], owner)
     named = {problem.path for problem in found}

@@ -21,7 +21,7 @@ from gateway.ports import Clock, Directory, ReceiptLedger, RegistryContents
 from gateway.registry import DeclaredInventory, difference
 from gateway.settings.calendars import calendar_name, load_calendar
 from gateway.settings.code_tables_and_fences import load_lookups
-from gateway.settings.crosscheck import check_settings, check_together
+from gateway.settings.crosscheck import check_references, check_settings
 from gateway.settings.foreign_paths import foreign_paths
 from gateway.settings.inventory import Inventory, load_inventory, zones
 from gateway.settings.model import Settings, anchored
@@ -174,7 +174,7 @@ def inspect_project(
     if settings is not None:
         findings = check_settings(document, settings)
         if whole:  # otherwise points of a profile that did not load would be reported wherever they are used
-            check_together(findings, document, settings, profiles, inventory, rulebook, templates, files.templates)
+            check_references(findings, document, settings, profiles, inventory, rulebook, templates, files.templates)
         named = {problem.path for problem in document.problems}
         report.problems += [p for p in findings.problems if p.file != document.file or p.path not in named]
         report.warnings += findings.warnings

@@ -18,7 +18,7 @@ from gateway.section import Section
 from gateway.settings.validation_messages import located, problems_of
 from gateway.settings.yaml_document import read_document
 
-Word = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=60)]
+ParameterName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=60)]
 Text = Annotated[str, Field(max_length=1000)]
 
 
@@ -28,7 +28,10 @@ class TemplateModel(Section):
     zh: str = Field(min_length=1, max_length=1000, examples=['"{{ device }} 温度 {{ value }} {{ unit }}"'])
     en: str = Field(min_length=1, max_length=1000, examples=['"{{ device }} at {{ value }} {{ unit }}"'])
     code: str = Field(default="", max_length=100)
-    params: Annotated[tuple[Word, ...], Field(max_length=30)] | Annotated[dict[Word, Text], Field(max_length=30)] = ()
+    params: (
+        Annotated[tuple[ParameterName, ...], Field(max_length=30)]
+        | Annotated[dict[ParameterName, Text], Field(max_length=30)]
+    ) = ()
 
     def build(self, name: str) -> NoticeTemplate:
         """Template for the desk. Without its own code a template is sent under its name."""
@@ -43,11 +46,11 @@ def load_templates(path: Path | None) -> tuple[dict[str, NoticeTemplate], list[P
     document = read_document(path)
     if document.problems or document.value is None:
         return {}, document.problems
-    adapter = TypeAdapter(dict[Word, TemplateModel])
+    adapter = TypeAdapter(dict[ParameterName, TemplateModel])
     try:
         models = adapter.validate_python(document.value)
     except ValidationError as error:
-        return {}, problems_of(error, document, dict[Word, TemplateModel])
+        return {}, problems_of(error, document, dict[ParameterName, TemplateModel])
     templates = {name: model.build(name) for name, model in models.items()}
     try:
         Templates(templates, str(path))

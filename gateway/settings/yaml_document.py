@@ -18,7 +18,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError, YAMLWarning
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from ruamel.yaml.reader import ReaderError
 
-from gateway.domain.error_reasons import reason, worded
+from gateway.domain.error_reasons import library_text, reason
 from gateway.domain.errors import Problem
 from gateway.settings.read_file import UnreadableFile, read_file
 
@@ -29,9 +29,9 @@ MAX_BYTES = 4 * 2**20
 _DEEPEST = 64  # a deeper tree takes minutes to build, or overflows the stack
 _MAX_NODES = 200_000  # aliases multiply the text: a few lines must not fill the memory
 _QUOTES = {"“": '"', "”": '"', "‘": "'", "’": "'", "\u3000": " ", "\u00a0": " ", "、": ",", "。": "."}
-_WIDE = re.compile("[“”‘’、。\u3000\u00a0\uff01-\uff5e]")
-_WIDE_KEY = re.compile(r"[A-Za-z_][\w.]*\s*：")
-_WIDE_LINE = re.compile(
+_FULL_WIDTH = re.compile("[“”‘’、。\u3000\u00a0\uff01-\uff5e]")
+_FULL_WIDTH_KEY = re.compile(r"[A-Za-z_][\w.]*\s*：")
+_FULL_WIDTH_LINE = re.compile(
     r"""^\s*(?:-\s+)?["']?[\w.]+["']?\s*(：)   # a key, then a full-width colon
       | ^[ ]*([\u3000\u00a0\t])                 # indented with something that is no space
       | [:\-,\[{]\s*([“”‘’｛［＂＇])             # a value opened by a full-width quote or bracket
@@ -86,7 +86,7 @@ def to_half_width(text: str) -> str:
 
 def full_width_character(text: str) -> str:
     """The first full-width character of `text`, "" when there is none."""
-    match = _WIDE.search(text)
+    match = _FULL_WIDTH.search(text)
     return match[0] if match else ""
 
 
@@ -140,7 +140,7 @@ def parse_document(text: str, file: str, env: Mapping[str, str] | None = None) -
 
 def _syntax(document: Document, text: str, error: Any) -> None:
     for number, written in enumerate(text.splitlines(), 1):
-        if match := _WIDE_LINE.search(written):
+        if match := _FULL_WIDTH_LINE.search(written):
             character = next(c for c in match.groups() if c)
             if character == "\t":
                 document.problems.append(Problem(document.file, "", "config.yaml.tab", {}, number))
@@ -157,7 +157,9 @@ def _syntax(document: Document, text: str, error: Any) -> None:
         message = f"U+{error.character:04X}: {error.reason}"
     seen = {problem.line for problem in document.problems}
     if line not in seen and line - 1 not in seen:  # otherwise it repeats the problem above in worse words
-        document.problems.append(Problem(document.file, "", "config.yaml.syntax", {"reason": worded(message)}, line))
+        document.problems.append(
+            Problem(document.file, "", "config.yaml.syntax", {"reason": library_text(message)}, line)
+        )
 
 
 class _Builder:
@@ -216,7 +218,7 @@ class _Builder:
         if kind not in {"str", "timestamp", "merge", "value"}:
             self._document.add(place, "config.yaml.tag", value=str(node.tag))
             return None
-        if node.style is None and text and (text[0] in "“”‘’" or _WIDE_KEY.match(text) or _all_wide(text)):
+        if node.style is None and text and (text[0] in "“”‘’" or _FULL_WIDTH_KEY.match(text) or _is_full_width(text)):
             self._wide(place, full_width_character(text))
         return self._replaced(text, place) if self._env is not None and "${" in text else text
 
@@ -248,7 +250,7 @@ def _key(node: ScalarNode) -> str | int:
     return value if isinstance(value, int) else text
 
 
-def _all_wide(text: str) -> bool:
+def _is_full_width(text: str) -> bool:
     return all("\uff01" <= c <= "\uff5e" or c in ". " for c in text) and bool(text.strip(". "))
 
 

@@ -5,7 +5,7 @@ import math
 from dataclasses import dataclass
 
 from gateway.domain.device import PointKind, PointSpec
-from gateway.domain.text import Lang, say
+from gateway.domain.text import Lang, localize
 from gateway.domain.units import parse_unit
 from gateway.starter.sample import ProposedPoint
 from gateway.starter.yaml_and_csv_text import quoted
@@ -55,7 +55,7 @@ def limit_of(points: list[MappedPoint]) -> RuleLimit | None:
 
 def rule(kind: str, lang: Lang, points: list[MappedPoint], limit: RuleLimit | None) -> str:
     """Text of `rules/first.yaml`, with its test."""
-    head = ["# " + say("init.note.rule", lang), "format: 1", "rules:"]
+    head = ["# " + localize("init.note.rule", lang), "format: 1", "rules:"]
     if limit is None:
         watched, value = points[0].spec.name, points[0].guess.value
         seen = f"{value:g}" if isinstance(value, int | float) and not isinstance(value, bool) else _state(value)
@@ -64,12 +64,12 @@ def rule(kind: str, lang: Lang, points: list[MappedPoint], limit: RuleLimit | No
                 *head,
                 "- id: first.silent",
                 f"  title: {_titles('init.title.silent')}",
-                f"  why: {quoted(say('init.why', lang))}",
+                f"  why: {quoted(localize('init.why', lang))}",
                 f"  watch: {{kind: {kind}{_each(points[0])}}}",
                 f"  silent: {{any_of: [{watched}], longer_than: 10m}}",
                 "  then: {order: {type: repair, fault: silent, level: major}}",
                 "  test:",
-                f"  - say: {quoted(say('init.test_silent', lang))}",
+                f"  - say: {quoted(localize('init.test_silent', lang))}",
                 "    every: 1m",
                 f"    series: {{{watched}: {json.dumps(f'{seen}*3', ensure_ascii=False)}}}",
                 "    until: 20m",
@@ -84,13 +84,13 @@ def rule(kind: str, lang: Lang, points: list[MappedPoint], limit: RuleLimit | No
             *head,
             f"- id: first.{name.replace('_', '-')}-high",
             f"  title: {_titles('init.title.high', point=name)}",
-            f"  why: {quoted(say('init.why', lang))}",
+            f"  why: {quoted(localize('init.why', lang))}",
             f"  watch: {{kind: {kind}{_each(limit.point)}}}",
             f'  when: "{name} > {limit.limit:g}{after(unit)}"',
             f'  clear: "{name} < {back:g}{after(unit)}"',
             f"  then: {{order: {{type: repair, fault: {name}, level: major}}}}",
             "  test:",
-            f"  - say: {quoted(say('init.test', lang))}",
+            f"  - say: {quoted(localize('init.test', lang))}",
             "    every: 10s",
             f'    series: {{{name}: "{limit.normal:g}*3 {limit.high:g}*3 {limit.normal:g}*3"}}',
             "    until: 2m",
@@ -112,7 +112,7 @@ def _state(value: object) -> str:
 
 
 def _titles(key: str, **fields: object) -> str:
-    return f"{{en: {quoted(say(key, 'en', **fields))}, zh: {quoted(say(key, 'zh', **fields))}}}"
+    return f"{{en: {quoted(localize(key, 'en', **fields))}, zh: {quoted(localize(key, 'zh', **fields))}}}"
 
 
 def after(unit: str) -> str:

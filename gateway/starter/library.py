@@ -33,7 +33,7 @@ def matches(sample: Sample, profile: LoadedProfile) -> dict[str, ProposedPoint]:
     return found
 
 
-def _likely(found: Mapping[str, ProposedPoint], profile: LoadedProfile) -> bool:
+def _fits_sample(found: Mapping[str, ProposedPoint], profile: LoadedProfile) -> bool:
     """True if all numbers are within the profile's units and limits."""
     for name, proposed in found.items():
         spec = profile.profile.point(name)
@@ -57,6 +57,6 @@ def fitting(sample: Sample, profiles: Mapping[str, LoadedProfile]) -> str:
         for name, one in profiles.items()
         if len(found := matches(sample, one)) == len(names) > 1
         and (len(names) > 2 or found.keys() == names)  # two common words occur in many messages
-        and _likely(found, one)
+        and _fits_sample(found, one)
     ]
     return min(whole, default=(0, ""))[1]

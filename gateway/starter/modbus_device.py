@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from gateway.domain.device import PointKind, PointSpec
-from gateway.domain.text import Lang, say
+from gateway.domain.text import Lang, localize
 from gateway.domain.units import UnitError, parse_unit
 from gateway.starter.sample import ProposedPoint, read_sample
 from protocols.modbus.words import ByteOrder, Type
@@ -77,39 +77,39 @@ def specs(registers: tuple[NamedRegister, ...]) -> Iterator[tuple[PointSpec, Pro
         yield PointSpec(one.name, one.kind, one.unit), ProposedPoint(one.name, "", one.kind, one.unit, 20.0)
 
 
-def with_value(proposed: ProposedPoint, wired: ModbusAnswers) -> ProposedPoint:
+def with_value(proposed: ProposedPoint, answers: ModbusAnswers) -> ProposedPoint:
     """The same point with the value read from the device."""
-    values = wired.values or {}
+    values = answers.values or {}
     return replace(proposed, value=values[proposed.name]) if proposed.name in values else proposed
 
 
-def source(wired: ModbusAnswers, lang: Lang) -> list[str]:
+def source(answers: ModbusAnswers, lang: Lang) -> list[str]:
     """The source section of `gateway.yaml`."""
     return [
-        f"  bus:                           # {say('init.note.wired', lang)}",
+        f"  bus:                           # {localize('init.note.wired', lang)}",
         "    type: modbus",
         "    every: 10s",
-        f'    links: {{{LINK}: {{tcp: "{wired.where}"}}}}',
-        f"    devices_from: registry       # {say('init.note.units', lang)}",
+        f'    links: {{{LINK}: {{tcp: "{answers.where}"}}}}',
+        f"    devices_from: registry       # {localize('init.note.units', lang)}",
     ]
 
 
-def profile(wired: ModbusAnswers, name: str, kind: str, lang: Lang) -> str:
+def profile(answers: ModbusAnswers, name: str, kind: str, lang: Lang) -> str:
     """`profiles/NAME.yaml`."""
     lines = [
-        "# " + say("init.note.registers", lang),
+        "# " + localize("init.note.registers", lang),
         f"id: {name}",
         f"kind: {kind}",
-        f'source: "{say("init.registers", lang)}"',
+        f'source: "{localize("init.registers", lang)}"',
         "points:",
     ]
-    for one in wired.registers:
+    for one in answers.registers:
         parts = [] if one.kind is PointKind.GAUGE else [f"kind: {one.kind.value}"]
         parts += [f"unit: {one.unit}"] if one.unit else []
-        note = "" if one.unit else f"   # {say('init.note.unit', lang)}"
+        note = "" if one.unit else f"   # {localize('init.note.unit', lang)}"
         lines.append(f"  {one.name}: {{{', '.join([*parts, 'every: 10s'])}}}{note}")
-    lines += ["modbus:", f"  table: {wired.table}", "  points:"]
-    for one in wired.registers:
+    lines += ["modbus:", f"  table: {answers.table}", "  points:"]
+    for one in answers.registers:
         parts = [f"at: {one.at}", f"type: {one.type}"]
         parts += [f"order: {one.order}"] if one.order else []
         parts += [f"scale: {one.scale}"] if float(one.scale) != 1 else []

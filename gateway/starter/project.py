@@ -7,7 +7,7 @@ from pathlib import Path as File
 from typing import Any
 
 from gateway.domain.device import PointKind, PointSpec
-from gateway.domain.text import Lang, say
+from gateway.domain.text import Lang, localize
 from gateway.domain.units import parse_unit
 from gateway.settings.profiles import LoadedProfile
 from gateway.starter.first_rule import MappedPoint, RuleLimit, after, as_sent, limit_of, rounded_up, rule
@@ -26,7 +26,7 @@ LISTED = 200
 @dataclass(frozen=True, slots=True)
 class InitAnswers:
     """Answers of the user. `topic`: topic of the device; `profile`: one of the library, None = made from the sample,
-    with kind `kind`; `username` "" = the broker needs none. `wired`: a Modbus device; then there is no broker and no
+    with kind `kind`; `username` "" = the broker needs none. `modbus`: a Modbus device; then there is no broker and no
     sample."""
 
     name: str
@@ -43,7 +43,7 @@ class InitAnswers:
     username: str = ""
     password: str = ""
     secret: str = ""
-    wired: ModbusAnswers | None = None
+    modbus: ModbusAnswers | None = None
 
 
 def sample_of(profile: LoadedProfile) -> dict[str, Any]:
@@ -74,8 +74,8 @@ def _ordinary(low: float | None, high: float | None) -> float:
 
 def files(answers: InitAnswers) -> dict[str, str]:
     """Path in the project -> text. Those in `SECRETS` are readable by their owner only."""
-    if answers.wired is not None:
-        return _of_registers(answers, answers.wired)
+    if answers.modbus is not None:
+        return _of_registers(answers, answers.modbus)
     sample = read_sample(answers.sample, answers.device)
     if answers.profile is not None:
         sample = replace(sample, points=_by_name(sample.points, answers.profile))
@@ -139,7 +139,7 @@ def _limit_read(points: list[MappedPoint], device: ModbusAnswers) -> RuleLimit |
 
 def read(answers: InitAnswers, rows: Iterable[tuple[str, float]]) -> dict[str, float]:
     """(point, canonical value) of a poll -> values in the units of the registers; of several connectors the first."""
-    units = {point.spec.name: point.unit for point in _registers(answers, answers.wired or ModbusAnswers(""))}
+    units = {point.spec.name: point.unit for point in _registers(answers, answers.modbus or ModbusAnswers(""))}
     found: dict[str, float] = {}
     for name, value in rows:
         sent = as_sent(value, units.get(name, ""))
@@ -150,13 +150,13 @@ def read(answers: InitAnswers, rows: Iterable[tuple[str, float]]) -> dict[str, f
 
 def above(answers: InitAnswers) -> str:
     """Condition of the rule of a Modbus device: `temp > 27 degC`; "" when it is about silence."""
-    limit = _limit_read(_registers(answers, answers.wired), answers.wired) if answers.wired is not None else None
+    limit = _limit_read(_registers(answers, answers.modbus), answers.modbus) if answers.modbus is not None else None
     return "" if limit is None else f"{limit.point.spec.name} > {limit.limit:g}{after(limit.point.unit)}"
 
 
 def trigger(answers: InitAnswers) -> str:
     """The sample with a value above the limit of the rule; "" when the rule has none."""
-    if answers.wired is not None:
+    if answers.modbus is not None:
         return ""
     sample = read_sample(answers.sample, answers.device)
     limit = limit_of(list(_points(answers, sample)))
@@ -214,7 +214,7 @@ def _of_connector(sample: Sample, proposed: ProposedPoint) -> bool:
 
 def _main(answers: InitAnswers, source: list[str]) -> str:
     def note(key: str, **fields: object) -> str:
-        return "# " + say(f"init.note.{key}", answers.lang, **fields)
+        return "# " + localize(f"init.note.{key}", answers.lang, **fields)
 
     lines = [
         note("main"),
@@ -244,7 +244,7 @@ def _main(answers: InitAnswers, source: list[str]) -> str:
 
 def _broker(answers: InitAnswers, sample: Sample, points: list[MappedPoint], profile: str) -> list[str]:
     def note(key: str, **fields: object) -> str:
-        return "# " + say(f"init.note.{key}", answers.lang, **fields)
+        return "# " + localize(f"init.note.{key}", answers.lang, **fields)
 
     lines = [
         f"  broker:                        {note('source')}",
@@ -319,10 +319,10 @@ def _devices(answers: InitAnswers, sample: Sample, profile: str) -> str:
 
 def _profile(answers: InitAnswers, sample: Sample, name: str) -> str:
     lines = [
-        "# " + say("init.note.profile", answers.lang),
+        "# " + localize("init.note.profile", answers.lang),
         f"id: {quoted(name)}",
         f"kind: {answers.kind}",
-        f"source: {quoted(say('init.source', answers.lang))}",
+        f"source: {quoted(localize('init.source', answers.lang))}",
     ]
     if sample.component is not None or sample.components:
         lines.append(f"components: {max(2, sample.components)}")
@@ -342,7 +342,7 @@ def _profile(answers: InitAnswers, sample: Sample, name: str) -> str:
             parts["values"] = f"[{quoted(proposed.value)}]"
         unsure = not proposed.unit and proposed.kind is PointKind.GAUGE
         inside = ", ".join(f"{key}: {value}" for key, value in parts.items())
-        note = f"   # {say('init.note.unit', answers.lang)}" if unsure else ""
+        note = f"   # {localize('init.note.unit', answers.lang)}" if unsure else ""
         lines.append(f"  {proposed.name}: {{{inside}}}{note}")
     return "\n".join(lines) + "\n"
 

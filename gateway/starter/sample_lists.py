@@ -60,7 +60,7 @@ def rows(document: object, device: str, word: Any) -> SampleList | None:
         words = {word(key) for row in many.rows for key in row}
         if words & TIMES or (words & CODES and named(many.rows) is None) or len(many.rows) > MOST:
             return many
-    if len(found) == 1 and {word(key) for key in found[0].merged} & PARTS and not _others(document, word):
+    if len(found) == 1 and {word(key) for key in found[0].merged} & PARTS and not _has_other_values(document, word):
         return found[0]
     return found[0] if isinstance(document, list) and found else None
 
@@ -108,12 +108,13 @@ def _keyed(node: object, path: str, way: tuple[str | int, ...], device: str) -> 
             yield from _keyed(value, f"{path}.{key}" if path else key, (*way, key), device)
 
 
-def _others(document: object, word: Any) -> bool:
+def _has_other_values(document: object, word: Any) -> bool:
     """True if there are values of the device itself, besides time and code."""
     if not isinstance(document, dict):
         return False
     return any(
-        (_scalar(value) and word(key) not in TIMES | CODES) or (isinstance(value, dict) and _others(value, word))
+        (_scalar(value) and word(key) not in TIMES | CODES)
+        or (isinstance(value, dict) and _has_other_values(value, word))
         for key, value in document.items()
     )
 

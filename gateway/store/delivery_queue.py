@@ -27,7 +27,7 @@ from sqlalchemy import (
 
 from gateway.domain.delivery import Delivery
 from gateway.domain.notice import NoticeState
-from gateway.ports import Ask, Settled
+from gateway.ports import LeaseRequest, Settled
 from gateway.store import tables as t
 from gateway.store.database import Database, bulk, upsert
 from gateway.store.row_mapping import chunks
@@ -44,19 +44,24 @@ class SqlDeliveryQueue:
         self._tenant = tenant
 
     def exchange(
-        self, owner: str, now: int, until: int, done: Sequence[tuple[Delivery, Settled]], asks: Mapping[str, Ask]
+        self,
+        owner: str,
+        now: int,
+        until: int,
+        done: Sequence[tuple[Delivery, Settled]],
+        requests: Mapping[str, LeaseRequest],
     ) -> Mapping[str, Sequence[Delivery]]:
         """Settle the `done` deliveries and lease the requested ones until `until`, in one transaction."""
 
         def work(c: Connection) -> Mapping[str, Sequence[Delivery]]:
             _settle(c, done, now)
-            return {endpoint: _lease(c, owner, now, until, endpoint, ask) for endpoint, ask in asks.items()}
+            return {endpoint: _lease(c, owner, now, until, endpoint, request) for endpoint, request in requests.items()}
 
         return self._database.transact(work)
 
     def lease(self, owner: str, now: int, until: int, limit: int, endpoint: str) -> Sequence[Delivery]:
         """`exchange` with nothing to record."""
-        return self.exchange(owner, now, until, (), {endpoint: Ask(limit)})[endpoint]
+        return self.exchange(owner, now, until, (), {endpoint: LeaseRequest(limit)})[endpoint]
 
     def settle(self, delivery: Delivery, result: Settled, now: int) -> None:
         """Record the attempt and the new state. A delivery settled before stays as it is; so does one that another
@@ -158,17 +163,17 @@ class SqlDeliveryQueue:
         return self._database.transact(work)
 
 
-def _lease(c: Connection, owner: str, now: int, until: int, endpoint: str, ask: Ask) -> list[Delivery]:
+def _lease(c: Connection, owner: str, now: int, until: int, endpoint: str, request: LeaseRequest) -> list[Delivery]:
     d = t.delivery.c
     columns = (d.id, d.endpoint, d.attempt, t.outbox.c.id, t.outbox.c.type, d.subject, t.outbox.c.body)
     # "+ 0": a range of times must not tempt the planner away from the index with the order; the limit ends the walk.
-    due_at = d.next_at if ask.longest else d.next_at + literal_column("0")
+    due_at = d.next_at if request.longest else d.next_at + literal_column("0")
     due = (
         select(*columns, t.outbox.c.content_type)
         .join(t.outbox, t.outbox.c.id == d.event)
         .where(d.endpoint == endpoint, d.settled_at.is_(None), due_at <= now, _enabled(), _oldest())
-        .order_by(*(() if ask.longest else (d.level.desc(),)), d.next_at, d.id)
-        .limit(ask.room)
+        .order_by(*(() if request.longest else (d.level.desc(),)), d.next_at, d.id)
+        .limit(request.room)
         .with_for_update(skip_locked=True, of=t.delivery)
     )
     rows = c.execute(due).all()
@@ -196,8 +201,8 @@ def _settle(c: Connection, done: Sequence[tuple[Delivery, Settled]], now: int) -
         if result.state == "retry":
             behind.append(row)
         else:
-            said = NoticeState.SENT if result.state == "delivered" else NoticeState.FAILED
-            notices.append({"event": delivery.id, "state": said, "reason": result.reason, "updated_at": now})
+            state = NoticeState.SENT if result.state == "delivered" else NoticeState.FAILED
+            notices.append({"event": delivery.id, "state": state, "reason": result.reason, "updated_at": now})
     bulk(c, _ATTEMPT, attempts)
     bulk(c, _CHANGED, changes)
     bulk(c, _BEHIND, behind)

@@ -235,7 +235,7 @@ class SqlDeskTransaction:
         self._insert(t.outbox, [_row(event) for event in changes.events])
         shipments = [_row(shipment) for shipment in changes.deliveries]
         if shipments:  # what stands before an urgent event of its subject is as urgent: the order there is kept
-            bulk(self._c, _LIFT, shipments)
+            bulk(self._c, _RAISE_URGENCY, shipments)
         self._insert(t.delivery, [_shipment(row) for row in _with_urgency(shipments)])
         self._insert(t.notice, [_row(notice) for notice in changes.notices])
         self._drop_deadlines(changes.deadlines_dropped)
@@ -296,7 +296,7 @@ def _insert_columns(table: Table) -> list[str]:
     return [c.key for c in table.c if not (c.primary_key and c.autoincrement is True)]
 
 
-_LIFT = (
+_RAISE_URGENCY = (
     update(t.delivery)
     .where(
         t.delivery.c.endpoint == bindparam("b_endpoint"),
@@ -323,7 +323,8 @@ def _shipment(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _with_urgency(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Each as urgent as the most urgent after it of its subject at its endpoint; `_LIFT` does so with what waits."""
+    """The rows, each at least as urgent as the later rows of its subject and endpoint. `_RAISE_URGENCY`
+    does the same for rows already in the queue."""
     urgent: dict[tuple[str, str], int] = {}
     for row in reversed(rows):
         line = (row["endpoint"], row["subject"])

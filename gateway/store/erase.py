@@ -32,8 +32,8 @@ def erase_customer(database: Database, tenant: str, code: str, act: AuditedAct) 
     def work(c: Connection) -> Erased:
         mine = (t.customer.c.tenant == tenant, t.customer.c.code == code)
         known = c.execute(delete(t.customer).where(*mine)).rowcount > 0
-        told = (t.notice.c.params != "{}") | (t.notice.c.event != "")
-        notices = (t.notice.c.tenant == tenant, t.notice.c.recipient == code, told)
+        has_content = (t.notice.c.params != "{}") | (t.notice.c.event != "")
+        notices = (t.notice.c.tenant == tenant, t.notice.c.recipient == code, has_content)
         events = [event for event in c.scalars(select(t.notice.c.event).where(*notices)) if event]
         count = c.execute(update(t.notice).where(*notices).values(params="{}", event="")).rowcount
         gone = sum(_blank_events(c, events[start : start + _CHUNK]) for start in range(0, len(events), _CHUNK))

@@ -8,7 +8,7 @@ from gateway.adapters import SOURCES
 from gateway.domain.clocks import clamp
 from gateway.domain.device import Device, Point, PointKind
 from gateway.domain.reading import Batch, Flag, Quality
-from gateway.domain.text import Sayable
+from gateway.domain.text import Localized
 from gateway.ports import Clock
 from gateway.registry import Registry
 from gateway.settings.project import Project
@@ -44,7 +44,7 @@ class TryResult:
     rows: list[ReadingRow] = field(default_factory=list)
     rules: list[tuple[str, str]] = field(default_factory=list)
     requests: tuple[PollRequest, ...] = ()
-    failure: Sayable | str = ""
+    failure: Localized | str = ""
 
     @property
     def route(self) -> int:

@@ -8,7 +8,7 @@ from gateway.domain.error_reasons import reason
 from gateway.domain.errors import SourceError
 from gateway.domain.language_values import Phrase
 from gateway.domain.reading import Quality
-from gateway.domain.text import Sayable
+from gateway.domain.text import Localized
 from protocols.modbus.config import ModbusConfig
 from protocols.modbus.cycle import Cycle
 from protocols.modbus.link import ExceptionResponse, Link, LinkDown, Silent
@@ -83,7 +83,7 @@ async def poll_once(source: str, config: ModbusConfig, services: SourceServices,
     return PollTrial(place.link, place.unit, frame.at, tuple(link.requests), rows)
 
 
-def _why(error: SourceError) -> Sayable | str:
+def _why(error: SourceError) -> Localized | str:
     match error:
         case Silent(reason=label):
             return Phrase(f"modbus.silent.{label}", {"detail": str(error).removeprefix(label).strip()})

@@ -18,7 +18,7 @@ from gateway.domain.errors import SourceUnavailable, StoreError
 from gateway.domain.language_values import Phrase
 from gateway.domain.reading import I64
 from gateway.domain.record import Parcel, Receipts
-from gateway.domain.text import catalogue, say
+from gateway.domain.text import catalogue, localize
 from gateway.ports import Clock, Emit, ReceiptLedger
 from protocols.mapping.mapper import Mapped, Mapper
 from protocols.mapping.unused_fields import UNREAD
@@ -222,7 +222,7 @@ class Acknowledger:
     def _report(self) -> None:
         found = list(self._context.mapper.bindings.misfits.values())
         for wrong in found[self._context.stats.misfits :]:
-            log.error("route does not fit", source=self._context.name, problem=say(wrong.key, **wrong.fields))
+            log.error("route does not fit", source=self._context.name, problem=localize(wrong.key, **wrong.fields))
         self._context.stats.misfits = len(found)
 
     def _copies(self, messages: list[Message]) -> set[int]:

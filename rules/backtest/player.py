@@ -89,7 +89,7 @@ class Player:
         self._history.until(moment)
 
     @property
-    def misled(self) -> set[int]:
+    def glitched_devices(self) -> set[int]:
         """Devices with a counter glitch in which something was booked: windows may have closed with the wrong sum."""
         return {one.device for one in self.glitches.fresh if one.booked}
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from difflib import SequenceMatcher
 
 from gateway.domain.duration import format_duration
-from gateway.domain.text import Lang, say
+from gateway.domain.text import Lang, localize
 from rules.casetest.run import CaseResult, Shown, different
 
 _QUIET: dict[str, object] = {
@@ -38,11 +38,11 @@ def as_text(outcomes: Sequence[CaseResult], lang: Lang) -> str:
     for outcome in outcomes:
         case = outcome.case
         key = "casetest.ok" if outcome.ok else "casetest.failed"
-        lines.append(say(key, lang, rule=case.rule, say=case.title(lang), file=case.file, line=case.line))
+        lines.append(localize(key, lang, rule=case.rule, say=case.title(lang), file=case.file, line=case.line))
         if not outcome.ok:
             lines += _difference(outcome, lang)
     failed = sum(not outcome.ok for outcome in outcomes)
-    return "\n".join([*lines, say("casetest.sum", lang, passed=len(outcomes) - failed, failed=failed)])
+    return "\n".join([*lines, localize("casetest.sum", lang, passed=len(outcomes) - failed, failed=failed)])
 
 
 def _difference(outcome: CaseResult, lang: Lang) -> list[str]:
@@ -58,18 +58,19 @@ def _difference(outcome: CaseResult, lang: Lang) -> list[str]:
             keys = different(wanted, real)
             if keys:
                 fields = {"item": _line(wanted, outcome), "got": _line(real, outcome), "keys": ", ".join(keys)}
-                lines.append(say("casetest.differs", lang, **fields))
+                lines.append(localize("casetest.differs", lang, **fields))
             else:
-                lines.append(say("casetest.same", lang, item=_line(real, outcome)))
+                lines.append(localize("casetest.same", lang, item=_line(real, outcome)))
         lines += [
-            say("casetest.expected", lang, item=_line(one, outcome)) for one in outcome.expected[a + len(pairs) : b]
+            localize("casetest.expected", lang, item=_line(one, outcome))
+            for one in outcome.expected[a + len(pairs) : b]
         ]
-        lines += [say("casetest.got", lang, item=_line(one, outcome)) for one in outcome.got[c + len(pairs) : d]]
+        lines += [localize("casetest.got", lang, item=_line(one, outcome)) for one in outcome.got[c + len(pairs) : d]]
     if not outcome.got and not outcome.expected:
-        lines.append(say("casetest.none", lang))
+        lines.append(localize("casetest.none", lang))
     if not outcome.agree:
         sides = {"live": _all(outcome.got, outcome), "replay": _all(outcome.replayed, outcome)}
-        lines.append(say("casetest.replay", lang, **sides))
+        lines.append(localize("casetest.replay", lang, **sides))
     return lines
 
 

@@ -7,8 +7,8 @@ from typing import Any
 from gateway.domain.alarm import Level
 from gateway.domain.device import PointKind, PointSpec
 from gateway.domain.duration import from_us
-from gateway.domain.language_values import spelled
-from gateway.domain.text import Lang, say
+from gateway.domain.language_values import duration_text
+from gateway.domain.text import Lang, localize
 from rules.compiled import Every
 from rules.conditions.form import ConditionForm
 from rules.engine.conditions.counter_multiple import CounterMultipleForm
@@ -114,9 +114,11 @@ def _sample(spec: PointSpec, value: float) -> str:
 
 # --- words
 def _raised(_body: Body, what: Body, lang: Lang) -> list[str]:
-    ahead = say("handbook.told", lang, ahead=spelled(what["ahead"], lang)) if "ahead" in what else ""
-    term = say("handbook.or_after", lang, span=calendar_span(what["or_after"], lang)) if "or_after" in what else ""
-    return [say("handbook.every", lang, counter=what["counter"], step=spelled(what["step"], lang)) + ahead + term]
+    ahead = localize("handbook.told", lang, ahead=duration_text(what["ahead"], lang)) if "ahead" in what else ""
+    term = localize("handbook.or_after", lang, span=calendar_span(what["or_after"], lang)) if "or_after" in what else ""
+    return [
+        localize("handbook.every", lang, counter=what["counter"], step=duration_text(what["step"], lang)) + ahead + term
+    ]
 
 
 def _began(conditions: ConditionPhrases, what: Body, _level: str) -> str:
@@ -125,10 +127,10 @@ def _began(conditions: ConditionPhrases, what: Body, _level: str) -> str:
     step = words.number(step_number)
     if "or_after" in what:
         count, unit = str(what["or_after"]).split()
-        step += words.say("or_after", span=_once(spans(count, unit.rstrip("s"), words.lang)))
+        step += words.localize("or_after", span=_once(spans(count, unit.rstrip("s"), words.lang)))
     if "ahead" in what:
-        return words.say("every_ahead", head=head, step=step, ahead=words.number(_number(what["ahead"])))
-    return words.say("every", head=head, step=step)
+        return words.localize("every_ahead", head=head, step=step, ahead=words.number(_number(what["ahead"])))
+    return words.localize("every", head=head, step=step)
 
 
 def _once(span: str) -> str:

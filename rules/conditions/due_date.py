@@ -9,8 +9,8 @@ from itertools import pairwise
 from gateway.domain.alarm import Level
 from gateway.domain.device import Device
 from gateway.domain.duration import DAY, format_duration, parse_duration
-from gateway.domain.language_values import spelled
-from gateway.domain.text import Lang, say
+from gateway.domain.language_values import duration_text
+from gateway.domain.text import Lang, localize
 from rules.compiled import CalendarSpan, Due
 from rules.conditions.form import ConditionForm
 from rules.engine.conditions.due_date import DueDateForm
@@ -108,18 +108,18 @@ def _raised(_body: Body, what: Body, lang: Lang) -> list[str]:
             offset = parse_duration(str(what["stages"][level]))
             key = "ahead" if offset < 0 else "after" if offset else "on_day"
             stages.append(
-                say(
+                localize(
                     f"handbook.{key}",
                     lang,
                     level=level_word(level, lang),
-                    span=spelled(format_duration(abs(offset)), lang),
+                    span=duration_text(format_duration(abs(offset)), lang),
                 )
             )
-    told = say("handbook.due", lang, date=what["date"], stages=listed(stages, lang), at=what.get("at", "00:00"))
+    told = localize("handbook.due", lang, date=what["date"], stages=listed(stages, lang), at=what.get("at", "00:00"))
     if "repeat" not in what:
         return [told]
     span, again = calendar_span(what["repeat"], lang), each_span(what["repeat"], lang)
-    return [told + say(f"handbook.repeat_{what.get('basis', 'date')}", lang, span=span, every=again)]
+    return [told + localize(f"handbook.repeat_{what.get('basis', 'date')}", lang, span=span, every=again)]
 
 
 def _ended(body: Body, what: Body, lang: Lang) -> list[str]:
@@ -127,7 +127,7 @@ def _ended(body: Body, what: Body, lang: Lang) -> list[str]:
 
 
 def _began(conditions: ConditionPhrases, what: Body, _level: str) -> str:
-    return Placeholder("due", what["date"], other=conditions.words.say("due_alone", date=what["date"])).text()
+    return Placeholder("due", what["date"], other=conditions.words.localize("due_alone", date=what["date"])).text()
 
 
 # --- checks

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from gateway.domain.alarm import Level
-from gateway.domain.text import Lang, say
+from gateway.domain.text import Lang, localize
 from rules.compiled import Votes
 from rules.conditions.form import ConditionForm
 from rules.conditions.repeats import check_order, counted, never_repeated, no_longer
@@ -43,11 +43,11 @@ def parse(rule: MappingReader, holder: MappingReader, compiler: RuleCompiler, le
 
 # --- words
 def _raised(_body: Body, what: Body, lang: Lang) -> list[str]:
-    return [say("handbook.votes", lang, of=what["of"], need=what["need"], last=what["last"])]
+    return [localize("handbook.votes", lang, of=what["of"], need=what["need"], last=what["last"])]
 
 
 def _began(conditions: ConditionPhrases, what: Body, _level: str) -> str:
-    return conditions.words.say("votes", what=conditions.clause(what["of"]), need=what["need"], last=what["last"])
+    return conditions.words.localize("votes", what=conditions.clause(what["of"]), need=what["need"], last=what["last"])
 
 
 # --- checks

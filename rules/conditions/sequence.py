@@ -7,8 +7,8 @@ from typing import Any
 
 from gateway.domain.alarm import Level
 from gateway.domain.duration import HOUR, SECOND, format_duration
-from gateway.domain.language_values import spelled
-from gateway.domain.text import Lang, say
+from gateway.domain.language_values import duration_text
+from gateway.domain.text import Lang, localize
 from rules.compiled import Sequence
 from rules.compiled.reads import points_of
 from rules.conditions.form import ConditionForm
@@ -84,16 +84,16 @@ def _raised(_body: Body, what: Steps[Body], lang: Lang) -> list[str]:
     first, second = what
     key = "sequence" if "see" in second else "sequence_not"
     then = second["see"] if "see" in second else second["not_see"]
-    off = say("handbook.cancelled", lang, unless=second["unless"]) if "unless" in second else ""
-    within = spelled(second["within"], lang)
-    return [say(f"handbook.{key}", lang, first=first["see"], second=then, within=within) + off]
+    off = localize("handbook.cancelled", lang, unless=second["unless"]) if "unless" in second else ""
+    within = duration_text(second["within"], lang)
+    return [localize(f"handbook.{key}", lang, first=first["see"], second=then, within=within) + off]
 
 
 def _began(conditions: ConditionPhrases, what: Steps[Body], _level: str) -> str:
     first, second = what
     key, then = ("sequence", second["see"]) if "see" in second else ("sequence_not", second["not_see"])
     bare = ConditionPhrases(conditions.words.bare(), conditions.body)
-    return conditions.words.say(
+    return conditions.words.localize(
         key, first=bare.clause(first["see"]), second=bare.clause(then), within=conditions.length(second["within"])
     )
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from gateway.domain.alarm import Level
 from gateway.domain.duration import HOUR, MINUTE, SECOND, format_duration
-from gateway.domain.language_values import spelled
-from gateway.domain.text import Lang, say
+from gateway.domain.language_values import duration_text
+from gateway.domain.text import Lang, localize
 from gateway.domain.units import parse_unit
 from rules.compiled import Expression, Silence
 from rules.conditions.form import ConditionForm
@@ -79,10 +79,10 @@ def _raised(_body: Body, what: Body, lang: Lang) -> list[str]:
     key = "any" if "any_of" in what else "all"
     points = what[f"{key}_of"]
     names: Sequence[str] = [points] if isinstance(points, str) else points
-    good = say("handbook.silent_good", lang) if "quality" in what else ""
-    limit = spelled(what["longer_than"], lang)
+    good = localize("handbook.silent_good", lang) if "quality" in what else ""
+    limit = duration_text(what["longer_than"], lang)
     items = listed((f"`{one}`" for one in names), lang)
-    return [good + say(f"handbook.silent_{key}", lang, points=items, limit=limit)]
+    return [good + localize(f"handbook.silent_{key}", lang, points=items, limit=limit)]
 
 
 def _began(conditions: ConditionPhrases, what: Body, _level: str) -> str:
@@ -92,11 +92,11 @@ def _began(conditions: ConditionPhrases, what: Body, _level: str) -> str:
     except ValueError:  # an expression: as long as it was
         span = Placeholder("silence", other=words.bare().number(read(limit, True))).text()
     key = "silent_all" if "all_of" in what and len(_names(what["all_of"])) > 1 else "silent"
-    return words.say(key + ("_good" if "quality" in what else ""), points=_points(conditions, what), span=span)
+    return words.localize(key + ("_good" if "quality" in what else ""), points=_points(conditions, what), span=span)
 
 
 def _ended(conditions: ConditionPhrases, what: Body, _level: str) -> str:
-    return conditions.words.say("heard", points=_points(conditions, what))
+    return conditions.words.localize("heard", points=_points(conditions, what))
 
 
 def _points(conditions: ConditionPhrases, what: Body) -> str:

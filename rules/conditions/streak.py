@@ -5,8 +5,8 @@ from functools import partial
 
 from gateway.domain.alarm import Level
 from gateway.domain.duration import DAY, SECOND, format_duration
-from gateway.domain.language_values import spelled
-from gateway.domain.text import Lang, say
+from gateway.domain.language_values import duration_text
+from gateway.domain.text import Lang, localize
 from rules.compiled import Calendar, Streak
 from rules.compiled.reads import points_of
 from rules.conditions.form import ConditionForm
@@ -44,17 +44,17 @@ def parse(rule: MappingReader, holder: MappingReader, compiler: RuleCompiler, le
 
 # --- words
 def _raised(_body: Body, what: Body, lang: Lang) -> list[str]:
-    unknown = say(f"handbook.{what.get('unknown', 'breaks')}", lang)
-    span = say("handbook.span", lang, span=spelled(what["max_span"], lang)) if "max_span" in what else ""
-    return [say("handbook.streak", lang, of=what["of"], length=what["length"]) + span + unknown]
+    unknown = localize(f"handbook.{what.get('unknown', 'breaks')}", lang)
+    span = localize("handbook.span", lang, span=duration_text(what["max_span"], lang)) if "max_span" in what else ""
+    return [localize("handbook.streak", lang, of=what["of"], length=what["length"]) + span + unknown]
 
 
 def _began(conditions: ConditionPhrases, what: Body, _level: str) -> str:
-    text = conditions.words.say("streak", what=conditions.clause(what["of"]), length=what["length"])
+    text = conditions.words.localize("streak", what=conditions.clause(what["of"]), length=what["length"])
     if "max_span" not in what:
         return text
     span = conditions.length(what["max_span"])
-    return text + (conditions.words.say("streak_span", span=span) if span else "")
+    return text + (conditions.words.localize("streak_span", span=span) if span else "")
 
 
 # --- checks

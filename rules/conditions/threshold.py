@@ -4,7 +4,7 @@ from itertools import pairwise
 from typing import Any
 
 from gateway.domain.alarm import Level
-from gateway.domain.text import Lang, say
+from gateway.domain.text import Lang, localize
 from rules.compiled import Expression, Hold, LevelRule, Levels
 from rules.conditions.form import ConditionForm
 from rules.engine.conditions.base import ConditionEvaluator, EvaluatorContext
@@ -130,12 +130,12 @@ def _raised(body: Body, what: Any, lang: Lang) -> list[str]:
 
 def _levels_raised(_body: Body, what: Body, lang: Lang) -> list[str]:
     lines = {one: clause(what[one]["when"], lang) + hold_of(what[one], lang) for one in LEVELS if one in what}
-    return [say("handbook.level", lang, level=level_word(one, lang), when=when) for one, when in lines.items()]
+    return [localize("handbook.level", lang, level=level_word(one, lang), when=when) for one, when in lines.items()]
 
 
 def _levels_ended(_body: Body, what: Body, lang: Lang) -> list[str]:
     lines = {one: end_of(what[one], "handbook.clear_default", lang) for one in LEVELS if one in what}
-    return [say("handbook.level", lang, level=level_word(one, lang), when=when) for one, when in lines.items()]
+    return [localize("handbook.level", lang, level=level_word(one, lang), when=when) for one, when in lines.items()]
 
 
 # --- words of a sentence
@@ -155,7 +155,7 @@ def _level_began(conditions: ConditionPhrases, what: Body, level: str) -> str:
 def _level_ended(conditions: ConditionPhrases, what: Body, level: str) -> str:
     one = what.get(level)
     if not one:
-        return conditions.words.say("over_now")
+        return conditions.words.localize("over_now")
     if one.get("clear") is not None:
         return conditions.held(one["clear"], one.get("clear_hold"))
     return conditions.clause(one["when"], yes=False)

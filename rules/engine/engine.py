@@ -8,7 +8,7 @@ from gateway.domain.engine_status import EngineStatus, ReadingCounts
 from gateway.domain.errors import ConfigError
 from gateway.domain.history_request import HistoryRequest
 from gateway.domain.reading import Batch, decode_batch
-from gateway.domain.record import ClockStep, ImportMark, PolicySet, Record, Rerun, RuleGone, RuleSet, Tick
+from gateway.domain.record import ClockStep, ImportMark, PolicySet, Record, Rerun, RuleRemoved, RuleSet, Tick
 from rules.compiled import Rule
 from rules.compiled.edits import Edit
 from rules.engine.alarms import AlarmPipeline
@@ -125,7 +125,7 @@ class Engine:
                 self._tick(record.body)
             case RuleSet():
                 self._install(record.body, record.at)
-            case RuleGone(id=rule):
+            case RuleRemoved(id=rule):
                 self._gone(rule, record.at)
             case PolicySet():
                 self._alarms.policy(record.body)

@@ -26,7 +26,7 @@ from ruamel.yaml.events import (
     StreamStartEvent,
 )
 
-from gateway.domain.error_reasons import worded
+from gateway.domain.error_reasons import library_text
 from gateway.domain.errors import Problem
 from rules.expr.tokens import full_width
 
@@ -147,7 +147,7 @@ def _parse(text: str, notes: Notes) -> Tree | None:
         line = mark.line + 1 if mark else 0
         _syntax(text, line, error.context_mark.line + 1 if error.context_mark else line, str(error.problem), notes)
     except YAMLError as error:
-        notes.add(0, "", "rules.yaml.syntax", detail=worded(str(error)[:200]))
+        notes.add(0, "", "rules.yaml.syntax", detail=library_text(str(error)[:200]))
     return None
 
 
@@ -166,11 +166,11 @@ def _syntax(text: str, line: int, first: int, detail: str, notes: Notes) -> None
             notes.add(number, "", "rules.yaml.comment", write=f'"{part[1]}"')
             return
     if not detail.startswith("mapping values are not allowed"):
-        notes.add(line, "", "rules.yaml.syntax", detail=worded(detail))
+        notes.add(line, "", "rules.yaml.syntax", detail=library_text(detail))
         return
     pair = _COLON.fullmatch(lines[line - 1]) if 0 < line <= len(lines) else None
     write = f"{pair[1]}: {quoted(pair[2])}" if pair else 'say: "status: charging"'
-    notes.add(line, "", "rules.yaml.colon", detail=worded(detail), write=write)
+    notes.add(line, "", "rules.yaml.colon", detail=library_text(detail), write=write)
 
 
 _COMPONENT = re.compile(r"[{,]\s+(#[0-9]+\.\w+)")

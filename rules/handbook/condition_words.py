@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gateway.domain.language_values import spelled
-from gateway.domain.text import Lang, say
+from gateway.domain.language_values import duration_text
+from gateway.domain.text import Lang, localize
 
 Body = Mapping[str, Any]
 """A rule as it is written, normalised: `rule` of `Rule.source`."""
@@ -49,7 +49,7 @@ def form_of(body: Body) -> tuple[str, Any]:
 def raised(body: Body, lang: Lang) -> list[str]:
     """When it is raised: one line, or one for each level."""
     form, what = form_of(body)
-    veto = say("handbook.unless", lang, unless=_text(body["unless"], lang)) if "unless" in body else ""
+    veto = localize("handbook.unless", lang, unless=_text(body["unless"], lang)) if "unless" in body else ""
     return [line + veto for line in HANDBOOK_WORDS[form].raised(body, what, lang)]
 
 
@@ -62,11 +62,15 @@ def ended(body: Body, lang: Lang) -> list[str]:
 
 def end_of(body: Body, default: str, lang: Lang) -> str:
     """How a rule or a level ends: by `clear`, else as the text `default` of the catalogue says."""
-    latched = say("handbook.latched", lang) if body.get("auto_clear") is False else ""
+    latched = localize("handbook.latched", lang) if body.get("auto_clear") is False else ""
     if "clear" in body:
-        held = say("handbook.hold", lang, hold=spelled(body["clear_hold"], lang)) if "clear_hold" in body else ""
+        held = (
+            localize("handbook.hold", lang, hold=duration_text(body["clear_hold"], lang))
+            if "clear_hold" in body
+            else ""
+        )
         return clause(body["clear"], lang) + held + latched
-    return say(default, lang) + latched
+    return localize(default, lang) + latched
 
 
 def _text(what: Any, lang: Lang) -> str:
@@ -76,23 +80,25 @@ def _text(what: Any, lang: Lang) -> str:
 def clause(what: Any, lang: Lang) -> str:
     """A condition: a text, `{all: [..]}`, `{any: [..]}` or `{members: {..}}`."""
     if isinstance(what, str):
-        return say("handbook.when", lang, when=what)
+        return localize("handbook.when", lang, when=what)
     if "members" in what:
         return _quorum(what["members"], lang)
     word = next(iter(what))
-    return say(f"handbook.{word}", lang, items=say("handbook.join", lang).join(clause(one, lang) for one in what[word]))
+    return localize(
+        f"handbook.{word}", lang, items=localize("handbook.join", lang).join(clause(one, lang) for one in what[word])
+    )
 
 
 def _quorum(what: Body, lang: Lang) -> str:
-    limits = [say(f"handbook.{key}", lang, n=what[key]) for key in ("at_least", "at_most") if key in what]
+    limits = [localize(f"handbook.{key}", lang, n=what[key]) for key in ("at_least", "at_most") if key in what]
     if "fraction" in what:
-        limits.append(say("handbook.fraction", lang, n=f"{100 * float(what['fraction']):g}"))
-    recent = say("handbook.within", lang, within=spelled(what["within"], lang)) if "within" in what else ""
+        limits.append(localize("handbook.fraction", lang, n=f"{100 * float(what['fraction']):g}"))
+    recent = localize("handbook.within", lang, within=duration_text(what["within"], lang)) if "within" in what else ""
     if "began_within" in what:
-        recent += say("handbook.began_within", lang, within=spelled(what["began_within"], lang))
+        recent += localize("handbook.began_within", lang, within=duration_text(what["began_within"], lang))
     if what.get("per") == "component":
-        recent += say("handbook.per_component", lang)
-    return say("handbook.quorum", lang, of=what["of"], limits=say("handbook.and", lang).join(limits)) + recent
+        recent += localize("handbook.per_component", lang)
+    return localize("handbook.quorum", lang, of=what["of"], limits=localize("handbook.and", lang).join(limits)) + recent
 
 
 def hold_of(body: Body, lang: Lang) -> str:
@@ -101,6 +107,6 @@ def hold_of(body: Body, lang: Lang) -> str:
     if hold is None:
         return ""
     if not isinstance(hold, Mapping):
-        return say("handbook.hold", lang, hold=spelled(hold, lang))
-    gap = say("handbook.gap", lang, gap=spelled(hold["gap"], lang)) if "gap" in hold else ""
-    return say("handbook.hold", lang, hold=spelled(hold["for"], lang)) + gap
+        return localize("handbook.hold", lang, hold=duration_text(hold, lang))
+    gap = localize("handbook.gap", lang, gap=duration_text(hold["gap"], lang)) if "gap" in hold else ""
+    return localize("handbook.hold", lang, hold=duration_text(hold["for"], lang)) + gap

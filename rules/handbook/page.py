@@ -7,8 +7,8 @@ from typing import Any
 
 import msgspec
 
-from gateway.domain.language_values import spelled
-from gateway.domain.text import Lang, say
+from gateway.domain.language_values import duration_text
+from gateway.domain.text import Lang, localize
 from rules.compiled import Rule
 from rules.format import Case
 from rules.handbook.condition_words import Body, ended, raised
@@ -36,8 +36,8 @@ def page(chapters: Sequence[Chapter], lang: Lang) -> str:
     """The page as Markdown."""
     rules = [rule for chapter in chapters for rule in chapter.rules]
     tests = sum(len(chapter.cases) for chapter in chapters)
-    lines = [say("handbook.head", lang), "", say("handbook.intro", lang, rules=len(rules), tests=tests), ""]
-    lines += [say("handbook.table", lang), "|---|---|---|---|---|", *(_row(rule, lang) for rule in rules)]
+    lines = [localize("handbook.head", lang), "", localize("handbook.intro", lang, rules=len(rules), tests=tests), ""]
+    lines += [localize("handbook.table", lang), "|---|---|---|---|---|", *(_row(rule, lang) for rule in rules)]
     for chapter in chapters:
         if chapter.rules:
             lines += ["", f"## {chapter.name}"]
@@ -62,7 +62,7 @@ def _row(rule: Rule, lang: Lang) -> str:
 
 def _levels(rule: Rule, body: Body, lang: Lang) -> str:
     if not body.get("then", {}).get("order", {}).get("level", "minor").isalpha():
-        return say("handbook.by_value", lang)
+        return localize("handbook.by_value", lang)
     return listed((level_word(level.word, lang) for level in rule.condition.alarm_levels()), lang)
 
 
@@ -79,12 +79,12 @@ def _rule(rule: Rule, cases: Sequence[Case], lang: Lang) -> list[str]:
         ("notice", _notice(body, lang)),
         ("tests", [_case(case, lang) for case in cases]),
     ]
-    lines = [f"### {rule.id}", "", say("handbook.why", lang, title=rule.title[lang], why=rule.why[lang]), ""]
+    lines = [f"### {rule.id}", "", localize("handbook.why", lang, title=rule.title[lang], why=rule.why[lang]), ""]
     for key, items in parts:
         if len(items) == 1 and key != "tests":
-            lines.append("- " + say("handbook.item", lang, name=say(f"handbook.{key}", lang), text=items[0]))
+            lines.append("- " + localize("handbook.item", lang, name=localize(f"handbook.{key}", lang), text=items[0]))
         elif items:
-            lines += ["- " + say("handbook.items", lang, name=say(f"handbook.{key}", lang))]
+            lines += ["- " + localize("handbook.items", lang, name=localize(f"handbook.{key}", lang))]
             lines += [f"  - {item}" for item in items]
     return lines
 
@@ -93,64 +93,64 @@ def _watch(what: Body, lang: Lang) -> str:
     kinds = what["kind"] if isinstance(what["kind"], list) else [what["kind"]]
     found = listed((f"`{kind}`" for kind in kinds), lang)
     if "where" in what:
-        found += say("handbook.where", lang, where=what["where"])
+        found += localize("handbook.where", lang, where=what["where"])
     if "group" in what:
-        found += say("handbook.group", lang, group=what["group"])
-    return found + (say("handbook.each", lang) if "each" in what else "")
+        found += localize("handbook.group", lang, group=what["group"])
+    return found + (localize("handbook.each", lang) if "each" in what else "")
 
 
 def _signal(name: str, what: Body, lang: Lang) -> str:
-    return say("handbook.signal", lang, name=name, what=_made_of(what, lang))
+    return localize("handbook.signal", lang, name=name, what=_made_of(what, lang))
 
 
 def _made_of(what: Body, lang: Lang) -> str:
     if "members" in what:
         inside = what["members"]
         of = {key: value for key, value in inside.items() if key not in {"kind", "where", "coverage", "per"}}
-        found = say("handbook.members", lang, what=_made_of(of, lang))
+        found = localize("handbook.members", lang, what=_made_of(of, lang))
         if inside.get("per") == "component":
-            found += say("handbook.per_component", lang)
+            found += localize("handbook.per_component", lang)
         if "where" in inside:
-            found += say("handbook.where", lang, where=inside["where"])
+            found += localize("handbook.where", lang, where=inside["where"])
         return found + _coverage(inside, lang)
     if "peers" in what:
         inside = what["peers"]
         operator = next(key for key in inside if key in OPERATORS)
-        name = say(f"handbook.op.{operator}", lang, rank="")
-        found = say("handbook.peers", lang, what=name, of=inside[operator], by=inside["of"])
+        name = localize(f"handbook.op.{operator}", lang, rank="")
+        found = localize("handbook.peers", lang, what=name, of=inside[operator], by=inside["of"])
         return found + _coverage(inside, lang)
     written = next(key for key in what if key.partition("(")[0] in OPERATORS)
     operator, _, rank = written.partition("(")
     if operator == "times":
-        found = say("handbook.times", lang, of=what[written])
+        found = localize("handbook.times", lang, of=what[written])
     else:
-        name = say(f"handbook.op.{operator}", lang, rank=rank.rstrip(") ").strip())
-        found = say("handbook.of", lang, what=name, of=what[written])
+        name = localize(f"handbook.op.{operator}", lang, rank=rank.rstrip(") ").strip())
+        found = localize("handbook.of", lang, what=name, of=what[written])
     if "over" in what:
-        found += say("handbook.over", lang, window=spelled(what["over"], lang))
+        found += localize("handbook.over", lang, window=duration_text(what["over"], lang))
     if "per" in what:
-        found += say("handbook.per", lang, window=_period(what["per"], lang))
+        found += localize("handbook.per", lang, window=_period(what["per"], lang))
     if "table" in what:
-        found += say("handbook.table_of", lang, table=what["table"])
+        found += localize("handbook.table_of", lang, table=what["table"])
     if what.get("scale") == "per_day":
-        found += say("handbook.per_day", lang)
+        found += localize("handbook.per_day", lang)
     if "max_gap" in what:
-        found += say("handbook.max_gap", lang, gap=spelled(what["max_gap"], lang))
+        found += localize("handbook.max_gap", lang, gap=duration_text(what["max_gap"], lang))
     return found + _coverage(what, lang)
 
 
 def _period(text: str, lang: Lang) -> str:
     """A calendar window in words: `month(from: 26)` -> month (from day 26)."""
     name, _, inside = text.partition("(")
-    word = say(f"word.period.{name}", lang)
+    word = localize(f"word.period.{name}", lang)
     inside = inside.rstrip(")").removeprefix("from:").strip()
-    return word + say(f"handbook.period.{name}_of", lang, inside=inside) if inside else word
+    return word + localize(f"handbook.period.{name}_of", lang, inside=inside) if inside else word
 
 
 def _coverage(what: Body, lang: Lang) -> str:
     if "coverage" not in what:
         return ""
-    return say("handbook.coverage", lang, share=f"{100 * float(what['coverage']):g}")
+    return localize("handbook.coverage", lang, share=f"{100 * float(what['coverage']):g}")
 
 
 def _hours(active: Body, lang: Lang) -> str:
@@ -160,27 +160,27 @@ def _hours(active: Body, lang: Lang) -> str:
         items = active.get(key, [])
         words = [str(one) for one in (items if isinstance(items, list) else [items])]
         if key == "days":
-            words = [say(f"handbook.day.{one.lower()[:3]}", lang) for one in words]
+            words = [localize(f"handbook.day.{one.lower()[:3]}", lang) for one in words]
         if words:
-            parts.append(say(f"handbook.active_{key}", lang, items=say("handbook.comma", lang).join(words)))
-    return say("handbook.join", lang).join(parts)
+            parts.append(localize(f"handbook.active_{key}", lang, items=localize("handbook.comma", lang).join(words)))
+    return localize("handbook.join", lang).join(parts)
 
 
 def _besides(body: Body, lang: Lang) -> list[str]:
     found = []
     if "identity" in body:
-        found.append(say("handbook.identity", lang, texts=listed((f"`{one}`" for one in body["identity"]), lang)))
+        found.append(localize("handbook.identity", lang, texts=listed((f"`{one}`" for one in body["identity"]), lang)))
     if "active" in body:
-        found.append(say("handbook.active", lang, times=_hours(body["active"], lang)))
+        found.append(localize("handbook.active", lang, times=_hours(body["active"], lang)))
     if "flap" in body:
         flap = body["flap"]
-        span, quiet = spelled(flap["in"], lang), spelled(flap["quiet"], lang)
-        found.append(say("handbook.flap", lang, raises=flap["raises"], span=span, quiet=quiet))
+        span, quiet = duration_text(flap["in"], lang), duration_text(flap["quiet"], lang)
+        found.append(localize("handbook.flap", lang, raises=flap["raises"], span=span, quiet=quiet))
     if "inhibit" in body:
         same = listed((f"`{one}`" for one in body["inhibit"].get("same", [])), lang)
-        found.append(say("handbook.inhibit", lang, by=body["inhibit"]["by"], same=same))
+        found.append(localize("handbook.inhibit", lang, by=body["inhibit"]["by"], same=same))
     if "cooldown" in body:
-        found.append(say("handbook.cooldown", lang, cooldown=spelled(body["cooldown"], lang)))
+        found.append(localize("handbook.cooldown", lang, cooldown=duration_text(body["cooldown"], lang)))
     return found
 
 
@@ -201,11 +201,11 @@ def _attributes(rule: Rule, body: Body, lang: Lang) -> list[str]:
     for text in _texts({key: value for key, value in body.items() if key not in {"why", "title"}}):
         for name, default in _ATTR.findall(text):
             key = "attribute" if default else "attribute_only"
-            found[name] = say(f"handbook.{key}", lang, name=name, default=default)
+            found[name] = localize(f"handbook.{key}", lang, name=name, default=default)
         for name in _TAG.findall(text):
-            found[f"tag {name}"] = say("handbook.tags", lang, name=name)
+            found[f"tag {name}"] = localize("handbook.tags", lang, name=name)
     for name in rule.condition.attributes():
-        found[name] = say("handbook.attribute_only", lang, name=name)
+        found[name] = localize("handbook.attribute_only", lang, name=name)
     return [listed(found.values(), lang)] if found else []
 
 
@@ -217,13 +217,15 @@ def _order(body: Body, lang: Lang) -> list[str]:
     for key, text in (("fault", "fault"), ("level", "order_level"), ("skill", "skill"), ("sla", "sla"),
                       ("assign", "assign"), ("after", "order_after")):  # fmt: skip
         if key in order:
-            word = {"level": level_word, "after": spelled}.get(key)
+            word = {"level": level_word, "after": duration_text}.get(key)
             value = word(order[key], lang) if word and order[key].isalnum() else f"`{order[key]}`"
-            found += say(f"handbook.{text}", lang, **{key: value})
+            found += localize(f"handbook.{text}", lang, **{key: value})
     if "batch" in order:
-        found += say("handbook.batch", lang, by=order["batch"]["by"], every=spelled(order["batch"]["every"], lang))
+        found += localize(
+            "handbook.batch", lang, by=order["batch"]["by"], every=duration_text(order["batch"]["every"], lang)
+        )
     if "reopen_within" in order:
-        found += say("handbook.reopen", lang, within=spelled(order["reopen_within"], lang))
+        found += localize("handbook.reopen", lang, within=duration_text(order["reopen_within"], lang))
     return [found]
 
 
@@ -231,10 +233,10 @@ def _notice(body: Body, lang: Lang) -> list[str]:
     notice = body.get("then", {}).get("notice")
     if notice is None:
         return []
-    klass = say(f"handbook.class.{notice.get('class', 'service')}", lang)
-    found = say("handbook.notice_is", lang, audience=notice["audience"], template=notice["template"], klass=klass)
+    klass = localize(f"handbook.class.{notice.get('class', 'service')}", lang)
+    found = localize("handbook.notice_is", lang, audience=notice["audience"], template=notice["template"], klass=klass)
     if "remind" in notice:
-        found += say("handbook.remind", lang, remind=spelled(notice["remind"], lang), max=notice["max"])
+        found += localize("handbook.remind", lang, remind=duration_text(notice["remind"], lang), max=notice["max"])
     return [found]
 
 
@@ -242,11 +244,11 @@ def _case(case: Case, lang: Lang) -> str:
     """What a case shows and what comes of it."""
     expect = case.data.get("expect")
     steps = [_step(one, lang) for one in expect if isinstance(one, Mapping)] if isinstance(expect, list) else []
-    return f"{case.title(lang)} → {listed(steps, lang) or say('handbook.nothing', lang)}"
+    return f"{case.title(lang)} → {listed(steps, lang) or localize('handbook.nothing', lang)}"
 
 
 def _step(one: Mapping[str, object], lang: Lang) -> str:
-    word = say(f"word.change.{one.get('is', 'raised')}", lang)
-    level = say("handbook.step_level", lang, level=level_word(str(one["level"]), lang)) if "level" in one else ""
-    at = say("handbook.step_at", lang, at=spelled(one["at"], lang)) if "at" in one else ""
-    return say("handbook.step", lang, word=word, level=level, at=at)
+    word = localize(f"word.change.{one.get('is', 'raised')}", lang)
+    level = localize("handbook.step_level", lang, level=level_word(str(one["level"]), lang)) if "level" in one else ""
+    at = localize("handbook.step_at", lang, at=duration_text(one["at"], lang)) if "at" in one else ""
+    return localize("handbook.step", lang, word=word, level=level, at=at)

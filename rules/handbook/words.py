@@ -2,19 +2,19 @@
 
 from collections.abc import Iterable
 
-from gateway.domain.text import Lang, say
+from gateway.domain.text import Lang, localize
 
 _UNITS = ("day", "week", "month", "year")
 
 
 def level_word(level: str, lang: Lang) -> str:
     """What people call a level; in English its key, which is the word."""
-    return say(f"word.level.{level}", lang)
+    return localize(f"word.level.{level}", lang)
 
 
 def listed(items: Iterable[str], lang: Lang) -> str:
     """`a, b`; `a、b`."""
-    return say("handbook.comma", lang).join(items)
+    return localize("handbook.comma", lang).join(items)
 
 
 def calendar_span(written: str, lang: Lang) -> str:
@@ -22,16 +22,16 @@ def calendar_span(written: str, lang: Lang) -> str:
     if lang == "en":
         return written
     number, unit = _parts(written)
-    return say(f"handbook.calendar_{unit}", lang, n=number)
+    return localize(f"handbook.calendar_{unit}", lang, n=number)
 
 
 def each_span(written: str, lang: Lang) -> str:
     """`6 months` -> every 6 months, 每 6 个月; `1 year` -> every year, 每年."""
     number, unit = _parts(written)
     return (
-        say(f"handbook.each_{unit}", lang)
+        localize(f"handbook.each_{unit}", lang)
         if number == "1"
-        else say("handbook.each_span", lang, span=calendar_span(written, lang))
+        else localize("handbook.each_span", lang, span=calendar_span(written, lang))
     )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from gateway.domain.text import Lang, say
+from gateway.domain.text import Lang, localize
 
 
 class Severity(StrEnum):
@@ -54,11 +54,11 @@ class LintFinding:
 
     def text(self, lang: Lang = "en") -> str:
         """Text of the finding, without the place."""
-        return say(f"lint.{self.code}", lang, **self.fields)
+        return localize(f"lint.{self.code}", lang, **self.fields)
 
     def render(self, lang: Lang = "en") -> str:
         """`config/rules/gas.yaml:12 gas.low: warning no-hysteresis: ..`, and a second line with the suggestion."""
         place = f"{self.file}:{self.line}" if self.line else self.file
-        word = say(f"lint.word.{self.severity.value}", lang)
-        head = say("lint.line", lang, place=place, rule=self.rule, word=word, code=self.code, text=self.text(lang))
-        return f"{head}\n    {say('lint.word.write', lang)}  {self.write}" if self.write else head
+        word = localize(f"lint.word.{self.severity.value}", lang)
+        head = localize("lint.line", lang, place=place, rule=self.rule, word=word, code=self.code, text=self.text(lang))
+        return f"{head}\n    {localize('lint.word.write', lang)}  {self.write}" if self.write else head

@@ -15,7 +15,7 @@ from gateway.domain.alarm import Change, Evidence, Level, Transition
 from gateway.domain.code_table import CodeTable
 from gateway.domain.device import PointSpec
 from gateway.domain.record import RuleSet
-from gateway.domain.text import Lang, catalogue, say
+from gateway.domain.text import Lang, catalogue, localize
 from rules.expr.syntax_tree import Syntax
 from rules.sentence.condition_phrases import ConditionPhrases
 from rules.sentence.evidence_truth import Truth, holds, judged
@@ -93,7 +93,7 @@ def _words(source: bytes, change: Change, level: Level, reason: str) -> Sentence
 
 
 def _both(key: str, why: str) -> tuple[SentenceTemplate, SentenceTemplate]:
-    english, chinese = (template(say(key, lang, why=say(why, lang))) for lang in LANGS)
+    english, chinese = (template(localize(key, lang, why=localize(why, lang))) for lang in LANGS)
     return english, chinese
 
 

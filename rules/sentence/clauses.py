@@ -11,8 +11,8 @@ MOST_CLAUSES, LONG_CLAUSE = 3, {"en": 220, "zh": 110}
 
 def bracketed(words: Wording, text: str) -> str:
     """In brackets, unless all but one of its parts was left out."""
-    several = not words.valued or words.say("and") in text or words.say("or") in text
-    return words.say("bracket", text=text) if several else text
+    several = not words.valued or words.localize("and") in text or words.localize("or") in text
+    return words.localize("bracket", text=text) if several else text
 
 
 def joined(words: Wording, word: str, parts: Sequence[tuple[str, bool | None]]) -> str:
@@ -32,5 +32,5 @@ def _several(words: Wording, word: str, texts: list[str]) -> str:
     best = sorted(good, key=lambda text: not has_place(text))[:MOST_CLAUSES]
     kept = [text for text in good if text in best][:MOST_CLAUSES]
     if left := len(texts) - len(kept):
-        kept.append(words.say("more" if left > 1 else "more_one", n=left))
-    return words.say(word).join(kept)
+        kept.append(words.localize("more" if left > 1 else "more_one", n=left))
+    return words.localize(word).join(kept)

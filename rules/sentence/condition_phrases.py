@@ -55,7 +55,7 @@ class ConditionPhrases:
         key = "hold_all"
         if isinstance(what, str) and _single(what):
             key = "hold" if _measured(what) else "hold_text"
-        return self.words.say(key, what=text, hold=self.length(span))
+        return self.words.localize(key, what=text, hold=self.length(span))
 
     def clause(self, what: Any, *, yes: bool = True) -> str:
         """A text, `{all: [..]}`, `{any: [..]}` or `{members: {..}}`."""
@@ -88,16 +88,16 @@ class ConditionPhrases:
     def _quorum(self, what: Body, *, yes: bool) -> str:
         words, of = self.words, self.words.bare().clause(read(str(what["of"])))
         if not yes:
-            return words.say("quorum_not", of=of)
-        limits = [words.say(key, n=what[key]) for key in ("at_least", "at_most") if key in what]
+            return words.localize("quorum_not", of=of)
+        limits = [words.localize(key, n=what[key]) for key in ("at_least", "at_most") if key in what]
         if "fraction" in what:
-            limits.append(words.say("fraction", n=f"{digits(100 * float(what['fraction']))}%"))
+            limits.append(words.localize("fraction", n=f"{digits(100 * float(what['fraction']))}%"))
         wanted = listed(limits, words.lang)
         who, names = Placeholder("voting", other=wanted).text(), Placeholder("members", form="inside").text()
         for key in ("within", "began_within"):
             if key in what:
-                of += words.say("heard_within" if key == "within" else key, span=self.length(what[key]))
-        return words.say("quorum", who=who + names, of=of)
+                of += words.localize("heard_within" if key == "within" else key, span=self.length(what[key]))
+        return words.localize("quorum", who=who + names, of=of)
 
     def length(self, text: Any) -> str:
         """`2m` -> 2 minutes. Raises ValueError for an expression."""
@@ -117,7 +117,7 @@ def _measured(text: str) -> bool:
 
 
 def _over(conditions: ConditionPhrases, what: Any, level: str) -> str:  # noqa: ARG001 - forms say more
-    return conditions.words.say("over_now")
+    return conditions.words.localize("over_now")
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from gateway.domain.device import PointSpec
-from gateway.domain.text import Lang, say
+from gateway.domain.text import Lang, localize
 from rules.expr.syntax_tree import (
     PRODUCT,
     STRENGTH,
@@ -55,9 +55,9 @@ class Phrases:
     seen: Known | None = None
     within: bool = False
 
-    def say(self, key: str, **fields: object) -> str:
+    def localize(self, key: str, **fields: object) -> str:
         """A text of the catalogue about sentences."""
-        return say(f"sentence.{key}", self.lang, **fields)
+        return localize(f"sentence.{key}", self.lang, **fields)
 
     def bare(self) -> "Phrases":
         """The same without what was read."""
@@ -75,7 +75,7 @@ class Phrases:
             of = self.lets[first]
             if "code_of" in of:
                 noun = self.noun(of["code_of"])
-                return self.say("field_of", field=self._field(field), of=noun) if field else noun
+                return self.localize("field_of", field=self._field(field), of=noun) if field else noun
             return signal(of, self, each=self.within)
         spec = self.points.get(name)
         title = "" if spec is None else (spec.title_zh if self.lang == "zh" else spec.title_en)
@@ -84,11 +84,11 @@ class Phrases:
         return name.replace("_", " ") if self.lang == "en" else name
 
     def _field(self, field: str) -> str:
-        return self.say(f"field.{field}")
+        return self.localize(f"field.{field}")
 
     def quoted(self, text: str) -> str:
         """A text of the field, a name of the configuration."""
-        return self.say("quote", text=text)
+        return self.localize("quote", text=text)
 
     def value(self, name: str, unit: str = "", form: str = "plain") -> str:
         """The place for what was read of a point or a signal."""
@@ -127,9 +127,9 @@ class Phrases:
             case CallNode(name, arguments):
                 return self._called(name, arguments, yes)
             case Truth(value):
-                return self.say("always" if value is yes else "never")
+                return self.localize("always" if value is yes else "never")
             case _:
-                return self.say("true" if yes else "false", of=self.number(node))
+                return self.localize("true" if yes else "false", of=self.number(node))
 
     def _inner(self, node: Syntax, yes: bool) -> str:
         """Part of a condition, in brackets when it has parts of its own."""
@@ -144,8 +144,8 @@ class Phrases:
         so = self._so(condition, yes=True)
         if so is not None:
             parts = (self.clause(condition, so), self.clause(then if so else otherwise, yes))
-            return CHOOSING + self.say("and").join(parts)
-        return CHOOSING + self.say(
+            return CHOOSING + self.localize("and").join(parts)
+        return CHOOSING + self.localize(
             "choice",
             condition=self.bare().clause(condition),
             then=self.bare().clause(then, yes),
@@ -153,17 +153,17 @@ class Phrases:
         )
 
     def _related(self, word: str, head: str, limit: str) -> str:
-        return self.say(word if has_place(head) else f"plain.{word}", head=head, limit=limit)
+        return self.localize(word if has_place(head) else f"plain.{word}", head=head, limit=limit)
 
     def _one_of(self, item: Name, options: Sequence[Syntax]) -> str:
         """Which of them it was."""
         name = item.name
-        named = self.say("or_plain").join(called(self, one, item) for one in options)
+        named = self.localize("or_plain").join(called(self, one, item) for one in options)
         place = self.value(name, form="bare") if "." not in name else ""
         if not place:
-            return self.say("equals", head=self.noun(name), limit=named)
+            return self.localize("equals", head=self.noun(name), limit=named)
         kind = Placeholder("point", name, other=named)
-        return self.say("equals", head=self.noun(name), limit=kind.text())
+        return self.localize("equals", head=self.noun(name), limit=kind.text())
 
     def _compared(self, operator: str, left: Syntax, right: Syntax) -> str:
         if isinstance(right, TextNode | Truth):
@@ -181,10 +181,10 @@ class Phrases:
             words = self._field(field)
             if operator in {"==", "!="}:
                 key = "means" if operator == "==" else "means_not"
-                return self.say(key, head=head, field=words, limit=limit)
-            return self._related(_WORDS[operator], self.say("field_of", field=words, of=head), limit)
+                return self.localize(key, head=head, field=words, limit=limit)
+            return self._related(_WORDS[operator], self.localize("field_of", field=words, of=head), limit)
         if operator == "==":
-            return self.say(
+            return self.localize(
                 "equals", head=self.number(left) if not isinstance(left, Name) else self.noun(left.name), limit=limit
             )
         return self._related("is_not" if operator == "!=" else _WORDS[operator], self.head(left), limit)
@@ -193,15 +193,15 @@ class Phrases:
         end = "" if yes else "_not"
         match name, arguments:
             case ("has" | "changed", (item,)):
-                return self.say(name + end, of=self.bare().number(item))
+                return self.localize(name + end, of=self.bare().number(item))
             case "within", (_, _, TextNode(fence)):
-                return self.say(f"within{end}", fence=self.quoted(fence))
+                return self.localize(f"within{end}", fence=self.quoted(fence))
             case "tag", (TextNode(tag),):
-                return self.say(f"tag{end}", tag=self.quoted(tag))
+                return self.localize(f"tag{end}", tag=self.quoted(tag))
             case "contains", (item, part):
                 return self._related("contains" if yes else "lacks", self.head(item), self.number(part))
             case _:
-                return self.say("true" if yes else "false", of=self.number(CallNode(name, arguments)))
+                return self.localize("true" if yes else "false", of=self.number(CallNode(name, arguments)))
 
     # -- what is compared
     def head(self, node: Syntax, unit: str = "") -> str:
@@ -210,7 +210,7 @@ class Phrases:
             case Name(name):
                 return self.noun(name) + self.value(name, unit)
             case CallNode("age", (Name(name),)):
-                return self.say("age", of=self.noun(name))
+                return self.localize("age", of=self.noun(name))
             case _:
                 return self.number(node)
 
@@ -222,21 +222,23 @@ class Phrases:
             case TextNode(text):
                 return self._level(text) if text in _LEVELS else self.quoted(text)
             case Truth(value):
-                return self.say("always" if value else "never")
+                return self.localize("always" if value else "never")
             case Name(name):
                 return self.noun(name) + self.value(name, form="inside")
             case Negative(item):
-                return self.say("negative", of=self.number(item, PRODUCT))
+                return self.localize("negative", of=self.number(item, PRODUCT))
             case Arithmetic("*", Number(n, ""), right):
-                return self.say("fold", n=digits(n), of=self.number(right, PRODUCT + 1))
+                return self.localize("fold", n=digits(n), of=self.number(right, PRODUCT + 1))
             case Arithmetic(operator, left, right):
                 own = STRENGTH[operator]
-                text = self.say(_ARITHMETIC[operator], left=self.number(left, own), right=self.number(right, own + 1))
-                return self.say("bracket", text=text) if own < strength else text
+                text = self.localize(
+                    _ARITHMETIC[operator], left=self.number(left, own), right=self.number(right, own + 1)
+                )
+                return self.localize("bracket", text=text) if own < strength else text
             case ChoiceNode(CallNode("has"), then, _) if not _is_literal(then):
                 return self.number(then, strength)
             case ChoiceNode(condition, then, otherwise):
-                return self.say(
+                return self.localize(
                     "choice_of",
                     condition=self.bare().clause(condition),
                     then=self.number(then),
@@ -248,7 +250,7 @@ class Phrases:
                 return self.bare().clause(node)
 
     def _level(self, word: str) -> str:
-        return self.quoted(say(f"word.level.{word}", self.lang))
+        return self.quoted(localize(f"word.level.{word}", self.lang))
 
     def _made(self, name: str, arguments: tuple[Syntax, ...]) -> str:
         match name, arguments:
@@ -256,21 +258,21 @@ class Phrases:
                 return self._attr(attr, default)
             case (("min" | "max"), _):
                 items = listed((self.number(one) for one in arguments), self.lang)
-                return self.say("least" if name == "min" else "most", items=items)
+                return self.localize("least" if name == "min" else "most", items=items)
             case "abs", (Arithmetic("-", left, right),):
-                return self.say("between", left=self.number(left), right=self.number(right))
+                return self.localize("between", left=self.number(left), right=self.number(right))
             case "abs", (item,):
-                return self.say("abs", of=self.number(item))
+                return self.localize("abs", of=self.number(item))
             case "round", (item,):
-                return self.say("rounded", of=self.number(item))
+                return self.localize("rounded", of=self.number(item))
             case "before", (item, *n):
                 periods = n[0].value if n and isinstance(n[0], Number) else 1
                 key = "before_one" if periods == 1 else "before"
-                return self.say(key, of=self._before(item), n=digits(periods))
+                return self.localize(key, of=self._before(item), n=digits(periods))
             case "age", _:
                 return self.bare().head(CallNode(name, arguments))
             case (("hour" | "weekday"), _):
-                return self.say(name)
+                return self.localize(name)
             case _:
                 return self.bare()._called(name, arguments, yes=True)  # noqa: SLF001 - its own
 
@@ -282,7 +284,7 @@ class Phrases:
 
     def _attr(self, attr: str, defaults: list[Syntax]) -> str:
         """What it was, and where it stands; inside a signal the name alone: the evidence does not say it."""
-        alone, usual = self.say("attr_alone", name=attr), defaults[0] if defaults else None
+        alone, usual = self.localize("attr_alone", name=attr), defaults[0] if defaults else None
         if self.within or isinstance(usual, TextNode):
             return alone
         unit = usual.unit if isinstance(usual, Number) else ""

@@ -4,7 +4,7 @@ import re
 from functools import lru_cache
 
 from gateway.domain.duration import DAY, HOUR, MINUTE, MS, SECOND
-from gateway.domain.text import Lang, say
+from gateway.domain.text import Lang, localize
 from gateway.domain.units import UnitError, bridge, parse_unit
 
 _SIGNS = {
@@ -31,7 +31,7 @@ def digits(value: float) -> str:
 
 def spans(number: str, unit: str, lang: Lang) -> str:
     """`2`, min -> 2 minutes, 2 分钟."""
-    word = say(f"sentence.time.{unit}", lang)
+    word = localize(f"sentence.time.{unit}", lang)
     return f"{number} {word}{'s' if lang == 'en' and number != '1' else ''}"
 
 
@@ -50,7 +50,7 @@ def length(us: int, lang: Lang) -> str:
 def sign(unit: str, lang: Lang) -> str:
     """`m3/day` -> m³/day, m³/天."""
     parts = [
-        say(f"sentence.unit.{part}", lang) if part in _SPOKEN else _SIGNS.get(part, part)
+        localize(f"sentence.unit.{part}", lang) if part in _SPOKEN else _SIGNS.get(part, part)
         for part in _FACTOR.split(unit.removeprefix("1") if unit.startswith("1/") else unit)
     ]
     return "".join(parts)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from gateway.domain.duration import parse_duration
-from gateway.domain.text import say
+from gateway.domain.text import localize
 from rules.sentence.quantities import length
 from rules.sentence.wording import Wording, read
 
@@ -22,13 +22,13 @@ def signal(what: Mapping[str, Any], words: Wording, *, each: bool = False) -> st
     if "members" in what:
         inside = what["members"]
         if "count" in inside:
-            return words.say("members_count", of=_predicate(str(inside["count"]), words))
-        return words.say("members", of=_operator(inside, words))
+            return words.localize("members_count", of=_predicate(str(inside["count"]), words))
+        return words.localize("members", of=_operator(inside, words))
     if "peers" in what:
         inside = what["peers"]
         attribute = inside["of"]
-        by = words.say(f"by.{attribute}") if attribute in _OWN else words.say("by.other", name=attribute)
-        return words.say("peers", of=_operator(inside, words), by=by)
+        by = words.localize(f"by.{attribute}") if attribute in _OWN else words.localize("by.other", name=attribute)
+        return words.localize("peers", of=_operator(inside, words), by=by)
     return _windowed(what, _operator(what, words), words, each=each)
 
 
@@ -36,11 +36,11 @@ def _operator(what: Mapping[str, Any], words: Wording) -> str:
     written = next(key for key in what if key.partition("(")[0] in _OPERATORS)
     operator, _, rank = written.partition("(")
     if operator in {"share", "times"}:
-        return words.say(f"op.{operator}", of=_predicate(str(what[written]), words))
+        return words.localize(f"op.{operator}", of=_predicate(str(what[written]), words))
     of = _made_of(str(what[written]), words)
     if operator == "increase" and what.get("scale") == "per_day":
         operator = "per_day"
-    return words.say(f"op.{operator}", of=of, rank=rank.rstrip(") ").strip())
+    return words.localize(f"op.{operator}", of=of, rank=rank.rstrip(") ").strip())
 
 
 def _made_of(text: str, words: Wording) -> str:
@@ -54,11 +54,11 @@ def _predicate(text: str, words: Wording) -> str:
 def _windowed(what: Mapping[str, Any], of: str, words: Wording, *, each: bool) -> str:
     if "over" in what:
         span = length(parse_duration(str(what["over"])), words.lang)
-        return words.say("over", of=of, window=span.removeprefix("1 ") if words.lang == "en" else span)
+        return words.localize("over", of=of, window=span.removeprefix("1 ") if words.lang == "en" else span)
     if "per" not in what:
         return of
     name, _, inside = str(what["per"]).partition("(")
     name, inside = name.strip(), inside.rstrip(") ").removeprefix("from:").strip()
     period = f"word.period.{name}"
-    window = words.say(f"period.{name}_of", inside=inside) if inside else say(period, words.lang)
-    return words.say("each" if each else "per", of=of, window=window)
+    window = words.localize(f"period.{name}_of", inside=inside) if inside else localize(period, words.lang)
+    return words.localize("each" if each else "per", of=of, window=window)

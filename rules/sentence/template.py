@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 from gateway.domain.alarm import Evidence, MemberSeen, ReadingSeen
 from gateway.domain.duration import parse_duration
-from gateway.domain.text import Lang, say
+from gateway.domain.text import Lang, localize
 from rules.sentence.quantities import length, written
 
 _OPEN, _CLOSE, _BAR = "\ue000", "\ue001", "\ue002"
@@ -82,7 +82,7 @@ def _filled(place: Placeholder, seen: SeenEvidence, texts: Mapping[tuple[str, st
     text = said or _READ[place.kind](place, seen) or place.other
     if not text or place.form == "bare":
         return text
-    return f" {text}" if place.form == "plain" else say(f"sentence.{place.form}", seen.lang, text=text)
+    return f" {text}" if place.form == "plain" else localize(f"sentence.{place.form}", seen.lang, text=text)
 
 
 def _reading(name: str, evidence: Evidence) -> ReadingSeen | None:
@@ -94,9 +94,9 @@ def _point(place: Placeholder, seen: SeenEvidence) -> str:
     if found is None:
         return ""
     if found.value is None:
-        return say("sentence.unknown", seen.lang)
+        return localize("sentence.unknown", seen.lang)
     if isinstance(found.value, str):
-        return say("sentence.quote", seen.lang, text=found.value)
+        return localize("sentence.quote", seen.lang, text=found.value)
     return written(float(found.value), found.unit, place.unit, seen.lang)
 
 
@@ -105,7 +105,7 @@ def _signal(place: Placeholder, seen: SeenEvidence) -> str:
     if found is None:
         return ""
     return (
-        say("sentence.unknown", seen.lang)
+        localize("sentence.unknown", seen.lang)
         if found.value is None
         else written(found.value, found.unit, place.unit, seen.lang)
     )
@@ -121,7 +121,7 @@ def _attr(place: Placeholder, seen: SeenEvidence) -> str:
     }
     if not found and "default" in origins and place.default:
         found = {place.default: None}
-    return say("sentence.attr", seen.lang, value=next(iter(found)), name=place.name) if len(found) == 1 else ""
+    return localize("sentence.attr", seen.lang, value=next(iter(found)), name=place.name) if len(found) == 1 else ""
 
 
 def _silence(place: Placeholder, seen: SeenEvidence) -> str:  # noqa: ARG001 - of all points that prove life
@@ -139,16 +139,18 @@ def _votes(seen: SeenEvidence) -> tuple[float, float] | None:
 
 def _voting(place: Placeholder, seen: SeenEvidence) -> str:  # noqa: ARG001 - there is one such place
     found = _votes(seen)
-    return "" if found is None else say("sentence.voting", seen.lang, count=f"{found[0]:.0f}", all=f"{found[1]:.0f}")
+    return (
+        "" if found is None else localize("sentence.voting", seen.lang, count=f"{found[0]:.0f}", all=f"{found[1]:.0f}")
+    )
 
 
 def _members(place: Placeholder, seen: SeenEvidence) -> str:  # noqa: ARG001 - those that voted
     voted = [one for one in seen.evidence.members if one.since]
     if not voted or _votes(seen) is None:
         return ""
-    names = say("sentence.comma", seen.lang).join(_member(one) for one in voted[:_NAMED])
+    names = localize("sentence.comma", seen.lang).join(_member(one) for one in voted[:_NAMED])
     more = len(voted) - _NAMED + seen.evidence.others if len(voted) > _NAMED else 0
-    return say("sentence.others", seen.lang, names=names, n=more) if more else names
+    return localize("sentence.others", seen.lang, names=names, n=more) if more else names
 
 
 def _member(one: MemberSeen) -> str:
@@ -162,8 +164,8 @@ def _due(place: Placeholder, seen: SeenEvidence) -> str:
         return ""
     offset = parse_duration(words[3])
     key = "ahead" if offset < 0 else "past" if offset else "today"
-    when = say(f"sentence.due_{key}", seen.lang, span=length(offset, seen.lang))
-    return say("sentence.due", seen.lang, date=place.name, day=words[2], when=when)
+    when = localize(f"sentence.due_{key}", seen.lang, span=length(offset, seen.lang))
+    return localize("sentence.due", seen.lang, date=place.name, day=words[2], when=when)
 
 
 _READ = {
@@ -184,4 +186,4 @@ def spoken(words: str) -> int:
 
 def listed(items: Iterable[str], lang: Lang) -> str:
     """`A, B`, A、B."""
-    return say("sentence.comma", lang).join(items)
+    return localize("sentence.comma", lang).join(items)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from gateway.domain.text import say
+from gateway.domain.text import localize
 from rules.expr.syntax_tree import CallNode, Name, Syntax, TextNode
 from rules.sentence.wording import Wording
 
@@ -17,7 +17,7 @@ def called(words: Wording, node: Syntax, left: Syntax) -> str:
     """What the left side is compared with: a text as people call it, else in quotes."""
     found = None
     if isinstance(node, TextNode) and isinstance(left, CallNode) and left.name == "weekday":
-        return say(f"handbook.day.{node.value.casefold()[:3]}", words.lang)
+        return localize(f"handbook.day.{node.value.casefold()[:3]}", words.lang)
     if isinstance(node, TextNode) and isinstance(left, Name):
         first, _, field = left.name.partition(".")
         if field == "name":

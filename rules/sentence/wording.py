@@ -23,7 +23,7 @@ class Wording(Protocol):
     @property
     def valued(self) -> bool: ...
 
-    def say(self, key: str, **fields: object) -> str:
+    def localize(self, key: str, **fields: object) -> str:
         """A text of the catalogue about sentences."""
 
     def inside(self) -> Self:

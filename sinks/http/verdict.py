@@ -7,7 +7,7 @@ from gateway.domain.duration import DAY, SECOND, to_us
 from gateway.domain.errors import DeliveryDeferred, DeliveryError, DeliveryRefused
 from sinks.http.client import HttpResponse, SendFailed
 
-PATIENCE = 3
+ATTEMPTS_BEFORE_REFUSAL = 3
 """Attempts after which an answer that looks final (404, a redirect) is believed."""
 _LONGEST = 7 * DAY
 _EXCERPT = 200
@@ -62,19 +62,19 @@ def of_status(answer: HttpResponse, attempt: int, now: int) -> DeliveryError | N
     if status in {408, 425} or status >= 500:
         return DeliveryDeferred(_reason("failing", status, answer.body), status=status)
     reason = _reason("redirect" if 300 <= status < 400 else "rejected", status, answer.body)
-    return patient(reason, attempt, status)
+    return deferred_or_refused(reason, attempt, status)
 
 
 def of_failure(failure: SendFailed, attempt: int) -> DeliveryError:
     """No answer: again. A URL that names a forbidden address: never. A name that led to one: the field's resolver may
     be lying for a while (a captive portal), so it is tried like a 4xx, and nothing was connected to."""
     if failure.label == "address":
-        return DeliveryRefused("address") if failure.literal else patient("address", attempt)
+        return DeliveryRefused("address") if failure.literal else deferred_or_refused("address", attempt)
     return DeliveryDeferred(failure.label)
 
 
-def patient(reason: str, attempt: int, status: int = 0) -> DeliveryError:
+def deferred_or_refused(reason: str, attempt: int, status: int = 0) -> DeliveryError:
     """Deferred for the first three attempts, then refused."""
-    if attempt <= PATIENCE:
+    if attempt <= ATTEMPTS_BEFORE_REFUSAL:
         return DeliveryDeferred(reason, status=status)
     return DeliveryRefused(reason, status=status)

@@ -86,13 +86,13 @@ async def test_requests_under_way_make_no_room(tmp_path: Path, monkeypatch: pyte
 
     monkeypatch.setattr(health, "_pulse", slow)
     async with serving(tmp_path) as server, httpx.AsyncClient() as client:
-        asked = [asyncio.create_task(client.get(f"{server.url}/healthz")) for _ in range(4)]
-        for _ in asked:
+        requested = [asyncio.create_task(client.get(f"{server.url}/healthz")) for _ in range(4)]
+        for _ in requested:
             await asyncio.to_thread(entered.acquire)
         with pytest.raises(httpx.TransportError):
             await client.get(f"{server.url}/v1/me")
         go.set()
-        assert [answer.status_code for answer in await asyncio.gather(*asked)] == [200] * 4
+        assert [answer.status_code for answer in await asyncio.gather(*requested)] == [200] * 4
 
 
 async def test_a_body_in_crumbs_is_refused(tmp_path: Path) -> None:
@@ -181,10 +181,10 @@ async def test_a_stop_waits_for_a_request_that_is_under_way(tmp_path: Path, monk
 
     monkeypatch.setattr(health, "_pulse", slow)
     async with serving(tmp_path) as server, httpx.AsyncClient() as client:
-        asked = asyncio.create_task(client.get(f"{server.url}/healthz"))
+        requested = asyncio.create_task(client.get(f"{server.url}/healthz"))
         await asyncio.to_thread(entered.wait)
         stopping = asyncio.create_task(server.stop())
         await asyncio.sleep(0.1)
         go.set()
-        assert (await asked).status_code == 200
+        assert (await requested).status_code == 200
         await stopping

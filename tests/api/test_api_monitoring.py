@@ -61,7 +61,7 @@ async def exposed(folder: Path) -> Told:
     world.raise_alarm()
     world.app.operation.housekeeping.committed.latency.reading.append(40)
     context, requests = world.app.context, RequestCounts()
-    rows = Metrics(context, requests)._ask()
+    rows = Metrics(context, requests)._query()
     families = list(source_metrics(context.sources()))
     families += Collector(*context.look(), requests, rows, NOW).collect()
     await world.close()

@@ -100,8 +100,8 @@ async def test_a_person_sees_who_brought_what_and_makes_room(world: World) -> No
     problem(await world.ask("POST", "/v1/state-texts/clear", Role.OPERATOR, json=body), 403, "role")
     done = await world.ask("POST", "/v1/state-texts/clear", Role.SUPERVISOR, json=body)
     assert (done.status_code, done.json()) == (200, {"cleared": 64})
-    (deed, *_) = (await world.get("/v1/audit?act=texts"))["items"]
-    assert (deed["actor"], deed["subject"], deed["detail"]) == ("supervisor", "dc.fault_code", "D1, 64")
+    (audited, *_) = (await world.get("/v1/audit?act=texts"))["items"]
+    assert (audited["actor"], audited["subject"], audited["detail"]) == ("supervisor", "dc.fault_code", "D1, 64")
     assert (await world.get("/readyz", None))["parts"]["texts"] == "ok"
     again = await send(world, Sent("D1", f="x64"), Sent("D1", f="x3"))
     assert texts_of(world, again, "fault_code") == ["x64", "x3"]

@@ -83,7 +83,7 @@ async def test_status_metrics_and_reload_beside_1500_installs(tmp_path: Path) ->
         for limit in (100, 200):
             (tmp_path / "rules" / "b.yaml").write_text(many(limit), "utf-8")
             app.operation.reload.wake()
-            looks = await asyncio.gather(*(app.operation.reload.reload("li", asked=True) for _ in range(2)))
+            looks = await asyncio.gather(*(app.operation.reload.reload("li", requested=True) for _ in range(2)))
             assert [look.problems for look in looks] == [(), ()]
             assert looks[1].changed == 0, "one of the looks did all, the next finds nothing to do"
             rules = app.consumers.rules.status.rules

@@ -32,7 +32,7 @@ async def place(folder: Path) -> AsyncIterator[tuple[App, Client, Path]]:
             yield app, hand, config
 
 
-def asked(config: Path, *options: str) -> tuple[threading.Thread, list[Result]]:
+def requested(config: Path, *options: str) -> tuple[threading.Thread, list[Result]]:
     """The command in a thread; it asks the gateway over HTTP."""
     found: list[Result] = []
     thread = threading.Thread(
@@ -66,7 +66,7 @@ async def test_what_happens_is_shown_as_it_happens(tmp_path: Path, monkeypatch: 
         begun, seen = await watched(monkeypatch, app), list[Result]()
         rounds = (("3s", "--lang", "en"), ("2s", "--lang", "zh", "--kind", "alarm"), ("1s", "--device", "H"))
         for round_, options in enumerate(rounds):
-            one = asked(config, "tail", "--for", *options)
+            one = requested(config, "tail", "--for", *options)
             await until(lambda n=round_: begun() == n + 1, "it watches")  # type: ignore[misc]
             assert await hand.publish("h/G/now", text({"temp": 20}))
             assert await hand.publish("h/G/now", text({"temp": 95}))
@@ -95,7 +95,7 @@ async def test_what_comes_too_fast_is_counted_not_queued(tmp_path: Path, monkeyp
     monkeypatch.setattr(tail, "MOST", 5)
     async with place(tmp_path) as (app, hand, config):
         begun = await watched(monkeypatch, app)
-        one = asked(config, "tail", "--once", "--lang", "en")
+        one = requested(config, "tail", "--once", "--lang", "en")
         await until(lambda: begun() == 1, "it watches")
         assert await hand.publish("h/G/list", text({"items": [{"temp": n} for n in range(40)]}))
         said = await over(*one)
@@ -121,7 +121,7 @@ async def test_unknown_devices_become_lines_of_the_list(tmp_path: Path) -> None:
         assert await hand.publish("h/X-2/telemetry", text({"ts": 1_767_225_600_000, "what": 1}))
         await until(lambda: app.ingest.sources.running["broker"].stats.rejected["unknown_device"] == 4, "heard")  # type: ignore[attr-defined]
         await asyncio.sleep(0)
-        said = await over(*asked(config, "devices", "unknown", "--lang", "en"))
+        said = await over(*requested(config, "devices", "unknown", "--lang", "en"))
         assert said.stdout == "X-2,\nX-1,hostile\n"
         assert "X-1: 3 message(s)" in said.stderr
         assert "on h/X-1/telemetry; hostile takes 2 points of it" in said.stderr.replace("profile ", "")

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from gateway.backtest.runner import play
+from gateway.backtest.runner import run_players
 from gateway.domain.device import Device, Point, PointKind, PointSpec, Site
 from gateway.domain.duration import SECOND
 from gateway.domain.reading import Batch, empty_batch
@@ -118,6 +118,6 @@ def backtested(
         len(batch),
     ]
     parts = [batch.select(np.arange(a, b)) for a, b in pairwise(cuts)]
-    judged = play([player], empty_batch(), parts, until, lambda _: None)
+    judged = run_players([player], empty_batch(), parts, until, lambda _: None)
     assert judged == len(batch)
     return player.episodes.counted(1 << 62)

@@ -150,13 +150,15 @@ def test_shares_of_several_processes_give_what_one_gives(config: Path, monkeypat
     alone = _json(config)
     monkeypatch.setattr(backtest, "LEAST", 0)
     monkeypatch.setattr("os.cpu_count", lambda: 2)
-    asked: list[int] = []
+    requested: list[int] = []
     shared = backtest.judge_in_processes
     monkeypatch.setattr(
-        backtest, "judge_in_processes", lambda task, told, workers: asked.append(workers) or shared(task, told, workers)
+        backtest,
+        "judge_in_processes",
+        lambda task, told, workers: requested.append(workers) or shared(task, told, workers),
     )
     together = _json(config)
-    assert asked == [2]
+    assert requested == [2]
     for key in ("episodes", "orders_per_day", "readings", "devices"):
         assert together[key] == alone[key], key
 

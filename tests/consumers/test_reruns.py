@@ -66,7 +66,7 @@ class Gateway:
         self.records: list[Record] = []
         self.got: list[Transition] = []
         self.judged = 0
-        self.asked = asyncio.Event()
+        self.requested = asyncio.Event()
         for point in POINTS.values():
             self.write(PointDefined("t", point))
         self.write(DeviceSet(charger(1)))

@@ -64,8 +64,8 @@ def test_metrics_have_one_owner() -> None:
 
 def test_the_list_loads_no_library() -> None:
     """A gateway with one protocol pays for one: settings and the list of adapters load configurations alone."""
-    asked = f"import sys, gateway.settings, gateway.adapters; print([one for one in {HEAVY} if one in sys.modules])"
-    found = subprocess.run([sys.executable, "-c", asked], check=True, capture_output=True, text=True, cwd=ROOT)
+    requested = f"import sys, gateway.settings, gateway.adapters; print([one for one in {HEAVY} if one in sys.modules])"
+    found = subprocess.run([sys.executable, "-c", requested], check=True, capture_output=True, text=True, cwd=ROOT)
     assert found.stdout.strip() == "[]"
 
 
@@ -75,5 +75,5 @@ def test_nobody_asks_for_the_class_of_a_configuration(area: str) -> None:
     for path in (ROOT / area).rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "isinstance":
-                asked = {one.id for one in ast.walk(node.args[1]) if isinstance(one, ast.Name)}
-                assert not asked & models, f"{path}:{node.lineno}"
+                requested = {one.id for one in ast.walk(node.args[1]) if isinstance(one, ast.Name)}
+                assert not requested & models, f"{path}:{node.lineno}"

@@ -133,8 +133,8 @@ def test_another_process_reads_beside_the_one_that_writes(
     start, end = NOW - DAY, NOW + DAY
     blob = None if held is None else encode_batch(held.rows(start, end, None, None)).hex()
     config = adapter.config.model_validate({**peer.config, "retention": RETENTION})
-    asked = json.dumps([adapter.name, adapter.place(peer.data_dir, config), blob, start, end])
-    found = subprocess.run([sys.executable, "-c", READER], input=asked, capture_output=True, text=True, env=ENV)
+    requested = json.dumps([adapter.name, adapter.place(peer.data_dir, config), blob, start, end])
+    found = subprocess.run([sys.executable, "-c", READER], input=requested, capture_output=True, text=True, env=ENV)
     assert found.stdout.strip() == "[1.0, 2.0, 3.0]", found.stderr
     if held is not None:
         assert int(held.counts(start, end, DAY).sum()) == 3
@@ -167,7 +167,7 @@ def test_a_killed_writer_leaves_rows_and_cursor_together(
     peer: SeriesPeer,
     reopen: Open,
 ) -> None:
-    asked = json.dumps([adapter.name, str(peer.data_dir), {**peer.config, "retention": RETENTION}]) + "\n"
+    requested = json.dumps([adapter.name, str(peer.data_dir), {**peer.config, "retention": RETENTION}]) + "\n"
     done = 0
     for writes in (1, 7, 30):
         with subprocess.Popen(
@@ -175,7 +175,7 @@ def test_a_killed_writer_leaves_rows_and_cursor_together(
         ) as child:
             assert child.stdin is not None
             assert child.stdout is not None
-            child.stdin.write(asked)
+            child.stdin.write(requested)
             child.stdin.flush()
             for _ in range(writes):
                 done = int(child.stdout.readline())

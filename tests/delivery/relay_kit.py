@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from gateway.domain.delivery import Delivery, Receipt
-from gateway.ports import Ask, Settled
+from gateway.ports import LeaseRequest, Settled
 
 T = TypeVar("T")
 START = 1_795_327_200_000_000
@@ -87,13 +87,18 @@ class MemoryQueue:
         self.rows.append(Row(made, level=level))
 
     def exchange(
-        self, owner: str, now: int, until: int, done: Sequence[tuple[Delivery, Settled]], asks: Mapping[str, Ask]
+        self,
+        owner: str,
+        now: int,
+        until: int,
+        done: Sequence[tuple[Delivery, Settled]],
+        asks: Mapping[str, LeaseRequest],
     ) -> Mapping[str, Sequence[Delivery]]:
         for delivery, settled in done:
             self.settle(delivery, settled, now)
         return {endpoint: self.lease(owner, now, until, ask, endpoint) for endpoint, ask in asks.items()}
 
-    def lease(self, owner: str, now: int, until: int, ask: Ask, endpoint: str) -> Sequence[Delivery]:
+    def lease(self, owner: str, now: int, until: int, ask: LeaseRequest, endpoint: str) -> Sequence[Delivery]:
         self.leases += 1
         taken: list[Delivery] = []
         heads = self._heads()

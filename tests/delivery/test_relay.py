@@ -14,7 +14,7 @@ from gateway.delivery.relay import Relay
 from gateway.domain.delivery import Delivery
 from gateway.domain.duration import SECOND
 from gateway.domain.errors import DeliveryDeferred, DeliveryRefused
-from gateway.ports import Ask
+from gateway.ports import LeaseRequest
 
 CONFIG = DeliveryConfig()
 
@@ -144,7 +144,7 @@ def test_a_breaker_that_opens_between_two_looks_is_not_forgotten() -> None:
     assert lane.lease_request(pause - 1) is None
     assert lane.opens_in(pause - 1) == 1
     assert lane.opens_in(pause + 1) == 0, "time went on since it was asked"
-    assert lane.lease_request(pause + 1) == Ask(1, longest=True)
+    assert lane.lease_request(pause + 1) == LeaseRequest(1, longest=True)
     assert lane.breaker.admit(pause + 1) is not None
     assert lane.opens_in(pause + 2) is None, "the probe is under way"
 
@@ -179,9 +179,9 @@ def test_a_message_that_always_fails_is_no_obstacle_and_goes_by_its_own_plan() -
         for number in range(40):
             await asyncio.sleep(1200)
             queue.add("oa", f"S{number}", 1)
-            asked = asyncio.get_running_loop().time()
+            requested = asyncio.get_running_loop().time()
             done = await until(lambda number=number: f"oa-S{number}-1" in sink.taken, 90)  # type: ignore[misc]
-            assert done - asked <= CONFIG.poll / SECOND + 2 * CONFIG.breaker.longest / SECOND
+            assert done - requested <= CONFIG.poll / SECOND + 2 * CONFIG.breaker.longest / SECOND
         assert queue.rows[0].delivery.attempt >= 5, "it is counted whenever the endpoint works for others"
         assert queue.states() == {"pending": 1, "delivered": 40}
         await stop(task)
@@ -200,11 +200,11 @@ def test_a_critical_event_overtakes_thousands_but_not_its_own_subject() -> None:
         relay = relay_of(queue, sink)
         task = asyncio.create_task(relay.run())
         await until(lambda: len(sink.taken) >= 100, 30)
-        asked = asyncio.get_running_loop().time()
+        requested = asyncio.get_running_loop().time()
         queue.add("oa", "X", 1, level=4)
         queue.add("oa", "X", 2, level=4)
         relay.notify()
-        assert await until(lambda: "oa-X-2" in sink.taken, 30) - asked < 0.6, "two, one after the other"
+        assert await until(lambda: "oa-X-2" in sink.taken, 30) - requested < 0.6, "two, one after the other"
         assert len(sink.taken) < 400
         await stop(task)
 
@@ -226,8 +226,8 @@ def test_what_is_leased_ahead_goes_back_when_the_endpoint_becomes_slow() -> None
         assert queue.most_leased > CONFIG.concurrency, "it was quick: some were leased ahead"
         queue.add("oa", "X", 1, level=4)
         relay.notify()
-        asked = asyncio.get_running_loop().time()
-        assert await until(lambda: any(d.subject == "X" for _, d in sink.sent), 60) - asked < 13
+        requested = asyncio.get_running_loop().time()
+        assert await until(lambda: any(d.subject == "X" for _, d in sink.sent), 60) - requested < 13
         await stop(task)
 
     virtually(main)

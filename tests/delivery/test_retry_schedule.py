@@ -37,11 +37,11 @@ def test_jitter_stays_within_its_share(attempt: int, draw: float, jitter: float)
 
 
 @given(st.integers(1, 10), DRAW, st.integers(0, 100 * HOUR), st.integers(1, 10 * HOUR))
-def test_retry_after_is_never_shortened_but_capped(attempt: int, draw: float, asked: int, cap: int) -> None:
-    got = retry_delay(attempt, RETRIES, jitter=0.2, draw=draw, retry_after=asked, retry_after_max=cap)
+def test_retry_after_is_never_shortened_but_capped(attempt: int, draw: float, requested: int, cap: int) -> None:
+    got = retry_delay(attempt, RETRIES, jitter=0.2, draw=draw, retry_after=requested, retry_after_max=cap)
     assert got is not None
-    assert got >= min(asked, cap)
-    assert got <= max(RETRIES[attempt - 1], min(asked, cap)) * 1.2 + 1
+    assert got >= min(requested, cap)
+    assert got <= max(RETRIES[attempt - 1], min(requested, cap)) * 1.2 + 1
 
 
 CONFIG = DeliveryConfig()
@@ -144,7 +144,7 @@ def test_every_reason_has_its_words() -> None:
         *(ROOT / "sinks/oa/webhook").glob("*.py"),
         *(ROOT / "sinks/notice/sms").glob("*.py"),
     ]
-    makers = {"DeliveryDeferred", "DeliveryRefused", "SendFailed", "Settled", "_reason", "patient"}
+    makers = {"DeliveryDeferred", "DeliveryRefused", "SendFailed", "Settled", "_reason", "deferred_or_refused"}
     for file in files:
         for node in ast.walk(ast.parse(file.read_text("utf-8"))):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in makers:

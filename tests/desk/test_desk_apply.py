@@ -18,7 +18,7 @@ from gateway.domain.device import Device
 from gateway.domain.duration import HOUR, MINUTE, SECOND, iso
 from gateway.domain.errors import InvariantBroken
 from gateway.domain.notice import EndpointRoute
-from gateway.domain.record import DeviceSet, ImportMark, RuleGone
+from gateway.domain.record import DeviceSet, ImportMark, RuleRemoved
 from gateway.domain.workorder import Act, Actor, AlarmState, Changes, DeadlineReason, FaultReport, OrderState, Role
 from gateway.store import AlarmFilter, DeliveryFilter, OrderFilter, SqlDeskTransaction, delete_expired, tables
 
@@ -280,7 +280,7 @@ def test_an_import_mark_survives_a_crash_before_its_orders_are_made(world: World
 
 def test_a_deleted_rule_leaves_its_orders_with_a_note(world: World) -> None:
     world.apply(transition(1), transition(2, device=2, rule="other"))
-    world.apply(facts=[(3, RuleGone("overtemp", "ops")), (4, DeviceSet(Device(1, "DC-0001", "p", "charger")))])
+    world.apply(facts=[(3, RuleRemoved("overtemp", "ops")), (4, DeviceSet(Device(1, "DC-0001", "p", "charger")))])
     notes = [event for event in world.events() if event["type"].endswith("comment_added")]
     assert [(n["subject"], n["data"]["note"]) for n in notes] == [
         ("WO-20261122-00001", "rule overtemp was deleted; the order stays")

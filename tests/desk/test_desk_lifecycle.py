@@ -19,7 +19,7 @@ from gateway.domain.alarm import Change, Level
 from gateway.domain.duration import HOUR, MINUTE
 from gateway.domain.errors import CommandError
 from gateway.domain.record import Closed, CycleDone, Unlatch
-from gateway.domain.text import say
+from gateway.domain.text import localize
 from gateway.domain.workorder import Act, Actor, Command, FaultReport, OrderState, Role, WorkOrder
 from gateway.store import AlarmFilter, OrderFilter, SqlControlOutbox
 
@@ -91,7 +91,7 @@ def refused(world: World, no: str, act: Act, actor: Actor = BOSS, **fields: Any)
         world.act(no, act, actor, **fields)
     assert (world.queries.order(no), world.events(), world.queries.audit(no)) == before, "a refusal leaves no trace"
     said: Any = error.value.extra["fields"]
-    assert say(str(error.value.extra["key"]), "zh", **said) != error.value.detail
+    assert localize(str(error.value.extra["key"]), "zh", **said) != error.value.detail
     return error.value
 
 

@@ -15,7 +15,7 @@ from sqlalchemy.exc import OperationalError
 from gateway.domain.alarm import Change, Level, NoticePlan, Parent, Thing, Transition
 from gateway.domain.duration import DAY, HOUR
 from gateway.domain.errors import StoreUnavailable
-from gateway.domain.record import Fact, ImportMark, RuleGone, RuleSet
+from gateway.domain.record import Fact, ImportMark, RuleRemoved, RuleSet
 
 TABLES = (
     "alarm",
@@ -58,7 +58,7 @@ step = st.tuples(
     st.booleans(),
     st.sampled_from(MARKS),
 )
-SWITCHES = [RuleSet("a", "r2", b'{"rule": {"mode": "off"}}', "UTC"), RuleGone("b")]
+SWITCHES = [RuleSet("a", "r2", b'{"rule": {"mode": "off"}}', "UTC"), RuleRemoved("b")]
 stories = st.lists(st.one_of(step, step, st.booleans(), st.sampled_from(SWITCHES)), min_size=1, max_size=14)
 
 
@@ -69,7 +69,7 @@ def build(story: list[Any]) -> tuple[list[Transition], list[tuple[int, Fact]]]:
         if isinstance(item, bool):
             facts.append((seq, ImportMark("i", "x.csv", item)))
             continue
-        if isinstance(item, RuleSet | RuleGone):
+        if isinstance(item, RuleSet | RuleRemoved):
             facts.append((seq, item))
             continue
         change, device, name, level, within, imported, marks = item

@@ -11,7 +11,7 @@ from gateway.desk import DeskPolicy
 from gateway.domain.alarm import Change, Level, NoticePlan, Parent, Thing
 from gateway.domain.duration import HOUR, MINUTE
 from gateway.domain.errors import CommandError
-from gateway.domain.record import Closed, CycleDone, RuleGone, RuleSet, Unlatch
+from gateway.domain.record import Closed, CycleDone, RuleRemoved, RuleSet, Unlatch
 from gateway.domain.workorder import Act, AlarmState, DeadlineReason, OrderState, WorkOrder
 from gateway.store import OrderFilter, SqlControlOutbox
 
@@ -342,7 +342,7 @@ def test_what_the_desk_notes_is_in_the_language_of_the_installation(world: World
     world.apply(transition(1, late=True, reopen_within=HOUR))
     assert world.events()[-1]["data"]["note"].startswith("迟到")
     assert "没有未结工单" in world.queries.audit(world.order().no)[0].data
-    world.apply(facts=[(2, RuleGone("overtemp", "ops"))])
+    world.apply(facts=[(2, RuleRemoved("overtemp", "ops"))])
     assert world.events()[-1]["data"]["note"] == "规则 overtemp 已删除，工单保留"
     world.apply(transition(3, Change.CLEARED))
     world.work_through(world.order().no, Act.CLOSE, reason="ok")

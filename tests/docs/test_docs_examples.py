@@ -11,7 +11,7 @@ import pytest
 
 from gateway.clock import SystemClock
 from gateway.domain.device import PointKind
-from gateway.domain.text import say
+from gateway.domain.text import localize
 from gateway.registry import Registry
 from gateway.settings.code_tables_and_fences import load_lookups
 from gateway.settings.profiles import load_profiles, vocabulary
@@ -76,7 +76,7 @@ def test_the_guide_is_a_whole_configuration_without_warnings_of_substance(projec
     counts = project.counts()
     assert (counts["devices"], counts["profiles"], counts["rules"], counts["sources"]) == (2, 2, 1, 2)
     keys = {problem.key for problem in project.warnings}
-    assert keys <= {"config.warn.mosquitto", "config.warn.no_endpoint"}, [say(key) for key in keys]
+    assert keys <= {"config.warn.mosquitto", "config.warn.no_endpoint"}, [localize(key) for key in keys]
 
 
 def test_the_message_becomes_what_the_table_says(project: Project, registry: Registry) -> None:

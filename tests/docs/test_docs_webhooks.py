@@ -16,10 +16,10 @@ import pytest
 
 from gateway.delivery.retry_schedule import RETRIES
 from gateway.desk.event_schemas import EVENTS, schema_of
-from gateway.desk.lifecycle import EVENT, MOVES, MoveContext, Refusal, decide, word
+from gateway.desk.lifecycle import EVENT, MOVES, MoveContext, Refusal, act_text, decide
 from gateway.domain.alarm import Level
 from gateway.domain.duration import format_duration
-from gateway.domain.text import Lang, say
+from gateway.domain.text import Lang, localize
 from gateway.domain.workorder import Act, Actor, Command, OrderState, Role, WorkOrder
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -75,14 +75,14 @@ def outcome(act: Act, state: OrderState, role: Role) -> WorkOrder | Refusal:
 
 
 def events(lang: Lang) -> str:
-    rows = [f"| `com.fieldgate.{topic}` | {say(f'event.{topic}', lang)} |" for topic in EVENTS]
+    rows = [f"| `com.fieldgate.{topic}` | {localize(f'event.{topic}', lang)} |" for topic in EVENTS]
     return "\n".join([HEAD[lang]["events"], "|---|---|", *rows])
 
 
 def states(lang: Lang) -> str:
     """One row per state, one column per act: where it leads, for people."""
     acts = [act for act in Act if any(move.act is act for move in MOVES)]
-    names = [say(word(act).key, lang) for act in acts]
+    names = [localize(act_text(act).key, lang) for act in acts]
     rows = []
     for state in OrderState:
         cells = []
@@ -110,13 +110,13 @@ def acts(lang: Lang) -> str:
         needs = "`reason`" if move.act is Act.CANCEL else ""
         if isinstance(said, Refusal) and "missing" in said.fields:
             needs = ", ".join(f"`{one}`" for one in str(said.fields["missing"]).split(", "))
-        act = f"{say(word(move.act).key, lang)} `{move.act.value}`"
+        act = f"{localize(act_text(move.act).key, lang)} `{move.act.value}`"
         rows.append(f"| {act} | {roles} | {needs} | `workorder.{EVENT[move.act]}` |")
     return "\n".join([HEAD[lang]["acts"], "|---|---|---|---|", *rows])
 
 
 def _state(state: OrderState, lang: Lang) -> str:
-    return say(f"word.state.{state.value}", lang)
+    return localize(f"word.state.{state.value}", lang)
 
 
 def fields(lang: Lang) -> str:

@@ -151,7 +151,7 @@ def test_lists_of_objects(tmp_path: Path, kind: str) -> None:
 
 
 def test_it_asks_for_what_is_not_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gateway.cli.init_command._someone", lambda: True)
+    monkeypatch.setattr("gateway.cli.init_command._is_interactive", lambda: True)
     answers = "yard\nmqtt://10.0.0.5\nCP-9\nNorth 9\ncp/CP-9/now\n\ncharger_dc\n\n"
     found = init(tmp_path / "site", "--lang", "en", answers=answers)
     assert found.exit_code == 0, found.output

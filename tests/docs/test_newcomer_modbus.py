@@ -83,7 +83,7 @@ async def test_a_profile_of_the_library_and_a_device_that_is_away(tmp_path: Path
 
 
 async def test_it_asks_for_registers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gateway.cli.init_command._someone", lambda: True)
+    monkeypatch.setattr("gateway.cli.init_command._is_interactive", lambda: True)
     async with ModbusServer({3: Meter()}) as server:
         answers = f"yard\nmodbus://127.0.0.1:{server.port}\nM-9\nMeter 9\n3\n\ntemp 15 i16 0.1 degC\n\n\n"
         made = await command("init", tmp_path / "site", "--lang", "en", answers=answers)

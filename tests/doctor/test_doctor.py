@@ -125,8 +125,8 @@ def test_who_keeps_the_clock(kernel: bool | None, tracking: str, key: str) -> No
 
 @pytest.mark.skipif(shutil.which("timedatectl") is None, reason="nobody to compare with")
 def test_the_kernel_says_what_its_own_tool_says() -> None:
-    asked = ["timedatectl", "show", "-p", "NTPSynchronized", "--value"]
-    said = subprocess.run(asked, capture_output=True, text=True, timeout=5, check=False)
+    requested = ["timedatectl", "show", "-p", "NTPSynchronized", "--value"]
+    said = subprocess.run(requested, capture_output=True, text=True, timeout=5, check=False)
     if said.returncode:
         pytest.skip("timedatectl needs systemd")
     assert machine.kernel_clock() is (said.stdout.strip() == "yes")

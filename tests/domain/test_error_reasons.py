@@ -19,9 +19,9 @@ from latin import HAN, left
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError
 
-from gateway.domain.error_reasons import reason, worded
+from gateway.domain.error_reasons import library_text, reason
 from gateway.domain.errors import SourceUnavailable
-from gateway.domain.text import catalogue, say
+from gateway.domain.text import catalogue, localize
 
 
 def caught(act: Callable[[], object]) -> BaseException:
@@ -31,11 +31,15 @@ def caught(act: Callable[[], object]) -> BaseException:
 
 
 def in_chinese(error: BaseException | str) -> str:
-    return say("config.problem", "zh", place="-", text=worded(error) if isinstance(error, str) else reason(error))
+    return localize(
+        "config.problem", "zh", place="-", text=library_text(error) if isinstance(error, str) else reason(error)
+    )
 
 
 def in_english(error: BaseException | str) -> str:
-    return say("config.problem", "en", place="-", text=worded(error) if isinstance(error, str) else reason(error))
+    return localize(
+        "config.problem", "en", place="-", text=library_text(error) if isinstance(error, str) else reason(error)
+    )
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.cli.units_command import command
-from gateway.domain.text import say
+from gateway.domain.text import localize
 from gateway.domain.unit_table import ROWS, UnitRow
 from gateway.domain.units import (
     UnitError,
@@ -206,8 +206,8 @@ def test_one_quantity_in_two_units(of: str, to: str, factor: float | None) -> No
 def test_every_unit_has_its_names() -> None:
     for dimension, rows in listing():
         for key in (f"unit.of.{dimension}", *(f"unit.name.{row.symbol}" for row in rows)):
-            assert say(key)
-            assert say(key, "zh")
+            assert localize(key)
+            assert localize(key, "zh")
     spelled = [spelling for row in ROWS for spelling in (row.symbol, *row.spellings)]
     assert len(spelled) == len(set(spelled))
 

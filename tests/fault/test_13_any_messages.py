@@ -36,7 +36,7 @@ class World:
     app: App
     config: Path
     packet: int = 0
-    asked: int = 0
+    requested: int = 0
 
     @property
     def stats(self) -> Any:

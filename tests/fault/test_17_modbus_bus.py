@@ -80,7 +80,7 @@ class Bus:
     """Meters behind one serial gateway; counts what each is asked."""
 
     def __init__(self) -> None:
-        self.asked: Counter[int] = Counter()
+        self.requested: Counter[int] = Counter()
         self.faulty = False
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -88,7 +88,7 @@ class Bus:
             while True:
                 head = await reader.readexactly(7)
                 body = await reader.readexactly(int.from_bytes(head[4:6], "big") - 1)
-                self.asked[head[6]] += 1
+                self.requested[head[6]] += 1
                 if answer := self.answer(head, body):
                     writer.write(answer)
         except (asyncio.IncompleteReadError, ConnectionError):
@@ -98,7 +98,7 @@ class Bus:
         unit, function, address = head[6], body[0], int.from_bytes(body[1:3], "big")
         data = PRESSURE if address == 0 else FLOW
         if unit == 1 and address == 0:
-            data = bytes([0, 200 + self.asked[1] // 2 % 2])
+            data = bytes([0, 200 + self.requested[1] // 2 % 2])
         if self.faulty and unit == SWAPPED and address == 100:
             data = FLOW[2:] + FLOW[:2]
         said = bytes([function, len(data)]) + data
@@ -143,12 +143,12 @@ async def test_errors_of_a_bus(tmp_path: Path) -> None:
         stats = app.ingest.sources.running["meters"].stats  # type: ignore[attr-defined]
         await until(lambda: all(readings(app).values()), "every meter was read once")
         bus.faulty, head = True, app.stores.journal.head(0)
-        bus.asked.clear()
+        bus.requested.clear()
         began = asyncio.get_running_loop().time()
         orders = lambda: app.stores.sql.queries.orders(limit=100).items  # noqa: E731
         await until(lambda: len(orders()) >= len(SILENT), "the silent ones are told", 30)
         passed = asyncio.get_running_loop().time() - began
-        asked = dict(bus.asked)
+        requested = dict(bus.requested)
         slaves = {unit: stats.slaves["bus", unit] for unit in UNITS}
         found = readings(app, head)
         codes = {app.stores.registry.device(f"GM-{unit}").id: unit for unit in UNITS}  # type: ignore[union-attr]
@@ -159,7 +159,7 @@ async def test_errors_of_a_bus(tmp_path: Path) -> None:
     for unit in SILENT:
         assert slaves[unit].presence is Presence.DOWN
         assert slaves[unit].rests > 0
-        assert asked[unit] <= 4 + 2 * passed / 0.4, "it is left alone between two probes"
+        assert requested[unit] <= 4 + 2 * passed / 0.4, "it is left alone between two probes"
     assert set(stats.exceptions) == set(EXCEPTIONS.values())
     seen = {unit: {(reading.value, reading.quality) for reading in found[unit][4:]} for unit in UNITS}
     for unit in SILENT:

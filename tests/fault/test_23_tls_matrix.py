@@ -92,7 +92,7 @@ class Authority:
     def issue(self, name: str, host: str = "127.0.0.1", days: int = 2) -> Pair:
         """Signed by this authority; with `days` below zero it is over already."""
         pair = Pair(self._folder / f"{name}.pem", self._folder / f"{name}.key")
-        asked, more = self._folder / f"{name}.csr", self._folder / f"{name}.ext"
+        requested, more = self._folder / f"{name}.csr", self._folder / f"{name}.ext"
         more.write_text(f"subjectAltName=IP:{host}\n")
         _openssl(
             "req",
@@ -106,13 +106,13 @@ class Authority:
             "-keyout",
             str(pair.key),
             "-out",
-            str(asked),
+            str(requested),
         )
         _openssl(
             "x509",
             "-req",
             "-in",
-            str(asked),
+            str(requested),
             "-CA",
             str(self.itself.cert),
             "-CAkey",

@@ -148,7 +148,7 @@ def test_no_secret_in_anything_said(tmp_path: Path) -> None:
             wait_until(lambda: oa_stats(oa).get("unsigned", 0) > 0, 30, "the OA refused a signature")
             wait_until(lambda: oa_stats(sms)["codes"].get("isv.BUSINESS_LIMIT_CONTROL"), 30, "the SMS gateway's limit")
             admin = (folder / "var" / "admin.key").read_text().strip()
-            seen += asked(api, admin)
+            seen += requested(api, admin)
             gateway.terminate()
             assert gateway.wait(15) == 0, log.read_text()
     text = log.read_text()
@@ -161,7 +161,7 @@ def test_no_secret_in_anything_said(tmp_path: Path) -> None:
     assert orders, "the search looked at answers with content"
 
 
-def asked(api: int, admin: str) -> list[str]:
+def requested(api: int, admin: str) -> list[str]:
     """Every kind of question, with the right key, a wrong one and none; what came back."""
     answers = []
     for headers in ({}, {"authorization": f"Bearer {CALLER}"}, {"authorization": f"Bearer {admin}"}):

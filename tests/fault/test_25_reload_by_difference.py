@@ -378,20 +378,23 @@ async def test_settings_that_need_a_start_are_named(tmp_path: Path) -> None:
         (line,) = [one for one in said if one["event"] == "settings that take effect at the next start"]
         assert line["keys"] == ["series.retention", "api.port"]
         assert app.api is not None
-        async with httpx.AsyncClient(base_url=app.api.url) as asked:
-            parts = (await asked.get("/readyz")).json()["parts"]
+        async with httpx.AsyncClient(base_url=app.api.url) as requested:
+            parts = (await requested.get("/readyz")).json()["parts"]
             assert parts["configuration"] == "at the next start: series.retention, api.port"
             one.write("gateway.yaml", right)
             header = {"authorization": f"Bearer {app.stores.sql.keys.create('boss', Role.ADMIN, app.clock.now())[0]}"}
-            answer = await asked.post("/v1/reload", headers=header)
+            answer = await requested.post("/v1/reload", headers=header)
             assert (answer.status_code, answer.json()) == (200, {"changed": 0, "problems": [], "at_start": []})
             one.write("devices.csv", "code,profile\nG,hostil\n")
-            wrong, *_ = (await asked.post("/v1/reload", headers=header)).json()["problems"]
+            wrong, *_ = (await requested.post("/v1/reload", headers=header)).json()["problems"]
             assert (Path(wrong["file"]).name, wrong["line"]) == ("devices.csv", 2)
             assert "did you mean hostile" in wrong["text"]
-            assert (await asked.post("/v1/reload")).status_code == 401
+            assert (await requested.post("/v1/reload")).status_code == 401
         detail = f"problems: {len(app.operation.reload.last.problems)}"
-        deeds = [(deed.act, deed.actor, deed.detail) for deed in app.stores.sql.audit.rows(2, act="configuration")]
+        deeds = [
+            (audited.act, audited.actor, audited.detail)
+            for audited in app.stores.sql.audit.rows(2, act="configuration")
+        ]
         assert deeds == [
             ("configuration.reload", "boss", detail),
             ("configuration.reload", "boss", "changed: 0"),

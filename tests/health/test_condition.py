@@ -5,7 +5,7 @@ import pytest
 from gateway.domain.byte_size import format_size
 from gateway.domain.duration import DAY, HOUR, MINUTE, SECOND
 from gateway.domain.errors import Problem
-from gateway.domain.language_values import WordedDuration
+from gateway.domain.language_values import DurationText
 from gateway.domain.record import ClockStep
 from gateway.health.judgements import Clocks, HealthState, Trouble, clock, configuration, disk, rules, silence
 
@@ -86,7 +86,7 @@ def test_silence_counts_from_the_connection_or_the_last_message() -> None:
     ],
 )
 def test_spans(us: int, english: str) -> None:
-    assert WordedDuration(us).text("en") == english
+    assert DurationText(us).text("en") == english
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 from gateway.domain.duration import DAY, HOUR, MINUTE, SECOND
 from gateway.domain.language_values import as_text_field
 from gateway.domain.once_per_period import OncePerPeriod
-from gateway.domain.text import say
+from gateway.domain.text import localize
 from gateway.health.traffic_summary import Summary, TrafficCounts
 
 LOOK = 5 * SECOND
@@ -18,7 +18,7 @@ def test_the_first_minute_then_an_hour() -> None:
             said.append((now, line))
     assert [now for now, _ in said] == [MINUTE, MINUTE + HOUR, MINUTE + 2 * HOUR]
     assert sum(int(str(line["messages"])) for _, line in said) == 61 + 2 * 3600 - 1
-    english = say("log.summary", "en", **{name: as_text_field(value, "en") for name, value in said[1][1].items()})
+    english = localize("log.summary", "en", **{name: as_text_field(value, "en") for name, value in said[1][1].items()})
     assert english.startswith("in 1 h: 3600 messages, 14,400 readings, 0 dead letters, 0 alarms, 0 work orders")
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from hostile_kit import CONFIG, gateway_process, ready, said, wait_until, write_project
 
-from gateway.app.build import close_to_others
+from gateway.app.build import restrict_access
 from gateway.domain.errors import StoreError
 from simulators.servers import free_port
 
@@ -37,4 +37,4 @@ def test_somebody_elses_folder_is_refused(tmp_path: Path, monkeypatch: pytest.Mo
 
     monkeypatch.setattr(Path, "chmod", refuse)
     with pytest.raises(StoreError, match="is open to other users"):
-        close_to_others(data)
+        restrict_access(data)

@@ -305,7 +305,7 @@ def test_run_refuses_in_chinese(stage: Stage, arguments: str, status: int) -> No
 
 def test_questions_of_init_are_chinese(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Answers are taken as they come, and refused ones are named."""
-    monkeypatch.setattr("gateway.cli.init_command._someone", lambda: True)
+    monkeypatch.setattr("gateway.cli.init_command._is_interactive", lambda: True)
     for folder, answers in (("a", "\n" * 20), ("b", "x y\nmqtt\n\n\n\n\ncharger_dc\nhttp:/\n")):
         shown = CliRunner().invoke(main, ["--lang", "zh", "init", str(tmp_path / folder)], input=answers)
         assert "：" in shown.output

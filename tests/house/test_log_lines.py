@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gateway.domain.text import catalogue
-from gateway.logs import Spoken, key_of, sentence
+from gateway.logs import LocalizedMessage, key_of, sentence
 
 ROOT = Path(__file__).parents[2]
 BOUND = {"source", "link"}
@@ -56,7 +56,7 @@ def test_no_sentence_is_left_over() -> None:
 
 @pytest.mark.parametrize(("lang", "message"), [("en", "link hall is connected"), ("zh", "链路 hall 已连接")])
 def test_the_sentence_stands_beside_the_event(lang: str, message: str) -> None:
-    line = Spoken(lang)(None, "info", {"event": "link up", "source": "m", "link": "hall"})  # type: ignore[arg-type]
+    line = LocalizedMessage(lang)(None, "info", {"event": "link up", "source": "m", "link": "hall"})  # type: ignore[arg-type]
     assert line["event"] == "link up"
     assert str(line["message"]).endswith(message)
     shown = sentence(None, "info", dict(line))
@@ -65,6 +65,6 @@ def test_the_sentence_stands_beside_the_event(lang: str, message: str) -> None:
 
 
 def test_a_line_of_a_library_stays_as_it_is() -> None:
-    line = Spoken("zh")(None, "info", {"event": "Uvicorn: {x}", "link": 3})
+    line = LocalizedMessage("zh")(None, "info", {"event": "Uvicorn: {x}", "link": 3})
     assert line == {"event": "Uvicorn: {x}", "link": 3}
     assert sentence(None, "info", line) == {"event": "Uvicorn: {x}", "link": 3}

@@ -293,7 +293,7 @@ def test_a_stopped_gateway_that_was_named_by_url_is_not_replaced(tmp_path: Path)
 
     from gateway.cli import main
 
-    asked = [
+    requested = [
         "import",
         str(file),
         "--map",
@@ -305,7 +305,7 @@ def test_a_stopped_gateway_that_was_named_by_url_is_not_replaced(tmp_path: Path)
         "--lang",
         "en",
     ]
-    done = CliRunner().invoke(main, asked)
+    done = CliRunner().invoke(main, requested)
     assert (done.exit_code, "no gateway answers at http://127.0.0.1:9" in done.stderr) == (2, True)
 
 

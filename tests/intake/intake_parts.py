@@ -31,7 +31,7 @@ class Names:
 
     def __init__(self) -> None:
         self.written: set[int] = set()
-        self.asked = 0
+        self.requested = 0
         self.known: dict[int, Point] = {}
 
     def device(self, code: str) -> Device | None:
@@ -47,7 +47,7 @@ class Names:
         return None
 
     def pending(self, batch: Batch) -> Sequence[Define]:
-        self.asked += 1
+        self.requested += 1
         return [DeviceDefined(d, "t", f"D{d}", "p") for d in sorted({*batch.device.tolist()} - self.written)]
 
     def journaled(self, defines: Sequence[Define]) -> None:

@@ -36,7 +36,7 @@ async def test_parcels_that_arrive_together_become_one_batch(tmp_path: Path) -> 
     (batch,) = [body for body in rig.bodies() if isinstance(body, Batch)]
     assert batch.device.tolist() == [n for n in range(40) for _ in range(3)]
     assert batch.frame.tolist() == [n for n in range(40) for _ in range(3)]
-    assert rig.names.asked == 1
+    assert rig.names.requested == 1
     assert rig.intake.balance() == Balance(received=40, journaled=40, decoded=120, readings_journaled=120)
     assert all(rig.journal.claim("s", n + 1, n * 11) for n in range(40))
     assert not rig.journal.claim("s", 1, 0)

@@ -6,7 +6,7 @@ import pytest
 from modbus_kit import ROOT, yaml
 from pydantic import ValidationError
 
-from gateway.domain.text import catalogue, say
+from gateway.domain.text import catalogue, localize
 from protocols.modbus.config import ModbusConfig
 from protocols.modbus.profile_problems import problems
 
@@ -120,5 +120,5 @@ def test_every_text_can_be_said_with_its_fields() -> None:
         "x",
     )
     for key in (key for key in catalogue() if key.startswith("modbus.")):
-        assert say(key, "en", **fields)
-        assert say(key, "zh", **fields)
+        assert localize(key, "en", **fields)
+        assert localize(key, "zh", **fields)

@@ -96,7 +96,7 @@ def test_learning_ends_with_everything_readable_read(
     gone = data.draw(st.sets(st.integers(0, 124), max_size=6), label="registers it does not have")
     most = data.draw(st.integers(4, 40), label="registers it takes")
     code_for_many = data.draw(st.sampled_from([2, 3]), label="how it says too many")
-    learned, asked = NOTHING, 0
+    learned, requested = NOTHING, 0
     read: set[int] = set()
     refused: set[RegisterSpan] = set()
     progress = True
@@ -105,8 +105,8 @@ def test_learning_ends_with_everything_readable_read(
         for block in plan(spans, limits, learned):
             if block.key in refused or read.issuperset(block.members):
                 continue
-            asked += 1
-            assert asked < 1000
+            requested += 1
+            assert requested < 1000
             code = code_for_many if block.count > most else 2 if gone & set(range(block.address, block.end)) else 0
             if not code:
                 read.update(block.members)

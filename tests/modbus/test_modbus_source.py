@@ -197,10 +197,12 @@ async def test_a_wrong_map_is_learned_and_the_rest_is_read() -> None:
         source = _source(_config(server.port, 1), directory, _wide())
         async with running(source.run(basket.emit)):
             await until(lambda: basket.frames(1) >= 6)
-            asked = server.requests[1]
+            requested = server.requests[1]
             frames = basket.frames(1)
             await until(lambda: basket.frames(1) >= frames + 4)
-            assert server.requests[1] - asked <= 2 * (basket.frames(1) - frames + 1), "two requests a cycle are left"
+            assert server.requests[1] - requested <= 2 * (basket.frames(1) - frames + 1), (
+                "two requests a cycle are left"
+            )
         words = server.meters[1].image()
         last = _named(directory, basket.readings[-60:], "wide")
         for n in range(60):
@@ -267,10 +269,10 @@ async def test_a_slow_journal_holds_the_polling_back(monkeypatch: pytest.MonkeyP
             await until(lambda: source.stats.polls >= 6)
             await asyncio.sleep(0.1)  # the first parcel holds one or two frames
             waiting = source.stats.polls
-            asked = sum(server.requests.values())
+            requested = sum(server.requests.values())
             await asyncio.sleep(0.15)  # more than three periods
             assert source.stats.polls == waiting
-            assert sum(server.requests.values()) == asked
+            assert sum(server.requests.values()) == requested
             basket.gate.set()
             await until(lambda: source.stats.overruns > 0 and source.stats.polls > waiting + 6)
         assert basket.parcels

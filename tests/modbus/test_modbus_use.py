@@ -43,9 +43,9 @@ async def test_what_did_not_change_goes_on() -> None:
             source.use(config(slow, (1, "hall"), (2, "yard")), MAPS)
             await more(1, 2)
             assert set(source.stats.slaves) == {("hall", 1), ("yard", 2)}, "of the others nothing is kept"
-            asked, frames = yard.requests[3], basket.frames(3)
+            requested, frames = yard.requests[3], basket.frames(3)
             await more(1, 2)
-            assert (yard.requests[3], basket.frames(3)) == (asked, frames)
+            assert (yard.requests[3], basket.frames(3)) == (requested, frames)
             assert (hall.connections, yard.connections) == (1, 2), "one link was not disturbed, one opened anew"
             # a link that goes
             source.use(config({"hall": links["hall"]}, (1, "hall")), MAPS)

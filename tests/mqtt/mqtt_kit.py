@@ -198,10 +198,10 @@ class Peer:
         hello = await self.read()
         assert isinstance(hello, mqtt5.ConnectPacket)
         self.send(mqtt5.ConnAckPacket(session_present=resumed))
-        asked = await self.read()
-        assert isinstance(asked, mqtt5.SubscribePacket)
-        granted = [mqtt5.SubAckReasonCode.GRANTED_QOS_AT_LEAST_ONCE] * len(asked.topic_filters)
-        self.send(mqtt5.SubAckPacket(asked.packet_id, granted))
+        requested = await self.read()
+        assert isinstance(requested, mqtt5.SubscribePacket)
+        granted = [mqtt5.SubAckReasonCode.GRANTED_QOS_AT_LEAST_ONCE] * len(requested.topic_filters)
+        self.send(mqtt5.SubAckPacket(requested.packet_id, granted))
         return hello
 
     async def acks(self, count: int) -> list[int]:

@@ -21,9 +21,9 @@ def test_it_is_remembered_for_this_session_alone(tmp_path: Path) -> None:
 
 
 def test_without_a_file_nothing_is_remembered() -> None:
-    asked = LastSubscriptions(None, SESSION)
-    asked.remember(["a"])
-    assert asked.before() == frozenset()
+    requested = LastSubscriptions(None, SESSION)
+    requested.remember(["a"])
+    assert requested.before() == frozenset()
 
 
 def test_a_file_that_cannot_be_used_is_said_and_stops_nothing(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from ruamel.yaml import YAML
 
 from gateway.domain.device import PointSpec, Profile
 from gateway.domain.duration import DAY, MS, SECOND
-from gateway.domain.text import say
+from gateway.domain.text import localize
 from protocols.mapping.route_check import DeviceProfiles, check
 from protocols.mqtt.config import MqttConfig
 from protocols.mqtt.subscriptions import subscriptions
@@ -120,7 +120,7 @@ def test_all_problems_of_a_file_come_at_once() -> None:
 
 def test_the_message_survives_braces() -> None:
     ((_, _, message),) = problems([SIMPLE | {"filter": "a/+", "device": "x"}])
-    assert message == say("mqtt.filter_wildcard", got="a/+")
+    assert message == localize("mqtt.filter_wildcard", got="a/+")
     assert "{name*}" in message
 
 
@@ -153,8 +153,8 @@ def test_routes_are_checked_against_the_profiles() -> None:
 def test_subscriptions_ask_for_retained_messages_unless_a_route_ignores_them() -> None:
     point = {"device": "{device}", "points": {"a": POINT}}
     ignored = {"filter": "gone/{device}", "retained": "ignore"} | point
-    asked = {
+    requested = {
         f.pattern: (int(f.max_qos), f.retain_as_published, int(f.retain_handling))
         for f in subscriptions(config([SIMPLE, ignored])).filters
     }
-    assert asked == {"charger/+/telemetry": (1, False, 1), "gone/+": (1, False, 2)}
+    assert requested == {"charger/+/telemetry": (1, False, 1), "gone/+": (1, False, 2)}

@@ -42,9 +42,9 @@ def test_connect_says_who_we_are_and_keeps_the_session() -> None:
 def test_subscribes_after_connack_and_is_ready_after_suback() -> None:
     s = session()
     s.receive(mqtt5.ConnAckPacket(session_present=True, server_keep_alive=10).write())
-    asked, _ = mqtt5.read(memoryview(s.outgoing()))
-    assert isinstance(asked, mqtt5.SubscribePacket)
-    assert [f.pattern for f in asked.topic_filters] == ["a/+", "b"]
+    requested, _ = mqtt5.read(memoryview(s.outgoing()))
+    assert isinstance(requested, mqtt5.SubscribePacket)
+    assert [f.pattern for f in requested.topic_filters] == ["a/+", "b"]
     assert (s.resumed, s.keepalive, s.phase) == (True, 10, Phase.SUBSCRIBING)
     s.receive(mqtt5.SubAckPacket(1, [QOS1, mqtt5.SubAckReasonCode.GRANTED_QOS_AT_MOST_ONCE]).write())
     assert (s.phase, s.degraded, s.failure) == (Phase.READY, ("b",), None)

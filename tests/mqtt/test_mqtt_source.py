@@ -365,9 +365,9 @@ async def test_a_dead_connection_is_noticed_by_the_keepalive(monkeypatch: pytest
             peer = await stage.peer()
             await peer.read()
             peer.send(mqtt5.ConnAckPacket(server_keep_alive=1))
-            asked = await peer.read()
-            assert isinstance(asked, mqtt5.SubscribePacket)
-            peer.send(mqtt5.SubAckPacket(asked.packet_id, [mqtt5.SubAckReasonCode.GRANTED_QOS_AT_LEAST_ONCE]))
+            requested = await peer.read()
+            assert isinstance(requested, mqtt5.SubscribePacket)
+            peer.send(mqtt5.SubAckPacket(requested.packet_id, [mqtt5.SubAckReasonCode.GRANTED_QOS_AT_LEAST_ONCE]))
             assert isinstance(await peer.read(), mqtt5.PingReqPacket)
             await stage.peer()  # no answer: a new connection
             assert "no sign of life" in source.stats.last_error

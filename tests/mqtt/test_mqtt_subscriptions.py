@@ -48,25 +48,25 @@ def route(pattern: str, retained: str = "ignore") -> dict[str, object]:
 
 
 def test_what_lies_inside_another_filter_is_not_asked_for() -> None:
-    asked = subscriptions(config([route("a/{x}/t", "use"), route("a/{x*}"), route("b/c")]))
-    assert asked.patterns == ["a/#", "b/c"]
-    assert asked.inside == {"a/+/t"}
-    assert [int(f.retain_handling) for f in asked.filters] == [1, 2]  # the inner route wants retained messages
-    assert asked.numbers == {}
+    requested = subscriptions(config([route("a/{x}/t", "use"), route("a/{x*}"), route("b/c")]))
+    assert requested.patterns == ["a/#", "b/c"]
+    assert requested.inside == {"a/+/t"}
+    assert [int(f.retain_handling) for f in requested.filters] == [1, 2]  # the inner route wants retained messages
+    assert requested.numbers == {}
 
 
 def test_filters_that_overlap_in_part_are_told_apart() -> None:
-    asked = subscriptions(config([route("a/{x}/t"), route("a/b/{y}"), route("c")]))
-    assert set(asked.numbers) == {"a/+/t", "a/b/+"}
+    requested = subscriptions(config([route("a/{x}/t"), route("a/b/{y}"), route("c")]))
+    assert set(requested.numbers) == {"a/+/t", "a/b/+"}
     again = subscriptions(config([route("a/b/{y}"), route("a/{x}/t")]))
-    assert again.numbers == asked.numbers  # an edit elsewhere changes no number
-    one, other = asked.numbers["a/+/t"], asked.numbers["a/b/+"]
-    assert not asked.is_copy("a/b/t", [one])
-    assert asked.is_copy("a/b/t", [other])
-    assert not asked.is_copy("a/b/t", [other, one])  # a broker that delivers once names both
-    assert not asked.is_copy("a/b/u", [other])
-    assert not asked.is_copy("a/b/t", [])  # from before there were numbers
-    assert not asked.is_copy("a/b/t", [one + other])
+    assert again.numbers == requested.numbers  # an edit elsewhere changes no number
+    one, other = requested.numbers["a/+/t"], requested.numbers["a/b/+"]
+    assert not requested.is_copy("a/b/t", [one])
+    assert requested.is_copy("a/b/t", [other])
+    assert not requested.is_copy("a/b/t", [other, one])  # a broker that delivers once names both
+    assert not requested.is_copy("a/b/u", [other])
+    assert not requested.is_copy("a/b/t", [])  # from before there were numbers
+    assert not requested.is_copy("a/b/t", [one + other])
 
 
 def test_a_broker_that_cannot_tell_copies_is_refused_and_told_why() -> None:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.domain.device import Site
-from gateway.domain.record import PolicySet, RuleGone, Tick
+from gateway.domain.record import PolicySet, RuleRemoved, Tick
 from rules.compiled import Rule
 from rules.engine import Engine
 from rules.format import compile_policy, compile_source
@@ -148,12 +148,12 @@ def test_a_deleted_parent_and_child_leave_their_alarms_as_they_are() -> None:
     lab.ticks(60, 70)
     lab.beat(71, 1, 3, 4, 5)
     before = len(lab.got)
-    assert lab.write(RuleGone("site.power"), 75) == []
+    assert lab.write(RuleRemoved("site.power"), 75) == []
     lab.ticks(75, 164)
     assert [row for row in lab.brief()[before:] if row[1] == 2] == []
     lab.ticks(165, 165)
     assert [row for row in lab.brief()[before:] if row[1] == 2] == [("a.silent", 2, "raised", 135)]
-    assert lab.write(RuleGone("a.silent"), 166) == []
+    assert lab.write(RuleRemoved("a.silent"), 166) == []
     lab.ticks(167, 400)
     assert not any(one.rule == "a.silent" and one.decided > T0 + 166 * S for one in lab.got)
 

@@ -10,7 +10,7 @@ from gateway.cli.bench.rules import run_rules_bench
 from gateway.domain.alarm import ReadingSeen, Thing, ThresholdSeen
 from gateway.domain.device import Customer, Site
 from gateway.domain.reading import Flag, batch_of
-from gateway.domain.record import CustomerSet, DeviceSet, ImportMark, Record, RuleGone, RuleSet, SiteSet, Tick
+from gateway.domain.record import CustomerSet, DeviceSet, ImportMark, Record, RuleRemoved, RuleSet, SiteSet, Tick
 from rules.engine import Engine, SnapshotError
 from rules.engine.conditions.threshold_index import ThresholdIndex
 from rules.format import compile_source
@@ -117,7 +117,7 @@ def test_a_suspect_tick_fires_nothing() -> None:
 def test_a_deleted_rule_says_nothing_and_forgets() -> None:
     lab = Lab([PLAIN], [charger(1)])
     lab.read([told(1, "gun_temp", 0, 90.0, 1)])
-    assert lab.write(RuleGone("plain"), 1) == []
+    assert lab.write(RuleRemoved("plain"), 1) == []
     assert lab.read([told(1, "gun_temp", 2, 20.0, 1)]) == []
     assert brief(lab.install(PLAIN, 3)) == []
 

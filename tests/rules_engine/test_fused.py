@@ -160,18 +160,18 @@ def test_rules_that_nothing_reaches_are_not_asked() -> None:
     texts = "".join(HEAD.format(k, "") + f'  when: "gun_temp >= {90 + k} degC and current > 1 A"\n' for k in range(50))
     lab = Lab(rules_of("format: 1\nrules:\n" + texts), [charger(1), charger(2)])
     lab.read([told(1, "gun_temp", 0, 20.0, 1), told(1, "current", 0, 5.0, 1)])
-    asked: list[str] = []
+    requested: list[str] = []
     assert lab.engine is not None
     fused: ThresholdIndex = lab.engine.evaluators.main._indexes["charger"]
     for runner in fused.evaluators:
         look = runner.judge_units
         runner.judge_units = lambda view, units, look=look, rule=runner.rule.id: (
-            asked.append(rule),
+            requested.append(rule),
             look(view, units),
         )[1]  # type: ignore[method-assign, assignment, misc]
     lab.read([told(1, "gun_temp", 10, 92.0, 1), told(1, "current", 10, 5.0, 1)])
-    assert asked == ["r0", "r1", "r2"]
+    assert requested == ["r0", "r1", "r2"]
     lab.read([told(1, "gun_temp", 20, 20.0, 1), told(1, "current", 20, 5.0, 1)])
-    assert asked == ["r0", "r1", "r2"] * 2, "alarms that are on are asked again, for they may clear"
+    assert requested == ["r0", "r1", "r2"] * 2, "alarms that are on are asked again, for they may clear"
     lab.read([told(1, "gun_temp", 30, 20.0, 1), told(1, "current", 30, 5.0, 1)])
-    assert asked == ["r0", "r1", "r2"] * 2
+    assert requested == ["r0", "r1", "r2"] * 2

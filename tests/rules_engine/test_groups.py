@@ -5,7 +5,7 @@ from msgspec.structs import replace
 
 from gateway.domain.alarm import Thing
 from gateway.domain.device import Life, Site
-from gateway.domain.record import Closed, RuleGone, SiteSet, Unlatch
+from gateway.domain.record import Closed, RuleRemoved, SiteSet, Unlatch
 
 TWO_LOW = '  members: {of: "pressure < 1.6 kPa", at_least: 2}'
 FIVE = [sensor(number) for number in range(1, 6)]
@@ -235,7 +235,7 @@ def test_an_edit_keeps_what_the_members_said() -> None:
     lab.tell(*(says(number, 50, 2.0) for number in range(1, 6)))
     lab.tick(120)
     assert seen(lab.got)[3:] == [("cleared", "s1", 110)]
-    lab.write(RuleGone("g"), 130)
+    lab.write(RuleRemoved("g"), 130)
     lab.same_everywhere()
 
 

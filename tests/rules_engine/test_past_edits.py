@@ -7,7 +7,7 @@ from rules_engine.engine_lab import charger, rule, told
 from rules_engine.past_lab import Gateway, told_of
 
 from gateway.domain.reading import Reading
-from gateway.domain.record import RuleGone
+from gateway.domain.record import RuleRemoved
 from rules.compiled import Rule
 from rules.compiled.edits import Edit, classify
 
@@ -68,7 +68,7 @@ def test_s22_deleted_disabled_and_shadow_leave_open_orders_alone() -> None:
     for end in ("gone", "off", "shadow"):
         gateway = firing(hot())
         if end == "gone":
-            assert gateway.write(RuleGone("r"), 10) == []
+            assert gateway.write(RuleRemoved("r"), 10) == []
         else:
             new = gateway.install(hot(more=f"\n  mode: {end}"), 10)
             assert [t for t in new if t.live] == []

@@ -13,7 +13,7 @@ from rules_engine.past_lab import Gateway, told_of
 from gateway.domain.alarm import Transition
 from gateway.domain.device import Device, Site
 from gateway.domain.reading import Reading, batch_of
-from gateway.domain.record import DeviceSet, PointDefined, Record, Rerun, RuleGone, Tick, Unlatch
+from gateway.domain.record import DeviceSet, PointDefined, Record, Rerun, RuleRemoved, Tick, Unlatch
 from rules.compiled import Rule
 from rules.engine import Engine
 from rules.engine.rerun import answer_one, history_in_memory
@@ -267,7 +267,7 @@ def test_the_groups_of_a_rule_that_is_gone_are_gone() -> None:
     gateway.tell(says(2, 30, 1.0, received=70))
     world = gateway.engine.evaluators.main.context.world
     assert {rule for rule, _ in world.groups} == {"quorum", "used"}
-    gateway.write(RuleGone("quorum"), 80)
+    gateway.write(RuleRemoved("quorum"), 80)
     assert {rule for rule, _ in world.groups} == {"used"}
     assert gateway.engine.wanted == ()
     gateway.install(

@@ -10,7 +10,7 @@ from rules_engine.engine_lab import T0, S, bytes_of, charger, rule, told
 from rules_engine.past_lab import Gateway, told_of
 
 from gateway.domain.alarm import Evidence
-from gateway.domain.record import DeviceSet, RuleGone
+from gateway.domain.record import DeviceSet, RuleRemoved
 from rules.compiled import Rule
 
 L = 30
@@ -92,7 +92,7 @@ def test_a_rule_moves_to_another_lateness() -> None:
 
 def test_a_lane_is_gone_with_its_rules() -> None:
     gateway = Gateway([PLAIN, AT_ONCE], [charger(1)])
-    gateway.write(RuleGone("plain"), 1)
+    gateway.write(RuleRemoved("plain"), 1)
     assert not gateway.engine.evaluators.late
     assert set(gateway.engine.rules) == {"once"}
 

@@ -3,7 +3,7 @@
 from rules_engine.engine_lab import charger, meter, rule, told
 from rules_engine.past_lab import Gateway, told_of
 
-from gateway.domain.record import Rerun, RuleGone
+from gateway.domain.record import Rerun, RuleRemoved
 from rules.compiled import Rule
 
 
@@ -108,7 +108,7 @@ def test_a_waiting_rule_that_is_deleted_or_edited_again() -> None:
     gateway.give(53)
     assert told_of(gateway.got) == [("raised", 53, False)]
     gateway.install(streak(length=4), 54)
-    gateway.write(RuleGone("streak"), 55)
+    gateway.write(RuleRemoved("streak"), 55)
     assert gateway.engine.wanted == ()
     gateway.check_replay()
 

@@ -10,7 +10,7 @@ from language import CODES, FENCES, NAMES, VOCABULARY
 
 from gateway.domain.device import CounterModel
 from gateway.domain.duration import DAY, HOUR, MINUTE
-from gateway.domain.text import say
+from gateway.domain.text import localize
 from rules.compiled import (
     Aggregate,
     Baseline,
@@ -68,7 +68,7 @@ def problems(text: str, kind: str = "gas_meter", group: str = "") -> list[tuple[
     """(path below let, key); every problem must read well in both languages."""
     _, compiler = compiled(text, kind, group)
     for problem in compiler.notes.problems:
-        english, chinese = (say(problem.key, language, **problem.fields) for language in ("en", "zh"))
+        english, chinese = (localize(problem.key, language, **problem.fields) for language in ("en", "zh"))
         assert not re.search(r"\{\w+\}", english + chinese)
         assert english != chinese
     return [
@@ -490,7 +490,7 @@ def test_whatever_is_written_is_compiled_or_explained(body: dict[str, object], g
     assert isinstance(tree, YamlMapping)
     found = signals(MappingReader(tree, "rule", notes, ("let",)), compiler)
     assert found is not None or notes.problems
-    assert all(say(p.key, "en", **p.fields) for p in notes.problems)
+    assert all(localize(p.key, "en", **p.fields) for p in notes.problems)
 
 
 def test_hostile_names_and_texts() -> None:

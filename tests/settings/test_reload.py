@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 from gateway.app.in_force import ProjectInForce
 from gateway.app.reload import Reload, named, rule_changes
 from gateway.domain.errors import StoreFull
-from gateway.domain.record import Fact, Record, RuleGone, RuleSet
+from gateway.domain.record import Fact, Record, RuleRemoved, RuleSet
 from gateway.settings.project import Project, load_project
 from rules.compiled import Names
 from rules.engine import Engine
@@ -71,7 +71,7 @@ async def test_only_what_differs_is_journaled_with_who(running: Running) -> None
     assert set(running.reload.project.rulebook.rules) == {"hot", "other"}
     (running.folder / "rules" / "b.yaml").unlink()
     await running.reload.reload("li")
-    assert running.facts[-1] == RuleGone("other", "li")
+    assert running.facts[-1] == RuleRemoved("other", "li")
 
 
 async def test_a_mistake_keeps_the_old_rules_and_is_told(running: Running) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from gateway.cli.demo.demo_run import EMERGENCY, EXPECTED, NEIGHBOURS, broken_promises, folded, notified_once
+from gateway.cli.demo.demo_run import EMERGENCY, EXPECTED, AREA_CUSTOMERS, broken_promises, folded, notified_once
 from gateway.cli.demo.tally import DemoCounts
 from gateway.domain.reading import Reading, batch_of
 from gateway.journal import JournalConfig, SqliteJournal
@@ -73,7 +73,7 @@ def test_the_emergency_is_of_the_area_and_for_everybody_there(project: Project) 
     assert (len(sensors), len(areas)) == (5, 1)
     concerned = {site.code for site in sites.values() if site.area in areas}
     assert len(concerned) > 1
-    assert sum(not concerned.isdisjoint(customer.sites) for customer in project.declared.customers) == NEIGHBOURS
+    assert sum(not concerned.isdisjoint(customer.sites) for customer in project.declared.customers) == AREA_CUSTOMERS
 
 
 def test_who_got_exactly_one_message() -> None:
@@ -94,9 +94,9 @@ def test_every_broken_promise_is_named() -> None:
         "orders_created": EXPECTED,
         "orders_at_oa": EXPECTED,
         "orders_expected": EXPECTED,
-        "notices_delivered": 1 + NEIGHBOURS,
-        "area_told": NEIGHBOURS,
-        "area_customers": NEIGHBOURS,
+        "notices_delivered": 1 + AREA_CUSTOMERS,
+        "area_told": AREA_CUSTOMERS,
+        "area_customers": AREA_CUSTOMERS,
         "gateway_exit": 0,
         "import_exit": 0,
         "kills": 1,

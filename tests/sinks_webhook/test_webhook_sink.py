@@ -16,7 +16,7 @@ from webhook_receiver import SECRET, StoppedClock, answer, receiving
 from gateway.domain.delivery import Delivery
 from gateway.domain.duration import SECOND
 from gateway.domain.errors import DeliveryDeferred, DeliveryRefused
-from gateway.domain.text import say
+from gateway.domain.text import localize
 from sinks.http.client import ANSWER_LIMIT
 from sinks.http.signing import parse_secret, verify
 from sinks.oa.webhook.config import WebhookConfig
@@ -96,10 +96,10 @@ class Resolver:
     """Answers with what it was given, one list per question."""
 
     def __init__(self, *answers: list[str]) -> None:
-        self.answers, self.asked = list(answers), 0
+        self.answers, self.requested = list(answers), 0
 
     def __call__(self, host: str, port: int) -> list[str]:
-        self.asked += 1
+        self.requested += 1
         return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
 
 
@@ -121,13 +121,13 @@ async def test_a_name_that_moves_inside_later_is_not_followed(clock: StoppedCloc
         resolver = Resolver(["127.0.0.1"], ["169.254.169.254"])
         sink = WebhookSink("oa", config(f"http://oa.test:{receiver.port}/"), clock, resolver)
         await sink.check()
-        assert resolver.asked == 0
+        assert resolver.requested == 0
         await sink.deliver(delivery())
         assert receiver.got[0].headers["host"] == f"oa.test:{receiver.port}"
         with pytest.raises(DeliveryDeferred, match="address"):
             await sink.deliver(delivery())
         await sink.close()
-    assert (receiver.connections, resolver.asked) == (1, 2)
+    assert (receiver.connections, resolver.requested) == (1, 2)
 
 
 async def test_the_next_address_is_tried_when_one_is_dead(clock: StoppedClock) -> None:
@@ -184,8 +184,8 @@ async def test_tls_keeps_the_name_and_verifies_it(tmp_path: Path) -> None:
     key, cert = _certificate(tmp_path, "oa.test")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(cert, key)
-    asked: list[str | None] = []
-    context.sni_callback = lambda _sock, name, _context: asked.append(name)
+    requested: list[str | None] = []
+    context.sni_callback = lambda _sock, name, _context: requested.append(name)
     async with receiving(answer(200), ssl=context) as receiver:
         right, wrong = f"https://oa.test:{receiver.port}/", f"https://other.test:{receiver.port}/"
         sink = WebhookSink("oa", config(right, ca_file=str(cert)), clock, Resolver(["127.0.0.1"]))
@@ -197,7 +197,7 @@ async def test_tls_keeps_the_name_and_verifies_it(tmp_path: Path) -> None:
             with pytest.raises(DeliveryDeferred, match="tls"):
                 await sink.deliver(delivery())
             await sink.close()
-    assert asked == ["oa.test", "other.test", "oa.test"]
+    assert requested == ["oa.test", "other.test", "oa.test"]
     assert len(receiver.got) == 1
 
 
@@ -258,7 +258,7 @@ def test_configuration_errors_are_texts_of_the_catalogue(change: dict[str, objec
     (error,) = caught.value.errors()
     assert error["type"] == key
     if "." in key:
-        assert error["msg"] == say(key, "en", **(error.get("ctx") or {}))
+        assert error["msg"] == localize(key, "en", **(error.get("ctx") or {}))
 
 
 def test_the_configuration_does_not_show_its_secrets() -> None:

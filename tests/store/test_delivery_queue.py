@@ -16,7 +16,7 @@ from gateway.domain.alarm import Level
 from gateway.domain.delivery import Delivery
 from gateway.domain.notice import Notice, NoticeState, OutboxEvent
 from gateway.domain.workorder import Changes, QueuedDelivery
-from gateway.ports import Ask, Settled
+from gateway.ports import LeaseRequest, Settled
 from gateway.store import Database, DeliveryFilter, Queries, SqlDeliveryQueue, SqlDeskStore
 
 SENT = Settled("delivered", status=200, reference="OA-1")
@@ -152,7 +152,7 @@ def test_a_probe_takes_what_waits_longest_whatever_its_level(database: Database,
         put(database, f"s{n}", 1, at=n, level=level)
     sent, now = [], 100
     for _ in range(6):  # none of them gets through; each goes behind the others
-        (one,) = queue.exchange("r", now, now + 50, (), {"oa": Ask(1, longest=True)})["oa"]
+        (one,) = queue.exchange("r", now, now + 50, (), {"oa": LeaseRequest(1, longest=True)})["oa"]
         now += 10
         queue.settle(one, Settled("retry", "connect", next_at=now, charge=False), now)
         sent.append(one.subject)
@@ -167,7 +167,7 @@ def test_one_transaction_records_and_leases(database: Database, queue: SqlDelive
     again = Settled("retry", "503", 503, next_at=500)
     back = Settled("retry", next_at=20, charge=False, tried=False)
     done = list(zip(first, (SENT, again, back), strict=True))
-    assert ids(queue.exchange("r", 20, 100, done, {"oa": Ask(5)})["oa"]) == ["evt_a2", "evt_c1"]
+    assert ids(queue.exchange("r", 20, 100, done, {"oa": LeaseRequest(5)})["oa"]) == ["evt_a2", "evt_c1"]
     rows = {row.event: row for row in Queries(database).deliveries(DeliveryFilter()).items}
     assert (rows["evt_b1"].state, rows["evt_b1"].reason, rows["evt_b1"].attempt) == ("pending", "503", 1)
     assert (rows["evt_c1"].state, rows["evt_c1"].reason, rows["evt_c1"].attempt) == ("leased", "", 1)
@@ -324,7 +324,7 @@ def test_a_long_backlog_is_read_through_the_partial_indexes(database: Database, 
     event.listen(database._reader, "before_cursor_execute", lambda *a: statements.append((a[2], a[3])))
     put(database, "a", 1, level=Level.MAJOR)
     one = queue.lease("r", 10, 20, 5, "oa")[0]
-    queue.exchange("r", 10, 20, [(one, Settled("retry", next_at=11))], {"oa": Ask(1, longest=True)})
+    queue.exchange("r", 10, 20, [(one, Settled("retry", next_at=11))], {"oa": LeaseRequest(1, longest=True)})
     queue.settle(queue.lease("r", 12, 20, 5, "oa")[0], SENT, 13)
     queue.next_due(10, ["oa"])
     with database._writer.begin() as c:

@@ -26,7 +26,7 @@ from gateway.domain.record import (
     PointDefined,
     PolicySet,
     Record,
-    RuleGone,
+    RuleRemoved,
     RuleSet,
     SiteSet,
     Tick,
@@ -181,11 +181,11 @@ def _facts(step: int, now: float, *, after: bool) -> Iterator[Body]:
         case 150:
             yield ImportMark("one" if after else "two", "x.csv", done=False)
         case 200 if not after:
-            yield RuleGone("w.peak")
+            yield RuleRemoved("w.peak")
             for name in LATER:
                 yield _installed(rules()[name])
         case 45 if after:
-            yield RuleGone("w.mean")
+            yield RuleRemoved("w.mean")
             yield ImportMark("two", "x.csv", done=True)
 
 

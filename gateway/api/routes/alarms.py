@@ -23,8 +23,8 @@ from gateway.api.values import (
     When,
     finite,
     level_of,
+    level_word,
     refused,
-    word_of,
 )
 from gateway.domain.alarm import Change, Evidence, ReadingSeen
 from gateway.domain.errors import StoreError
@@ -34,7 +34,7 @@ from gateway.store.queries import AlarmFilter
 
 router = APIRouter(prefix="/v1/alarms", tags=["alarms"])
 MOST_FACTS = 10_000
-NOWHERE = -1  # no device has this id
+NO_DEVICE = -1  # no device has this id
 log = structlog.get_logger()
 AlarmId = Annotated[str, Path(max_length=60)]
 
@@ -216,8 +216,8 @@ def alarm_view(context: Context, alarm: Alarm, numbers: Mapping[str, str]) -> Al
         identity=alarm.identity,
         state=alarm.state,
         place=place_view(context, alarm.device, alarm.component, alarm.group),
-        level=word_of(alarm.level),
-        peak=word_of(alarm.peak),
+        level=level_word(alarm.level),
+        peak=level_word(alarm.peak),
         title=TitleView(en=alarm.plan.title_en, zh=alarm.plan.title_zh),
         why=alarm.plan.why,
         why_zh=alarm.plan.why_in("zh"),
@@ -296,7 +296,7 @@ def device_id(context: Context, code: str | None) -> int | None:
     device = context.registry.device(code) or next(
         (d for d in context.registry.contents().devices if d.code == code), None
     )
-    return device.id if device else NOWHERE
+    return device.id if device else NO_DEVICE
 
 
 @router.get("")
@@ -339,7 +339,7 @@ async def read_alarm(context: Gateway, principal: Reader, alarm_id: AlarmId) -> 
         changes=[
             AlarmChangeView(
                 change=one.change,
-                level=word_of(one.level),
+                level=level_word(one.level),
                 at=one.at,
                 decided_at=one.decided,
                 reason=one.reason,

@@ -13,7 +13,7 @@ from gateway.api.values import Cursor, Instant, Limit, Line, PageView, ResponseM
 router = APIRouter(prefix="/v1", tags=["access"])
 
 
-class DeedView(ResponseModel):
+class AuditEntryView(ResponseModel):
     """`actor`: the name of a key, `configuration`, or "" for nobody known; `address` "" = this machine's own files."""
 
     id: int
@@ -33,12 +33,12 @@ async def read_audit(
     actor: Annotated[Line, Query()] = "",
     limit: Limit = 50,
     cursor: Cursor = "",
-) -> PageView[DeedView]:
+) -> PageView[AuditEntryView]:
     """Newest first. `act` may be a family: `key` is `key.create` and `key.revoke`."""
     before = unpack_number(cursor) if cursor else None
     rows = await asyncio.to_thread(partial(context.sql.audit.rows, limit + 1, before, act=act, actor=actor))
     items = [
-        DeedView(
+        AuditEntryView(
             id=row.id,
             at=row.at,
             actor=row.actor,

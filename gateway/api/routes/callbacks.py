@@ -27,7 +27,7 @@ from gateway.store.keys_and_callbacks import Inbound
 router = APIRouter(prefix="/v1/callbacks", tags=["callbacks"])
 ANSWER_WITHIN = 0.9  # seconds
 MOST_WAITING = 10_000
-_BECOME_FACTS = frozenset({Act.CLOSE, Act.RESOLVE})  # rules may depend on these
+_JOURNALED_ACTS = frozenset({Act.CLOSE, Act.RESOLVE})  # rules may depend on these
 log = structlog.get_logger()
 
 
@@ -94,7 +94,7 @@ async def resume(context: Context) -> None:
         return [_carry_out(context, row, context.clock.now()) for row in context.sql.inbox.waiting(MOST_WAITING)]
 
     answers = await in_desk(context, work)
-    if any(answer.act in _BECOME_FACTS for answer in answers):
+    if any(answer.act in _JOURNALED_ACTS for answer in answers):
         await pump(context)
     if any(answer.fresh for answer in answers):
         log.info("callbacks resumed", count=sum(answer.fresh for answer in answers))
@@ -132,7 +132,7 @@ async def _settle(context: Context, endpoint: str, external_id: str, body: bytes
         return CallbackResult(error.status, problems.of_command(error, context.settings.language))
     if answer.fresh:
         context.relay.notify()
-        if answer.act in _BECOME_FACTS:
+        if answer.act in _JOURNALED_ACTS:
             await pump(context)
     return answer
 
@@ -159,23 +159,23 @@ def _carry_out(context: Context, row: Inbound, now: int) -> CallbackResult:
 
 def _command(row: Inbound) -> Command:
     """Raises ValidationError."""
-    asked = CallbackIn.model_validate_json(row.body)
-    person = f"{row.endpoint}/{asked.actor}" if asked.actor else row.endpoint
-    command_id = f"{row.endpoint}:{asked.command_id or row.external_id}"
+    posted = CallbackIn.model_validate_json(row.body)
+    person = f"{row.endpoint}/{posted.actor}" if posted.actor else row.endpoint
+    command_id = f"{row.endpoint}:{posted.command_id or row.external_id}"
     return Command(
-        asked.order,
-        Act(asked.action),
-        Actor(person, Role.INTEGRATOR, asked.actor),
+        posted.order,
+        Act(posted.action),
+        Actor(person, Role.INTEGRATOR, posted.actor),
         command_id,
-        asked.expected_version,
-        asked.occurred_at or 0,
-        asked.assignee,
-        asked.reason,
-        asked.fault,
-        asked.cause,
-        asked.remedy,
-        asked.note,
-        asked.reading,
+        posted.expected_version,
+        posted.occurred_at or 0,
+        posted.assignee,
+        posted.reason,
+        posted.fault,
+        posted.cause,
+        posted.remedy,
+        posted.note,
+        posted.reading,
     )
 
 

@@ -26,10 +26,10 @@ class ErasedView(ResponseModel):
 @router.delete("/customers/{code}")
 async def erase(context: Gateway, principal: KeyKeeper, code: Annotated[str, Path(max_length=120)]) -> ErasedView:
     """Their record, what was written to them, and the messages to them, sent or not."""
-    deed = principal.deed(context.clock.now(), "customer.erase", code)
+    entry = principal.audited(context.clock.now(), "customer.erase", code)
 
     def work() -> tuple[Erased, bool]:
-        erased = erase_customer(context.sql.database, context.settings.tenant, code, deed)
+        erased = erase_customer(context.sql.database, context.settings.tenant, code, entry)
         listed = any(one.code == code and not one.gone for one in context.registry.contents().customers)
         context.registry.remove_customer(code)
         return erased, listed

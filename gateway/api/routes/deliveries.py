@@ -17,7 +17,7 @@ from gateway.api.values import MAX_INT, Cursor, Instant, Limit, Line, PageView, 
 from gateway.delivery import explain
 from gateway.domain.delivery import Delivery
 from gateway.domain.errors import CommandError, Conflict
-from gateway.domain.text import say
+from gateway.domain.text import localize
 from gateway.store.queries import AttemptRow, DeliveryFilter, DeliveryRow
 
 router = APIRouter(prefix="/v1", tags=["deliveries"])
@@ -111,8 +111,8 @@ async def list_attempts(context: Gateway, _: Operator, delivery: DeliveryId) -> 
 async def redeliver(context: Gateway, principal: Repairer, delivery: DeliveryId) -> None:
     """Send it again, the same bytes under the same id: a receiver that has it does nothing."""
     now = context.clock.now()
-    deed = principal.deed(now, "delivery.redeliver", str(delivery))
-    count = await in_desk(context, partial(context.sql.deliveries.redeliver, [delivery], now, deed))
+    entry = principal.audited(now, "delivery.redeliver", str(delivery))
+    count = await in_desk(context, partial(context.sql.deliveries.redeliver, [delivery], now, entry))
     if not count:
         raise await _not_again(context, delivery)
     log.info("redelivery", delivery=delivery, actor=principal.key.name)
@@ -145,8 +145,8 @@ async def enable(context: Gateway, principal: Repairer, name: Annotated[str, Pat
     """An endpoint that said 410 Gone gets its deliveries again."""
     if name not in context.settings.endpoints:
         raise refused(404, "unknown_endpoint")
-    deed = principal.deed(context.clock.now(), "endpoint.enable", name)
-    await in_desk(context, partial(context.sql.deliveries.enable, name, deed))
+    entry = principal.audited(context.clock.now(), "endpoint.enable", name)
+    await in_desk(context, partial(context.sql.deliveries.enable, name, entry))
     log.info("endpoint enabled", endpoint=name, actor=principal.key.name)
     context.relay.notify()
     disabled = await asyncio.to_thread(context.sql.deliveries.disabled)
@@ -184,8 +184,8 @@ async def send_test(
     delivery = Delivery(event.id, name, event.type, event.subject, event.body, event.content_type, 1)
     trial = await in_ingest(context, partial(context.relay.test_endpoint, name, delivery))
     detail = f"{trial.status} {trial.reason}".strip()
-    deed = principal.deed(context.clock.now(), "endpoint.test", name, detail)
-    await in_desk(context, partial(context.sql.audit.add, deed))
+    entry = principal.audited(context.clock.now(), "endpoint.test", name, detail)
+    await in_desk(context, partial(context.sql.audit.add, entry))
     return TestView(
         endpoint=name,
         event=event.id,
@@ -194,7 +194,7 @@ async def send_test(
         latency=trial.latency / 1e6,
         reason=explain(trial.reason, lang) if trial.reason else "",
         answer=trial.answer,
-        look_for=say(f"delivery.hint.{trial.hint}", lang),
+        look_for=localize(f"delivery.hint.{trial.hint}", lang),
     )
 
 
@@ -229,10 +229,10 @@ def _attempt(row: AttemptRow) -> AttemptView:
 
 
 async def _stats(context: Context) -> Mapping[str, Any]:
-    async def ask() -> Mapping[str, Any]:
+    async def read() -> Mapping[str, Any]:
         return context.relay.stats()
 
-    return await in_ingest(context, ask)
+    return await in_ingest(context, read)
 
 
 def _endpoint(config: Any, name: str, disabled: dict[str, str], stats: Any) -> EndpointView:

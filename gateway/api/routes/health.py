@@ -23,7 +23,7 @@ PULSE_SECONDS = 5.0
 PROBE_SECONDS = 2.0
 VITAL = ("rules.judge", "rules.commit", "series", "ticker")
 """Tasks without which nothing is judged or stored. A source or an endpoint that is down makes no gateway unready."""
-WHY = (
+ERROR_TEXTS = (
     (StoreFull, "ready.why.full"),
     (StoreUnavailable, "ready.why.unavailable"),
     (SourceRejected, "ready.why.rejected"),
@@ -62,14 +62,14 @@ async def readyz(context: Gateway, lang: Language = None) -> JSONResponse:
     for name in ("disk", "clock", "rules", "configuration", "texts"):
         parts[name] = condition.parts[name].phrase if name in condition.parts else None
     sources = {
-        name: _fallen(status, f"source.{name}") or _phrase(condition.sources.get(name)) for name in status.sources
+        name: _task_failure(status, f"source.{name}") or _phrase(condition.sources.get(name)) for name in status.sources
     }
     endpoints: dict[str, Phrase | None] = {
         name: _phrase(condition.endpoints.get(name)) for name in context.settings.endpoints
     }
     endpoints |= await _disabled(context)
     named = {"parts": parts, "sources": sources, "endpoints": endpoints}
-    answer = {area: {name: _said(phrase, language) for name, phrase in of.items()} for area, of in named.items()}
+    answer = {area: {name: _status_text(phrase, language) for name, phrase in of.items()} for area, of in named.items()}
     return JSONResponse({"ready": ready, **answer}, 200 if ready else 503)
 
 
@@ -114,7 +114,7 @@ async def _look(context: Context) -> tuple[GatewayStatus, HealthState, Parts]:
     parts = {
         "live": None if status.ready else Phrase("ready.starting"),
         "database": await _probe(partial(context.sql.queries.order, "")),
-        "journal": _why(status.intake.failing)
+        "journal": _error_phrase(status.intake.failing)
         or await _probe(partial(context.journal.last, context.settings.partition)),
         **{name: _task(status, name) for name in VITAL if name in status.tasks},
     }
@@ -141,26 +141,26 @@ async def _probe(call: Any) -> Phrase | None:
     except TimeoutError:
         return Phrase("ready.slow")
     except StoreError as error:
-        return _why(error)
+        return _error_phrase(error)
     return None
 
 
 def _task(status: GatewayStatus, name: str) -> Phrase | None:
     task = status.tasks.get(name)
-    return None if task is None or task.up else _why(task.error)
+    return None if task is None or task.up else _error_phrase(task.error)
 
 
-def _fallen(status: GatewayStatus, name: str) -> Phrase | None:
+def _task_failure(status: GatewayStatus, name: str) -> Phrase | None:
     """A task that failed by its own error; about its connection the source has better words."""
     task = status.tasks.get(name)
     return None if task is None or isinstance(task.error, SourceError) else _task(status, name)
 
 
-def _why(error: BaseException | None) -> Phrase | None:
+def _error_phrase(error: BaseException | None) -> Phrase | None:
     """None without an error. Never its own words: they name files and addresses, and this is answered to everyone."""
     if error is None:
         return None
-    key = next((key for kind, key in WHY if isinstance(error, kind)), "ready.why.other")
+    key = next((key for kind, key in ERROR_TEXTS if isinstance(error, kind)), "ready.why.other")
     fields: Mapping[str, object] = {}
     if isinstance(error, StoreFull) and error.key in FULL:
         key, fields = FULL[error.key], error.fields
@@ -171,5 +171,5 @@ def _phrase(trouble: Trouble | None) -> Phrase | None:
     return trouble.phrase if trouble is not None else None
 
 
-def _said(phrase: Phrase | None, lang: Lang) -> str:
+def _status_text(phrase: Phrase | None, lang: Lang) -> str:
     return phrase.text(lang) if phrase is not None else OK

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query
 
 from gateway.api.access import FeedReader, Operator
 from gateway.api.context import Gateway
-from gateway.api.values import Cursor, Instant, Limit, PageView, ResponseModel, Whole, pack, unpack_number
+from gateway.api.values import Cursor, Instant, Limit, NonNegativeInt, PageView, ResponseModel, pack, unpack_number
 from gateway.domain.record import Raw, Record
 
 router = APIRouter(prefix="/v1", tags=["journal"])
@@ -59,7 +59,7 @@ async def list_dead_letters(
 
 @router.get("/events")
 async def read_events(
-    context: Gateway, _: FeedReader, after: Annotated[Whole, Query()] = 0, limit: Limit = 100
+    context: Gateway, _: FeedReader, after: Annotated[NonNegativeInt, Query()] = 0, limit: Limit = 100
 ) -> EventsView:
     """Every event about alarms and orders, for an OA system that asks instead of being told."""
     rows = await asyncio.to_thread(context.sql.queries.feed, after, limit)

@@ -97,8 +97,8 @@ async def create_key(context: Gateway, principal: KeyKeeper, body: KeyIn) -> New
     def work() -> tuple[str, ApiKey]:
         if any(key.name == body.name for key in context.sql.keys.all()):
             raise Conflict("key_name", ("other_name",), key="api.key_name", fields={})
-        deed = principal.deed(now, "key.create", body.name, f"{body.role} {' '.join(body.sites)}".strip())
-        return context.sql.keys.create(body.name, Role(body.role), now, body.sites, body.expires_at, deed)
+        entry = principal.audited(now, "key.create", body.name, f"{body.role} {' '.join(body.sites)}".strip())
+        return context.sql.keys.create(body.name, Role(body.role), now, body.sites, body.expires_at, entry)
 
     secret, key = await in_desk(context, work)
     log.info("key created", name=key.name, role=key.role.value, actor=principal.key.name)
@@ -118,7 +118,7 @@ def _revoke(context: Context, name: str, principal: Principal) -> None:
     lasting = [key.name for key in keys if key.role is Role.ADMIN and not key.sites and key.expires_at is None]
     if lasting == [name]:
         raise Conflict("last_admin", ("create_admin_key",), key="api.last_admin", fields={})
-    if not context.sql.keys.revoke(name, now, principal.deed(now, "key.revoke", name)):
+    if not context.sql.keys.revoke(name, now, principal.audited(now, "key.revoke", name)):
         raise refused(404, "unknown_key")
 
 

@@ -27,8 +27,8 @@ from gateway.api.values import (
     Text,
     When,
     level_of,
+    level_word,
     refused,
-    word_of,
 )
 from gateway.desk import lifecycle
 from gateway.domain.alarm import Level
@@ -169,7 +169,7 @@ def order_view(context: Context, order: WorkOrder) -> OrderView:
         type=order.type,
         fault=order.fault,
         source=order.source,
-        level=word_of(order.level),
+        level=level_word(order.level),
         priority=order.priority,
         priority_reason=order.priority_reason,
         title=TitleView(en=order.title_en, zh=order.title_zh),

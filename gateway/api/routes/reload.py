@@ -7,7 +7,7 @@ from fastapi import APIRouter
 from gateway.api.access import KeyKeeper
 from gateway.api.context import Gateway, in_desk, in_ingest
 from gateway.api.values import ResponseModel
-from gateway.domain.text import say
+from gateway.domain.text import localize
 
 router = APIRouter(prefix="/v1", tags=["configuration"])
 
@@ -36,10 +36,10 @@ async def reload(context: Gateway, principal: KeyKeeper) -> ReloadedView:
     name, lang = principal.key.name, context.settings.language
     found = await in_ingest(context, partial(context.reload, name))
     detail = f"problems: {len(found.problems)}" if found.problems else f"changed: {found.changed}"
-    deed = principal.deed(context.clock.now(), "configuration.reload", "", detail)
-    await in_desk(context, lambda: context.sql.audit.add(deed))
+    entry = principal.audited(context.clock.now(), "configuration.reload", "", detail)
+    await in_desk(context, lambda: context.sql.audit.add(entry))
     problems = [
-        ProblemView(file=one.file, path=one.path, line=one.line, text=say(one.key, lang, **one.fields))
+        ProblemView(file=one.file, path=one.path, line=one.line, text=localize(one.key, lang, **one.fields))
         for one in found.problems
     ]
     return ReloadedView(changed=found.changed, problems=problems, at_start=list(found.at_start))

@@ -8,7 +8,7 @@ from fastapi.responses import JSONResponse
 from gateway.api.access import Reader
 from gateway.api.values import ResponseModel, refused
 from gateway.desk.event_schemas import EVENTS, schema_of, topic_of
-from gateway.domain.text import say
+from gateway.domain.text import localize
 
 router = APIRouter(prefix="/v1", tags=["contract"])
 
@@ -31,7 +31,9 @@ class EventTypesView(ResponseModel):
 async def list_schemas(_: Reader) -> EventTypesView:
     """All event types that may be sent."""
     return EventTypesView(
-        items=[EventTypeView(event=one, en=say(f"event.{one}"), zh=say(f"event.{one}", "zh")) for one in EVENTS]
+        items=[
+            EventTypeView(event=one, en=localize(f"event.{one}"), zh=localize(f"event.{one}", "zh")) for one in EVENTS
+        ]
     )
 
 

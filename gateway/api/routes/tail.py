@@ -11,7 +11,7 @@ from fastapi import APIRouter, Query
 
 from gateway.api.access import Operator, Principal
 from gateway.api.context import Context, Gateway, in_ingest
-from gateway.api.values import Instant, Line, ResponseModel, Whole
+from gateway.api.values import Instant, Line, NonNegativeInt, ResponseModel
 from gateway.domain.device import PointKind
 from gateway.domain.notice import OutboxEvent
 from gateway.domain.reading import Batch, Quality
@@ -79,8 +79,8 @@ class _Filter:
 async def tail(
     context: Gateway,
     principal: Operator,
-    after: Annotated[Whole | None, Query()] = None,
-    event: Annotated[Whole | None, Query()] = None,
+    after: Annotated[NonNegativeInt | None, Query()] = None,
+    event: Annotated[NonNegativeInt | None, Query()] = None,
     device: Annotated[Line, Query()] = "",
     site: Annotated[Line, Query()] = "",
     kind: Annotated[tuple[Kind, ...], Query(max_length=4)] = (),
@@ -105,7 +105,7 @@ async def tail(
             skipped += max(0, len(lines) - room)
         rows = await asyncio.to_thread(context.sql.queries.feed, event, MOST)
         event = rows[-1][0] if rows else event
-        items += [line for _, told in rows if (line := _event(told, wanted)) is not None]
+        items += [line for _, data in rows if (line := _event(data, wanted)) is not None]
     return TailPage(items=items, next=after, next_event=event, skipped=skipped)
 
 
@@ -167,10 +167,10 @@ def _event(event: OutboxEvent, wanted: _Filter) -> TailView | None:
     """Of an alarm or an order, from its event."""
     family, _, what = event.type.removeprefix("com.fieldgate.").partition(".")
     kind: Kind = "order" if family == "workorder" else "alarm"
-    told: dict[str, Any] = orjson.loads(event.body)["data"]["workOrder" if kind == "order" else "alarm"]
-    alarm = told if kind == "alarm" else told.get("alarm") or {}
-    words = alarm.get("evidence", {}).get("sentence") or told["title"]
-    device = told.get("device") or {}
+    data: dict[str, Any] = orjson.loads(event.body)["data"]["workOrder" if kind == "order" else "alarm"]
+    alarm = data if kind == "alarm" else data.get("alarm") or {}
+    words = alarm.get("evidence", {}).get("sentence") or data["title"]
+    device = data.get("device") or {}
     code = str(device.get("code", "")) if isinstance(device, dict) else ""
     if not wanted.kind(kind) or (place := wanted.place(code)) is None:
         return None
@@ -181,7 +181,7 @@ def _event(event: OutboxEvent, wanted: _Filter) -> TailView | None:
         site=place[1],
         what=what,
         point=str(alarm.get("rule", "")),
-        detail=str(told.get("no") or told["level"]),
-        title_en=words["en"] or told["title"]["en"],
-        title_zh=words["zh"] or told["title"]["zh"],
+        detail=str(data.get("no") or data["level"]),
+        title_en=words["en"] or data["title"]["en"],
+        title_zh=words["zh"] or data["title"]["zh"],
     )

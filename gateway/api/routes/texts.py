@@ -106,7 +106,7 @@ async def clear_state_texts(context: Gateway, principal: Repairer, body: ClearIn
         count = context.registry.clear_texts(body.profile, body.point, device)
         detail = f"{body.device or 'all devices'}, {count}"
         context.sql.audit.add(
-            principal.deed(context.clock.now(), "texts.clear", f"{body.profile}.{body.point}", detail)
+            principal.audited(context.clock.now(), "texts.clear", f"{body.profile}.{body.point}", detail)
         )
         return count
 

@@ -45,20 +45,20 @@ async def _measure(folder: Path, seconds: float) -> dict[str, Any]:
             await asyncio.to_thread(Gauge(api).ready, gateway)
             await broker.subscribed.wait()
             key = (folder / "var" / "admin.key").read_text("utf-8").strip()
-            peace = await _phase(broker, api, health, key, seconds)
+            quiet = await _phase(broker, api, health, key, seconds)
             flood = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "simulators.api_flood", str(api), str(seconds + 2 * SETTLE), "idle", "crumbs"
             )
             await asyncio.sleep(SETTLE)
             loaded = await _phase(broker, api, health, key, seconds)
             await flood.wait()
-    return loaded | {f"quiet_{name}": value for name, value in peace.items()} | {"seconds_each": seconds}
+    return loaded | {f"quiet_{name}": value for name, value in quiet.items()} | {"seconds_each": seconds}
 
 
 async def _phase(broker: ProbeBroker, api: int, health: int, key: str, seconds: float) -> dict[str, Any]:
     broker.delays.clear()
     spent, times, answered = await asyncio.gather(
-        _publish(broker, seconds), _healthy(health, seconds), _ask(api, key, seconds)
+        _publish(broker, seconds), _healthy(health, seconds), _poll_api(api, key, seconds)
     )
     await asyncio.sleep(1)
     delays = broker.delays + broker.waiting()
@@ -93,7 +93,7 @@ async def _healthy(port: int, seconds: float) -> list[float]:
     return times
 
 
-async def _ask(port: int, key: str, seconds: float) -> int:
+async def _poll_api(port: int, key: str, seconds: float) -> int:
     """Send requests and return the number of correct responses."""
     good = 0
     headers = {"authorization": f"Bearer {key}"}

@@ -19,7 +19,7 @@ POINTS = ("gun_temp", "voltage", "current", "power")
 EVERY = 10 * SECOND
 START = 1_767_225_600 * SECOND
 ROUNDS = 40  # of the fleet, in one write
-FAULTY, LASTS = 0.01, 180  # share of devices in a fault, length of a fault in rounds
+FAULTY, FAULT_ROUNDS = 0.01, 180  # share of devices in a fault, length of a fault in rounds
 
 
 def rule_files() -> str:
@@ -68,7 +68,9 @@ def write_history(folder: Path, readings: int) -> HistoryPlace:
     for number, first in enumerate(range(0, rounds, ROUNDS)):
         values, count = [], min(ROUNDS, rounds - first)
         for _ in range(count):
-            faulty = (faulty & (random.random(DEVICES) >= 1 / LASTS)) | (random.random(DEVICES) < FAULTY / LASTS)
+            faulty = (faulty & (random.random(DEVICES) >= 1 / FAULT_ROUNDS)) | (
+                random.random(DEVICES) < FAULTY / FAULT_ROUNDS
+            )
             noise = random.uniform(0, 50, (DEVICES, len(POINTS)))
             values.append(np.where(faulty[:, None], 1100.0 + noise, base + noise)[order])
         at = START + (first + np.arange(count)[:, None]) * EVERY + phase[order][None, :]

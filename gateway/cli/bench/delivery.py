@@ -94,7 +94,7 @@ async def _measure(database: Database, good: ReceivedEvents, hung: ReceivedEvent
         start, busy = time.monotonic(), time.process_time()
         task = asyncio.create_task(relay.run())
         await _until(lambda: task.done() or len(good.at) - before >= events // 3)
-        asked = time.monotonic()
+        queued = time.monotonic()
         await run(lambda: _fill(database, [(_URGENT, "urgent", 1)], Level.CRITICAL))
         relay.notify()
         await _until(lambda: task.done() or relay.stats()["good"].delivered == events + 1)
@@ -111,7 +111,7 @@ async def _measure(database: Database, good: ReceivedEvents, hung: ReceivedEvent
         "events_s": round(events / seconds),
         "raw_events_s": round(raw),
         "ratio": round(events / seconds / raw, 3),
-        "urgent_ms": round((good.at[_URGENT] - asked) * 1000),
+        "urgent_ms": round((good.at[_URGENT] - queued) * 1000),
         "cpu_ms_per_event": round(busy / events * 1000, 2),
         "events": events,
     }

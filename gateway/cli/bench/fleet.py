@@ -17,7 +17,7 @@ POINTS = ("gun_temp", "voltage", "current", "power")
 EVERY = 10 * SECOND
 ROWS = 10_000
 START = 1_767_225_600 * SECOND
-LASTS = 180
+FAULT_ROUNDS = 180
 """Mean length of a fault in frames (30 minutes)."""
 
 HEAD = "\n  title: {{en: bench}}\n  why: measured\n  watch: {{kind: {}}}\n  then: {{order: {{type: repair}}}}"
@@ -57,7 +57,7 @@ class Bench:
 
 class BenchFleet:
     """Four points per frame, one frame per device every 10 s. The share `hits` of the points is in a fault and reads
-    1,000 or a little more (up to `spread`); one in `LASTS` of them changes with every round."""
+    1,000 or a little more (up to `spread`); one in `FAULT_ROUNDS` of them changes with every round."""
 
     def __init__(self, devices: int, *, hits: float = 0.01, spread: float = 200.0, frames: int = 1) -> None:
         self.devices, self.hits, self.spread, self.frames = devices, hits, spread, frames
@@ -72,8 +72,10 @@ class BenchFleet:
         count = rows // len(POINTS) // self.frames
         first = number * count % self.devices
         device = np.arange(first, first + count, dtype=np.int32) % self.devices
-        leaving = self.faulty[device] & (self.random.random((count, len(POINTS))) < self.frames / LASTS)
-        coming = ~self.faulty[device] & (self.random.random((count, len(POINTS))) < self.frames * self.hits / LASTS)
+        leaving = self.faulty[device] & (self.random.random((count, len(POINTS))) < self.frames / FAULT_ROUNDS)
+        coming = ~self.faulty[device] & (
+            self.random.random((count, len(POINTS))) < self.frames * self.hits / FAULT_ROUNDS
+        )
         self.faulty[device] = (self.faulty[device] & ~leaving) | coming
         self.high[device] = np.where(
             coming, 1000 + self.random.uniform(0, self.spread, coming.shape), self.high[device]

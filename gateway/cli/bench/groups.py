@@ -29,11 +29,11 @@ rules:
 
 
 class BenchGroups:
-    """Engine with `devices` sensors in groups. `asked` counts its requests for history; they get no answer."""
+    """Engine with `devices` sensors in groups. `requests` counts its requests for history; they get no answer."""
 
     def __init__(self, devices: int, hits: float, text: str = RULE) -> None:
         self.fleet, self.engine = BenchFleet(devices, hits=hits), Engine(0, compile_source, "bench")
-        self.seq = self.asked = 0
+        self.seq = self.requests = 0
         self.random = np.random.default_rng(11)
         for number, name in enumerate(POINTS, 1):
             self.step(0, PointDefined("bench", Point(number, "bench", name, 0, PointKind.GAUGE, "", EVERY)))
@@ -71,7 +71,7 @@ class BenchGroups:
         self.step(now, Tick(now))
         took = process_time() - before
         for wanted in self.engine.wanted:
-            self.asked += 1
+            self.requests += 1
             self.step(now, Rerun(wanted.seq, rule=wanted.rule, since=wanted.since, group=wanted.group, upto=wanted.seq))
         return 1e3 * took
 

@@ -19,7 +19,7 @@ from gateway.cli.demo.accounts import MessageAccount, take_account
 from gateway.cli.demo.processes import DemoProcesses
 from gateway.cli.demo.tally import DemoCounts
 from gateway.cli.demo.view import DemoView
-from gateway.domain.text import Lang, say
+from gateway.domain.text import Lang, localize
 from gateway.expected_stores import JOURNAL
 
 KILL, IMPORT = 30.0, 40.0
@@ -27,7 +27,7 @@ TAIL = 4.0  # seconds allowed for the last messages
 EXPECTED = 14  # see the head of the scenario, and the import
 METER = "GM-000100"
 HOT = "CD-HZ-0003"
-EMERGENCY, AREA_TEMPLATE, NEIGHBOURS = "gas.network-pressure", "SMS_008", 4  # customers of the area
+EMERGENCY, AREA_TEMPLATE, AREA_CUSTOMERS = "gas.network-pressure", "SMS_008", 4  # customers of the area
 
 
 @dataclass(slots=True)
@@ -95,11 +95,16 @@ class DemoRun:
     async def _emergency(self) -> None:
         """Show the order for the area and the customers notified. The hold of the rule began before the gateway was
         killed."""
-        told = notified_once(await self.processes.get("sms", "/inbox"))
+        notified = notified_once(await self.processes.get("sms", "/inbox"))
         for order in await self.processes.get("oa", "/orders"):
             if order.get("faultCode") == EMERGENCY:
                 self.view.act(
-                    self.now(), "demo.pressure.done", "green", no=order["number"], told=told, customers=NEIGHBOURS
+                    self.now(),
+                    "demo.pressure.done",
+                    "green",
+                    no=order["number"],
+                    told=notified,
+                    customers=AREA_CUSTOMERS,
                 )
 
     async def _counts(self) -> dict[str, int]:
@@ -157,7 +162,7 @@ class DemoRun:
                     "notices": sms.get("taken", 0),
                 }
                 self.shown = {name: max(count, self.shown.get(name, 0)) for name, count in found.items()}
-                self.view.counts(self.now(), self.seconds, say("demo.counts", self.lang, **self.shown))
+                self.view.counts(self.now(), self.seconds, localize("demo.counts", self.lang, **self.shown))
                 await asyncio.sleep(0.5)
         finally:
             tally.close()
@@ -171,19 +176,19 @@ class DemoRun:
         await asyncio.sleep(TAIL)
         after = await self._counts()
         oa, sms = await self.processes.get("oa", "/stats"), await self.processes.get("sms", "/stats")
-        told = notified_once(await self.processes.get("sms", "/inbox"))
+        notified = notified_once(await self.processes.get("sms", "/inbox"))
         orders, last = await self.processes.get("oa", "/orders"), await self.processes.get("oa", "/last")
         status = self.processes.end("gateway")
         account = take_account(self.processes.data, self.processes.folder / "ledger", "default", self.down)
         self._show(account, orders, last)
-        return self._report(account, after, oa, sms, status) | {"area_told": told, "area_customers": NEIGHBOURS}
+        return self._report(account, after, oa, sms, status) | {"area_told": notified, "area_customers": AREA_CUSTOMERS}
 
     def _show(self, account: MessageAccount, orders: list[dict[str, Any]], last: dict[str, Any]) -> None:
         if account.orders:
             hot = next((o for o in orders if o.get("device", {}).get("code") == HOT), None)
             if hot is not None:
-                self.view.facts(say("demo.order", self.lang), summary(hot, self.lang))
-        self.view.console.print(say("demo.webhook", self.lang))
+                self.view.facts(localize("demo.order", self.lang), summary(hot, self.lang))
+        self.view.console.print(localize("demo.webhook", self.lang))
         self.view.console.print(json.dumps(folded(last), ensure_ascii=False), soft_wrap=False, markup=False)
 
     def _report(
@@ -223,7 +228,7 @@ def summary(order: dict[str, Any], lang: Lang) -> dict[str, object]:
     alarm, device = order["alarm"], order["device"]
     rows = {
         "number": order["number"],
-        "state": say(f"word.state.{order['state']}", lang),
+        "state": localize(f"word.state.{order['state']}", lang),
         "priority": order["priority"],
         "fault": order["faultCode"],
         "title": order["title"][lang],
@@ -234,7 +239,7 @@ def summary(order: dict[str, Any], lang: Lang) -> dict[str, object]:
         "raised": alarm["raisedAt"],
         "cleared": alarm["clearedAt"] or "-",
     }
-    return {say(f"demo.fact.{name}", lang): value for name, value in rows.items()}
+    return {localize(f"demo.fact.{name}", lang): value for name, value in rows.items()}
 
 
 def folded(event: Any, depth: int = 2) -> Any:
@@ -259,14 +264,14 @@ def broken_promises(report: dict[str, Any], lang: Lang = "en") -> list[str]:
         "doubled": 0,
         "orders_created": report["orders_expected"],
         "orders_at_oa": report["orders_expected"],
-        "notices_delivered": 1 + NEIGHBOURS,
+        "notices_delivered": 1 + AREA_CUSTOMERS,
         "area_told": report["area_customers"],
         "gateway_exit": 0,
         "import_exit": 0,
         "kills": 1,
     }
     return [
-        say("demo.broken", lang, name=name, got=report[name], wanted=value)
+        localize("demo.broken", lang, name=name, got=report[name], wanted=value)
         for name, value in wanted.items()
         if report[name] != value
     ]

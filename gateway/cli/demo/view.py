@@ -10,7 +10,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from gateway.domain.text import Lang, say
+from gateway.domain.text import Lang, localize
 
 
 class DemoView:
@@ -24,11 +24,13 @@ class DemoView:
         self._second = 0.0
         self._length = 60.0
         self._live = (
-            Live(self._draw(), console=self.console, refresh_per_second=5, transient=True) if self._fancy else None
+            Live(self._draw(), console=self.console, refresh_per_second=5, transient=True)
+            if self._is_terminal
+            else None
         )
 
     @property
-    def _fancy(self) -> bool:
+    def _is_terminal(self) -> bool:
         return self.console.is_terminal
 
     def __enter__(self) -> Self:
@@ -45,7 +47,7 @@ class DemoView:
 
     def act(self, second: float, key: str, style: str = "bold", /, **fields: object) -> None:
         """Add a line for `second`."""
-        line = Text.assemble((f"{second:5.1f} s  ", "dim"), (say(key, self._lang, **fields), style))
+        line = Text.assemble((f"{second:5.1f} s  ", "dim"), (localize(key, self._lang, **fields), style))
         self._lines.append(line)
         if self._live:
             self._live.update(self._draw())
@@ -63,7 +65,7 @@ class DemoView:
         bar = Text.assemble(
             ("█" * done, "green"), ("░" * (30 - done), "dim"), f"  {self._second:4.0f}/{self._length:.0f} s  "
         )
-        return Panel(Group(*self._lines, Text(""), bar, Text(self._counts)), title=say("demo.title", self._lang))
+        return Panel(Group(*self._lines, Text(""), bar, Text(self._counts)), title=localize("demo.title", self._lang))
 
     def facts(self, title: str, rows: dict[str, object]) -> None:
         """Print a small table at the end."""

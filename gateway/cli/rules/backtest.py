@@ -18,7 +18,7 @@ from gateway.domain.duration import to_us
 from gateway.domain.error_reasons import reason
 from gateway.domain.errors import ConfigError, GatewayError, InvariantBroken, Problem
 from gateway.domain.language_values import as_text_field
-from gateway.domain.text import Lang, say
+from gateway.domain.text import Lang, localize
 
 if TYPE_CHECKING:
     from gateway.backtest.installation import Installation
@@ -99,18 +99,18 @@ def _backtest(
         raise ConfigError([Problem("--to", "", "backtest.order", {"start": span[0], "to": span[1]})])
     rules, other = _rules(installation, paths, compare)
     wanted = BacktestRequest(rules, begin, stop, _codes(installation, devices), other)
-    with _progress(lang) as (total, told):
-        outcome = run(installation, wanted, total, told)
+    with _progress(lang) as (total, progress):
+        outcome = run(installation, wanted, total, progress)
     if form == "json":
         click.echo(json.dumps(as_json(outcome), ensure_ascii=False, indent=1))
     else:
-        for line in as_text(outcome, lang, limit, compare or say("backtest.in_force", lang)):
+        for line in as_text(outcome, lang, limit, compare or localize("backtest.in_force", lang)):
             click.echo(line)
     if plot is not None:
         from gateway.explain.charts import draw_all
 
         count = draw_all(installation, outcome, plot, limit)
-        click.echo(say("backtest.plotted", lang, count=count, folder=plot), err=True)
+        click.echo(localize("backtest.plotted", lang, count=count, folder=plot), err=True)
 
 
 def _moment(text: str, option: str, zone: ZoneInfo) -> int:
@@ -179,5 +179,5 @@ def _progress(lang: Lang) -> Iterator[tuple[Callable[[int], None], Callable[[int
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(say("backtest.progress", lang), total=None)
+        task = bar.add_task(localize("backtest.progress", lang), total=None)
         yield (lambda rows: bar.update(task, total=rows)), (lambda rows: bar.update(task, advance=rows))

@@ -14,7 +14,7 @@ from gateway.cli.rules.files import files, near, project_of, unique
 from gateway.cli.rules.rule_context import RuleContext, of_folder, of_project
 from gateway.domain.error_reasons import reason
 from gateway.domain.errors import Problem
-from gateway.domain.text import Lang, say
+from gateway.domain.text import Lang, localize
 
 if TYPE_CHECKING:
     from gateway.settings import Project
@@ -52,12 +52,12 @@ def check(paths: Sequence[Path], config: Path | None, form: str, lang: Lang, str
 
     problems: list[Problem] = []
     if not paths and config is None:
-        raise click.UsageError(say("lint.nothing", lang))
+        raise click.UsageError(localize("lint.nothing", lang))
     found = files(paths, problems)
     place = _place(config, found, problems, lang)
     if not paths and place is not None and place.rules is not None:
         found = [path for path in files([place.rules], problems) if path.parent == place.rules]
-    checked = [*_load(found, place.names, problems), *_beside(found, place)] if place is not None else []
+    checked = [*_load(found, place.names, problems), *_other_files(found, place)] if place is not None else []
     problems = unique(problems)
     result = None if problems or place is None else lint(checked, place.lint)
     if form == "json":
@@ -104,17 +104,17 @@ def _load(found: Sequence[Path], names: "Names", problems: list[Problem]) -> "li
     return out
 
 
-def _beside(found: Sequence[Path], place: RuleContext) -> "list[CheckedFile]":
+def _other_files(found: Sequence[Path], place: RuleContext) -> "list[CheckedFile]":
     """The other rule files in force that load, to find overlaps with the checked rules."""
     from rules.format import load_text
     from rules.lint import CheckedFile, is_alone
 
-    asked = {path.resolve() for path in found}
+    checked = {path.resolve() for path in found}
     folder = place.rules
     paths = sorted(folder.glob("*.y*ml")) if folder is not None and folder.is_dir() else []
     out: list[CheckedFile] = []
     for path in paths:
-        if path.resolve() in asked:
+        if path.resolve() in checked:
             continue
         with suppress(OSError, UnicodeDecodeError):
             text = path.read_text("utf-8")
@@ -130,7 +130,7 @@ def summary(project: "Project", lang: Lang) -> str:
 
     place, folder = of_project(project), project.settings.rules
     result = lint(_load([path for path in files([folder], []) if path.parent == folder], place.names, []), place.lint)
-    return say(
+    return localize(
         "lint.check",
         lang,
         warnings=result.count(Severity.WARNING),
@@ -150,22 +150,22 @@ def as_text(result: "Lint", lang: Lang) -> str:
     lines = [one.render(lang) for one in result.findings]
     lines += ["", *_table(result.costs, lang)] if result.costs else []
     if result.costs:
-        total = say(
+        total = localize(
             "lint.total", lang, state=size(result.state), rate=_rate(sum(one.per_second for one in result.costs))
         )
-        lines.append(total + (say("lint.limit", lang, limit=size(result.limit)) if result.limit else ""))
+        lines.append(total + (localize("lint.limit", lang, limit=size(result.limit)) if result.limit else ""))
     if result.over:
         worst = max(result.costs, key=lambda one: one.state)
         fields = {"state": size(result.state), "limit": size(result.limit), "write": _next_size(result.state)}
-        lines.append(say("lint.over", lang, rule=worst.rule, largest=size(worst.state), **fields))
-    lines += [say(f"lint.unchecked.{name}", lang) for name in result.unchecked]
+        lines.append(localize("lint.over", lang, rule=worst.rule, largest=size(worst.state), **fields))
+    lines += [localize(f"lint.unchecked.{name}", lang) for name in result.unchecked]
     counts = {"warnings": result.count(Severity.WARNING), "infos": result.count(Severity.INFO)}
-    lines.append(say("lint.sum", lang, rules=len(result.costs), accepted=len(result.accepted), **counts))
+    lines.append(localize("lint.sum", lang, rules=len(result.costs), accepted=len(result.accepted), **counts))
     return "\n".join(lines).lstrip("\n")
 
 
 def _table(costs: "Sequence[Cost]", lang: Lang) -> list[str]:
-    head = [say(f"lint.head.{name}", lang) for name in ("rule", "devices", "bytes", "state", "rate")]
+    head = [localize(f"lint.head.{name}", lang) for name in ("rule", "devices", "bytes", "state", "rate")]
     rows = [
         [
             one.rule,

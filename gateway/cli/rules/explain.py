@@ -10,7 +10,7 @@ from gateway.cli.problems import UNUSABLE, refuse
 from gateway.domain.error_reasons import reason
 from gateway.domain.errors import CommandError, ConfigError, GatewayError, InvariantBroken, Problem
 from gateway.domain.language_values import as_text_field
-from gateway.domain.text import Lang, say
+from gateway.domain.text import Lang, localize
 
 
 @click.command("explain")
@@ -37,20 +37,20 @@ def explain(what: str, config: Path, plot: Path | None, lang: Lang) -> None:
         _drawable(plot)
         with open_installation(config, lang) as installation:
             order = order_history(installation, what.strip())
-            stories = order.histories if order is not None else [alarm_history(installation, what.strip())]
-            zones = [zone_of(installation, history) for history in stories]
+            histories = order.histories if order is not None else [alarm_history(installation, what.strip())]
+            zones = [zone_of(installation, history) for history in histories]
             lines = (
                 order_page(order, zones, installation.lang)
                 if order is not None
-                else page(stories[0], zones[0], installation.lang)
+                else page(histories[0], zones[0], installation.lang)
             )
             for line in lines:
                 click.echo(line)
-            for n, (history, zone) in enumerate(zip(stories, zones, strict=True)):
+            for n, (history, zone) in enumerate(zip(histories, zones, strict=True)):
                 if plot is not None:
                     path = plot if n == 0 else plot.with_stem(f"{plot.stem}-{n + 1}")
                     path.write_text(chart_of(history, zone, installation.lang), "utf-8")
-                    click.echo(say("explain.plotted", installation.lang, path=path), err=True)
+                    click.echo(localize("explain.plotted", installation.lang, path=path), err=True)
     except ConfigError as error:
         refuse(error, lang)
     except CommandError as error:

@@ -98,9 +98,9 @@ def _calendar(base: Path, problems: list[Problem]) -> WorkCalendar:
 
     main = base / "gateway.yaml"
     document = read_document(main) if main.is_file() else None
-    said = document.value if document is not None and isinstance(document.value, dict) else {"calendar": "cn"}
-    folder = said.get("calendars")
-    name = calendar_name(said.get("calendar"), str(said.get("timezone")))
+    settings = document.value if document is not None and isinstance(document.value, dict) else {"calendar": "cn"}
+    folder = settings.get("calendars")
+    name = calendar_name(settings.get("calendar"), str(settings.get("timezone")))
     place = base / folder if isinstance(folder, str) else base / "calendars"
     return load_calendar(place, name, str(main), problems)
 

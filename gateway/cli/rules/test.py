@@ -10,7 +10,7 @@ import click
 from gateway.cli.options import report_language
 from gateway.cli.rules.files import RuleProject, files, load, near, project_of, unique
 from gateway.domain.errors import Problem
-from gateway.domain.text import Lang, say
+from gateway.domain.text import Lang, localize
 
 if TYPE_CHECKING:
     from rules.casetest import CaseResult
@@ -52,7 +52,7 @@ def test(paths: Sequence[Path], form: str, lang: Lang, profiles: Path | None) ->
         if outcomes:
             click.echo(as_text(outcomes, lang))
         elif not problems:
-            click.echo(say("casetest.empty", lang, paths=", ".join(map(str, paths))))
+            click.echo(localize("casetest.empty", lang, paths=", ".join(map(str, paths))))
         for one in problems:
             click.echo(one.render(lang), err=True)
     raise SystemExit(2 if problems else int(any(not outcome.ok for outcome in outcomes)))

@@ -10,7 +10,7 @@ from gateway.domain.reading import F64, I32, I64, U8
 
 NONE, TIMED, UNKNOWN = 0, 1, 2
 """Kind of a point: no limit that needs an earlier reading · max_rate or stuck_after · not loaded yet."""
-FOR_EVER: Final = 2**62
+NO_LIMIT: Final = 2**62
 """µs; no limit."""
 
 
@@ -42,8 +42,8 @@ class PlausibilityLimits:
         self.low: F64 = np.full(size + 1, -np.inf)
         self.high: F64 = np.full(size + 1, np.inf)
         self.rate: F64 = np.full(size + 1, np.inf)
-        self.stuck: I64 = np.full(size + 1, FOR_EVER, np.int64)
-        self.silence: I64 = np.full(size + 1, FOR_EVER, np.int64)
+        self.stuck: I64 = np.full(size + 1, NO_LIMIT, np.int64)
+        self.silence: I64 = np.full(size + 1, NO_LIMIT, np.int64)
         self.relearn: I64 = np.full(size + 1, Plausible().relearn, np.int64)
         self.rising = np.zeros(size + 1, np.bool_)
         self._models: dict[int, CounterModel] = {}

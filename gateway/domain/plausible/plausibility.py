@@ -164,25 +164,25 @@ class _Run:
         if self.held:
             odd |= np.isin(self.keys, np.fromiter(self.held, np.int64, len(self.held)))
         odd[self.group[(self.at <= before_at) | np.isnan(self.value)]] = True
-        standing, since = self._standing(held, before_at)
-        believable = np.flatnonzero(usable & ~standing)
-        odd[self.group[believable[self._too_fast(believable, held)]]] = True
+        stuck, since = self._stuck(held, before_at)
+        plausible = np.flatnonzero(usable & ~stuck)
+        odd[self.group[plausible[self._too_fast(plausible, held)]]] = True
         slow = {int(number): self._row_by_row(int(number), usable) for number in np.flatnonzero(odd)}
         last = np.append(self.starts[1:], len(self.at)) - 1
-        earlier = self._after(last - 1, believable, since)
-        now = self._after(last, believable, since)
+        earlier = self._after(last - 1, plausible, since)
+        now = self._after(last, plausible, since)
         for name in COLUMNS:
             self.memory[name], self.memory[before(name)] = now[name], earlier[name]
         for number, (start, marks, memory) in slow.items():
-            standing[start : start + len(marks)] = marks
+            stuck[start : start + len(marks)] = marks
             for name in COLUMNS:
                 self.memory[name][number] = getattr(memory.now, name)
                 self.memory[before(name)][number] = getattr(memory.before, name)
             before_, now_ = memory.before, memory.now
             self.falls[int(self.keys[number])] = now_.shift, now_.falls, before_.shift, before_.falls
-        return standing
+        return stuck
 
-    def _standing(self, held: Columns, before_at: I64) -> tuple[Bools, I64]:
+    def _stuck(self, held: Columns, before_at: I64) -> tuple[Bools, I64]:
         """(stuck, start of the present value in µs) per row."""
         before = np.where(self.first, held["stand"], np.roll(self.value, 1))
         anew = (self.value != before) | (self.at - before_at > self.silence)
@@ -200,8 +200,8 @@ class _Run:
         then = np.where(lead, held["at"][rows], np.roll(at, 1))
         with np.errstate(over="ignore", invalid="ignore"):
             change = value - np.where(lead, held["value"][rows], np.roll(value, 1))
-            fallen = self.rising[rows] & (change < 0)
-            found: Bools = fallen | (np.abs(change) > self.rate[rows] * ((at - then) / SECOND))
+            falls = self.rising[rows] & (change < 0)
+            found: Bools = falls | (np.abs(change) > self.rate[rows] * ((at - then) / SECOND))
         return found
 
     def _row_by_row(self, number: int, usable: Bools) -> tuple[int, list[bool], RecentValue]:
@@ -224,7 +224,7 @@ class _Run:
         """Stored state of a group, by name of `AcceptedValue`."""
         return {name: self.memory[column][number].item() for name, column in zip(COLUMNS, columns, strict=True)}
 
-    def _after(self, last: Rows, believable: Rows, since: I64) -> Columns:
+    def _after(self, last: Rows, plausible: Rows, since: I64) -> Columns:
         """State of regular groups after their rows up to `last`, one per group: the newest row, the last two believed
         ones. A group without rows keeps its state."""
         memory = {name: self.memory[name].copy() for name in COLUMNS}
@@ -235,7 +235,7 @@ class _Run:
             self.value[rows],
             since[rows],
         )
-        taken = believable[believable <= last[self.group[believable]]]
+        taken = plausible[plausible <= last[self.group[plausible]]]
         count = np.bincount(self.group[taken], minlength=len(self.starts))
         end = np.cumsum(count)
         one, many = np.flatnonzero(count >= 1), np.flatnonzero(count >= 2)

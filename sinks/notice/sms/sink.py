@@ -15,7 +15,7 @@ from gateway.domain.errors import DeliveryDeferred, DeliveryError, DeliveryRefus
 from gateway.ports import Clock
 from sinks.http.client import HttpResponse, Resolve, system_resolve
 from sinks.http.endpoint import SignedEndpoint
-from sinks.http.verdict import excerpt, of_status, patient
+from sinks.http.verdict import deferred_or_refused, excerpt, of_status
 from sinks.notice.sms.config import SmsConfig
 
 LIMIT_WAIT: Final = 10 * MINUTE
@@ -66,11 +66,11 @@ class SmsSink:
         body = self._request(delivery)
         answer = await self._endpoint.post(delivery, body, "application/json; charset=utf-8", {})
         read = _read(answer)
-        trouble = of_status(answer, delivery.attempt, self._endpoint.clock.now())
+        error = of_status(answer, delivery.attempt, self._endpoint.clock.now())
         if read is not None and read.code != "OK":  # a code says more than a status
-            trouble = _of_code(read.code, answer.status, delivery.attempt, trouble)
-        if trouble is not None:
-            raise trouble
+            error = _of_code(read.code, answer.status, delivery.attempt, error)
+        if error is not None:
+            raise error
         if read is None:
             raise DeliveryDeferred(f"not_understood: {answer.status} {excerpt(answer.body)}", status=answer.status)
         return Receipt(answer.status, reference=read.biz_id[:120], detail=read.code)
@@ -121,4 +121,4 @@ def _of_code(code: str, status: int, attempt: int, by_status: DeliveryError | No
         return DeliveryRefused(f"not_ok: {label}", status=status)
     if code.partition(".")[0] in _AGAIN or code in _AGAIN:
         return DeliveryDeferred(f"not_ok: {label}", status=status)
-    return by_status or patient(f"not_ok: {label}", attempt, status)
+    return by_status or deferred_or_refused(f"not_ok: {label}", attempt, status)

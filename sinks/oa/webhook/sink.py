@@ -33,8 +33,8 @@ class WebhookSink:
     async def deliver(self, delivery: Delivery) -> Receipt:
         """Any 2xx means the receiver took it. Raises DeliveryDeferred, DeliveryRefused."""
         answer = await self._endpoint.post(delivery, delivery.body, delivery.content_type or CONTENT_TYPE, {})
-        if trouble := of_status(answer, delivery.attempt, self._endpoint.clock.now()):
-            raise trouble
+        if error := of_status(answer, delivery.attempt, self._endpoint.clock.now()):
+            raise error
         return Receipt(answer.status, detail=excerpt(answer.body))
 
     async def close(self) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gateway.adapter_ports import AskGateway, SeriesAdapter
+from gateway.adapter_ports import OpenHeldReadings, SeriesAdapter
 from gateway.ports import Clock
 from sinks.series.duckdb.config import DuckDbConfig
 
@@ -23,10 +23,10 @@ def _place(data_dir: Path, config: DuckDbConfig) -> dict[str, str]:  # noqa: ARG
     return {"folder": str(data_dir / "series")}
 
 
-def _open_history(place: Mapping[str, str], ask: AskGateway | None) -> "StoredHistory":
+def _open_history(place: Mapping[str, str], connect: OpenHeldReadings | None) -> "StoredHistory":
     from sinks.series.duckdb.history import StoredHistory
 
-    return StoredHistory(Path(place["folder"]), ask)
+    return StoredHistory(Path(place["folder"]), connect)
 
 
 ADAPTER = SeriesAdapter(name="duckdb", config=DuckDbConfig, build=_build, place=_place, open_history=_open_history)

@@ -124,10 +124,10 @@ class SegmentFolder:
     def _write(self, partition: int, last: int, batches: Sequence[tuple[int, Batch]]) -> Written:
         whole = concat([batch for _, batch in batches]) if batches else empty_batch()
         seq = np.repeat(np.array([s for s, _ in batches], np.int64), [len(batch) for _, batch in batches])
-        alive = (whole.at >= self._floor) & self._short_retention.alive(whole)
-        expired = int((~alive).sum())
+        kept = (whole.at >= self._floor) & self._short_retention.is_kept(whole)
+        expired = int((~kept).sum())
         if expired:
-            whole, seq = whole.select(alive), seq[alive]
+            whole, seq = whole.select(kept), seq[kept]
         keep, changed, replaced = judge(self._connection, self._segments.values(), self._newest, whole)
         duplicate = int((~keep).sum())
         flags = whole.flags | np.where(changed, np.uint8(Flag.CONFLICT), np.uint8(0))

@@ -11,7 +11,7 @@ import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
-from gateway.adapter_ports import AskGateway
+from gateway.adapter_ports import OpenHeldReadings
 from gateway.domain.errors import StoreError
 from gateway.domain.reading import Batch, concat, empty_batch
 from gateway.domain.regroup import in_order
@@ -25,9 +25,9 @@ BUCKETS = 2_048
 
 
 class StoredHistory:
-    """A HistoryReader of the segments of a folder. Files that another process writes are answered for by `ask`."""
+    """A HistoryReader of the segments of a folder. Files that another process writes are answered for by `connect`."""
 
-    def __init__(self, folder: Path, ask: AskGateway | None = None, threads: int = 1) -> None:
+    def __init__(self, folder: Path, connect: OpenHeldReadings | None = None, threads: int = 1) -> None:
         """Raises StoreError for a damaged file, and for one that is in use when nobody can be asked for it."""
         self._connection = duckdb.connect(":memory:", config={"threads": threads})
         self._held: HeldReadings | None = None
@@ -37,9 +37,9 @@ class StoredHistory:
                 kind = "late" if path.stem.startswith("late") else "live"
                 self._segments.append(attach(self._connection, path, kind, sealed=True))  # type: ignore[arg-type]
             except StoreError as error:
-                if ask is None or error.key != "store.segment.locked":
+                if connect is None or error.key != "store.segment.locked":
                     raise
-                self._held = self._held or ask()
+                self._held = self._held or connect()
 
     def close(self) -> None:
         """Let the files go."""
@@ -65,11 +65,11 @@ class StoredHistory:
         begin, rows = start, 0
         for number, count in enumerate(self.counts(start, end, width).tolist()):
             here, after = start + number * width, min(end, start + (number + 1) * width)
-            crowded = count > 2 * PIECE and width > 1
-            if rows and (crowded or rows + count > PIECE):
+            large = count > 2 * PIECE and width > 1
+            if rows and (large or rows + count > PIECE):
                 found.append((begin, here, rows))
                 begin, rows = here, 0
-            if crowded:
+            if large:
                 self._divide(here, after, found)
                 begin = after
             else:

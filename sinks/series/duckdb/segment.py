@@ -58,7 +58,7 @@ def attach(connection: duckdb.DuckDBPyConnection, path: Path, kind: Kind, *, sea
     """Open (or create) the file; one whose creation was cut off is created again. Raises StoreError for a file of
     another format, or that cannot be opened."""
     name = f"s_{path.stem.replace('-', '_')}"
-    if not sealed and _unborn(path):
+    if not sealed and _creation_was_cut(path):
         path.unlink()
     quoted = str(path).replace("'", "''")
     try:
@@ -83,7 +83,7 @@ def create(connection: duckdb.DuckDBPyConnection, name: str, kind: Kind) -> None
     connection.execute("COMMIT")
 
 
-def _unborn(path: Path) -> bool:
+def _creation_was_cut(path: Path) -> bool:
     """Was its creation cut off before anything was in it?"""
     if not path.exists() or path.stat().st_size >= HEAD_BYTES or path.with_name(path.name + ".wal").exists():
         return False

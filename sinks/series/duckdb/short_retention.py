@@ -44,15 +44,15 @@ class ShortRetention:
         """Point -> moment, as last said."""
         return self._wanted
 
-    def alive(self, batch: Batch) -> NDArray[np.bool_]:
+    def is_kept(self, batch: Batch) -> NDArray[np.bool_]:
         """Which rows are not too old for their point."""
         if not self._wanted:
             return np.ones(len(batch), np.bool_)
         points = np.array(sorted(self._wanted), np.int64)
         moments = np.array([self._wanted[p] for p in points.tolist()], np.int64)
         place = np.minimum(np.searchsorted(points, batch.point), len(points) - 1)
-        alive: NDArray[np.bool_] = (points[place] != batch.point) | (batch.at >= moments[place])
-        return alive
+        is_kept: NDArray[np.bool_] = (points[place] != batch.point) | (batch.at >= moments[place])
+        return is_kept
 
     def aim(self, moments: Mapping[int, int]) -> None:
         """From now on these. Points that are not named are kept like the rest; a moment may go back with the clock."""

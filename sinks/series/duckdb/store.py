@@ -32,12 +32,12 @@ class DuckDbStore:
         """Opens the folder, creating it. Raises StoreError when a file is damaged or another process writes it."""
         self._path, self._config, self._clock = folder, config, clock
         self._floor = clock.now() - config.retention
-        self._doubtful = (0, NOTHING)
+        self._uncertain_write = (0, NOTHING)
         self._folder: SegmentFolder | None = SegmentFolder(folder, config, clock)
 
     def cursor(self, partition: int) -> int:
         """The last sequence number of which every row is stored."""
-        return self._ask(lambda folder: folder.cursor(partition))
+        return self._call(lambda folder: folder.cursor(partition))
 
     def write(self, partition: int, records: Sequence[Record]) -> Written:
         """See `SeriesStore.write`. A commit that failed may be on disk all the same (the sync failed, not the write):
@@ -45,21 +45,21 @@ class DuckDbStore:
         with self._open() as folder:
             done = folder.cursor(partition)
             made = folder.write(partition, records)
-        last, kept = self._doubtful
-        self._doubtful = (0, NOTHING)
+        last, kept = self._uncertain_write
+        self._uncertain_write = (0, NOTHING)
         return made.plus(kept) if last and last == done else made
 
     def range(self, device: int, point: int, start: int, end: int, limit: int = 100_000) -> Series:
         """See `SeriesStore.range`."""
-        return self._ask(lambda folder: folder.range(device, point, start, end, limit))
+        return self._call(lambda folder: folder.range(device, point, start, end, limit))
 
     def aggregate(self, device: int, point: int, start: int, end: int, every: int) -> Buckets:
         """See `SeriesStore.aggregate`. Raises ValueError for `every` <= 0."""
-        return self._ask(lambda folder: folder.aggregate(device, point, start, end, every))
+        return self._call(lambda folder: folder.aggregate(device, point, start, end, every))
 
     def latest(self, device: int) -> Sequence[Reading]:
         """See `SeriesStore.latest`."""
-        return self._ask(lambda folder: folder.latest(device))
+        return self._call(lambda folder: folder.latest(device))
 
     def scan(self, start: int, end: int, devices: Sequence[int] | None = None) -> Iterator[Batch]:
         """See `SeriesStore.scan`."""
@@ -68,24 +68,24 @@ class DuckDbStore:
 
     def before(self, moment: int, devices: Sequence[int]) -> Batch:
         """See `SeriesStore.before`."""
-        return self._ask(lambda folder: folder.before(moment, devices))
+        return self._call(lambda folder: folder.before(moment, devices))
 
     def held(self) -> "OpenSegments":
         """The files that are written now."""
-        return OpenSegments(self._ask)
+        return OpenSegments(self._call)
 
     def retain(self, before: int) -> int:
         """Older rows are gone from reads at once; a file gives its space back when all of its rows are gone."""
         self._floor = before
-        return self._ask(lambda folder: folder.retain(before))
+        return self._call(lambda folder: folder.retain(before))
 
     def expire(self, moments: Mapping[int, int]) -> bool:
         """See `SeriesStore.expire`. A sealed file is written anew; the live ones use the pages again."""
-        return self._ask(lambda folder: folder.expire(moments))
+        return self._call(lambda folder: folder.expire(moments))
 
     def stats(self) -> SeriesStats:
         """See `SeriesStore.stats`."""
-        return self._ask(lambda folder: folder.stats())
+        return self._call(lambda folder: folder.stats())
 
     def close(self) -> None:
         """Fold the write-ahead logs into the files and close. A disk that does not take it loses nothing."""
@@ -98,7 +98,7 @@ class DuckDbStore:
             log.warning("series store: closed with its log unfolded", error=str(error))
         folder.abandon()
 
-    def _ask(self, work: Callable[[SegmentFolder], T]) -> T:
+    def _call(self, work: Callable[[SegmentFolder], T]) -> T:
         with self._open() as folder:
             return work(folder)
 
@@ -118,7 +118,7 @@ class DuckDbStore:
     def _leave(self, error: Exception) -> None:
         if self._folder is not None:
             log.warning("series store: opened anew before it is used again", error=str(error))
-            self._doubtful = self._folder.attempted
+            self._uncertain_write = self._folder.attempted
             self._folder.abandon()
             self._folder = None
 
@@ -143,19 +143,19 @@ class OpenSegments:
     """The files that a store writes now (HeldReadings); `ask` does work on its folder."""
 
     def __init__(self, ask: Callable[[Callable[[SegmentFolder], Any]], Any]) -> None:
-        self._ask = ask
+        self._call = ask
 
     def rows(self, start: int, end: int, devices: Sequence[int] | None, points: Sequence[int] | None) -> Batch:
         """See `HeldReadings.rows`."""
-        found: Batch = self._ask(lambda folder: folder.open_rows(start, end, devices, points))
+        found: Batch = self._call(lambda folder: folder.open_rows(start, end, devices, points))
         return found
 
     def counts(self, start: int, end: int, width: int) -> NDArray[int64]:
         """See `HeldReadings.counts`."""
-        found: NDArray[int64] = self._ask(lambda folder: folder.open_counts(start, end, width))
+        found: NDArray[int64] = self._call(lambda folder: folder.open_counts(start, end, width))
         return found
 
     def before(self, moment: int, devices: Sequence[int]) -> Batch:
         """See `SeriesStore.before`."""
-        found: Batch = self._ask(lambda folder: folder.before(moment, devices))
+        found: Batch = self._call(lambda folder: folder.before(moment, devices))
         return found

@@ -44,8 +44,8 @@ class Group:
 
     def points(self, nodes: Iterable[Expr | None]) -> set[str]:
         """The points that members are asked for."""
-        asked = [of for node in nodes if node is not None for of, _ in self._asked(node)]
-        return {name for of in asked for name in expressions.points_in(of)}
+        requested = [of for node in nodes if node is not None for of, _ in self._asked(node)]
+        return {name for of in requested for name in expressions.points_in(of)}
 
     def good_at(self, points: Iterable[str], t: int) -> int | None:
         """When any member gave a good reading of one of these points last, as of `t`."""
@@ -60,7 +60,7 @@ class Group:
     def judgings(self, *nodes: Expr | None) -> list[Judging]:
         """Readings of members, when ages turn, and when votes began too long ago."""
         found = set()
-        for of, limits in (asked for node in nodes if node is not None for asked in self._asked(node)):
+        for of, limits in (requested for node in nodes if node is not None for requested in self._asked(node)):
             for one in (one for member in self.members for one in member):
                 found |= {Judging(t) for t in _spoke(of, one)} | _ages(of, one)
             for course in (_course(of, voter) for voter in self._voters(limits)):

@@ -16,8 +16,8 @@ class Silence:
     def life(self, t: int) -> int:
         """The last event: any reading is life; with `quality: good` only good ones. Else the registration (0)."""
         history = self.device.history
-        asked = history.good_at if self.keys.get("good") else history.heard
-        last = [asked(name, t) or 0 for name in self.keys["points"]]
+        requested = history.good_at if self.keys.get("good") else history.heard
+        last = [requested(name, t) or 0 for name in self.keys["points"]]
         return min(last) if self.keys.get("all_of") else max(last)
 
     def limit(self, t: int) -> int | None:
