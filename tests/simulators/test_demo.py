@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from gateway.cli.demo.demo_run import EMERGENCY, EXPECTED, AREA_CUSTOMERS, broken_promises, folded, notified_once
+from gateway.cli.demo.demo_run import AREA_CUSTOMERS, EMERGENCY, EXPECTED, broken_promises, folded, notified_once
 from gateway.cli.demo.tally import DemoCounts
 from gateway.domain.reading import Reading, batch_of
 from gateway.journal import JournalConfig, SqliteJournal
