@@ -4,7 +4,7 @@ All times are µs since 1970 UTC, all sequence numbers rise by one within a part
 """
 
 from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from gateway.domain.alarm import Transition
@@ -243,6 +243,34 @@ class RegistryContents:
     customers: Sequence[Customer]
     devices: Sequence[Device]
     points: Sequence[Point]
+    revision: int = field(default=0, compare=False)
+    """Number of the newest change these rows include, over all tenants; 0 = none."""
+
+
+@dataclass(frozen=True, slots=True)
+class LastIds:
+    """The highest ids ever given, over all tenants."""
+
+    device: int = 0
+    point: int = 0
+
+    def after(self, rows: RegistryContents) -> "LastIds":
+        """Those after `rows` were written."""
+        return LastIds(
+            max([self.device, *(row.id for row in rows.devices)]),
+            max([self.point, *(row.id for row in rows.points)]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class RegistryChange:
+    """Rows to insert or update (complete, with their final ids) and facts for the rules."""
+
+    rows: RegistryContents
+    facts: Sequence[Fact]
+
+    def __bool__(self) -> bool:
+        return bool(self.facts or self.rows.points or self.rows.customers)
 
 
 class RegistryStore(Protocol):
@@ -251,8 +279,15 @@ class RegistryStore(Protocol):
     def load(self) -> RegistryContents:
         """All rows of this tenant."""
 
-    def save(self, changed: RegistryContents, facts: Sequence[Fact]) -> None:
-        """Insert or update the rows and queue the facts in the control outbox: one transaction."""
+    def change(
+        self, revision: int, decide: Callable[[RegistryContents | None, LastIds], RegistryChange]
+    ) -> tuple[RegistryChange, int]:
+        """One transaction, and no other writer of the registry meanwhile, in any process.
+
+        `decide` is given all rows when somebody changed them after `revision` (None = nobody did), and the highest ids
+        given: new rows take the numbers after them. Its rows are inserted or updated, its facts queued in the control
+        outbox. Returns the change and the revision now. `decide` may be called again. Raises StoreError.
+        """
 
 
 class ControlOutbox(Protocol):

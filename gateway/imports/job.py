@@ -15,7 +15,7 @@ from gateway.imports.mapping import load_map
 from gateway.imports.rejects import Rejects
 from gateway.imports.target import ImportRefused, ImportTarget
 from gateway.imports.upload import send
-from gateway.ports import RegistryContents
+from gateway.ports import LastIds, RegistryContents
 from gateway.registry import DeclaredInventory, difference
 
 __all__ = ["DryRunTarget", "Prepared", "prepare", "send"]
@@ -59,7 +59,7 @@ class DryRunTarget:
 
     async def lookup(self, codes: Sequence[str]) -> ImportScope:
         """Implements ImportTarget."""
-        rows = difference(RegistryContents((), (), (), ()), self._wanted, 0).rows
+        rows = difference(RegistryContents((), (), (), ()), self._wanted, 0, LastIds()).rows
         return found_in(rows.devices, rows.points, self._wanted.profiles, codes, self._oldest)
 
     async def begin(self, wanted: Begin) -> Begun:

@@ -4,9 +4,7 @@ Look-ups are plain dict reads of a snapshot that is replaced whole, so `apply` m
 event loop reads.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from dataclasses import replace as replace_snapshot
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from threading import Lock
 from types import MappingProxyType
 from typing import TypeGuard
@@ -16,30 +14,18 @@ import structlog
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
-from gateway.domain.device import Customer, Device, Life, Point, PointKind, Site
-from gateway.domain.errors import StoreError
+from gateway.domain.device import Device, Point, PointKind, Site
 from gateway.domain.language_values import Phrase
 from gateway.domain.reading import I32, Batch
 from gateway.domain.record import Define, DeviceDefined, Fact, PointDefined
 from gateway.domain.refused_text import RefusedText
-from gateway.ports import Clock, RegistryContents, RegistryStore
-from gateway.registry.registry_diff import DeclaredInventory, difference, newest
+from gateway.ports import Clock, LastIds, RegistryChange, RegistryContents, RegistryStore
+from gateway.registry.known_inventory import NOTHING_KNOWN
+from gateway.registry.registry_diff import DeclaredInventory, difference
 from gateway.registry.state_texts import Allowance, Refusals, cleared
 
 log = structlog.get_logger()
 _NO_POINTS: Mapping[tuple[str, int], Point] = MappingProxyType({})
-
-
-@dataclass(frozen=True, slots=True)
-class _Snapshot:
-    """Everything known, by the keys it is looked up with."""
-
-    sites: Mapping[str, Site]
-    customers: Mapping[str, Customer]
-    devices: Mapping[int, Device]
-    points: Mapping[int, Point]
-    by_code: Mapping[str, Device]
-    by_profile: Mapping[str, Mapping[tuple[str, int], Point]]
 
 
 class Registry:
@@ -62,8 +48,10 @@ class Registry:
         self._codes: dict[int, dict[str, int]] = {}
         self._device_written: NDArray[np.bool_] = np.zeros(1, np.bool_)
         self._point_written: NDArray[np.bool_] = np.zeros(1, np.bool_)
-        self._snapshot: _Snapshot
-        self._load(store.load())
+        self._snapshot = NOTHING_KNOWN
+        known = store.load()
+        self._revision = known.revision
+        self._merge(known)
 
     @property
     def version(self) -> int:
@@ -102,34 +90,24 @@ class Registry:
 
     def contents(self) -> RegistryContents:
         """Everything, as it would be saved."""
-        now = self._snapshot
-        return RegistryContents(
-            tuple(now.sites.values()),
-            tuple(now.customers.values()),
-            tuple(now.devices.values()),
-            tuple(now.points.values()),
-        )
+        return self._snapshot.contents()
 
     def apply(self, declared: DeclaredInventory) -> list[Fact]:
         """Bring store and memory to the declared inventory; returns the facts queued for the journal.
 
-        Blocking (the desk's thread). Raises StoreError; then nothing changed.
+        Blocking (the desk's thread). Raises StoreError; then nothing changed but by other processes.
         """
         with self._saving:
-            change = difference(self.contents(), declared, self._clock.now())
-            if not change:
-                return []
-            self._store.save(change.rows, change.facts)
-            with self._lock:
-                self._merge(change.rows)
+            change = self._change(lambda last: difference(self.contents(), declared, self._clock.now(), last))
+            if change:
+                with self._lock:
+                    self._merge(change.rows)
             return list(change.facts)
 
     def remove_customer(self, code: str) -> None:
         """Remove a customer that the store has erased."""
         with self._lock:
-            now = self._snapshot
-            customers = {key: value for key, value in now.customers.items() if key != code}
-            self._snapshot = _Snapshot(now.sites, customers, now.devices, now.points, now.by_code, now.by_profile)
+            self._snapshot = self._snapshot.without_customers({code})
 
     def state_code(self, point: int, text: str, device: int = 0) -> int | None:
         """The code of a state text. Unknown texts get the next code, in one table for all components of a point, until
@@ -180,59 +158,55 @@ class Registry:
         points whose table grew.
         """
         with self._lock:
-            grown = _recovered(self._snapshot, [d.point for d in defines if _of_point(d, self._tenant)])
-            self._keep(list(grown.values()))
+            grown = self._snapshot.recovered([d.point for d in defines if _of_point(d, self._tenant)])
+            self._keep(grown)
         return len(grown)
 
     def save_texts(self) -> int:
         """Bring grown text tables to SQL; returns how many points were written. Blocking (the desk's thread)."""
         with self._saving:
+            if not self._unsaved:
+                return 0
+            rows = self._change(lambda _: self._grown_texts()).rows.points
             with self._lock:
-                rows = [self._snapshot.points[i] for i in sorted(self._unsaved)]
-                self._unsaved.clear()
-            if rows:
-                try:
-                    self._store.save(RegistryContents((), (), (), rows), ())
-                except StoreError:
-                    with self._lock:
-                        self._unsaved |= {point.id for point in rows}
-                    raise
+                self._unsaved -= {row.id for row in rows if self._snapshot.points[row.id] == row}
             return len(rows)
 
-    def _load(self, known: RegistryContents) -> None:
-        self._snapshot = _Snapshot({}, {}, {}, {}, {}, {})
-        self._merge(known)
+    def _grown_texts(self) -> RegistryChange:
+        with self._lock:
+            rows = [self._snapshot.points[i] for i in sorted(self._unsaved)]
+        return RegistryChange(RegistryContents((), (), (), rows), ())
+
+    def _change(self, decide: Callable[[LastIds], RegistryChange]) -> RegistryChange:
+        """One transaction. What other processes changed is taken over before `decide`. `_saving` is held."""
+
+        def work(stored: RegistryContents | None, last: LastIds) -> RegistryChange:
+            if stored is not None:
+                with self._lock:
+                    self._take_over(stored)
+            return decide(last)
+
+        change, self._revision = self._store.change(self._revision, work)
+        return change
+
+    def _take_over(self, stored: RegistryContents) -> None:
+        """Rows of the store that other processes changed. Raises StoreError. The caller holds the lock."""
+        rows = self._snapshot.changed_by_others(stored, self._unsaved)
+        erased = self._snapshot.customers.keys() - {one.code for one in stored.customers}
+        self._snapshot = self._snapshot.without_customers(erased)
+        self._merge(rows)
 
     def _merge(self, rows: RegistryContents) -> None:
-        now = self._snapshot
-        rows = RegistryContents(rows.sites, rows.customers, rows.devices, [self._kept(point) for point in rows.points])
-        devices = {**now.devices, **{d.id: d for d in rows.devices}}
-        points = {**now.points, **{p.id: p for p in rows.points}}
-        by_profile: dict[str, dict[tuple[str, int], Point]] = {}
-        for (profile, component, name), point in newest(list(points.values())).items():
-            by_profile.setdefault(profile, {})[name, component] = point
-        self._device_written = _resized(self._device_written, devices, (d.id for d in rows.devices))
-        self._point_written = _resized(self._point_written, points, (p.id for p in rows.points))
+        """The caller holds the lock."""
+        rows = self._snapshot.keeping_codes(rows)
+        now = self._snapshot.merged(rows)
+        self._device_written = _resized(self._device_written, now.devices, (d.id for d in rows.devices))
+        self._point_written = _resized(self._point_written, now.points, (p.id for p in rows.points))
         for point in rows.points:
             if point.kind is PointKind.STATE:
                 self._codes[point.id] = {text: code for code, text in enumerate(point.values)}
-        self._snapshot = _Snapshot(
-            sites={**now.sites, **{s.code: s for s in rows.sites}},
-            customers={**now.customers, **{c.code: c for c in rows.customers}},
-            devices=devices,
-            points=points,
-            by_code={d.code: d for d in devices.values() if d.life is Life.IN_SERVICE},
-            by_profile=by_profile,
-        )
+        self._snapshot = now  # last: whoever finds an id in it has room for it above
         self._version += 1
-
-    def _kept(self, row: Point) -> Point:
-        """`row`, but never with fewer texts than memory (unsaved as yet) gave codes to while the store was writing."""
-        old = self._snapshot.points.get(row.id)
-        if old is None or row.values[: len(old.values)] == old.values:
-            return row
-        more = tuple(text for text in row.values if text not in old.values)
-        return replace(row, values=old.values + more, brought=old.brought)
 
     def _grow(self, number: int, text: str, device: int) -> int | None:
         """Append `text` to the table shared by the components of a point, unless there is no room for it."""
@@ -245,7 +219,7 @@ class Registry:
         if isinstance(grown, str):
             self._refuse(point, text, device, grown)
             return None
-        alike = (p for p in _siblings(self._snapshot, point) if p.values == point.values)
+        alike = (p for p in self._snapshot.siblings(point) if p.values == point.values)
         self._keep([grown, *(replace(p, values=grown.values, brought=grown.brought) for p in alike)])
         return len(grown.values) - 1
 
@@ -262,7 +236,7 @@ class Registry:
 
     def _keep(self, points: Sequence[Point]) -> None:
         """Rows whose texts changed; the caller holds the lock."""
-        self._snapshot = _with(self._snapshot, points)
+        self._snapshot = self._snapshot.with_texts(points)
         for point in points:
             self._point_written[point.id] = False
             self._codes[point.id] = {text: code for code, text in enumerate(point.values)}
@@ -282,46 +256,12 @@ class Registry:
         return max(_count_learned(old) - _count_learned(new) for new, old in zip(after, points, strict=True))
 
 
-def _with(now: _Snapshot, points: Iterable[Point]) -> _Snapshot:
-    """Rows whose texts changed in place of those before."""
-    every: dict[int, Point] = dict(now.points)
-    profiles = dict(now.by_profile)
-    for point in points:
-        every[point.id] = point
-        in_use = profiles.get(point.profile, {})
-        if (old := in_use.get((point.name, point.component))) is not None and old.id == point.id:
-            profiles[point.profile] = {**in_use, (point.name, point.component): point}
-    return replace_snapshot(now, points=every, by_profile=profiles)
-
-
-def _siblings(now: _Snapshot, point: Point) -> list[Point]:
-    """The same point of the other components."""
-    in_use = now.by_profile.get(point.profile, {}).values()
-    return [p for p in in_use if p.name == point.name and p.id != point.id]
-
-
 def _of_point(define: Define, tenant: str) -> TypeGuard[PointDefined]:
     return isinstance(define, PointDefined) and define.tenant == tenant
 
 
-def _recovered(now: _Snapshot, journaled: Iterable[Point]) -> dict[int, Point]:
-    """The points whose text table is longer in the journal."""
-    grown: dict[int, Point] = {}
-    for point in journaled:
-        old = grown.get(point.id) or now.points.get(point.id)
-        if old is not None and _extends(point.values, old.values):
-            for one in (old, *_siblings(now, old)):
-                if _extends(point.values, (grown.get(one.id) or one).values):
-                    grown[one.id] = replace(one, values=point.values, brought=point.brought)
-    return grown
-
-
 def _count_learned(point: Point) -> int:
     return len(point.brought) - point.brought.count(0)
-
-
-def _extends(longer: tuple[str, ...], shorter: tuple[str, ...]) -> bool:
-    return len(longer) > len(shorter) and longer[: len(shorter)] == shorter
 
 
 def _unwritten(written: NDArray[np.bool_], ids: I32) -> list[int]:

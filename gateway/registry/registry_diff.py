@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from gateway.domain.device import Customer, Device, Life, Point, PointKind, PointSpec, Profile, Site
 from gateway.domain.record import CustomerSet, DeviceSet, Fact, SiteSet
-from gateway.ports import RegistryContents
+from gateway.ports import LastIds, RegistryChange, RegistryContents
 from gateway.registry.state_texts import named
 
 T = TypeVar("T")
@@ -31,17 +31,6 @@ class DeclaredInventory:
     """(profile, state point) -> texts that rules, code tables and mappings name, besides those the profile declares."""
 
 
-@dataclass(frozen=True, slots=True)
-class RegistryChange:
-    """Rows to insert or update (complete, with their final ids) and facts for the rules."""
-
-    rows: RegistryContents
-    facts: Sequence[Fact]
-
-    def __bool__(self) -> bool:
-        return bool(self.facts or self.rows.points or self.rows.customers)
-
-
 def newest(points: Sequence[Point]) -> dict[PointKey, Point]:
     """The point of each key that is in use: the highest id, whatever came before it stays for stored history."""
     out: dict[PointKey, Point] = {}
@@ -50,17 +39,18 @@ def newest(points: Sequence[Point]) -> dict[PointKey, Point]:
     return out
 
 
-def difference(known: RegistryContents, declared: DeclaredInventory, now: int) -> RegistryChange:
-    """The difference between `known` and `declared`; `now` µs is when a device without a date was first seen.
+def difference(known: RegistryContents, declared: DeclaredInventory, now: int, last: LastIds) -> RegistryChange:
+    """The difference between `known` and `declared`; `now` µs is when a device without a date was first seen. New
+    devices and points get the ids after `last`.
 
-    Nothing is deleted: a device that is declared no more is retired, a customer is gone; sites stay. Ids go on from the
-    highest that was ever given. The facts come in an order in which each refers to what is known before it. They hold
-    no names and phone numbers of customers: what is in the journal cannot be erased.
+    Nothing is deleted: a device that is declared no more is retired, a customer is gone; sites stay. The facts come in
+    an order in which each refers to what is known before it. They hold no names and phone numbers of customers: what is
+    in the journal cannot be erased.
     """
     sites = _changed({s.code: s for s in known.sites}, {s.code: s for s in declared.sites})
     customers = _customers({c.code: c for c in known.customers}, {c.code: c for c in declared.customers})
-    devices = _devices(known.devices, declared.devices, now)
-    points = _points(known, declared)
+    devices = _devices(known.devices, declared.devices, now, last.device)
+    points = _points(known, declared, last.point)
     facts: list[Fact] = [
         *(SiteSet(site) for site in sites),
         *_customer_facts({c.code: c for c in known.customers}, customers),
@@ -90,9 +80,8 @@ def without_personal_data(customer: Customer) -> Customer:
     return replace(customer, name="", phone="")
 
 
-def _devices(known: Sequence[Device], declared: Sequence[Device], now: int) -> list[Device]:
+def _devices(known: Sequence[Device], declared: Sequence[Device], now: int, last: int) -> list[Device]:
     before = {device.code: device for device in known}
-    last = max((device.id for device in known), default=0)
     changed: list[Device] = []
     seen: set[str] = set()
     for device in declared:
@@ -112,10 +101,9 @@ def _devices(known: Sequence[Device], declared: Sequence[Device], now: int) -> l
     return changed + [replace(device, life=Life.RETIRED) for device in gone]
 
 
-def _points(known: RegistryContents, declared: DeclaredInventory) -> list[Point]:
+def _points(known: RegistryContents, declared: DeclaredInventory, last: int) -> list[Point]:
     """Points to insert or update. Components only grow: those of a removed connector keep their history."""
     have = newest(known.points)
-    last = max((point.id for point in known.points), default=0)
     tables: dict[tuple[str, str], Table] = {}
     most: dict[str, int] = {}
     for point in have.values():

@@ -17,7 +17,7 @@ from gateway.domain.errors import ConfigError, Problem
 from gateway.domain.language_values import Phrase
 from gateway.domain.no_data_texts import is_no_data
 from gateway.domain.text import Lang
-from gateway.ports import Clock, Directory, ReceiptLedger, RegistryContents
+from gateway.ports import Clock, Directory, LastIds, ReceiptLedger, RegistryContents
 from gateway.registry import DeclaredInventory, difference
 from gateway.settings.calendars import calendar_name, load_calendar
 from gateway.settings.code_tables_and_fences import load_lookups
@@ -72,7 +72,7 @@ class Project:
 
     def counts(self) -> dict[str, int]:
         """Counts of all items, for a summary. Points are those the registry will have."""
-        points = difference(RegistryContents((), (), (), ()), self.declared, 0).rows.points
+        points = difference(RegistryContents((), (), (), ()), self.declared, 0, LastIds()).rows.points
         return {
             "sites": len(self.declared.sites),
             "customers": len(self.declared.customers),

@@ -7,6 +7,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 
 from gateway.domain.device import Customer
 from gateway.domain.record import CustomerSet, encode_body
+from gateway.store import registry_counters
 from gateway.store import tables as t
 from gateway.store.database import Database
 from gateway.store.security_audit import AuditedAct, record
@@ -39,6 +40,8 @@ def erase_customer(database: Database, tenant: str, code: str, act: AuditedAct) 
         gone = sum(_blank_events(c, events[start : start + _CHUNK]) for start in range(0, len(events), _CHUNK))
         erased = Erased(known, count, gone)
         if erased:
+            newest, last = registry_counters.lock(c)
+            registry_counters.advance(c, newest + 1, last)
             fact = {
                 "tenant": tenant,
                 "fact": encode_body(CustomerSet(Customer(code, gone=True))),

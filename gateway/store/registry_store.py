@@ -1,6 +1,6 @@
 """Registry rows: sites, customers, devices, points of one tenant (port RegistryStore)."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import msgspec
@@ -8,7 +8,8 @@ from sqlalchemy import Connection, Row, Table, insert, select
 
 from gateway.domain.device import Customer, Device, Point, Site
 from gateway.domain.record import Fact, encode_body
-from gateway.ports import Clock, RegistryContents
+from gateway.ports import Clock, LastIds, RegistryChange, RegistryContents
+from gateway.store import registry_counters
 from gateway.store import tables as t
 from gateway.store.database import Database, upsert
 from gateway.store.row_mapping import columns, json_text
@@ -30,42 +31,62 @@ class SqlRegistryStore:
 
     def load(self) -> RegistryContents:
         """All rows of this tenant, ordered by id or code."""
+        return self._database.query(self._contents)
 
-        def work(c: Connection) -> RegistryContents:
-            return RegistryContents(
-                self._rows(c, t.site, Site),
-                self._rows(c, t.customer, Customer),
-                self._rows(c, t.device, Device),
-                self._rows(c, t.point, Point),
-            )
+    def change(
+        self, revision: int, decide: Callable[[RegistryContents | None, LastIds], RegistryChange]
+    ) -> tuple[RegistryChange, int]:
+        """As RegistryStore."""
 
-        return self._database.query(work)
+        def work(c: Connection) -> tuple[RegistryChange, int]:
+            newest, last = registry_counters.lock(c)
+            change = decide(None if newest == revision else self._contents(c), last)
+            if not change:
+                return change, newest
+            self._write(c, change.rows, change.facts)
+            registry_counters.advance(c, newest + 1, last.after(change.rows))
+            return change, newest + 1
 
-    def save(self, changed: RegistryContents, facts: Sequence[Fact]) -> None:
-        """Insert or update the rows and queue the facts in the control outbox: one transaction."""
-        now = self._clock.now()
+        return self._database.transact(work)
+
+    def save(self, rows: RegistryContents, facts: Sequence[Fact]) -> None:
+        """Insert or update rows whose ids were given before, and queue facts: one transaction. For recovery."""
 
         def work(c: Connection) -> None:
-            for table, values in (
-                (t.site, changed.sites), (t.customer, changed.customers), (t.device, changed.devices),
-                (t.point, changed.points),
-            ):  # fmt: skip
-                upsert(c, table, [self._row(value) for value in values])
-            if facts:
-                rows = [{"tenant": self._tenant, "fact": encode_body(fact), "created_at": now} for fact in facts]
-                c.execute(insert(t.control_outbox), rows)
-
-            summary = ", ".join(
-                f"{kind}: {count}" for kind, count in (
-                    ("sites", len(changed.sites)), ("customers", len(changed.customers)),
-                    ("devices", len(changed.devices)), ("points", len(changed.points)),
-                ) if count
-            )  # fmt: skip
-            record(
-                c, self._tenant, AuditedAct(now, CONFIGURATION, "", "registry.change", "", summary) if facts else None
-            )
+            newest, last = registry_counters.lock(c)
+            self._write(c, rows, facts)
+            registry_counters.advance(c, newest + 1, last.after(rows))
 
         self._database.transact(work)
+
+    def _contents(self, c: Connection) -> RegistryContents:
+        return RegistryContents(
+            self._rows(c, t.site, Site),
+            self._rows(c, t.customer, Customer),
+            self._rows(c, t.device, Device),
+            self._rows(c, t.point, Point),
+            registry_counters.revision(c),
+        )
+
+    def _write(self, c: Connection, changed: RegistryContents, facts: Sequence[Fact]) -> None:
+        for table, values in (
+            (t.site, changed.sites), (t.customer, changed.customers), (t.device, changed.devices),
+            (t.point, changed.points),
+        ):  # fmt: skip
+            upsert(c, table, [self._row(value) for value in values])
+        if not facts:
+            return
+        now = self._clock.now()
+        c.execute(
+            insert(t.control_outbox),
+            [{"tenant": self._tenant, "fact": encode_body(fact), "created_at": now} for fact in facts],
+        )
+        counts = {
+            "sites": len(changed.sites), "customers": len(changed.customers), "devices": len(changed.devices),
+            "points": len(changed.points),
+        }  # fmt: skip
+        summary = ", ".join(f"{kind}: {count}" for kind, count in counts.items() if count)
+        record(c, self._tenant, AuditedAct(now, CONFIGURATION, "", "registry.change", "", summary))
 
     def _row(self, value: Site | Customer | Device | Point) -> dict[str, Any]:
         row = msgspec.structs.asdict(value)

@@ -85,7 +85,7 @@ def _alarm_stage_columns() -> tuple[Column[Any], ...]:
     )
 
 
-# Registry: ids are given by the registry, never renumbered.
+# Registry: ids are given once, from `registry_counter`, and never renumbered.
 site = Table(
     "site", metadata, _tenant(primary_key=True), Column("code", Text, primary_key=True), _text("name"),
     _text("timezone"), _text("area"), _text("region"), _text("attrs"), _text("tags"),
@@ -110,6 +110,7 @@ point = Table(
     _text("values"), _text("plausible"), _text("counter"), _text("brought", server_default=text("'[]'")),
     UniqueConstraint("tenant", "profile", "name", "component", "revision"),
 )  # fmt: skip
+registry_counter = Table("registry_counter", metadata, Column("kind", Text, primary_key=True), _whole("last"))
 
 # The desk. The two partial unique indexes are the promise "one fault, one order".
 alarm = Table(

@@ -1,23 +1,30 @@
 """The registry of a project without a database."""
 
-from collections.abc import Sequence
+from collections.abc import Callable
 
 from gateway.adapter_ports import SourceServices
-from gateway.domain.record import Fact
-from gateway.ports import Clock, RegistryContents
+from gateway.ports import Clock, LastIds, RegistryChange, RegistryContents
 from gateway.registry import Registry
 from gateway.settings.project import Project
 
 
 class _InMemoryStore:
-    """A RegistryStore that keeps nothing."""
+    """A RegistryStore that keeps nothing but the ids it gave."""
+
+    def __init__(self) -> None:
+        self._last = LastIds()
 
     def load(self) -> RegistryContents:
         """As RegistryStore: empty."""
         return RegistryContents((), (), (), ())
 
-    def save(self, changed: RegistryContents, facts: Sequence[Fact]) -> None:
+    def change(
+        self, revision: int, decide: Callable[[RegistryContents | None, LastIds], RegistryChange]
+    ) -> tuple[RegistryChange, int]:
         """As RegistryStore."""
+        change = decide(None, self._last)
+        self._last = self._last.after(change.rows)
+        return change, revision
 
 
 class _NoReceipts:

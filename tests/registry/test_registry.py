@@ -1,7 +1,7 @@
 """The registry: stable integers, a pure difference, definitions before data."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,7 +14,7 @@ from gateway.domain.device import Customer, Device, Life, Plausible, Point, Poin
 from gateway.domain.errors import StoreUnavailable
 from gateway.domain.reading import Batch, Reading, batch_of
 from gateway.domain.record import Define, DeviceDefined, DeviceSet, Fact, PointDefined, SiteSet
-from gateway.ports import Directory, RegistryContents
+from gateway.ports import Directory, LastIds, RegistryChange, RegistryContents
 from gateway.registry import Allowance, DeclaredInventory, Registry
 
 
@@ -28,10 +28,21 @@ class Rows:
     points: dict[int, Point] = field(default_factory=dict)
     facts: list[Fact] = field(default_factory=list)
     down: bool = False
+    revision: int = 0
 
     def load(self) -> RegistryContents:
         customers, devices = tuple(self.customers.values()), tuple(self.devices.values())
-        return RegistryContents(tuple(self.sites.values()), customers, devices, tuple(self.points.values()))
+        sites, points = tuple(self.sites.values()), tuple(self.points.values())
+        return RegistryContents(sites, customers, devices, points, self.revision)
+
+    def change(
+        self, revision: int, decide: Callable[[RegistryContents | None, LastIds], RegistryChange]
+    ) -> tuple[RegistryChange, int]:
+        change = decide(None if revision == self.revision else self.load(), LastIds().after(self.load()))
+        if change:
+            self.save(change.rows, change.facts)
+            self.revision += 1
+        return change, self.revision
 
     def save(self, changed: RegistryContents, facts: Sequence[Fact]) -> None:
         if self.down:

@@ -1,13 +1,11 @@
 """B8: which texts a configuration names, so that they stand in their tables from the start."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 from gateway.clock import SystemClock
-from gateway.domain.record import Fact
-from gateway.ports import RegistryContents
 from gateway.registry import DeclaredInventory, Registry
 from gateway.settings import load_project
+from gateway.store import Database, SqlRegistryStore
 
 GATEWAY = """\
 name: gw
@@ -69,16 +67,6 @@ rules:
 """
 
 
-class Nothing:
-    """A RegistryStore that keeps nothing."""
-
-    def load(self) -> RegistryContents:
-        return RegistryContents((), (), (), ())
-
-    def save(self, changed: RegistryContents, facts: Sequence[Fact]) -> None:
-        return None
-
-
 def project(folder: Path, rules: str = RULES) -> DeclaredInventory:
     files = {
         "gateway.yaml": GATEWAY,
@@ -102,7 +90,9 @@ def test_rules_code_tables_routes_and_register_maps_name_texts(tmp_path: Path) -
 
 
 def test_a_rule_that_is_added_has_its_texts_whatever_was_refused_before(tmp_path: Path) -> None:
-    registry = Registry(Nothing(), "t", SystemClock())
+    database = Database.at(tmp_path / "var" / "registry.sqlite")
+    database.upgrade()
+    registry = Registry(SqlRegistryStore(database, SystemClock(), "t"), "t", SystemClock())
     registry.apply(project(tmp_path))
     fault = registry.points("meter")["fault", 0].id
     assert registry.state_code(fault, "fire", 1) == 2
@@ -111,3 +101,4 @@ def test_a_rule_that_is_added_has_its_texts_whatever_was_refused_before(tmp_path
     registry.apply(project(tmp_path, RULES.replace("'flood'", "'flood', 'made up 69'")))
     assert registry.state_code(fault, "made up 69", 1) == 68
     assert registry.state_code(fault, "fire", 1) == 2
+    database.close()

@@ -16,7 +16,8 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from gateway.domain.errors import StoreError, StoreFull, StoreUnavailable
-from gateway.store import Database, SqlDeskTransaction, tables
+from gateway.ports import LastIds
+from gateway.store import Database, SqlDeskTransaction, registry_counters, tables
 from gateway.store.integrity_check import find_damage, identity
 from gateway.store.migrate import FOLDER, head
 
@@ -143,7 +144,7 @@ def test_no_unique_key_lacks_the_tenant() -> None:
             names = {column.name for column in columns}
             per_order = {"order_id"} <= names  # an order belongs to one tenant
             assert "tenant_id" in names or per_order or (table.name, names) == ("outbox", {"id"}), (table.name, names)
-        if table.name != "cursor":
+        if table.name not in {"cursor", "registry_counter"}:  # a partition, and ids, are those of several tenants
             assert not table.c.tenant.nullable
 
 
@@ -271,3 +272,29 @@ def test_the_check_for_damage_keeps_to_its_time(tmp_path: Path) -> None:
         file.seek(4096)
         file.write(bytes(4096 * 3))
     assert find_damage(path) != ""
+
+
+@pytest.mark.parametrize(("ids", "nexts"), [([], (0, 0)), ([1, 2, 7], (7, 5))])
+def test_the_counters_of_ids_begin_at_the_rows_of_the_release_before(
+    ids: list[int], nexts: tuple[int, int], tmp_path: Path
+) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'before.db'}")
+    database.upgrade("0008")
+
+    def rows(c: Connection) -> None:
+        for number in ids:
+            c.execute(
+                text("INSERT INTO device VALUES (:n, 't', :n, '', '', '', '', '', 1, '', 0, '{}', '[]')"), {"n": number}
+            )
+        for number in [5, 3] if ids else []:
+            values = "(:n, 't', '', :n, 0, '', '', 0, 1, '[]', '{}', '{}', '[]')"
+            c.execute(text(f"INSERT INTO point VALUES {values}"), {"n": number})
+
+    database.transact(rows)
+    database.upgrade()
+    counted = dict(
+        database.query(lambda c: [(kind, last) for kind, last in c.execute(select(tables.registry_counter))])
+    )
+    assert counted == ({"device": 7, "point": 5} if ids else {})
+    assert database.transact(registry_counters.lock) == (0, LastIds(*nexts))
+    database.close()

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from gateway.domain.errors import Problem, StoreError
 from gateway.expected_stores import DATABASE
-from gateway.ports import RegistryContents
+from gateway.ports import LastIds, RegistryContents
 
 if TYPE_CHECKING:
     from gateway.registry import DeclaredInventory
@@ -72,7 +72,7 @@ def of_folder(profiles: Path | None, names: "Names", problems: list[Problem]) ->
 def _planned(wanted: "DeclaredInventory") -> "RuleInventory":
     from gateway.registry import difference
 
-    return _fleet(difference(NOTHING, wanted, 0).rows)
+    return _fleet(difference(NOTHING, wanted, 0, LastIds()).rows)
 
 
 def _fleet(known: RegistryContents) -> "RuleInventory":

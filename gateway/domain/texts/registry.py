@@ -1,6 +1,10 @@
 """Messages of the registry."""
 
 TEXTS: dict[str, tuple[str, str]] = {
+    "registry.texts_apart": (
+        "{point}: another process gave other codes to the texts of this point; let one process receive its devices",
+        "{point}：另一个进程已为该测点的状态文本分配了不同的编码；请只由一个进程接收这些设备的数据",
+    ),
     "registry.refused.long": (
         "a text of more than 64 characters is no state; correct the path or the device",
         "超过 64 个字符的文本不是状态；请更正路径或设备",

@@ -14,7 +14,7 @@ from mqtt_kit import NOW, Registry, Said, config, said
 from pydantic import ValidationError
 
 from gateway.domain.device import Point, PointKind
-from gateway.ports import RegistryContents
+from gateway.ports import LastIds, RegistryContents
 from gateway.registry.registry_diff import DeclaredInventory, difference
 from gateway.settings.profiles import load_profile
 from protocols.mapping.mapper import Mapped, Mapper
@@ -240,7 +240,9 @@ def test_a_profile_says_which_point_takes_connector_0(tmp_path: Path) -> None:
     assert problems == []
     directory = Registry(
         {"d1": "station"},
-        difference(RegistryContents((), (), (), ()), DeclaredInventory(profiles=(loaded.profile,)), 0).rows.points,
+        difference(
+            RegistryContents((), (), (), ()), DeclaredInventory(profiles=(loaded.profile,)), 0, LastIds()
+        ).rows.points,
     )
     words = loaded.as_sent()
     mapper = Mapper("src", config([FAULT | {"points": {"fault": AT}}]), directory, lambda _: words)

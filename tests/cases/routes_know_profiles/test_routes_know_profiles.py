@@ -11,7 +11,7 @@ import pytest
 from mqtt_kit import NOW, Registry, Said, config
 
 from gateway.domain.device import AsSent, Plausible, Point, PointKind
-from gateway.ports import RegistryContents
+from gateway.ports import LastIds, RegistryContents
 from gateway.registry.registry_diff import DeclaredInventory, difference
 from gateway.settings.profiles import load_profile
 from protocols.mapping.mapper import Mapped, Mapper
@@ -41,7 +41,7 @@ class House:
         assert problems == []
 
         points = difference(
-            RegistryContents((), (), (), ()), DeclaredInventory(profiles=(loaded.profile,)), 0
+            RegistryContents((), (), (), ()), DeclaredInventory(profiles=(loaded.profile,)), 0, LastIds()
         ).rows.points
         self.directory = Registry({"wb1": loaded.profile.id}, points)
         self.words: Mapping[str, AsSent] = loaded.as_sent()
