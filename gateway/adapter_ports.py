@@ -1,8 +1,8 @@
-"""What the folder of an adapter exports as `ADAPTER`, and the values that go in and out of it.
+"""What the folder of an adapter exports as `ADAPTER`, and the values it takes and returns.
 
 A folder of `protocols/` exports a `SourceAdapter`, one of `sinks/oa/` and `sinks/notice/` an `EndpointAdapter`, one of
-`sinks/series/` a `SeriesAdapter`; `gateway/adapters.py` lists them. Everything but the configuration is imported when
-it is used: a gateway that speaks MQTT alone never loads the library for Modbus.
+`sinks/series/` a `SeriesAdapter`; `gateway/adapters.py` lists them. Only the configuration is imported with the folder,
+everything else on first use: a gateway with MQTT sources alone never loads the Modbus library.
 """
 
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
@@ -29,8 +29,8 @@ OpenHeldReadings = Callable[[], HeldReadings]
 
 @dataclass(slots=True)
 class ConfigFindings:
-    """What a check of configurations found. `problems` stop a start, `warnings` do not, `notes` tell what is covered.
-    Their paths are those of the main file (`sources.broker.routes[0].filter`); whoever called adds the lines."""
+    """Result of checking configurations. `problems` stop a start, `warnings` do not, `notes` list what is covered.
+    Paths are those of the main file (`sources.broker.routes[0].filter`); the caller adds the lines."""
 
     problems: list[Problem] = field(default_factory=list)
     warnings: list[Problem] = field(default_factory=list)
@@ -39,7 +39,7 @@ class ConfigFindings:
 
 @dataclass(frozen=True, slots=True)
 class CheckedProject:
-    """The rest of a configuration, for the check of its sources. `profiles` and `devices` by id and code."""
+    """The rest of the configuration, for the check of its sources. `profiles` and `devices` by id and code."""
 
     file: str
     profiles: Mapping[str, Profile]
@@ -53,7 +53,8 @@ class CheckedProject:
 
 @dataclass(frozen=True, slots=True)
 class SourceServices:
-    """What a source may use. `maps`: profile -> what `ProfileMap.load` made; `file` is the main file, for problems."""
+    """Parts of the gateway that a source may use. `maps`: profile -> result of `ProfileMap.load`; `file` is the main
+    file, for problems."""
 
     file: str
     directory: Directory
@@ -76,7 +77,7 @@ class SourceServices:
 
 @dataclass(frozen=True, slots=True)
 class UnusedValue:
-    """A value of a message that nobody used: its place, why, and more of it ("" = nothing)."""
+    """A value of a message that no route or point uses: its place, the reason, and details ("" = none)."""
 
     place: str
     reason: str
@@ -85,8 +86,8 @@ class UnusedValue:
 
 @dataclass(frozen=True, slots=True)
 class MessageTrial:
-    """What a source would make of one message. `route` counts from 0, -1 = none; `filter` is that of the route.
-    `ignored`: read, and left out on purpose."""
+    """Result of decoding one message as a source would. `route` counts from 0, -1 = none; `filter` is that of the
+    route. `ignored`: values that were read and left out on purpose."""
 
     batch: Batch
     route: int = -1
@@ -99,7 +100,8 @@ class MessageTrial:
 
 @dataclass(frozen=True, slots=True)
 class PollRequest:
-    """Asked for `count` registers of a table from `address` on: the `words`, or why there are none."""
+    """Request for `count` registers of a table from `address` on, with the `words` of the answer, or the reason why
+    there are none."""
 
     table: str
     address: int
@@ -110,7 +112,7 @@ class PollRequest:
 
 @dataclass(frozen=True, slots=True)
 class PolledValue:
-    """Of a point (its id), in its unit. `words` it was read from, None = not read."""
+    """Value of a point (its id), in the unit of the point. `words`: the registers it was read from, None = not read."""
 
     point: int
     words: tuple[int, ...] | None
@@ -120,7 +122,7 @@ class PolledValue:
 
 @dataclass(frozen=True, slots=True)
 class PollTrial:
-    """What came of one poll of a device at `at` µs. `failure`: why nothing at all was answered."""
+    """Result of one poll of a device at `at` µs. `failure`: why the device did not answer at all."""
 
     link: str
     unit: int
@@ -143,23 +145,23 @@ class ProfileMap:
 
 
 def nothing_found(*_: object) -> ConfigFindings:
-    """For an adapter that has nothing to check."""
+    """Check of an adapter that has nothing to check: returns no findings."""
     return ConfigFindings()
 
 
 def no_texts(_: object) -> Iterable[tuple[str, str]]:
-    """For a configuration that names no state texts."""
+    """Texts of a configuration that names no state texts: none."""
     return ()
 
 
 async def nothing_to_see(*_: object, running: bool) -> list[DoctorFinding]:  # noqa: ARG001 - as SourceAdapter.examine
-    """For an adapter that the doctor cannot look at."""
+    """Findings of the doctor for an adapter that offers none."""
     return []
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceAdapter(Generic[C]):
-    """A protocol. Configurations are given with their names in the main file."""
+    """Adapter of a protocol. Configurations are passed with their names in the main file."""
 
     name: str
     """As `sources.NAME.type` writes it."""
@@ -187,14 +189,14 @@ class SourceAdapter(Generic[C]):
 
 
 def takes_every_template(_: object, __: str) -> bool:
-    """For an endpoint that needs no code of its own for a template."""
+    """For an endpoint that needs no template codes: returns True."""
     return True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndpointAdapter(Generic[C]):
-    """A kind of receiver. `payload`: `event` takes the events of orders and alarms (CloudEvents), `notice` the notices
-    to customers (template, parameters, phone, rendered text)."""
+    """Adapter of a kind of receiver. `payload`: `event` receives the events of orders and alarms (CloudEvents),
+    `notice` the notices to customers (template, parameters, phone, rendered text)."""
 
     name: str
     """As `endpoints.NAME.type` writes it."""
@@ -213,26 +215,28 @@ class EndpointAdapter(Generic[C]):
 
 
 class HistoryReader(Protocol):
-    """Everything a store holds, in great pieces: for backtest and explain, in a process of their own, also beside the
-    gateway that writes it. Blocking. Every call may raise StoreError."""
+    """All readings of a store, in large pieces, for backtest and explain. It is used in a process of its own, also
+    while the gateway writes the store. Blocking. Every call may raise StoreError."""
 
     def spans(self, start: int, end: int) -> list[tuple[int, int, int]]:
-        """(start, end, rows) of pieces of like size, in order of time, that hold all readings of [start, end)."""
+        """Pieces (start, end, rows) of similar size in order of time, µs; together they cover all readings of
+        [start, end)."""
 
     def rows(self, start: int, end: int, devices: Sequence[int] | None, points: Sequence[int] | None) -> Batch:
-        """One piece of these devices and points (None = all), in order of time, one frame per device and moment, each
-        identity once."""
+        """Readings of one piece for these devices and points (None = all), in order of time, one frame per device
+        and moment, each identity once."""
 
     def before(self, moment: int, devices: Sequence[int], points: Sequence[int]) -> Batch:
-        """Of each of these points of these devices the newest reading with at < moment, and the newest with a value."""
+        """For each of these points of these devices: the newest reading with at < moment, and the newest one with a
+        value."""
 
     def close(self) -> None:
-        """Let files and connections go."""
+        """Close files and connections."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeriesAdapter(Generic[C]):
-    """A store of readings."""
+    """Adapter of a store of readings."""
 
     name: str
     """As `series.type` writes it."""

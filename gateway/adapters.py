@@ -1,6 +1,7 @@
-"""Every adapter, once. A new one is a folder with an `adapter.py` and a line here.
+"""The list of all adapters. A new adapter is a folder with an `adapter.py` and a line here.
 
-Settings make their unions of this list, `gateway/app/build.py` builds from it, and `tests/contract` runs each of it.
+Settings build their unions from this list, `gateway/app/build.py` builds parts from it, and `tests/contract` tests
+every entry.
 """
 
 from typing import Any

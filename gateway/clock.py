@@ -4,12 +4,12 @@ import time
 
 
 class SystemClock:
-    """Port Clock: the wall clock, and one that nobody sets."""
+    """Port Clock: the wall clock and a monotonic clock."""
 
     def now(self) -> int:
         """µs since 1970 UTC."""
         return time.time_ns() // 1000
 
     def steady(self) -> int:
-        """µs since some moment of the past: it only goes forward, at the pace of time."""
+        """µs of a monotonic clock, from any origin."""
         return time.monotonic_ns() // 1000

@@ -1,5 +1,5 @@
-"""`stores.json` in the data folder: which stores there must be, and which they are. A start that misses one of them, or
-finds another, is refused: it would be a fresh start without a word."""
+"""`stores.json` in the data folder: the stores that must exist, and their identities. A start that misses one of
+them, or finds another one, is refused: otherwise it would silently start with an empty store."""
 
 import json
 from collections.abc import Mapping
@@ -17,8 +17,8 @@ FILES: Final = {"database": DATABASE, "journal": JOURNAL, "series": "series/segm
 
 
 def expected(data: Path) -> dict[str, int]:
-    """Store -> identity (0 = none to compare), as of the last start; {} for a new folder, and for one of a release that
-    kept no marker. Raises StoreError when the marker cannot be read."""
+    """Store -> identity (0 = none to compare), as of the last start; {} for a new folder, and for one of a release
+    without this file. Raises StoreError when the file cannot be read."""
     try:
         found = json.loads((data / NAME).read_text("utf-8"))["stores"]
         return {str(name): int(identity) for name, identity in found.items()}
@@ -29,18 +29,19 @@ def expected(data: Path) -> dict[str, int]:
 
 
 def missing(data: Path) -> list[Path]:
-    """What must be there and is not. Raises StoreError."""
+    """Stores that must exist and do not. Raises StoreError."""
     return [data / FILES[name] for name in expected(data) if not (data / FILES[name]).exists()]
 
 
 def check_present(data: Path) -> None:
-    """Before anything is opened. Raises StoreError: something is missing."""
+    """Check before anything is opened. Raises StoreError if a store is missing."""
     if gone := missing(data):
         raise StoreError.of("store.missing", paths=", ".join(map(str, gone)))
 
 
 def settle(data: Path, found: Mapping[str, int]) -> None:
-    """After all are open: compare, and write what is there now, synced. Raises StoreError: another file lies there."""
+    """After all stores are open: compare, and write the present ones, synced. Raises StoreError when another store
+    is there."""
     before = expected(data)
     for name, identity in found.items():
         if before.get(name, identity) not in {0, identity}:

@@ -1,4 +1,4 @@
-"""Who may do what: keys, roles, permissions, sites."""
+"""Access control: keys, roles, permissions, sites."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from gateway.store.keys_and_callbacks import ApiKey
 
 
 class Permission(StrEnum):
-    """What a route asks for. The desk asks again, by its lifecycle table, for each act on an order."""
+    """Permission that a route requires. For each act on an order the desk also checks its lifecycle table."""
 
     READ = "read"  # devices, series, alarms, orders, events
     REPORT = "report"  # tell a fault
@@ -41,34 +41,34 @@ PERMISSIONS: Mapping[Role, frozenset[Permission]] = {
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """The holder of a key, and where they are.
-
-    The key's name is the person's or system's id: orders are assigned to it.
-    """
+    """Holder of a key, with the address of the request. The key's name is the id of a person or a system: orders are
+    assigned to it."""
 
     key: ApiKey
     address: str = ""
 
     def audited(self, at: int, act: str, subject: str = "", detail: str = "") -> AuditedAct:
-        """For the audit."""
+        """Row for the audit about an act of this caller at `at` µs."""
         return AuditedAct(at, self.key.name, self.address, act, subject, detail)
 
     @property
     def actor(self) -> Actor:
-        """Who acts, for the desk."""
+        """The caller as actor of a desk command."""
         return Actor(self.key.name, self.key.role)
 
     def may(self, permission: Permission) -> bool:
-        """By the role."""
+        """True if the role of the caller has this permission."""
         return permission in PERMISSIONS[self.key.role]
 
     def sees(self, device: Device | None, group: str = "") -> bool:
-        """A key that is bound to sites sees no devices elsewhere, and no groups over several sites."""
+        """True if the caller may see the device or group. A key that is bound to sites does not see devices of other
+        sites, nor groups over several sites."""
         return not self.key.sites or (device.site if device is not None else group) in self.key.sites
 
 
 def allowed(permission: Permission, *, everywhere: bool = False) -> Callable[[Request], Awaitable[Principal]]:
-    """A dependency: the caller, when their role has `permission`. `everywhere`: not for a key bound to sites."""
+    """Dependency that returns the caller if their role has `permission`. `everywhere`: refuses keys that are bound
+    to sites."""
 
     async def check(request: Request) -> Principal:
         principal = cast(Principal, request.state.principal)

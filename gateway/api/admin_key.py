@@ -1,4 +1,4 @@
-"""The first start makes a key for the admin: no default password anywhere."""
+"""The admin's key, made at the first start: there is no default password."""
 
 import os
 import re
@@ -19,10 +19,10 @@ log = structlog.get_logger()
 
 
 def ensure_admin(context: Context) -> Path | None:
-    """Where a new key was written, or None when there is a live admin already. Blocking; the desk's thread.
+    """Path of the file with a new key, or None if there is a live admin already. Blocking; runs in the desk's thread.
 
-    The file is made, empty, before the key: one that is empty at the next start is left from a crash in between: nobody
-    has read that key, it is revoked. Raises StoreError when the file cannot be written.
+    The file is created, empty, before the key. An empty file at the next start remains from a crash in between: nobody
+    has read that key, so it is revoked. Raises StoreError when the file cannot be written.
     """
     path, now = key_file(context.settings.data_dir, context.settings.tenant), context.clock.now()
     keys = context.sql.keys.all()

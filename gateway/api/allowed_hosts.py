@@ -1,4 +1,4 @@
-"""The Host header: a name that is not ours means that a browser was led here (DNS rebinding)."""
+"""Check of the Host header: an unknown name means that a browser was directed here (DNS rebinding)."""
 
 import re
 import socket
@@ -10,14 +10,15 @@ _HOST = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([^\[\]:@/\s]+))(?::[0-9]{1,5})?")
 
 
 class AllowedHosts:
-    """Names this gateway answers to: IP addresses, localhost, this machine's name, that of `url`, and `more`."""
+    """Host names under which this gateway may be called: IP addresses, localhost, this machine's name, that of
+    `url`, and `more`."""
 
     def __init__(self, url: str, more: Iterable[str]) -> None:
         names = {"localhost", socket.gethostname(), urlsplit(url).hostname or "", *more}
         self._names = {name.lower().rstrip(".") for name in names} - {""}
 
     def known(self, header: str) -> bool:
-        """`name:port` as a caller wrote it; none at all (HTTP/1.0) is no browser."""
+        """True if `header` (`name:port`) is allowed. An absent header (HTTP/1.0) is allowed: no browser omits it."""
         if not header:
             return True
         match = _HOST.fullmatch(header)

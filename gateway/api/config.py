@@ -1,4 +1,4 @@
-"""`api:` of the settings."""
+"""The section `api:` of the settings."""
 
 from ipaddress import ip_address
 from pathlib import Path
@@ -10,12 +10,12 @@ from gateway.section import Bytes, Duration, Section, wrong
 
 
 def key_file(data_dir: Path, tenant: str) -> Path:
-    """Where the first start writes the admin's key: each tenant has a file of its own."""
+    """File to which the first start writes the admin's key; each tenant has its own."""
     return data_dir / ("admin.key" if tenant == "default" else f"admin-{tenant}.key")
 
 
 def address(value: str) -> str:
-    """`value`, when it is an IP address."""
+    """`value` if it is an IP address. Raises a validation error otherwise."""
     try:
         ip_address(value)
     except ValueError:
@@ -24,14 +24,15 @@ def address(value: str) -> str:
 
 
 class TlsFiles(Section):
-    """PEM files. `cert` holds the whole chain, the gateway's own certificate first; renewed files are taken over."""
+    """PEM files. `cert` holds the whole chain, the gateway's own certificate first. Renewed files are taken over
+    without a restart."""
 
     cert: Path
     key: Path
 
 
 class ApiConfig(Section):
-    """Where the API listens. Loopback unless told otherwise; other addresses need `tls`, or a proxy that has it."""
+    """Address of the API, loopback by default; other addresses need `tls`, or a proxy with TLS."""
 
     host: str = "127.0.0.1"
     """An IP address of this machine."""
@@ -59,23 +60,23 @@ class ApiConfig(Section):
 
     @property
     def exposed(self) -> bool:
-        """True when others than this machine can reach it."""
+        """True if other machines can reach the API."""
         return not ip_address(self.host).is_loopback
 
     @property
     def plain(self) -> bool:
-        """True when keys would cross a network as clear text."""
+        """True if keys would cross a network in clear text."""
         return self.exposed and self.tls is None and not self.behind_tls_proxy
 
     @property
     def address(self) -> str:
-        """`https://host:port`, as it is configured."""
+        """`https://host:port`, as configured."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{'https' if self.tls else 'http'}://{host}:{self.port}"
 
 
 class HealthConfig(Section):
-    """Where `/healthz` and `/readyz` are answered whatever the API is busy with; on loopback `/metrics` too."""
+    """Address that answers `/healthz` and `/readyz` independently of the API's load, on loopback also `/metrics`."""
 
     host: str = "127.0.0.1"
     """An IP address of this machine."""
@@ -89,5 +90,5 @@ class HealthConfig(Section):
 
     @property
     def exposed(self) -> bool:
-        """True when others than this machine can reach it."""
+        """True if other machines can reach it."""
         return not ip_address(self.host).is_loopback

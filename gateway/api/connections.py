@@ -1,7 +1,7 @@
-"""Connections: how many, for how long, and when they are closed. HTTP itself is uvicorn's.
+"""Connections: their number, their lifetime, and when they are closed. HTTP itself is uvicorn's.
 
-No caller can shut out the others: a connection that brings no whole request in time is closed, one that does not read
-its answer too, and at a bound the one that has waited longest for its request makes room for the new one.
+No caller can shut out the others. A connection that brings no whole request in time is closed, and so is one that does
+not read its answer. At the limit, the connection that has waited longest for its request is closed for a new one.
 """
 
 import asyncio
@@ -46,7 +46,7 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """Connections at once, and from one address; the largest body in bytes."""
+    """Limits: connections in total and from one address; largest body in bytes."""
 
     total: int
     per_address: int
@@ -54,7 +54,7 @@ class Bounds:
 
 
 class _Parser(h11.Connection):
-    """Refuses a body in crumbs: each costs as much work as a whole packet."""
+    """Refuses a body in very small pieces: each piece costs as much work as a whole packet."""
 
     pieces = most = 0
 
@@ -70,7 +70,7 @@ class _Parser(h11.Connection):
 
 
 class ApiConnection(H11Protocol):
-    """One connection, from its acceptance on."""
+    """One accepted connection."""
 
     def __init__(self, acceptor: "ConnectionAcceptor", address: str) -> None:
         super().__init__(acceptor.config, acceptor.state, {}, asyncio.get_running_loop())
@@ -85,16 +85,16 @@ class ApiConnection(H11Protocol):
 
     @property
     def idle(self) -> bool:
-        """No request is under way."""
+        """True if no request is under way."""
         return self.cycle is None or self.cycle.response_complete
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """From asyncio."""
+        """Implements asyncio.Protocol."""
         self.open, self.waits_since = True, self.loop.time()
         super().connection_made(transport)
 
     def data_received(self, data: bytes) -> None:
-        """From asyncio."""
+        """Implements asyncio.Protocol."""
         if self._left is None:
             super().data_received(data)
         elif self._left > len(data):
@@ -103,7 +103,8 @@ class ApiConnection(H11Protocol):
             self.transport.abort()
 
     def on_response_complete(self) -> None:
-        """From the cycle. A request that was answered before it was all there ends the connection."""
+        """Called when a request is answered. A request that was answered before it had arrived completely ends the
+        connection."""
         self.waits_since = self.loop.time()
         if self.conn.their_state is h11.SEND_BODY and not self.transport.is_closing():
             self._left = LINGER_BYTES
@@ -115,29 +116,29 @@ class ApiConnection(H11Protocol):
         super().on_response_complete()
 
     def pause_writing(self) -> None:
-        """From asyncio: the caller does not read."""
+        """Implements asyncio.Protocol: the caller does not read."""
         self.stalled_since = self.loop.time()
         super().pause_writing()
 
     def resume_writing(self) -> None:
-        """From asyncio: the caller reads again."""
+        """Implements asyncio.Protocol: the caller reads again."""
         self.stalled_since = 0.0
         super().resume_writing()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """From asyncio."""
+        """Implements asyncio.Protocol."""
         self.acceptor.forget(self)
         super().connection_lost(exc)
 
     def shut(self) -> None:
-        """At once."""
+        """Close at once."""
         if self.open:
             self.transport.abort()
         elif self.opening is not None:
             self.opening.cancel()
 
     def look(self, now: float) -> None:
-        """Once a second: close what brings nothing, or takes nothing."""
+        """Called once a second: closes the connection if nothing arrives, or nothing is read, for too long."""
         if not self.open:
             return  # the handshake has a time of its own
         if self.stalled_since and now - self.stalled_since > STALLED_SECONDS:
@@ -151,7 +152,7 @@ class ApiConnection(H11Protocol):
 
 
 class ConnectionAcceptor:
-    """Accepts on one listening socket. All calls on one event loop."""
+    """Accepts connections on one listening socket. All calls on one event loop."""
 
     def __init__(self, listener: socket.socket, app: Any, bounds: Bounds, tls: TlsFiles | None = None) -> None:
         """Raises OSError for certificates that cannot be used."""
@@ -178,7 +179,7 @@ class ConnectionAcceptor:
         self._watching: asyncio.Task[None]
 
     async def open(self) -> None:
-        """Returns when connections are accepted."""
+        """Start accepting; returns when connections are accepted."""
         self._listener.setblocking(False)
         self._date()
         self._loop = asyncio.get_running_loop()
@@ -187,7 +188,7 @@ class ConnectionAcceptor:
         self._watching.add_done_callback(_ended)
 
     async def close(self) -> None:
-        """Accept no more; open requests get a while to end."""
+        """Accept no more; open requests get a limited time to end."""
         self._watching.cancel()
         self._loop.remove_reader(self._listener)
         self._listener.close()
@@ -210,7 +211,7 @@ class ConnectionAcceptor:
         await asyncio.sleep(LAST)  # for transports to close their sockets
 
     def _accept(self) -> None:
-        """Connections wait to be accepted."""
+        """Accept the connections that wait."""
         for _ in range(ACCEPT):
             try:
                 client, peer = self._listener.accept()
@@ -250,7 +251,7 @@ class ConnectionAcceptor:
         connection.opening = opening
 
     def _room(self, address: str) -> bool:
-        """Is there room for one more, or can there be?"""
+        """True if there is room for one more connection, also after closing an idle one."""
         here = self._addresses[address] >= self.bounds.per_address
         if not here and len(self.connections) < self.bounds.total:
             return True
@@ -263,7 +264,7 @@ class ConnectionAcceptor:
         return True
 
     def forget(self, connection: ApiConnection) -> None:
-        """It is gone, or as good as gone."""
+        """Remove a connection that is closed or about to be."""
         if connection in self.connections:
             self.connections.discard(connection)
             self._left.set()

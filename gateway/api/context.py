@@ -1,6 +1,6 @@
-"""What the API gets of the running gateway: settings and status as values, stores and parts as ports.
+"""Access of the API to the running gateway: settings and status as values, stores and parts as ports.
 
-It has no engine, intake, journal, consumer or registry of its own: those publish a status, take commands as SQL
+The API has no engine, intake, journal, consumer or registry of its own: these publish a status, take commands as SQL
 transactions, and are reached through `gateway.ports`.
 """
 
@@ -30,8 +30,8 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class ApiSettings:
-    """The parts of the configuration that show here. `order_types`: every type an order may have; `endpoints` by name:
-    the configuration of each."""
+    """Parts of the configuration that the API shows. `order_types`: every type an order may have; `endpoints` by
+    name: the configuration of each."""
 
     name: str
     tenant: str
@@ -46,16 +46,17 @@ class ApiSettings:
 
 
 class Deliverer(Protocol):
-    """The relay."""
+    """The part of the relay that the API uses."""
 
     def notify(self) -> None:
-        """Something was queued or enabled. From any thread."""
+        """Deliveries were queued or enabled. May be called from any thread."""
 
     def stats(self) -> Mapping[str, EndpointStats]:
-        """By endpoint. On the loop that devices are read on."""
+        """Statistics by endpoint. Runs on the ingest loop."""
 
     async def test_endpoint(self, endpoint: str, delivery: Delivery) -> EndpointTestResult:
-        """Send it now, beside the queue; on the loop that devices are read on. Raises KeyError for an unknown one."""
+        """Send the delivery now, outside the queue. Runs on the ingest loop. Raises KeyError for an unknown
+        endpoint."""
 
 
 Verify = Callable[[str, Mapping[str, str], bytes], str]
@@ -109,17 +110,17 @@ Gateway = Annotated[Context, Depends(_context)]
 
 
 async def in_desk(context: Context, call: Callable[[], T]) -> T:
-    """Runs where the one SQL writer lives."""
+    """Run `call` in the thread of the one SQL writer and return its result."""
     result: T = await context.desk_thread(call)
     return result
 
 
 async def in_series(context: Context, call: Callable[[], T]) -> T:
-    """Runs where the series store lives."""
+    """Run `call` in the thread of the series store and return its result."""
     result: T = await context.series_thread(call)
     return result
 
 
 async def in_ingest(context: Context, make: Callable[[], Awaitable[T]]) -> T:
-    """Awaits `make()` on the loop that devices are read on: keep it short."""
+    """Await `make()` on the ingest loop. It must be short."""
     return await context.ingest.run(make)

@@ -1,4 +1,4 @@
-"""From the API's event loop to the loop that devices are read on, and back. The API touches ingest nowhere else."""
+"""Calls from the API's event loop to the ingest loop and back. The API reaches ingest only through this module."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
@@ -10,10 +10,8 @@ JOIN: Final = 10.0  # s
 
 
 async def await_on(loop: asyncio.AbstractEventLoop | None, make: Callable[[], Awaitable[T]]) -> T:
-    """What `make()` gives when it is awaited on `loop`; here when that is None or this very loop.
-
-    Raises what it raises. A cancelled call is cancelled there too.
-    """
+    """Result of `make()`, awaited on `loop`; awaited here if that is None or the current loop. Raises what it
+    raises. Cancelling the call cancels it there too."""
     if loop is None or loop is asyncio.get_running_loop():
         return await make()
 
@@ -24,18 +22,18 @@ async def await_on(loop: asyncio.AbstractEventLoop | None, make: Callable[[], Aw
 
 
 class OwnerLoop:
-    """The event loop that owns intake, sources and relay; others reach them by `run` alone. Until it is `bind`, nothing
-    runs there and calls run where they are."""
+    """The event loop that owns intake, sources and relay; other threads reach them only through `run`. Before
+    `bind`, calls run on the caller's loop."""
 
     def __init__(self) -> None:
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def bind(self, loop: asyncio.AbstractEventLoop | None) -> None:
-        """From now on it is `loop`."""
+        """Use `loop` from now on."""
         self._loop = loop
 
     async def run(self, make: Callable[[], Awaitable[T]]) -> T:
-        """What `make()` gives when it is awaited there: keep it short. Raises what it raises."""
+        """Result of `make()`, awaited on the owner's loop. It must be short. Raises what it raises."""
         return await await_on(self._loop, make)
 
 
@@ -53,10 +51,10 @@ class LoopThread:
             runner.run(self._over.wait())
 
     async def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """Await `work` there."""
+        """Await `work` on that loop."""
         return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self.loop))
 
     async def stop(self) -> None:
-        """Cancel what still runs there and end the thread."""
+        """Cancel the tasks that still run there and end the thread."""
         self.loop.call_soon_threadsafe(self._over.set)
         await asyncio.to_thread(self._thread.join, JOIN)

@@ -1,4 +1,4 @@
-"""`/v1/imports`: history comes in (`fieldgate import`). Bodies: `gateway.import_service.wire`, MessagePack or JSON."""
+"""`/v1/imports`: import of history (`fieldgate import`). Bodies: `gateway.import_service.wire`, MessagePack or JSON."""
 
 from collections.abc import Awaitable, Callable
 from functools import partial
@@ -30,24 +30,24 @@ def router(context: Context) -> APIRouter:
 
     @routes.post("/lookup")
     async def lookup(request: Request) -> Response:
-        """Which devices are known, and their points. Changes nothing."""
+        """The known ones of these devices, with their points. Changes nothing."""
         return await endpoint.open(request, Lookup, lambda wanted: _at_once(imports.lookup(wanted)))
 
     @routes.post("")
     async def begin(request: Request) -> Response:
-        """An import begins: its id."""
+        """Begin an import; returns its id."""
         who = getattr(request.state, "principal", None)
         key, address = (who.key.name, who.address) if isinstance(who, Principal) else ("", _address(request))
         return await endpoint.open(request, Begin, lambda wanted: imports.begin(wanted, key, address))
 
     @routes.post("/{number}/rows")
     async def rows(request: Request, number: str) -> Response:
-        """One chunk; the same number again changes nothing."""
+        """Take one chunk; repeating a number changes nothing."""
         return await endpoint.open(request, Chunk, lambda chunk: imports.rows(number, chunk))
 
     @routes.post("/{number}/end")
     async def end(request: Request, number: str) -> Response:
-        """The import is complete; `done` false = ask again."""
+        """The import is complete. `done` false: repeat the request."""
         return await endpoint.open(request, End, lambda wanted: imports.end(number, wanted))
 
     return routes
@@ -58,13 +58,13 @@ async def _at_once(answer: T) -> T:
 
 
 class _ImportRequests:
-    """Who may come in, what is read of a body, how an answer is written."""
+    """Checks access, decodes bodies and encodes answers."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
 
     async def open(self, request: Request, kind: type[T], act: Act[T]) -> Response:
-        """Check, decode, act, encode; what goes wrong is a problem document."""
+        """Check, decode, act, encode. Errors become problem documents."""
         try:
             _permit(await self._principal(request))
             asked = self._decoded(request, await self._body(request), kind)
@@ -76,7 +76,8 @@ class _ImportRequests:
         return Response(msgspec.json.encode(answer), media_type="application/json")
 
     async def _principal(self, request: Request) -> Principal | None:
-        """The caller: found by the guard, or by the key. None until the first key is made, for this machine only."""
+        """The caller, found by the guard or by the key. None before the first key exists, and only from this
+        machine."""
         principal = getattr(request.state, "principal", None)
         if isinstance(principal, Principal):
             return principal
@@ -109,7 +110,7 @@ class _ImportRequests:
 
 
 def _permit(principal: Principal | None) -> None:
-    """Imports are for administrators of all sites."""
+    """Raise unless the caller is an administrator of all sites."""
     if principal is None:
         return
     if not principal.may(Permission.KEYS):

@@ -1,4 +1,4 @@
-"""`GET /metrics`: everything counted, put together when somebody asks. It costs the hot path nothing."""
+"""`GET /metrics`: all counts, collected per request. The hot path does no extra work for them."""
 
 import asyncio
 from collections.abc import Iterator, Mapping
@@ -27,7 +27,8 @@ MOST_WAITING = 1000
 
 @dataclass(slots=True)
 class SqlCounts:
-    """Counts by SQL. `known` False: the database does not answer, so they are left out rather than shown as zero."""
+    """Counts from SQL. `known` False: the database does not answer; they are then left out rather than shown as
+    zero."""
 
     counts: Mapping[str, int] = field(default_factory=dict)
     disabled: Mapping[str, str] = field(default_factory=dict)
@@ -36,7 +37,7 @@ class SqlCounts:
 
 
 class Metrics:
-    """Renders everything; one per gateway."""
+    """Renders the metrics of one gateway."""
 
     def __init__(self, context: Context, requests: RequestCounts) -> None:
         self._context, self._requests = context, requests
@@ -44,7 +45,7 @@ class Metrics:
         self._one = asyncio.Lock()
 
     async def render(self) -> bytes:
-        """Prometheus text format."""
+        """All metrics in Prometheus text format."""
         now = asyncio.get_running_loop().time()
         async with self._one:
             if now - self._taken >= SQL_EVERY:
@@ -71,17 +72,17 @@ class Metrics:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Collected:
-    """Families for prometheus."""
+    """Families for the Prometheus library."""
 
     families: list[Metric]
 
     def collect(self) -> Iterator[Metric]:
-        """All of them."""
+        """All families."""
         yield from self.families
 
 
 class Collector:
-    """Numbers of one moment (`now` µs) as families."""
+    """Families of the metrics at one moment (`now` µs)."""
 
     def __init__(
         self, status: GatewayStatus, condition: HealthState, requests: RequestCounts, rows: SqlCounts, now: int
@@ -145,7 +146,7 @@ class Collector:
         )
 
     def _condition(self) -> Iterator[Metric]:
-        """What is wrong by the same judgement as `/readyz`."""
+        """Current problems, by the same judgement as `/readyz`."""
         status, condition = self._status, self._found
         trouble = gauges("trouble", "1 while something is wrong with a part, a source or an endpoint", "area", "name")
         for name in ("disk", "clock", "rules", "configuration"):
@@ -160,8 +161,8 @@ class Collector:
         yield gauge("clamped_share", "Share of the newest readings whose time was impossible", condition.clamped)
 
     def _stored(self, readings: CounterMetricFamily, balance: GaugeMetricFamily) -> None:
-        """From decoding to the series store: what was journaled since the start against what became of it there. What
-        is on its way there is counted from the journal's side, so that it cannot hide a loss."""
+        """Balance from decoding to the series store: what was journaled since the start against what was stored.
+        Readings under way are counted on the journal's side, so that they cannot hide a loss."""
         consumers, total = self._status.consumers, self._status.intake.total
         written, replayed, upto = consumers.series.written, consumers.series.replayed, consumers.journaled
         settled = _rows(written) - _rows(replayed)

@@ -1,6 +1,6 @@
-"""Every error is a problem (RFC 9457): `type`, `title`, `status`, `detail`, `code`, and what the case adds.
+"""Error responses (RFC 9457): `type`, `title`, `status`, `detail`, `code` and members of the case.
 
-No answer repeats what was sent, and none tells of the inside.
+No answer repeats values of the request or reveals internals.
 """
 
 import re
@@ -61,12 +61,12 @@ _HTTP = {400: "bad_request", 401: "unauthorized", 403: "forbidden", 404: "not_fo
 
 
 def language(headers: Mapping[str, str]) -> Lang:
-    """zh when the caller asks for Chinese first."""
+    """zh if the caller prefers Chinese."""
     return "zh" if headers.get("accept-language", "").strip().lower().startswith("zh") else "en"
 
 
 def body_of(status: int, code: str, detail: str, extra: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """The members of one problem."""
+    """Members of one problem document."""
     return {
         "type": f"urn:fieldgate:problem:{code}",
         "title": HTTPStatus(status).phrase,
@@ -78,7 +78,7 @@ def body_of(status: int, code: str, detail: str, extra: Mapping[str, Any] | None
 
 
 def of_command(error: CommandError, lang: Lang = "en") -> dict[str, Any]:
-    """A refusal, in the caller's language where the catalogue has it."""
+    """Refusal of a command, in the caller's language if the catalogue has it."""
     extra = dict(error.extra)
     key, fields = extra.pop("key", ""), extra.pop("fields", {})
     if isinstance(error, Conflict) and isinstance(fields, Mapping):
@@ -92,18 +92,18 @@ def of_command(error: CommandError, lang: Lang = "en") -> dict[str, Any]:
 
 
 def of_store(error: StoreError, lang: Lang = "en") -> dict[str, Any]:
-    """A store that does not work now; its own words stay in the log."""
+    """A store that does not work now. The original message goes to the log only."""
     full = isinstance(error, StoreFull)
     return body_of(507 if full else 503, "store_full" if full else "store", localize("api.store", lang))
 
 
 def answer(problem: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> JSONResponse:
-    """A problem as a response."""
+    """A problem document as a response."""
     return JSONResponse(dict(problem), int(problem["status"]), headers=dict(headers or {}), media_type=MEDIA)
 
 
 def respond(error: CommandError | StoreError, lang: Lang) -> JSONResponse:
-    """What a caller gets for an error of ours."""
+    """Response for an error of the gateway."""
     if isinstance(error, CommandError):
         headers = {"www-authenticate": 'Bearer realm="fieldgate"'} if error.status == HTTPStatus.UNAUTHORIZED else {}
         if error.status == HTTPStatus.TOO_MANY_REQUESTS:
@@ -115,7 +115,7 @@ def respond(error: CommandError | StoreError, lang: Lang) -> JSONResponse:
 
 
 def install(api: FastAPI) -> None:
-    """Handlers for everything a request may run into."""
+    """Install handlers for all errors that a request may raise."""
     api.add_exception_handler(CommandError, _expected)
     api.add_exception_handler(StoreError, _expected)
     api.add_exception_handler(RequestValidationError, _invalid)
@@ -138,7 +138,7 @@ async def _invalid(request: Request, error: Exception) -> JSONResponse:
 
 
 def invalid(found: Sequence[Any], lang: Lang) -> dict[str, Any]:
-    """All that is wrong with the content, with its place; never the value itself."""
+    """Everything that is wrong with the content of the request, each with its place, never with the value."""
     errors = [
         {"path": ".".join(str(part)[:100] for part in item["loc"]), "message": message(item, lang)}
         for item in found[:MOST_ERRORS]
@@ -147,7 +147,7 @@ def invalid(found: Sequence[Any], lang: Lang) -> dict[str, Any]:
 
 
 def message(item: Mapping[str, Any], lang: Lang) -> str:
-    """Of one field; in English pydantic's own words, or those of the validator."""
+    """Message for one field: in English pydantic's, or that of the validator."""
     text = str(item["msg"]).removeprefix("Value error, ")
     if lang == "en":
         return text
@@ -172,7 +172,7 @@ async def _http(request: Request, error: Exception) -> JSONResponse:
 
 
 async def _broken(request: Request, error: Exception) -> JSONResponse:
-    """A promise does not hold: the process stops, as it would anywhere else."""
+    """An invariant is broken: the process stops, as for the same error elsewhere."""
     context = request.app.state.context
     log.critical("stopping: this error cannot be undone", task="api", error=str(error), exc_info=error)
 

@@ -1,4 +1,5 @@
-"""A caller that is refused again and again has to wait: a bound on what guessing costs, and on what it writes."""
+"""Addresses with many refused requests must wait. This limits guessing of keys, and the log lines and audit rows it
+causes."""
 
 from collections import Counter, OrderedDict
 from dataclasses import dataclass, field
@@ -21,7 +22,7 @@ ROWS: Final = 60
 
 
 def source_of(address: str) -> str:
-    """IPv4 as it is, IPv6 by its /64: whoever has one address there has them all."""
+    """Key of an address: IPv4 unchanged, IPv6 by its /64, as one host may use all addresses of it."""
     try:
         parsed = ip_address(address)
     except ValueError:
@@ -42,7 +43,7 @@ class _Caller:
 
 
 class RefusalLimiter:
-    """Per address; memory is bounded. `now` in seconds of a clock that never goes back."""
+    """Limits refusals per address; memory is bounded. `now` in seconds of a monotonic clock."""
 
     def __init__(self) -> None:
         self._callers: OrderedDict[str, _Caller] = OrderedDict()
@@ -50,7 +51,7 @@ class RefusalLimiter:
         self._window, self._rows = float("-inf"), 0
 
     def wait(self, address: str, now: float) -> float:
-        """Seconds this address has to wait; 0 = it may try."""
+        """Seconds that this address must wait; 0 = it may try now."""
         caller = self._callers.get(source_of(address))
         if caller is None:
             return 0.0
@@ -58,8 +59,8 @@ class RefusalLimiter:
         return 0.0 if caller.left >= 1 else (1 - caller.left) * EVERY
 
     def refused(self, address: str, now: float, reason: str = "wrong_key", *, guess: bool = True) -> int:
-        """Count one; without a `guess` it costs the address nothing. How many refusals for this reason an audit row
-        should report now, 0 = none is due."""
+        """Count a refusal; only a `guess` counts against the address. Returns the number of refusals for this reason
+        that an audit row should report now, 0 = no row is due."""
         source = source_of(address)
         caller = self._callers.pop(source, None) or _Caller(float(BURST), now)
         self._callers[source] = caller
@@ -77,7 +78,7 @@ class RefusalLimiter:
         return caller.unlogged.pop(reason)
 
     def accepted(self, secret: str) -> None:
-        """This key was good."""
+        """Record that this key was valid."""
         digest = sha256(secret.encode()).digest()
         self._known[digest] = None
         self._known.move_to_end(digest)
@@ -85,7 +86,7 @@ class RefusalLimiter:
             self._known.popitem(last=False)
 
     def recently_accepted(self, secret: str) -> bool:
-        """Was this key good lately?"""
+        """True if this key was valid recently."""
         return sha256(secret.encode()).digest() in self._known
 
     def _refill(self, caller: _Caller, now: float) -> None:

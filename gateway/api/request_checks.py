@@ -1,4 +1,4 @@
-"""What stands before every route: a valid key, a bounded body that arrives in time, headers that give nothing away."""
+"""Checks before every route: a valid key, a bounded body that arrives in time, safe response headers."""
 
 import asyncio
 from collections import deque
@@ -32,7 +32,8 @@ log = structlog.get_logger()
 
 
 def caller_address(scope: Scope, headers: Headers, *, proxied: bool) -> str:
-    """Where a request comes from: behind a proxy what that adds last to X-Forwarded-For, else the other end."""
+    """Address of the caller: behind a proxy the one the proxy appended to X-Forwarded-For, else that of the
+    connection."""
     other = str(scope["client"][0]) if scope.get("client") else ""
     if not proxied:
         return other
@@ -44,14 +45,14 @@ def caller_address(scope: Scope, headers: Headers, *, proxied: bool) -> str:
 
 
 class RequestChecks:
-    """ASGI middleware, outside of everything but the server's last resort. Without `keys` everything is open."""
+    """ASGI middleware around the whole application. Without `keys` every request is admitted."""
 
     def __init__(self, app: ASGIApp, context: Context, requests: RequestCounts, *, keys: bool = True) -> None:
         self._app, self._context, self._requests, self._keys = app, context, requests, keys
         self._hosts = AllowedHosts(context.settings.api.url, context.settings.api.hosts)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One request."""
+        """Handle one request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -107,7 +108,7 @@ class RequestChecks:
         raise refused(401, "unauthorized")
 
     async def _bounded(self, headers: Headers, receive: Receive) -> Receive | None:
-        """Reads the body, at most `max_body`, before anything parses it. None when the caller has gone meanwhile."""
+        """Reads the body, at most `max_body` bytes, before it is parsed. None when the caller has disconnected."""
         most = self._context.settings.api.max_body
         announced = headers.get("content-length", "0")
         if not (announced.isascii() and announced.isdigit()) or int(announced[:18]) > most:

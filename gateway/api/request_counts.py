@@ -1,4 +1,4 @@
-"""What is counted of requests, and what is written of those that were refused."""
+"""Counts of requests, and log lines and audit rows about refused ones."""
 
 import asyncio
 import math
@@ -35,15 +35,15 @@ class RequestCounts:
     _admins: OrderedDict[tuple[str, str], int] = field(default_factory=OrderedDict)
 
     def require_no_wait(self, address: str, secret: str = "") -> None:
-        """Raises CommandError 429 for an address that was refused too often; not for a key that opened lately."""
+        """Raises CommandError 429 for an address with too many refusals, unless the key was valid recently."""
         wait = self.limiter.wait(address, asyncio.get_running_loop().time())
         if wait and not (secret and self.limiter.recently_accepted(secret)):
             self.refused["throttled"] += 1
             raise refused(429, "slow_down", seconds=math.ceil(wait))
 
     async def refuse(self, context: Context, reason: str, address: str) -> None:
-        """Count; log it once a minute and in the audit now and then: a flood of wrong keys must not become
-        a flood of lines and rows."""
+        """Count a refusal. It is logged once a minute and written to the audit now and then, so that many wrong keys
+        do not cause as many lines and rows."""
         self.refused[reason] += 1
         now = asyncio.get_running_loop().time()
         if now - self._logged_at >= _LOG_EVERY:
@@ -53,7 +53,7 @@ class RequestCounts:
             await _write(context, AuditedAct(context.clock.now(), "", address, "access.refused", reason, str(count)))
 
     async def admin_seen(self, context: Context, principal: Principal, request_line: str) -> None:
-        """An admin's key is used: a row for each address, once an hour."""
+        """Record the use of an admin's key: one audit row per address and hour."""
         if principal.key.role is not Role.ADMIN:
             return
         now, pair = context.clock.now(), (principal.key.name, principal.address)

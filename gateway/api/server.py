@@ -1,6 +1,5 @@
-"""The HTTP servers: the API, and health on a listener of its own. Each on an event loop and a thread of its own, so
-that no caller delays a device, and none of the API's callers hides whether the gateway is alive.
-"""
+"""The HTTP servers: the API, and health on a listener of its own. Each has an event loop and a thread of its own, so
+that no caller delays a device, and no load on the API hides the state of the gateway."""
 
 import asyncio
 import socket
@@ -52,7 +51,7 @@ log = structlog.get_logger()
 
 
 def create_api(context: Context) -> FastAPI:
-    """All routes on one application."""
+    """The application with all routes."""
     api, requests = _application(context), RequestCounts()
     api.state.requests, api.state.metrics = requests, Metrics(context, requests)
     api.state.pending = set()
@@ -64,7 +63,7 @@ def create_api(context: Context) -> FastAPI:
 
 
 def create_health(context: Context, requests: RequestCounts) -> FastAPI:
-    """What tells how the gateway is, without keys: `/healthz`, `/readyz`, on loopback `/metrics`."""
+    """The application for health without keys: `/healthz`, `/readyz`, on loopback `/metrics`."""
     api = _application(context)
     api.state.metrics = Metrics(context, requests)
     api.include_router(health.brief if context.settings.health.exposed else health.router)
@@ -88,8 +87,7 @@ def _application(context: Context) -> FastAPI:
 
 
 class ListeningServer:
-    """One application on one socket. The address is taken at once; raises ConfigError (`section`.port) when it cannot
-    be."""
+    """One application on one socket. Binds the address at once; raises ConfigError (`section`.port) when that fails."""
 
     def __init__(self, section: str, host: str, port: int) -> None:
         self.section = section
@@ -99,16 +97,16 @@ class ListeningServer:
 
     @property
     def port(self) -> int:
-        """The port it has."""
+        """The port it listens on."""
         return int(self._socket.getsockname()[1])
 
     def url(self, scheme: str = "http") -> str:
-        """Its address."""
+        """Its address as a URL."""
         host = self._socket.getsockname()[0]
         return f"{scheme}://[{host}]:{self.port}" if ":" in host else f"{scheme}://{host}:{self.port}"
 
     async def open(self, app: Any, bounds: Bounds, tls: TlsFiles | None = None) -> None:
-        """Returns when it answers. Until then nobody can connect."""
+        """Start answering; returns when it does. Until then no connection is accepted."""
         try:
             self._socket.listen(1024)
         except OSError as error:
@@ -119,7 +117,7 @@ class ListeningServer:
         await self._thread.run(self.acceptor.open())
 
     async def close(self, pending: Collection[asyncio.Task[Any]] = ()) -> None:
-        """Finish open requests, then what they left behind, then close."""
+        """Finish open requests and their tasks, then close."""
         if self._thread is not None and self.acceptor is not None:
             await self._thread.run(self.acceptor.close())
             await self._thread.run(_wait(pending))
@@ -140,7 +138,7 @@ class ApiServer:
         self.first_key: Path | None = None  # where the first start wrote the admin's key
 
     async def listen(self) -> None:
-        """Take both addresses and answer about health. Raises ConfigError when one is taken."""
+        """Bind both addresses and answer health requests. Raises ConfigError when an address is taken."""
         config, health_config = self._config, self._context.settings.health
         self._main = ListeningServer("api", config.host, config.port)
         port = health_config.port
@@ -156,7 +154,7 @@ class ApiServer:
         await self._health.open(create_health(self._context, self.api.state.requests), HEALTH_BOUNDS)
 
     async def start(self) -> None:
-        """Returns when it answers everything. Raises as `listen` does, StoreError for the admin's key."""
+        """Start the API; returns when it answers. Raises as `listen` does, and StoreError for the admin's key."""
         if self._main is None:
             await self.listen()
         assert self._main is not None
@@ -174,7 +172,7 @@ class ApiServer:
 
     @property
     def acceptor(self) -> ConnectionAcceptor:
-        """That of the API; it is open."""
+        """The acceptor of the API, which is open."""
         assert self._main is not None
         assert self._main.acceptor is not None
         return self._main.acceptor

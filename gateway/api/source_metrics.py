@@ -1,4 +1,4 @@
-"""What the sources count, as metrics."""
+"""Metrics of the sources."""
 
 from collections.abc import Iterator, Mapping
 
@@ -11,7 +11,7 @@ from gateway.ports import Source
 
 
 def source_metrics(sources: Mapping[str, Source]) -> Iterator[Metric]:
-    """All families of all adapters; `sources` by name. A family without a source of its protocol stays empty."""
+    """Metric families of all adapters; `sources` by name. A family stays empty if no source of its protocol exists."""
     declared = (*SOURCE_METRICS, *(family for adapter in SOURCES.values() for family in adapter.metrics))
     families = {
         one.name: (counters if one.kind == "counter" else gauges)(one.name, one.help, "source", *one.labels)

@@ -12,7 +12,8 @@ log = structlog.get_logger()
 
 
 def server_context(files: TlsFiles) -> ssl.SSLContext:
-    """TLS 1.2 or newer. Raises OSError (ssl.SSLError is one) for files that cannot be read or do not fit."""
+    """Context with TLS 1.2 or newer. Raises OSError (ssl.SSLError is one) for files that cannot be read or do not
+    match."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.load_cert_chain(files.cert, files.key, password=_no_password)
@@ -20,7 +21,7 @@ def server_context(files: TlsFiles) -> ssl.SSLContext:
 
 
 def pinned(cert: Path | str) -> ssl.SSLContext:
-    """For a client that trusts this very certificate and no other, whatever names stand in it. Raises OSError."""
+    """Context for a client that trusts exactly this certificate, whatever names are in it. Raises OSError."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
@@ -29,13 +30,13 @@ def pinned(cert: Path | str) -> ssl.SSLContext:
 
 
 class Renewal:
-    """Notices that the files changed."""
+    """Detects changed certificate files."""
 
     def __init__(self, files: TlsFiles) -> None:
         self._files, self._seen = files, _stamp(files)
 
     def look(self) -> ssl.SSLContext | None:
-        """A context with the new files, None when they are as before or not in order (then it is logged once)."""
+        """A context with the new files; None when they are unchanged or not usable (then it is logged once)."""
         now = _stamp(self._files)
         if now == self._seen:
             return None
@@ -62,5 +63,5 @@ def _stamp(files: TlsFiles) -> tuple[tuple[int, int, int], ...]:
 
 
 def _no_password() -> str:
-    """Without it OpenSSL would ask at the terminal."""
+    """Password callback: without it OpenSSL would prompt at the terminal."""
     raise ssl.SSLError("the key has a password")

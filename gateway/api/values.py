@@ -1,4 +1,4 @@
-"""Values as they look in requests and answers: RFC 3339 times with microseconds, bounded text, cursors."""
+"""Types of requests and answers: RFC 3339 times with microseconds, bounded text, cursors."""
 
 import base64
 import math
@@ -31,7 +31,8 @@ def rfc3339(us: int) -> str:
 
 
 def parse_rfc3339(value: Any) -> int:
-    """The inverse; any offset, 1970-9998. Raises ValueError. A blank before the offset is a `+` nobody escaped."""
+    """RFC 3339 -> µs since 1970; any offset, years 1970 to 9998. Raises ValueError. A blank before the offset is
+    read as an unescaped `+`."""
     text = value.strip().replace(" ", "+") if isinstance(value, str) else ""
     if not _RFC3339.fullmatch(text):
         raise ValueError(localize("api.time"))
@@ -55,12 +56,12 @@ def _clean(text: str) -> str:
 
 
 def refused(status: int, key: str, /, **fields: object) -> CommandError:
-    """A refusal in the words of the catalogue (`api.<code>`)."""
+    """Refusal with the catalogue text `api.<key>`."""
     return CommandError(status, key, localize(f"api.{key}", "en", **fields), key=f"api.{key}", fields=fields)
 
 
 def finite(value: float | None) -> float | None:
-    """JSON has no NaN: a reading without a value has null."""
+    """`value`, or None for NaN, which JSON does not have."""
     return value if value is not None and math.isfinite(value) else None
 
 
@@ -93,19 +94,19 @@ class ResponseModel(BaseModel):
 
 
 class PageView(ResponseModel, Generic[T]):
-    """One page. `next` goes into `cursor` of the next request; "" = the end."""
+    """One page. Pass `next` as `cursor` of the next request; "" = the last page."""
 
     items: list[T]
     next: str = ""
 
 
 def pack(key: str) -> str:
-    """A cursor that means `key`."""
+    """Cursor for `key`."""
     return base64.urlsafe_b64encode(key.encode()).decode().rstrip("=")
 
 
 def unpack(cursor: str) -> str:
-    """The inverse. Raises CommandError for a cursor that is not one of ours."""
+    """Key of a cursor. Raises CommandError for a cursor that this API did not issue."""
     try:
         return base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode()
     except ValueError:
@@ -113,7 +114,7 @@ def unpack(cursor: str) -> str:
 
 
 def unpack_number(cursor: str) -> int:
-    """A cursor that means a number."""
+    """Number of a cursor. Raises CommandError as `unpack` does."""
     text = unpack(cursor)
     if not (text.isascii() and text.isdigit()) or int(text[:19]) > MAX_INT or len(text) > 19:
         raise refused(422, "cursor")
@@ -126,5 +127,5 @@ def level_word(level: Level) -> LevelWord:
 
 
 def level_of(word: LevelWord | None) -> int:
-    """`major` -> 3; nothing -> 0, which is below all."""
+    """`major` -> 3; None -> 0, which is below all levels."""
     return int(Level[word.upper()]) if word else 0

@@ -1,4 +1,4 @@
-"""The webhooks of the gateway as OpenAPI 3.1 describes them: what is sent, how it is signed, what answers mean."""
+"""The gateway's webhooks as OpenAPI 3.1: what is sent, how it is signed, what responses mean."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -34,7 +34,7 @@ CALLBACK = "/v1/callbacks/{endpoint}"
 
 
 def with_webhooks(document: Mapping[str, Any]) -> dict[str, Any]:
-    """`document` of FastAPI and the events; schemas of events are components `event_*`."""
+    """`document` of FastAPI with the events added; their schemas are the components `event_*`."""
     shapes, parts = msgspec.json.schema_components(
         list(dict.fromkeys(EVENTS.values())), ref_template="#/components/schemas/event_{name}"
     )

@@ -1,1 +1,1 @@
-"""The gateway as a whole: built from the configuration, started, reloaded, stopped."""
+"""The gateway as a whole: build it from the configuration, start, reload and stop it."""

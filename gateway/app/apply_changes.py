@@ -1,7 +1,7 @@
-"""A configuration that changed takes effect in the running gateway: what did not change is not disturbed.
+"""Applies a changed configuration to the running gateway; unchanged parts are not disturbed.
 
-First what can fail is made, then the device list and the rules enter the journal as facts, then desk, endpoints and
-sources follow. All of it may be repeated: a step that is done finds nothing to do.
+Everything that can fail is prepared first. Then the device list and the rules are journaled as facts, then desk,
+endpoints and sources follow. All of it may be repeated: a step that is done finds no difference.
 """
 
 from collections.abc import Callable, Mapping
@@ -22,10 +22,11 @@ Adjust = Callable[[], bool]
 
 @dataclass(frozen=True, slots=True)
 class PartFactory:
-    """What `gateway.app.build` makes of a project. Each raises ConfigError.
+    """Builders for the parts of a project, from `gateway.app.build`. Each raises ConfigError.
 
-    `adjust` (a running source, before, after): what gives it the configuration of its name, True = its task has to
-    start again; None when another kind of source stands there now. `desk`: what the desk's thread has to call.
+    `adjust` (a running source, before, after) returns the call that applies the new configuration to it, True = its
+    task must restart; None when a source of another kind has this name now. `desk` returns a call for the desk's
+    thread.
     """
 
     sink: Callable[[Project, str], Sink]
@@ -36,7 +37,7 @@ class PartFactory:
 
 @dataclass(frozen=True, slots=True)
 class _Prepared:
-    """Ready to be used: sinks and sources that are new, what the sources that stay have to follow."""
+    """New sinks and sources, and the calls that adjust the sources that stay."""
 
     sinks: Mapping[str, Sink]
     sources: Mapping[str, Source]
@@ -46,7 +47,7 @@ class _Prepared:
 
 @dataclass(frozen=True, slots=True)
 class ApplyChanges:
-    """`gateway.app.reload.Apply` of the running gateway. On the event loop."""
+    """`gateway.app.reload.Apply` of the running gateway. Runs on the event loop."""
 
     make: PartFactory
     in_force: ProjectInForce
@@ -59,7 +60,8 @@ class ApplyChanges:
     sources: RunningSources
 
     async def __call__(self, after: Project, actor: str) -> list[str]:
-        """What changed, in words. Raises ConfigError (nothing is changed) and StoreError (call again)."""
+        """Apply `after` and return the changes in words. Raises ConfigError (nothing is changed) and StoreError
+        (call again)."""
         before = self.in_force.project
         prepared = self._prepare(before, after)
         facts = await self.desk_thread(lambda: self.registry.apply(after.declared))
@@ -73,8 +75,8 @@ class ApplyChanges:
         return changed + [f"source {name}" for name in await self._sources(before, after, prepared)]
 
     async def rules(self, project: Project, actor: str) -> list[str]:
-        """Make the engine obey the rules of `project`; returns what changed, once the engine has taken it: else the
-        next difference would name it again."""
+        """Journal the changed rules of `project` and return them, once the engine has taken them; otherwise the next
+        comparison would report them again."""
         engine = self.progress.rules.status
         changed = rule_changes(project.rulebook, project.settings.timezone, engine, actor)
         if changed:

@@ -1,4 +1,4 @@
-"""`build(project) -> App`: the one file that names concrete classes and ties them together."""
+"""`build(project) -> App`: the one file that names concrete classes and connects them."""
 
 import sys
 from collections.abc import Callable, Mapping
@@ -63,11 +63,11 @@ LOOK_BACK = (sys.executable, "-m", "gateway.backtest.warmup_worker")
 
 
 def build(project: Project, clock: Clock | None = None, *, command: str = "run") -> App:
-    """Take the data folder, open every store and tie the parts together; starts nothing.
+    """Take the data folder, open every store and connect the parts. Starts nothing.
 
-    Nothing is touched before the lock is held. `command` names the holder to others; a `run` asks an import to give way
-    and waits for it. Raises ConfigError for what only now shows (secrets, templates), StoreError for stores that cannot
-    be opened.
+    No file is touched before the lock is held. `command` names the holder to other processes; `run` requests that an
+    import releases the folder, and waits for it. Raises ConfigError for mistakes found only now (secrets, templates),
+    StoreError for stores that cannot be opened.
     """
     if wrong := install_check.misplaced():
         raise ConfigError([Problem(place, "", "app.misplaced", {"name": name}) for name, place in wrong.items()])
@@ -266,7 +266,8 @@ def _context(
 
 
 def _engine(journal: SqliteJournal, snapshots: Snapshots, cursor: int, settings: Settings) -> tuple[Engine, int]:
-    """The newest valid snapshot, else an engine that has seen what retention always keeps: definitions and facts."""
+    """The newest valid snapshot, else a new engine that has stepped the definitions and facts, which retention
+    always keeps."""
     partition, late = settings.partition, settings.clock.accept_late
     for seq, blob in snapshots.valid(cursor):
         with suppress(SnapshotError):
@@ -300,7 +301,7 @@ def _desk(project: Project, stores: OpenStores) -> Desk:
 
 
 def _use(desk: Desk, database: Database, project: Project) -> Callable[[], None]:
-    """What lets the desk decide by `project`. Raises ConfigError."""
+    """Call for the desk's thread that applies `project` to the desk. Raises ConfigError."""
     settings = project.settings
     routes = [
         EndpointRoute(name, adapter.payload, tuple(adapter.events(config)), settings.language)
@@ -327,7 +328,7 @@ def _use(desk: Desk, database: Database, project: Project) -> Callable[[], None]
 
 
 def _answering(settings: Settings) -> str:
-    """Events are the same for all endpoints: with several of them, the receiver puts its own name into the link."""
+    """Events are the same for all endpoints; if there are several, each receiver inserts its own name into the link."""
     names = [name for name, config in settings.endpoints.items() if ENDPOINTS[config.type].verify is not None]
     return names[0] if len(names) == 1 else "{endpoint}"
 
@@ -343,7 +344,7 @@ def _verified(in_force: ProjectInForce, clock: Clock, endpoint: str, headers: Ma
 
 
 def endpoint_sink(project: Project, name: str, clock: Clock) -> Sink:
-    """What speaks to the endpoint `name`."""
+    """The sink of the endpoint `name`."""
     config = project.settings.endpoints[name]
     return ENDPOINTS[config.type].build(name, config, clock)
 

@@ -1,4 +1,4 @@
-"""What follows from a transaction of the desk."""
+"""What follows a transaction of the desk."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from gateway.ports import Clock
 
 @dataclass(frozen=True, slots=True)
 class Committed:
-    """Called after each of them, in the desk's thread."""
+    """Called after each transaction, in the desk's thread."""
 
     latency: Latency
     relay: Relay
@@ -21,7 +21,7 @@ class Committed:
     alarm_log: AlarmLog
 
     def __call__(self, applied: object, transitions: Sequence[Transition] = ()) -> None:
-        """Measure the orders made, log what is new; wake the relay when something waits to be sent."""
+        """Record the latency of new orders, log them, and notify the relay if deliveries were queued."""
         assert isinstance(applied, Applied)
         self.latency.created(applied.created, self.clock.now())
         self.alarm_log.committed(applied)

@@ -1,4 +1,4 @@
-"""Recurring work of the running gateway: deadlines, what the journal may give up, what is too old."""
+"""Recurring work of the running gateway: deadlines, release of journal records, deletion of old rows."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -21,7 +21,7 @@ HISTORY = 30 * DAY  # settled deliveries, attempts and journaled facts are kept 
 
 @dataclass(frozen=True, slots=True)
 class Housekeeping:
-    """All truth is in tables: a run that is missed is caught up by the next."""
+    """Its state is in tables only: the next run catches up on a missed one."""
 
     clock: Clock
     in_force: ProjectInForce
@@ -35,19 +35,19 @@ class Housekeeping:
     committed: Committed
 
     def schedule(self, scheduler: Scheduler) -> None:
-        """Run all of it from now on."""
+        """Schedule all of it."""
         scheduler.every(5, "deadlines", self.deadlines)
         scheduler.every(10, "release", self.release)
         scheduler.every(600, "house", self.delete_old)
         scheduler.start()
 
     async def deadlines(self) -> None:
-        """Fire the deadlines of orders and alarms that are due."""
+        """Fire the due deadlines of orders and alarms."""
         self.committed(await self.threads.desk(lambda: self.desk.tick(self.clock.now())))
         await self.pump.pump()  # facts that a full journal refused when they were decided
 
     async def release(self) -> None:
-        """Tell the journal what every consumer has passed; save state texts that grew."""
+        """Release the journal records that every consumer has passed; save new state texts."""
         stores = self.stores
         floor = min(self.rules.committed, self.series.cursor, stores.snapshots.oldest())
         if floor:
@@ -55,7 +55,7 @@ class Housekeeping:
         await self.threads.desk(stores.registry.save_texts)
 
     async def delete_old(self) -> None:
-        """Delete what is too old. By a clock that was set far ahead nothing is too old yet: it may be a mistake."""
+        """Delete rows that are too old. While the clock may be set far ahead by mistake, nothing is deleted."""
         if not self.intake.clock_is_trusted():
             return
         now, stores, sql = self.clock.now(), self.stores, self.stores.sql

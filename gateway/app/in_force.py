@@ -1,4 +1,4 @@
-"""The configuration that the running gateway goes by, and what each part sees of it."""
+"""The configuration in force, and the part of it that each component uses."""
 
 from collections.abc import Mapping
 
@@ -18,7 +18,7 @@ class ProjectInForce:
         self.use(project)
 
     def use(self, project: Project) -> None:
-        """From now on it is this one."""
+        """Put `project` into force."""
         settings = project.settings
         self.project = project
         self.profiles: Mapping[str, Profile] = {profile.id: profile for profile in project.declared.profiles}
@@ -40,5 +40,5 @@ class ProjectInForce:
 
     @property
     def settings(self) -> Settings:
-        """Of the main file."""
+        """The settings of the main file."""
         return self.project.settings

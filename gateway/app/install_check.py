@@ -1,7 +1,7 @@
-"""The five packages are one application: they must come from one place.
+"""Check that the five packages come from one place.
 
-Their top-level names are not ours alone (PyPI has a `rules`), and installing such a package over ours overwrites files
-without a word. So start-up checks where each of them lies.
+Other distributions use the same top-level names (PyPI has a `rules`), and installing one overwrites files without a
+warning. So the start checks the folder of each package.
 """
 
 from importlib.util import find_spec
@@ -11,7 +11,7 @@ PACKAGES = ("gateway", "protocols", "rules", "sinks", "simulators")
 
 
 def places() -> dict[str, Path]:
-    """Package -> the folder it lies in."""
+    """Package -> its folder."""
     found: dict[str, Path] = {}
     for name in PACKAGES:
         spec = find_spec(name)
@@ -21,7 +21,7 @@ def places() -> dict[str, Path]:
 
 
 def misplaced() -> dict[str, str]:
-    """Packages that are missing or lie elsewhere than `gateway`; empty when all is well."""
+    """Packages that are missing or not beside `gateway`; empty = correct."""
     found = places()
     home = found["gateway"]
     return {name: str(found.get(name, "missing")) for name in PACKAGES if found.get(name) != home}

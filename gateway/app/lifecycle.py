@@ -1,7 +1,7 @@
-"""The running gateway: what starts after what, what stops before what. Built by `gateway.app.build`.
+"""The running gateway: the order in which parts start and stop. Built by `gateway.app.build`.
 
-Start: health answers; ticks; the consumers replay the journal; device list and rules of the files enter it; then
-sources, relay and API. Stop: API and sources first, then what is under way, then snapshots and files.
+Start: health answers; ticks; the consumers replay the journal; device list and rules of the files are journaled; then
+sources, relay and API. Stop: API and sources first, then work under way, then snapshots and files.
 """
 
 import asyncio
@@ -38,7 +38,7 @@ STORE_RETRY = 5.0  # seconds between two tries, at most: a small journal fills w
 
 @dataclass(frozen=True, slots=True)
 class Ingest:
-    """Into the journal: readings of the sources, time, facts that were decided in SQL."""
+    """Parts that write to the journal: readings of the sources, time, facts decided in SQL."""
 
     intake: Intake
     ticker: Ticker
@@ -48,7 +48,7 @@ class Ingest:
 
 @dataclass(frozen=True, slots=True)
 class Consumers:
-    """Out of the journal. The engine belongs to `rules` and its thread: others read `rules.status`."""
+    """Parts that read the journal. The engine belongs to `rules` and its thread; others read `rules.status`."""
 
     rules: RulesConsumer
     series: SeriesConsumer
@@ -58,7 +58,7 @@ class Consumers:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """What keeps the parts going, changes them and looks at them."""
+    """Parts that supervise, reload and monitor."""
 
     supervisor: Supervisor
     scheduler: Scheduler
@@ -93,14 +93,14 @@ class App:
 
     @property
     def settings(self) -> Settings:
-        """The configuration."""
+        """The settings in force."""
         return self.in_force.settings
 
     async def start(self, *, serving: bool = True) -> None:
-        """Replay to the head of the journal, bring registry and rules up to the files, then let sources and callers in.
+        """Replay to the head of the journal, update registry and rules from the files, then start sources and API.
 
-        Not `serving` (an import while no gateway runs): no source, no relay, no API, no deadlines, and engine time
-        stands still, so that nothing falls silent meanwhile.
+        Without `serving` (an import while no gateway runs) there is no source, relay, API or deadline, and engine time
+        stands still, so that no silence is detected meanwhile.
         """
         operation, progress = self.operation, self.consumers.progress
         operation.readiness.started = self.clock.now()
@@ -148,14 +148,14 @@ class App:
         )
 
     async def abandon(self) -> None:
-        """Leave at once: what is on disk is enough, the next start replays the rest."""
+        """Stop at once without saving; the next start replays the rest from disk."""
         await self._refuse_callers()
         await self.operation.supervisor.stop(JUDGE)
         await self.operation.supervisor.stop()
         await self._close()
 
     async def stop(self) -> None:
-        """Nothing acknowledged is lost."""
+        """Stop; nothing acknowledged is lost."""
         supervisor, consumers = self.operation.supervisor, self.consumers
         relay = asyncio.create_task(supervisor.stop("relay"))  # attempts under way take their time meanwhile
         await self._refuse_callers()
@@ -179,7 +179,7 @@ class App:
             await self.api.stop()
 
     async def _close(self) -> None:
-        """Close the files, off the event loop: whoever waits for this may have to give up."""
+        """Close the files, off the event loop, so that a caller with a time limit can give up."""
         await self.threads.series(self.stores.series.close)
         # The journal last: it lets others have the data.
         for close in (self.threads.close, self.stores.sql.database.close, self.stores.journal.close):

@@ -1,4 +1,4 @@
-"""How far the consumers of the journal have come: for whoever waits for them."""
+"""Progress of the journal's consumers, for callers that wait for it."""
 
 import asyncio
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ JUDGE = "rules.judge"
 
 @dataclass(frozen=True, slots=True)
 class PipelineProgress:
-    """Of one partition. All on the event loop."""
+    """Progress of one partition. All calls on the event loop."""
 
     partition: int
     log: PartitionedLog
@@ -27,24 +27,25 @@ class PipelineProgress:
         return self.log.head(self.partition)
 
     def behind(self) -> int:
-        """Journal records that the slower of engine and store has not taken yet."""
+        """Number of journal records that the slower of engine and store has not processed."""
         return self.head() - min(self.rules.judged, self.series.cursor)
 
     def judged(self, seq: int) -> bool:
-        """Has the engine judged record `seq`, and is answered what it asked for until then?"""
+        """True if the engine has stepped record `seq` and its requests for history up to there are answered."""
         return self.rules.judged >= seq and self.reruns.settled(seq)
 
     def passed(self, seq: int) -> bool:
-        """Have engine, desk and store all of record `seq` behind them, with what it made them look at again?"""
+        """True if engine, desk and store have processed record `seq`, with all re-evaluations it caused."""
         committed = self.rules.committed >= max(seq, self.reruns.upto)
         return committed and self.series.cursor >= seq and self.reruns.settled(seq)
 
     def check(self) -> None:
-        """Raises what broke them: they will not go on."""
+        """Raises the error that stopped a consumer, if there is one."""
         self.supervisor.check()
 
     async def wait_judged(self, seq: int) -> None:
-        """Until the engine has stepped record `seq`; at once while it does not run. Raises what broke it."""
+        """Returns when the engine has stepped record `seq`; at once while the engine does not run. Raises the error
+        that stopped it."""
         while self.rules.judged < seq and JUDGE in self.supervisor.health:
             self.check()
             await asyncio.sleep(0.005)

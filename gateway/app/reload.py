@@ -1,5 +1,5 @@
-"""Changed files of the configuration take effect while the gateway runs: only what differs is changed, and a mistake
-anywhere changes nothing."""
+"""Reload of changed configuration files while the gateway runs: only differences are applied, and a mistake in any
+file changes nothing."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Sequence
@@ -34,12 +34,12 @@ class AuditLog(Protocol):
     """The security audit."""
 
     def add(self, act: AuditedAct) -> None:
-        """Blocking; the desk's thread."""
+        """Add a row. Blocking; the desk's thread."""
 
 
 @dataclass(frozen=True, slots=True)
 class RuleJournal:
-    """Changes of rules: into the journal, then into the audit."""
+    """Writes changes of rules to the journal, then to the audit."""
 
     facts: Callable[[Sequence[Fact]], Awaitable[list[int]]]
     audit: AuditLog
@@ -47,7 +47,7 @@ class RuleJournal:
     clock: Clock
 
     async def __call__(self, facts: Sequence[Fact]) -> list[int]:
-        """Their sequence numbers. Raises StoreError."""
+        """Journal the facts; returns their sequence numbers. Raises StoreError."""
         sequence = await self.facts(facts)
         actor = str(getattr(facts[0], "actor", "")) if facts else ""
         act = AuditedAct(self.clock.now(), actor, "", "rule.change", " ".join(map(named, facts)), str(len(facts)))
@@ -56,7 +56,7 @@ class RuleJournal:
 
 
 def rule_changes(rulebook: Rulebook, zone: str, engine: EngineStatus, actor: str) -> list[Fact]:
-    """The facts that make the engine obey `rulebook`; [] when it does."""
+    """Facts that bring the engine to `rulebook`; [] when it has these rules."""
     known = {name: (fact.source, fact.zone) for name, fact in engine.rules.items()}
     changed: list[Fact] = [
         RuleSet(rule.id, rule.revision, rule.source, zone, actor)
@@ -75,7 +75,7 @@ nothing changed) and StoreError."""
 
 
 class Reload:
-    """Looks at the files every `POLL` seconds, and when asked (`wake`: SIGHUP)."""
+    """Checks the files every `POLL` seconds, and on request (`wake`: SIGHUP)."""
 
     def __init__(self, in_force: ProjectInForce, clock: Clock, apply: Apply) -> None:
         self._in_force, self.apply = in_force, apply
@@ -94,11 +94,11 @@ class Reload:
         return self._in_force.project
 
     def wake(self) -> None:
-        """Look now, whether or not anything seems to have changed."""
+        """Read the files now, changed or not."""
         self._requested.set()
 
     async def run(self) -> None:
-        """Follow the files, until cancelled."""
+        """Check the files until cancelled."""
         async with self._lock:  # so that the first change costs no more than the file it is in
             await asyncio.to_thread(inspect_project, self.project.file, self.project.env, self._rule_files)
         while True:
@@ -114,7 +114,7 @@ class Reload:
                 await self.reload("SIGHUP" if requested else CONFIGURATION, requested=requested)
 
     async def _differs(self) -> bool:
-        """Whether the files changed, and nobody is writing them now: half a list of devices is no list of devices."""
+        """True if the files changed and are no longer being written: half a list of devices must not be applied."""
         found = await asyncio.to_thread(_stamp, self._places)
         if found == self._seen:
             return False
@@ -125,8 +125,8 @@ class Reload:
                 return found != self._seen
 
     async def reload(self, actor: str, *, requested: bool = False) -> Reloaded:
-        """Read the files and change what differs. With mistakes in them everything stays as it is. `requested`: a
-        person did, and gets a line in the log even when nothing differs."""
+        """Read the files and apply the differences. If there is a mistake in them, nothing is changed. `requested`:
+        a person requested it and gets a log line even without differences."""
         async with self._lock:
             report = await asyncio.to_thread(self._look)
             if report.project is None:
@@ -148,7 +148,7 @@ class Reload:
             return self.last
 
     def _look(self) -> ProjectReport:
-        """In a thread. Read until nothing changes meanwhile; rule files that are as they were are not read again."""
+        """In a thread. Reads until nothing changes meanwhile; unchanged rule files are not read again."""
         for _ in range(LOOKS):
             places, before = self._places, _stamp(self._places)
             report = inspect_project(self.project.file, self.project.env, self._rule_files)
@@ -180,7 +180,7 @@ class Reload:
             log.info("configuration read again: nothing differs", actor=actor)
 
     def _warn_of_years(self) -> None:
-        """Log once that rules go by a calendar which does not know this year, or soon the next."""
+        """Log once that rules use a calendar that does not cover this year, or soon the next one."""
         today = from_us(self._clock.now()).date()
         actives = [rule.active for rule in self.project.rulebook.rules.values()]
         for calendar in {one.calendar for one in actives if one is not None and one.calendar is not None}:
@@ -193,7 +193,7 @@ class Reload:
 
 
 def named(fact: Fact) -> str:
-    """What a fact is about, for log and audit."""
+    """The subject of a fact, for log and audit."""
     match fact:
         case RuleSet(id=name) | RuleRemoved(id=name):
             return name
@@ -208,7 +208,7 @@ def named(fact: Fact) -> str:
 
 
 def _stamp(places: Collection[Path]) -> object:
-    """Changes with these files, and with the files of these folders."""
+    """Value that changes with these files and with the files of these folders."""
     found = [(path, stamp) for path in places if (stamp := _stat(path)) is not None]
     inside = [(path, stamp) for place in places for path in _inside(place) if (stamp := _stat(path)) is not None]
     return found, inside

@@ -1,4 +1,4 @@
-"""The endpoints that are sent to: the relay, and the sinks that speak to them."""
+"""The endpoints in use: the relay and its sinks."""
 
 import asyncio
 from collections.abc import Collection, Mapping
@@ -14,7 +14,7 @@ log = structlog.get_logger()
 
 
 class RunningEndpoints:
-    """`sinks` of the configuration by name. On the event loop; queue calls in the desk's thread."""
+    """`sinks` of the configuration by name. Runs on the event loop; calls of the queue in the desk's thread."""
 
     def __init__(
         self, relay: Relay, sinks: Mapping[str, Sink], queue: SqlDeliveryQueue, desk: Blocking, clock: Clock
@@ -24,20 +24,20 @@ class RunningEndpoints:
         self._closing: list[asyncio.Task[None]] = []  # sinks used no more, once their last attempt is over
 
     async def reclaim(self) -> None:
-        """Deliveries that were under way at the last stop are due again."""
+        """Make deliveries due again that were under way at the last stop."""
         if left := await self._desk(lambda: self._queue.reclaim(self._clock.now())):
             log.info("deliveries that were under way at the last stop are tried again", count=left)
         await self.log_left()
 
     async def log_left(self) -> None:
-        """Log what waits for endpoints that are not configured: it is kept until they are again."""
+        """Log the deliveries to endpoints that are not configured; they are kept until these are configured again."""
         left = await self._desk(partial(self._queue.left, list(self.sinks)))
         for name, count in left.items():
             log.warning("deliveries wait for an endpoint that is not configured", endpoint=name, count=count)
 
     async def replace(self, names: Collection[str], fresh: Mapping[str, Sink], actor: str) -> list[str]:
-        """From now on `names`: those in `fresh` with a new sink, the rest with the one they have. Returns the names
-        that changed or are gone."""
+        """Use the endpoints `names`: those in `fresh` with a new sink, the others with their present one. Returns
+        the names that changed or were removed."""
         before = self.sinks
         self.sinks = {name: fresh.get(name) or before[name] for name in names}
         gone = [name for name in before if name not in names]
@@ -56,7 +56,7 @@ class RunningEndpoints:
         return [*sorted(fresh), *gone]
 
     async def close(self) -> None:
-        """After the relay has stopped."""
+        """Close the sinks, after the relay has stopped."""
         await asyncio.gather(*self._closing)
         for sink in self.sinks.values():
             await sink.close()

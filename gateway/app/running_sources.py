@@ -1,4 +1,4 @@
-"""The sources that run: each a supervised task."""
+"""The running sources, each a supervised task."""
 
 from collections.abc import Collection, Mapping
 from functools import partial
@@ -14,20 +14,20 @@ TASK = "source."
 
 
 class RunningSources:
-    """`running`: those of the configuration by name. On the event loop."""
+    """`running`: the sources of the configuration by name. Runs on the event loop."""
 
     def __init__(self, sources: Mapping[str, Source], supervisor: Supervisor, emit: Emit) -> None:
         self.running, self._supervisor, self._emit = sources, supervisor, emit
 
     def start(self, names: Collection[str] | None = None) -> None:
-        """Keep these running, all when none is named."""
+        """Start and supervise these sources; all when none is named."""
         for name in self.running if names is None else names:
             run = partial(self.running[name].run, self._emit)
             self._supervisor.start(TASK + name, run, source=True)
 
     async def replace(self, after: Mapping[str, Source], again: Collection[str]) -> list[str]:
-        """From now on `after`: those that are new, or in `again`, start. Those that go or start again are stopped
-        first: two sessions of one name would throw each other out. Returns the names that are gone."""
+        """Use the sources `after`: new ones, and those in `again`, start. Sources that end or restart are stopped
+        first, as two sessions with one name would disconnect each other. Returns the removed names."""
         tasks = {name.removeprefix(TASK) for name in self._supervisor.health if name.startswith(TASK)}
         kept = {name for name, source in after.items() if self.running.get(name) is source and name in tasks}
         gone = sorted(tasks - kept)

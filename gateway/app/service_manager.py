@@ -1,4 +1,4 @@
-"""Messages to systemd (sd_notify): live, stopping, and that the event loop turns. Without systemd none is sent."""
+"""Messages to systemd (sd_notify): ready, stopping, watchdog. Without systemd none is sent."""
 
 import asyncio
 import os
@@ -13,10 +13,11 @@ TWICE = 2
 
 
 class ServiceManager:
-    """`every` seconds between two pings, 0 = nobody waits for them."""
+    """`every` seconds between two watchdog messages, 0 = no watchdog."""
 
     def __init__(self, env: Mapping[str, str] = os.environ) -> None:
-        """NOTIFY_SOCKET is a path, or @ and an abstract name; WATCHDOG_USEC µs; WATCHDOG_PID whom it is meant for."""
+        """NOTIFY_SOCKET is a path, or @ and an abstract name; WATCHDOG_USEC in µs; WATCHDOG_PID the process it
+        applies to."""
         self._address = env.get("NOTIFY_SOCKET", "")
         self._sent = True  # a failure is logged once, not with every ping
         usec = env.get("WATCHDOG_USEC", "")
@@ -24,7 +25,7 @@ class ServiceManager:
         self.every = int(usec) / 1_000_000 / TWICE if self._address and meant and usec.isdecimal() else 0.0
 
     def notify(self, state: str) -> None:
-        """`READY=1`, `STOPPING=1`, `WATCHDOG=1`. Never waits."""
+        """Send `READY=1`, `STOPPING=1` or `WATCHDOG=1`. Never waits."""
         if not self._address:
             return
         address = "\0" + self._address[1:] if self._address.startswith("@") else self._address
@@ -40,7 +41,8 @@ class ServiceManager:
             self._sent = True
 
     async def run(self) -> None:
-        """Ping from the event loop, until cancelled: a loop that hangs pings no more, and is started again."""
+        """Send watchdog messages from the event loop until cancelled: if the loop hangs they stop, and systemd
+        restarts the process."""
         while self.every:
             self.notify("WATCHDOG=1")
             await asyncio.sleep(self.every)

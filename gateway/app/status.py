@@ -1,4 +1,4 @@
-"""The status of the running gateway is put together from what its parts publish."""
+"""The status of the running gateway, collected from what its parts publish."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ class Readiness:
 
 @dataclass(frozen=True, slots=True)
 class StatusReader:
-    """Called on the event loop that owns the parts; what it returns may be read anywhere."""
+    """Called on the ingest loop, which owns the parts; the result may be read in any thread."""
 
     readiness: Readiness
     supervisor: Supervisor
@@ -41,7 +41,7 @@ class StatusReader:
     files: Callable[[], Reloaded]
 
     def __call__(self) -> GatewayStatus:
-        """As it is now."""
+        """The present status."""
         tasks = {name: TaskStatus(one.up, one.restarts, one.error) for name, one in self.supervisor.health.items()}
         return GatewayStatus(
             self.readiness.ready,

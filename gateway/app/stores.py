@@ -1,4 +1,4 @@
-"""What is open on disk: opened in one order, and held against each other before anything runs."""
+"""The stores on disk, opened in a fixed order and compared with each other before anything runs."""
 
 import getpass
 import os
@@ -32,7 +32,7 @@ KEPT = 5_000  # records per read
 
 @dataclass(frozen=True, slots=True)
 class OpenStores:
-    """Of one data folder, which holds one partition. `lock` keeps other processes out while they are open."""
+    """Stores of one data folder, which holds one partition. `lock` keeps other processes out while they are open."""
 
     partition: int
     lock: FileLock
@@ -44,7 +44,8 @@ class OpenStores:
 
 
 def open_stores(settings: Settings, clock: Clock, lock: FileLock, opened: ExitStack) -> OpenStores:
-    """`opened` closes them. Raises StoreError for one that is missing, damaged, another's, or behind the others."""
+    """Open all stores; `opened` closes them. Raises StoreError for a store that is missing, damaged, from another
+    installation, or behind the others."""
     data, partition = settings.data_dir, settings.partition
     expected_stores.check_present(data)
     database = _database(data / DATABASE)
@@ -68,8 +69,9 @@ def open_stores(settings: Settings, clock: Clock, lock: FileLock, opened: ExitSt
 
 
 def restrict_access(data: Path) -> None:
-    """The data folder is for this user alone: names, phone numbers, what is going to be signed. One that others may
-    enter is closed, and that is logged. Raises StoreError when it is somebody else's, or cannot be made or written."""
+    """Make the data folder private to this user: it holds names, phone numbers and queued messages. A folder that
+    others may enter is restricted, and that is logged. Raises StoreError when another user owns it, or it cannot be
+    created or written."""
     try:
         data.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
@@ -87,7 +89,7 @@ def restrict_access(data: Path) -> None:
 
 
 def _database(path: Path) -> Database:
-    """Looked at, then brought to this release."""
+    """Check the database and migrate it to this release."""
     if path.exists() and (what := find_damage(path, LOOK)):
         raise StoreError.of("store.damaged", path=path, what=library_text(what))
     database = Database.at(path)
@@ -96,7 +98,7 @@ def _database(path: Path) -> Database:
 
 
 def _definitions(journal: SqliteJournal) -> list[Define]:
-    """All that the journal keeps, in order."""
+    """All definitions of the journal, in order."""
     found: list[Define] = []
     after = 0
     while records := journal.kept(RecordKind.DEFINE, after, KEPT):

@@ -23,6 +23,6 @@ class Threads:
         return run
 
     def close(self) -> None:
-        """Wait for what runs."""
+        """Wait for running calls, then end the threads."""
         for pool in self._pools.values():
             pool.shutdown()

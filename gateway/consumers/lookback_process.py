@@ -1,4 +1,5 @@
-"""A look back in a process of its own: the seed and history go in by standard input, the image comes out."""
+"""Evaluates history in a child process: seed and history go to its standard input, the image comes from its standard
+output."""
 
 import asyncio
 from asyncio.subprocess import PIPE, Process
@@ -11,14 +12,14 @@ HEAD = 8  # bytes of a length; messages follow it, an empty one is the end of th
 
 
 class LookBackProcess:
-    """`command` runs `gateway.backtest.warmup_worker`, or what speaks like it."""
+    """`command` runs `gateway.backtest.warmup_worker` or a program with the same protocol."""
 
     def __init__(self, process: Process) -> None:
         self._process = process
 
     @classmethod
     async def start(cls, command: Sequence[str], seed: bytes) -> "LookBackProcess":
-        """Raises WorkerFailed."""
+        """Start the process and send the seed. Raises WorkerFailed."""
         try:
             worker = cls(await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE))
         except OSError as error:
@@ -27,11 +28,11 @@ class LookBackProcess:
         return worker
 
     async def feed(self, history: Batch) -> None:
-        """Readings, sorted by time over all calls. Raises WorkerFailed."""
+        """Send readings, sorted by time over all calls. Raises WorkerFailed."""
         await self._send(encode_batch(history))
 
     async def image(self) -> bytes:
-        """What came of it. Raises WorkerFailed."""
+        """State after the history, encoded for the engine. Raises WorkerFailed."""
         await self._send(b"")
         assert self._process.stdout is not None, "asked for"
         try:
@@ -41,7 +42,7 @@ class LookBackProcess:
             raise WorkerFailed(f"it ended with status {await self._process.wait()}") from error
 
     async def stop(self) -> None:
-        """End it, whatever it does."""
+        """End the process in any state."""
         if self._process.returncode is None:
             self._process.kill()
         await self._process.wait()

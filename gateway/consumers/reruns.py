@@ -1,4 +1,4 @@
-"""Stored history for what the rule engine asks: looked up in the series store, answered by a journaled Rerun fact."""
+"""Stored history requested by the rule engine: read from the series store and answered by a journaled Rerun fact."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Sequence
@@ -24,7 +24,7 @@ PAUSE = 0.05  # s between two looks at how far the store has come
 
 
 class WantedHistory(Protocol):
-    """The rules consumer: what the engine wants as of record `judged`. `requested` is set when it wants something."""
+    """The rules consumer: history requested as of record `judged`. `requested` is set while there are requests."""
 
     judged: int
     requested: asyncio.Event
@@ -35,16 +35,16 @@ class WantedHistory(Protocol):
 
 
 class LookbackWorker(Protocol):
-    """Judges history in another process."""
+    """Evaluates history in another process."""
 
     async def feed(self, history: Batch) -> None:
-        """Readings, sorted by time over all calls. Raises WorkerFailed."""
+        """Send readings, sorted by time over all calls. Raises WorkerFailed."""
 
     async def image(self) -> bytes:
-        """What came of it; the worker is over. Raises WorkerFailed."""
+        """State after the history, encoded for the engine; ends the worker. Raises WorkerFailed."""
 
     async def stop(self) -> None:
-        """End it, whatever it does."""
+        """End the worker in any state."""
 
 
 class StoredSeries(Protocol):
@@ -56,9 +56,9 @@ class StoredSeries(Protocol):
 
 
 class Reruns:
-    """One request after another. A request that a crash left open is in the engine's snapshot, and asked again.
+    """Answers one request at a time. A request that a crash left open is in the engine's snapshot and made again.
 
-    Readings after `until` µs are no history: a clock wrote them that was ahead.
+    Readings after `until` µs are left out: they come from a clock that was ahead.
     """
 
     def __init__(
@@ -83,17 +83,18 @@ class Reruns:
 
     @property
     def idle(self) -> bool:
-        """Nothing is wanted, and nothing under way."""
+        """True if there is no open request."""
         return not self._rules.wanted and self._under_way is None and self._rules.judged >= self.upto
 
     def settled(self, seq: int) -> bool:
-        """Is all answered, and judged again, that was asked up to record `seq`?"""
+        """True if all requests made up to record `seq` are answered and the answers evaluated."""
         under_way = self._under_way
         open_ = self._rules.wanted if under_way is None else (under_way, *self._rules.wanted)
         return all(one.seq > seq for one in open_) and self._rules.judged >= self.upto
 
     async def run(self) -> None:
-        """Answer, until cancelled. Begin when the engine has judged the journal: it may hold the answers."""
+        """Answer requests until cancelled. Starts when the engine has stepped the journal, which may contain the
+        answers."""
         while True:
             wanted = self._rules.wanted
             if self._rules.judged < self.upto:
@@ -123,7 +124,7 @@ class Reruns:
         return Rerun(wanted.seq, wanted.device, since=wanted.since, history=blob)
 
     def _look_up(self, wanted: HistoryRequest) -> Batch | None:
-        """In the series thread."""
+        """Read the history, in the series thread."""
         parts, rows = [], 0
         for part in self._chunks(wanted, wanted.devices or (wanted.device,)):
             parts.append(part)
@@ -133,7 +134,8 @@ class Reruns:
         return concat(parts)
 
     async def _look_back(self, wanted: HistoryRequest) -> Rerun:
-        """The engine goes on meanwhile; what it hears for this rule or group it keeps until the answer comes."""
+        """Evaluate the history while the engine continues; it buffers the records for this rule or group until the
+        answer comes."""
         nothing = Rerun(wanted.seq, rule=wanted.rule, since=wanted.since, group=wanted.group)
         try:
             job: HistoryJob = await self._rules_thread(partial(self._engine.warmup_job, wanted))
@@ -153,7 +155,7 @@ class Reruns:
         return msgspec.structs.replace(nothing, image=image, upto=upto)
 
     async def _image(self, job: HistoryJob, chunks: Iterator[Batch], group: bool) -> tuple[bytes, int]:
-        """(image, rows): little history in another thread, much in another process."""
+        """(image, rows): little history is evaluated in another thread, much in another process."""
         held: list[Batch] = []
         rows, worker = 0, None
         try:
@@ -178,7 +180,7 @@ class Reruns:
                 await worker.stop()
 
     def _chunks(self, wanted: HistoryRequest, devices: Sequence[int]) -> Iterator[Batch]:
-        """In the series thread, each `next` of it."""
+        """Batches of the history; each `next` runs in the series thread."""
         if devices:
             yield self._store.before(wanted.start, devices)
             yield from self._store.scan(wanted.start, self._until(), devices)

@@ -20,7 +20,7 @@ CURSOR_EVERY = 1.0  # s
 
 @dataclass(slots=True)
 class DeskWork:
-    """What the desk has to commit: everything up to `cursor`. `snapshot` is the engine's state at exactly `cursor`."""
+    """Work for the desk to commit: everything up to `cursor`. `snapshot` is the engine's state at exactly `cursor`."""
 
     cursor: int
     transitions: list[Transition] = field(default_factory=list)
@@ -75,7 +75,7 @@ class RulesConsumer:
         return self.status.wanted
 
     async def judge(self) -> None:
-        """Step records as they are journaled, until cancelled. An error is fatal: half a step cannot be taken back."""
+        """Step records as they are journaled, until cancelled. An error is fatal: half a step cannot be undone."""
         while True:
             records = await self._journal.wait(self._partition, self.judged)
             step = asyncio.ensure_future(self._judge_some(records))
@@ -114,7 +114,7 @@ class RulesConsumer:
         return work
 
     async def commit(self) -> None:
-        """Commit what the engine decided, until cancelled."""
+        """Commit the engine's decisions, until cancelled."""
         while True:
             if self._open is None:
                 self._open = await self._queue.get()
@@ -129,13 +129,13 @@ class RulesConsumer:
             self._open = None  # only now: after a failed transaction the same work is tried again
 
     def _early(self, work: DeskWork) -> float:
-        """Seconds until work that moves the cursor alone is committed: replaying such records costs nothing."""
+        """Seconds until work that only moves the cursor is committed: replaying such records is cheap."""
         if work.transitions or work.facts or work.snapshot:
             return 0.0
         return self._next_cursor - asyncio.get_running_loop().time()
 
     async def _more(self, work: DeskWork, seconds: float) -> None:
-        """Wait so long for something to commit with it."""
+        """Wait up to `seconds` for more work to commit together."""
         try:
             async with asyncio.timeout(seconds):
                 _join(work, await self._queue.get())
@@ -148,13 +148,13 @@ class RulesConsumer:
         self.committed = work.cursor
 
     def _apply(self, work: DeskWork, now: int) -> None:
-        """In the desk's thread; the desk cuts its transactions itself."""
+        """In the desk's thread; the desk divides the work into transactions."""
         self._on_commit(self._desk.apply(work.transitions, work.cursor, work.facts, now), work.transitions)
         if work.snapshot:
             self._snapshots.save(work.cursor, work.snapshot)
 
     async def drain(self, upto: int) -> None:
-        """Judge and commit all there is up to `upto`, then save a snapshot (shutdown; both tasks are over)."""
+        """Step and commit everything up to `upto`, then save a snapshot (shutdown; both tasks have ended)."""
         if self._open is not None:
             await self._commit_one(self._open)
         while not self._queue.empty():

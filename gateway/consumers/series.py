@@ -17,8 +17,8 @@ NOTHING = Written(0, 0, 0)
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """What is stored up to `cursor`, all of one moment. `written` counts readings since the start of the process, of
-    these `replayed` those that were journaled before it."""
+    """State at one moment: stored up to `cursor`. `written` counts readings since the start of the process,
+    `replayed` those of them that were journaled before it."""
 
     cursor: int = 0
     written: Written = NOTHING
@@ -26,7 +26,8 @@ class Progress:
 
 
 class SeriesConsumer:
-    """Writes every batch record once. Made before anything is journaled: what the journal holds then is replay."""
+    """Writes every batch record once. It is created before anything is journaled: what the journal holds then is
+    replayed."""
 
     def __init__(
         self, journal: PartitionedLog, store: SeriesStore, blocking: Blocking, partition: int, flush: int = SECOND
@@ -43,13 +44,13 @@ class SeriesConsumer:
 
     @property
     def written(self) -> Written:
-        """Readings since the start, replayed ones too."""
+        """Readings written since the start, replayed ones included."""
         return self.progress.written
 
     async def run(self) -> None:
-        """Until cancelled. Raises StoreError when the store does (the supervisor starts it again).
+        """Write until cancelled. Raises StoreError when the store does (the supervisor restarts the task).
 
-        Started again, it goes on behind what it has counted: the store tells what became of a write that failed.
+        After a restart it continues behind the last record it counted; the store skips what a failed write kept.
         """
         cursor = await self._blocking(lambda: self._store.cursor(self._partition))
         self.progress = replace(self.progress, cursor=self.cursor or cursor)
@@ -61,18 +62,19 @@ class SeriesConsumer:
             await self.write(_first_rows(records))
 
     def _behind(self, records: Sequence[Record]) -> bool:
-        """Is there more than one look at the journal gives? Then there is no time to wait for company."""
+        """True if the journal has more than one read returns: then no waiting for further records."""
         return records[-1].seq < self._journal.head(self._partition)
 
     async def write(self, records: Sequence[Record]) -> None:
-        """One transaction: rows and cursor; two when replay ends among `records`, so that they are counted apart."""
+        """Write rows and cursor in one transaction; in two when replay ends among `records`, so that they are
+        counted separately."""
         old = sum(record.seq <= self._began for record in records)
         for part in (records[:old], records[old:]):
             if part:
                 await self._blocking(lambda part=part: self._write(part))  # type: ignore[misc]
 
     def _write(self, records: Sequence[Record]) -> None:
-        """In the store's thread, and counted there: a caller that was cancelled meanwhile must not lose the count."""
+        """Runs, and counts, in the store's thread: a caller that was cancelled meanwhile must not lose the count."""
         result, last, before = self._store.write(self._partition, records), records[-1].seq, self.progress
         self.progress = Progress(
             max(before.cursor, last),
@@ -81,7 +83,7 @@ class SeriesConsumer:
         )
 
     async def drain(self, upto: int) -> None:
-        """Write all there is up to `upto` (shutdown)."""
+        """Write everything up to `upto` (shutdown)."""
         while self.cursor < upto:
             await self.write(_first_rows(await self._journal.wait(self._partition, self.cursor)))
 

@@ -1,4 +1,4 @@
-"""Engine snapshots on disk: one file per sequence number, the newest few are kept.
+"""Engine snapshots on disk: one file per sequence number; the newest few are kept.
 
 A snapshot of sequence S is valid only while the desk's cursor is >= S (DESIGN section 6): with an older desk, the
 transitions between the cursor and S would never be made again.
@@ -22,11 +22,11 @@ READING_BYTES, RECORD_BYTES = 32, 64
 
 
 class Pace:
-    """When a snapshot is worth its bytes. Pure; times in seconds of a clock that nobody sets.
+    """Decides when a snapshot is worth its size. Pure; times in seconds of a monotonic clock.
 
-    A start judges again what came after the newest snapshot. Ticks alone cost it nothing, so they need none; and a
-    snapshot larger than all that came since the last one wears out the disk more than it spares the start. `most_work`
-    bytes are enough in any case: what is not in a snapshot stays in the journal.
+    A start replays the records after the newest snapshot. Ticks alone replay at no cost, so they need no snapshot; and
+    a snapshot larger than all records since the last one wears the disk more than it saves at the start. After
+    `most_work` bytes a snapshot is made in any case: what is not in a snapshot must stay in the journal.
     """
 
     def __init__(self, most_work: int) -> None:
@@ -35,13 +35,13 @@ class Pace:
         self._size = self._work = 0
 
     def due(self, now: float) -> bool:
-        """Is it time for one?"""
+        """True if a snapshot should be made now."""
         if self._last is None or now < self._last + EVERY or not self._work:
             return False
         return self._work >= min(self._size, self._most_work) or now >= self._last + LONGEST
 
     def judged(self, now: float, records: Sequence[Record], transitions: int) -> None:
-        """These were judged, without a snapshot behind them."""
+        """These records and transitions came since the last snapshot."""
         self._last = now if self._last is None else self._last
         self._work += RECORD_BYTES * transitions + sum(
             READING_BYTES * len(record.body) if isinstance(record.body, Batch) else RECORD_BYTES
@@ -50,12 +50,12 @@ class Pace:
         )
 
     def made(self, now: float, size: int) -> None:
-        """There is one, of all that was judged."""
+        """A snapshot of `size` bytes was made."""
         self._last, self._size, self._work = now, size, 0
 
 
 class Snapshots:
-    """The folder of snapshots of one partition."""
+    """The snapshot folder of one partition."""
 
     def __init__(self, folder: Path, partition: int, keep: int = 3) -> None:
         self._folder, self._partition, self._keep = folder, partition, keep
@@ -66,7 +66,7 @@ class Snapshots:
         return sorted((int(m[2]), path) for m, path in matches if m and int(m[1]) == self._partition)
 
     def save(self, seq: int, blob: bytes) -> None:
-        """Durable when it returns; a crash in between leaves the older ones."""
+        """Durable when it returns; a crash in between keeps the older ones."""
         path = self._folder / f"p{self._partition}-{seq:020d}.snapshot"
         scratch = path.with_suffix(".part")
         with scratch.open("wb") as file:
@@ -81,12 +81,12 @@ class Snapshots:
             old.unlink()
 
     def valid(self, cursor: int) -> Iterator[tuple[int, bytes]]:
-        """(seq, blob) of those the desk has caught up with, newest first; damaged files are passed over."""
+        """(seq, blob) of the snapshots at or below the desk's cursor, newest first; damaged files are skipped."""
         for seq, path in reversed(self._files()):
             raw = path.read_bytes()
             if seq <= cursor and len(raw) >= 4 and zlib.crc32(raw[4:]) == int.from_bytes(raw[:4], "little"):
                 yield seq, raw[4:]
 
     def oldest(self) -> int:
-        """The journal must keep everything after this; 0 when there is none."""
+        """The journal must keep everything after this sequence number; 0 when there is no snapshot."""
         return min((seq for seq, _ in self._files()), default=0)

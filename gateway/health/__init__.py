@@ -1,4 +1,4 @@
-"""What is not as it should be, and what a person at the log should know: one judgement for /readyz, log and metrics."""
+"""Problems of the running gateway and events for its log: one judgement for /readyz, log and metrics."""
 
 from gateway.health.alarm_log import AlarmLog
 from gateway.health.judgements import HealthState, Trouble

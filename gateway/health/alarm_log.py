@@ -1,4 +1,4 @@
-"""Alarms and orders as they are committed: counted, and the ones a person should know of in the log."""
+"""Log lines about alarms and orders, a bounded number, as they are committed."""
 
 from collections.abc import Callable, Sequence
 
@@ -17,7 +17,7 @@ MOST_LINES = 20
 
 
 class AlarmLog:
-    """Used from the desk's thread. `device` finds a device by its id, `steady` is µs of a clock that nobody sets."""
+    """Used from the desk's thread. `device` finds a device by its id; `steady` is µs of a monotonic clock."""
 
     def __init__(self, device: Callable[[int], Device | None], steady: Callable[[], int]) -> None:
         self._device, self._steady = device, steady
@@ -28,7 +28,7 @@ class AlarmLog:
         """Raised, and made, since the start."""
 
     def committed(self, applied: Applied) -> None:
-        """One or more transactions are on disk."""
+        """Count one or more transactions that are on disk."""
         self.alarms += applied.raised
         self.orders += len(applied.created)
         self._fresh, now = applied.raised > 0, self._steady()
@@ -46,7 +46,7 @@ class AlarmLog:
             log.info("order made", no=order.no, severity=severity, title=order.title, where=order.where)
 
     def decided(self, transitions: Sequence[Transition]) -> None:
-        """The transitions of the last `committed`: the first alarm of each rule is news, unless it is a replay."""
+        """Log the first alarm of each rule among the transitions of the last `committed`, unless they are replayed."""
         if not self._fresh:
             return
         now = self._steady()

@@ -1,4 +1,5 @@
-"""Judgements, each of the state of one part. Pure: numbers and times (µs) in, what is wrong out; None = nothing."""
+"""Judgements on the state of one part each. Pure: they take numbers and times (µs) and return the problem, None =
+none."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,9 +23,9 @@ SHOWN = HOUR
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """What is wrong with a part. `vital`: the gateway is not ready. `logged`: whoever found it has a line of its own.
+    """A problem of a part. `vital`: the gateway is not ready. `logged`: the part that found it logs it itself.
 
-    `phrase` may change from look to look (a number, a time); `phrase.key` says whether it is the same trouble.
+    `phrase` may change between looks (a number, a time); `phrase.key` identifies the problem.
     """
 
     phrase: Phrase
@@ -34,8 +35,8 @@ class Trouble:
 
 @dataclass(frozen=True, slots=True)
 class HealthState:
-    """Of one moment; what is in order is not in it. `sources` and `endpoints` by name, `parts`: disk, clock, rules,
-    configuration, texts."""
+    """Problems at one moment; parts in order are left out. `sources` and `endpoints` by name, `parts`: disk, clock,
+    rules, configuration, texts."""
 
     parts: Mapping[str, Trouble] = field(default_factory=dict)
     sources: Mapping[str, Trouble] = field(default_factory=dict)
@@ -49,13 +50,13 @@ class HealthState:
 
     @property
     def ready(self) -> bool:
-        """Nothing vital is wrong."""
+        """True if there is no vital problem."""
         every = (*self.parts.values(), *self.sources.values(), *self.endpoints.values())
         return not any(trouble.vital for trouble in every)
 
 
 def disk(free: int, floor: int) -> Trouble | None:
-    """At the floor the journal does not grow: new messages are refused as soon as it has no room inside."""
+    """At the floor the journal stops growing: new messages are refused once it has no free room inside."""
     if free <= floor:
         return Trouble(Phrase("ready.disk_floor", {"free": format_size(free), "floor": format_size(floor)}), vital=True)
     if free < LOW * floor:
@@ -65,8 +66,8 @@ def disk(free: int, floor: int) -> Trouble | None:
 
 @dataclass(frozen=True, slots=True)
 class Clocks:
-    """What is known of the gateway's own clock: `behind` its journal by µs while `suspect`; the last step, seen at
-    `stepped`; `clamped` of `readings` lately had an event time that cannot be."""
+    """State of the gateway's own clock: `behind` the journal by µs while `suspect`; the last step, seen at
+    `stepped`; `clamped` of the recent `readings` had an impossible event time."""
 
     now: int
     behind: int = 0
@@ -78,12 +79,12 @@ class Clocks:
 
     @property
     def share(self) -> float:
-        """Of readings with an impossible time."""
+        """Share of readings with an impossible time, 0 to 1."""
         return self.clamped / self.readings if self.readings else 0.0
 
 
 def clock(state: Clocks) -> Trouble | None:
-    """The worst thing first."""
+    """The most serious problem of the clock."""
     if state.suspect and state.behind > 0:
         whole = -(-state.behind // SECOND) * SECOND
         return Trouble(Phrase("api.clock.behind", {"behind": DurationText(whole)}))
@@ -99,7 +100,7 @@ def clock(state: Clocks) -> Trouble | None:
 
 
 def rules(broken: Sequence[str], most: int = 10) -> Trouble | None:
-    """Rules that do not compile."""
+    """Problem of rules that do not compile."""
     if not broken:
         return None
     more = f" +{len(broken) - most}" if len(broken) > most else ""
@@ -107,7 +108,7 @@ def rules(broken: Sequence[str], most: int = 10) -> Trouble | None:
 
 
 def configuration(problems: Sequence[Problem], since: int, at_start: Sequence[str]) -> Trouble | None:
-    """Files that could not be taken over since `since` µs; keys that take effect at the next start."""
+    """Problem of files that could not be loaded since `since` µs, or of keys that take effect at the next start."""
     phrases: list[Phrase] = []
     if problems:
         place = f"{Path(problems[0].file).name}:{problems[0].line}"
@@ -122,7 +123,7 @@ def configuration(problems: Sequence[Problem], since: int, at_start: Sequence[st
 
 
 def texts(refused: Sequence[RefusedText]) -> Trouble | None:
-    """Texts of state points that were refused and not cleared since."""
+    """Problem of state texts that were refused and not cleared since."""
     if not refused:
         return None
     fields = {
@@ -134,7 +135,8 @@ def texts(refused: Sequence[RefusedText]) -> Trouble | None:
 
 
 def silence(connected: int, newest: int | None, after: int, now: int) -> Trouble | None:
-    """A source that is connected since `connected`, whose newest message came at `newest` (None = none yet)."""
+    """Problem of a source connected since `connected` whose newest message came at `newest` (None = none yet), if
+    that is more than `after` µs ago."""
     since = now - (connected if newest is None else max(newest, connected))
     if not after or since < after:
         return None

@@ -1,4 +1,4 @@
-"""Looks at the running gateway every few seconds; asked by /readyz and metrics at any time."""
+"""Checks the running gateway every few seconds, and on request for /readyz and metrics."""
 
 import asyncio
 from collections import Counter, deque
@@ -42,8 +42,8 @@ class Letters(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class HealthSettings:
-    """`disk`: where the journal is, `floor` bytes below which it does not grow; `silent_after` µs by source, 0 =
-    never."""
+    """`disk`: folder of the journal; `floor`: free bytes below which it does not grow; `silent_after` µs by source,
+    0 = never."""
 
     disk: Path
     floor: int
@@ -51,8 +51,8 @@ class HealthSettings:
 
 
 class HealthMonitor:
-    """All on the loop that devices are read on. `status` gives what is looked at, `sources` their counts by name;
-    `steady` is µs of a clock that nobody sets."""
+    """Runs on the ingest loop. `status` returns the status to check, `sources` their counts by name; `steady` is µs
+    of a monotonic clock."""
 
     def __init__(
         self,
@@ -78,7 +78,7 @@ class HealthMonitor:
 
     # ---- asked ------------------------------------------------------------------------------------------------
     def look(self) -> tuple[GatewayStatus, HealthState]:
-        """As it is now, and what is wrong with it."""
+        """The present status and its problems."""
         status = self._status()
         return status, self._judged(status)
 
@@ -124,13 +124,13 @@ class HealthMonitor:
 
     # ---- by itself --------------------------------------------------------------------------------------------
     async def run(self) -> None:
-        """Look every few seconds, until cancelled; log what changed."""
+        """Check every few seconds until cancelled; log changes."""
         while True:
             await asyncio.sleep(LOOK)
             await self.turn()
 
     async def turn(self) -> None:
-        """One look, and the lines it is worth."""
+        """One check, with its log lines."""
         now, status = self._steady(), self._status()
         total, balances = status.intake.total, status.intake.balances
         by_source = {name: balances[name].received if name in balances else 0 for name in status.sources}
@@ -155,7 +155,7 @@ class HealthMonitor:
             log.info("summary", **line)
 
     def _log(self, condition: HealthState, now: int) -> None:
-        """Each trouble once when it begins, once when it is over; one that comes and goes, once an hour."""
+        """Log each problem once when it begins and once when it is over; one that comes and goes, once an hour."""
         found = {("part", name): trouble for name, trouble in condition.parts.items()}
         found |= {("source", name): trouble for name, trouble in condition.sources.items()}
         for place, trouble in found.items():
@@ -170,7 +170,7 @@ class HealthMonitor:
         self._logged &= found.keys()
 
     async def _log_dead(self, now: int) -> None:
-        """The first dead letter of each kind, with an example."""
+        """Log the first dead letter of each kind, with an example."""
         for name, source in self._sources().items():
             dead = Counter(getattr(source.stats, "rejected", {})) + Counter(getattr(source.stats, "partial", {}))
             for reason, count in dead.items():

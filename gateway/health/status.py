@@ -1,4 +1,4 @@
-"""What the running gateway shows of itself: values of one moment, read by API, metrics and log from any thread.
+"""Status of the running gateway: immutable values of one moment, read by API, metrics and log from any thread.
 
 The engine publishes its part with each piece of work; the rest is copied on the event loop that owns it.
 """
@@ -20,7 +20,7 @@ from gateway.journal.stats import JournalStats
 
 @dataclass(frozen=True, slots=True)
 class TaskStatus:
-    """One supervised task: it runs, restarts so far, its last error."""
+    """One supervised task: whether it runs, its restarts so far, its last error."""
 
     up: bool = True
     restarts: int = 0
@@ -29,9 +29,9 @@ class TaskStatus:
 
 @dataclass(frozen=True, slots=True)
 class IntakeStatus:
-    """`balances` by source and their `total`; `newest` µs is the latest time in the journal, `suspect` that the clock
-    is behind it. `clock_steps` by kind, the last of them at `stepped` µs. `failing`: why the journal took nothing the
-    last time, a parcel or a tick."""
+    """`balances` by source and their `total`; `newest` µs is the latest time in the journal, `suspect`: the clock is
+    behind it. `clock_steps` by kind, the last one at `stepped` µs. `failing`: why the last append of a parcel or
+    tick failed."""
 
     balances: Mapping[str, Balance]
     total: Balance
@@ -46,8 +46,9 @@ class IntakeStatus:
 
 @dataclass(frozen=True, slots=True)
 class ConsumerStatus:
-    """How far the journal is judged, committed by the desk, stored (sequence numbers). `journaled` readings up to the
-    record that is stored, None = no longer remembered. Latencies µs from the reading, or the due time, to the order."""
+    """Sequence numbers up to which the journal is evaluated, committed by the desk, and stored. `journaled` readings
+    up to the stored record, None = no longer remembered. Latencies in µs from the reading, or the due time, to the
+    order."""
 
     judged: int
     committed: int
@@ -60,8 +61,8 @@ class ConsumerStatus:
 
 @dataclass(frozen=True, slots=True)
 class GatewayStatus:
-    """All of it. `ready`: live; `started` µs; `broken`: an error stops the process. `sources`: what keeps each from its
-    devices, None = nothing."""
+    """The whole status. `ready`: live; `started` µs; `broken`: an error stops the process. `sources`: why each
+    source does not reach its devices, None = it does."""
 
     ready: bool
     started: int

@@ -1,4 +1,5 @@
-"""What came in since the last time it was said: soon after the start, when the picture changes, else once an hour."""
+"""Summary of received traffic in the log: soon after the start, when sources become silent or active, else once an
+hour."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields
@@ -25,14 +26,15 @@ _COUNTS: Final = tuple(one.name for one in fields(TrafficCounts) if one.name != 
 
 
 class Summary:
-    """Pure; times µs of a clock that nobody sets. `began` with what was counted then."""
+    """Pure; times are µs of a monotonic clock. `began`: the counts at that time."""
 
     def __init__(self, began: int) -> None:
         self._at, self._last = began, TrafficCounts()
         self._picture: tuple[frozenset[str], bool] | None = None
 
     def due(self, counts: TrafficCounts, silent: Collection[str], now: int) -> dict[str, object] | None:
-        """The fields of a line, or None: not now. `silent` sources have something that keeps their messages away."""
+        """Fields of a summary line, or None when none is due. `silent`: sources whose messages are missing for a
+        known reason."""
         since = now - self._at
         picture = (frozenset(silent), counts.messages > 0)
         if since < MINUTE or (picture == self._picture and since < HOUR):

@@ -1,1 +1,1 @@
-"""History brought in by an import: what the running gateway does with it (intake, journal, the same engine)."""
+"""Imports inside the gateway: history goes through intake, journal and the same engine."""

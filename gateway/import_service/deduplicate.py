@@ -1,4 +1,5 @@
-"""A part of an import against what is stored: which readings are new. Blocking, in the thread of the series store."""
+"""Compares a part of an import with the stored readings and returns the new ones. Blocking, in the thread of the
+series store."""
 
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -29,7 +30,7 @@ class Readings(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class DeduplicatedPart:
-    """The batch to journal (empty when nothing is new), and what became of the readings."""
+    """The batch to journal (empty when nothing is new), and counts of the other readings."""
 
     batch: Batch
     counts: dict[str, int]

@@ -1,4 +1,4 @@
-"""The points of profiles, as an importer has to know them."""
+"""The points of profiles, as an importer needs them."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -7,7 +7,7 @@ from gateway.import_service.wire import ImportScope, PointInfo
 
 
 def points_of(points: Iterable[Point], declared: Profile | None) -> list[PointInfo]:
-    """The registered points of one profile; what means "no data" is in its declaration."""
+    """The registered points of one profile; their "no data" values come from its declaration."""
     most: dict[str, Point] = {}
     for point in points:
         if point.name not in most or point.component > most[point.name].component:
@@ -26,7 +26,7 @@ def found_in(
     codes: Iterable[str],
     oldest: int = 0,
 ) -> ImportScope:
-    """Answer a look-up from rows that are not in a registry yet (a dry run without a gateway)."""
+    """Answer a look-up from lists that are not in a registry yet (a dry run without a gateway)."""
     declared: Mapping[str, Profile] = {profile.id: profile for profile in profiles}
     in_service = {d.code: d.profile for d in devices if d.life is Life.IN_SERVICE}
     known = {code: in_service[code] for code in codes if code in in_service}

@@ -1,4 +1,4 @@
-"""Imports inside the gateway: chunks become parcels with whole devices in them, between two marks in the journal."""
+"""Imports inside the gateway: chunks become parcels with whole devices, between two marks in the journal."""
 
 import asyncio
 import secrets
@@ -32,27 +32,27 @@ READ: Final = 5_000
 
 
 class ConsumerProgress(Protocol):
-    """How far rules, desk and store have come. On the event loop."""
+    """Progress of rules, desk and store. On the event loop."""
 
     def head(self) -> int:
         """The newest record of the journal."""
 
     def behind(self) -> int:
-        """Journal records that the slower of engine and store has not taken yet."""
+        """Number of journal records that the slower of engine and store has not processed."""
 
     def judged(self, seq: int) -> bool:
-        """Has the engine judged record `seq`, and is answered what it asked for until then?"""
+        """True if the engine has stepped record `seq` and its requests for history up to there are answered."""
 
     def passed(self, seq: int) -> bool:
-        """Have engine, desk and store all of record `seq` behind them, with what it made them look at again?"""
+        """True if engine, desk and store have processed record `seq`, with all re-evaluations it caused."""
 
     def check(self) -> None:
-        """Raises what broke them: they will not go on."""
+        """Raises the error that stopped a consumer, if there is one."""
 
 
 @dataclass(frozen=True, slots=True)
 class ImportLimits:
-    """`retention` µs: older readings are not taken. `max_body` bytes of a request."""
+    """`retention` µs: older readings are not imported. `max_body` bytes of a request."""
 
     retention: int
     max_body: int
@@ -60,7 +60,7 @@ class ImportLimits:
 
 @dataclass(frozen=True, slots=True)
 class ImportPorts:
-    """What an import needs of the gateway. `limits` and `profiles` (by id) are those in force now."""
+    """Ports that imports use. `limits` and `profiles` (by id) are those in force."""
 
     clock: Clock
     directory: Directory
@@ -88,7 +88,7 @@ class Imports:
 
     # --- what the importer asks
     def lookup(self, wanted: Lookup) -> ImportScope:
-        """Devices in service among the asked ones, and the points of their profiles."""
+        """The devices in service among `wanted`, and the points of their profiles."""
         directory, profiles = self._ports.directory, self._ports.profiles()
         devices = {code: device.profile for code in wanted.devices if (device := directory.device(code)) is not None}
         points = {
@@ -98,8 +98,8 @@ class Imports:
         return ImportScope(devices, points, self._ports.clock.now() - self._ports.limits().retention)
 
     async def begin(self, wanted: Begin, key: str = "", address: str = "") -> Begun:
-        """The first mark is in the journal when this returns. `key` and `address` of the caller, for the audit: without
-        them it is whom the importer names. Raises StoreError."""
+        """Begin an import; its first mark is in the journal when this returns. `key` and `address` of the caller go
+        to the audit; without them the name that the importer sends. Raises StoreError."""
         session = ImportSession(secrets.token_hex(8), wanted.file, wanted.actor, self._ports.clock.now())
         await self._ports.fact(ImportMark(session.id, session.file, done=False, actor=session.actor))
         self._sessions[session.id] = session
@@ -127,8 +127,8 @@ class Imports:
             return Taken(session.next)
 
     async def end(self, number: str, wanted: End) -> Result:
-        """Journal the rest and the last mark; wait until rules, desk and store have passed it, and the past is judged
-        again where the import made that necessary. Repeats are harmless.
+        """Journal the rest and the last mark; wait until rules, desk and store have passed it and late re-evaluations
+        are done. A repeated call changes nothing.
 
         Raises CommandError: 404 unknown import, 409 chunks are missing (send them). Raises StoreError.
         """
@@ -162,7 +162,7 @@ class Imports:
         return session
 
     async def _flush(self, session: ImportSession, *, whole: bool) -> bool:
-        """Journal what is complete. False when nothing was."""
+        """Journal complete parts. False when there was none."""
         part = session.cut(whole=whole)
         if part is None:
             return False
@@ -189,7 +189,7 @@ class Imports:
         session.ended = await self._ports.fact(ImportMark(session.id, session.file, done=True, actor=session.actor))
 
     async def _keep_up(self) -> None:
-        """The back-pressure: rules and store may lag by so many records."""
+        """Back-pressure: wait while rules or store lag by too many records."""
         while self._ports.progress.behind() > LAG:
             self._ports.progress.check()
             await asyncio.sleep(0.02)
@@ -198,7 +198,7 @@ class Imports:
         return await self._until(partial(self._ports.progress.passed, seq), patience)
 
     async def _until(self, done: Callable[[], bool], patience: float) -> bool:
-        """Wait for `done`, at most `patience` seconds: did it come?"""
+        """Wait for `done`, at most `patience` seconds; True if it happened."""
         loop = asyncio.get_running_loop()
         until = loop.time() + patience
         while not done():
@@ -236,7 +236,7 @@ class Imports:
             self._sessions[mark.id] = session
 
     async def run(self) -> None:
-        """End what nobody goes on with, until cancelled."""
+        """End abandoned imports, until cancelled."""
         while True:
             await asyncio.sleep(IDLE / SECOND / 20)
             await self.reap(steady() - IDLE)

@@ -1,4 +1,4 @@
-"""One import under way: chunks in, parts with whole devices out."""
+"""One import under way: takes chunks, returns parts with whole devices."""
 
 import asyncio
 import math
@@ -26,13 +26,13 @@ _BOUND: Final = 2**62  # µs; beyond it is no time
 
 
 def steady() -> int:
-    """µs of a clock that nobody sets."""
+    """µs of a monotonic clock."""
     return time.monotonic_ns() // 1000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ImportPart:
-    """Readings that leave the buffer together: registry ids, µs, canonical values, in the order they came."""
+    """Readings that are journaled together: registry ids, µs, canonical values, in the order of arrival."""
 
     device: I32
     point: I32
@@ -43,8 +43,8 @@ class ImportPart:
 
 @dataclass(slots=True)
 class ImportSession:
-    """`next` chunk number, `newest`: device -> its newest stored reading before this import. Times µs; `touched` is of
-    a clock that nobody sets."""
+    """`next` chunk number, `newest`: device -> its newest stored reading before this import. Times µs; `touched` is
+    of a monotonic clock."""
 
     id: str
     file: str
@@ -69,11 +69,11 @@ class ImportSession:
 
     @property
     def buffered(self) -> int:
-        """Readings that wait."""
+        """Number of buffered readings."""
         return len(self._at)
 
     def add(self, chunk: Chunk, directory: Directory) -> None:
-        """Buffer a chunk. What names no device or point of the registry is counted as refused.
+        """Buffer a chunk. Readings of an unknown device or point are counted as refused.
 
         Raises CommandError 422 for columns that do not fit together; then nothing of it is taken.
         """
@@ -97,7 +97,8 @@ class ImportSession:
         self.counts["refused"] += refused
 
     def cut(self, *, whole: bool) -> ImportPart | None:
-        """What can be journaled now: everything, or all but the device that may go on in the next chunk."""
+        """The part that can be journaled now: everything, or all but the last device, which may continue in the next
+        chunk."""
         count = self.buffered
         if not whole and count:
             device = np.frombuffer(self._device, np.int32)
@@ -126,7 +127,7 @@ class ImportSession:
 
 
 def check(chunk: Chunk) -> None:
-    """Columns of one length with indexes that exist. Raises CommandError 422."""
+    """Check that columns have one length and indexes exist. Raises CommandError 422."""
     count = len(chunk.at)
     lengths = {len(chunk.device), len(chunk.point), len(chunk.value), count}
     if chunk.quality:

@@ -1,4 +1,4 @@
-"""What an import brought about: imported alarms, and orders made for them."""
+"""Alarms and orders that an import caused."""
 
 from collections.abc import Callable, Iterator
 from typing import Any

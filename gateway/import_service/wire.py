@@ -1,4 +1,4 @@
-"""What an importer and the gateway say to each other (MessagePack or JSON bodies of `/v1/imports`)."""
+"""Bodies of `/v1/imports` (MessagePack or JSON), exchanged by importer and gateway."""
 
 from msgspec import Struct
 

@@ -1,1 +1,1 @@
-"""One file per router, with the shapes of its requests and answers."""
+"""The routers, one per file, with the models of their requests and answers."""

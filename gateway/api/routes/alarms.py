@@ -40,7 +40,7 @@ AlarmId = Annotated[str, Path(max_length=60)]
 
 
 class PlaceView(ResponseModel):
-    """What it is about: a device's component (0 = the device itself), or a group."""
+    """What the alarm or order is about: a component of a device (0 = the device itself), or a group."""
 
     device: str
     name: str
@@ -50,14 +50,14 @@ class PlaceView(ResponseModel):
 
 
 class TitleView(ResponseModel):
-    """In both languages."""
+    """A title in both languages."""
 
     en: str
     zh: str
 
 
 class ReadingSeenView(ResponseModel):
-    """A reading the engine saw."""
+    """A reading that the rule evaluated."""
 
     point: str
     value: float | str | None
@@ -68,10 +68,8 @@ class ReadingSeenView(ResponseModel):
 
 
 class SignalSeenView(ResponseModel):
-    """A computed signal over [start, end); both null for one that has no window, such as a count of votes.
-
-    `made`: how the rule defines it, such as "mean: u - w, over: 7d".
-    """
+    """A computed signal over [start, end); both are null for a signal without a window, such as a count of votes.
+    `made`: its definition in the rule, such as "mean: u - w, over: 7d"."""
 
     name: str
     value: float | None
@@ -83,7 +81,7 @@ class SignalSeenView(ResponseModel):
 
 
 class ThresholdSeenView(ResponseModel):
-    """A number that was compared with, and where it came from."""
+    """A number that was compared with, and its source."""
 
     value: float | None
     unit: str
@@ -91,9 +89,8 @@ class ThresholdSeenView(ResponseModel):
 
 
 class MemberSeenView(ResponseModel):
-    """A member of a group that voted, since when; or that an aggregate counted: since is null. Component 0 = the device
-    as one.
-    """
+    """A member of a group that voted, with the time since when; since is null for a member of an aggregate.
+    Component 0 = the device as a whole."""
 
     device: str
     component: int
@@ -102,9 +99,8 @@ class MemberSeenView(ResponseModel):
 
 
 class EvidenceView(ResponseModel):
-    """Why: as one `sentence` in both languages ("" of an alarm from before there were any), and in all detail.
-
-    Of a group: `members` that voted or were counted, and how many `others` are not named."""
+    """The evidence: a `sentence` in both languages ("" for alarms older than these sentences), and all details. For
+    a group: `members` that voted or were counted, and the number of `others` that are not named."""
 
     sentence: TitleView
     condition: str
@@ -116,12 +112,10 @@ class EvidenceView(ResponseModel):
 
 
 class AlarmView(ResponseModel):
-    """One episode. `work_order` is the number of the order that lists it, "" = none (yet).
-
-    `unstable`: it comes and goes too often · `stale`: too old when it was heard of, a record only · `muted`: outside
-    the rule's hours, nobody is told · `limited`: the limit it exceeds, "" = none · `held_until`: order and notice wait
-    until then · `parent`: the id of the alarm it is part of.
-    """
+    """One episode. `work_order` is the number of the order that lists it, "" = none (yet). `unstable`: it is raised
+    and cleared too often · `stale`: its data arrived too late, so it is recorded only · `muted`: outside the rule's
+    hours, without order and notice · `limited`: the limit it exceeds, "" = none · `held_until`: order and notice
+    wait until then · `parent`: id of the alarm it is part of."""
 
     id: str
     rule: str
@@ -158,14 +152,14 @@ class AlarmView(ResponseModel):
 
 
 class WaitView(ResponseModel):
-    """Something that waits for a time (null = for a fact)."""
+    """Something the alarm waits for until a time (null = for a fact)."""
 
     reason: DeadlineReason
     due_at: Instant | None
 
 
 class AlarmChangeView(ResponseModel):
-    """One transition of the episode: raised, level_up, level_down, cleared, withdrawn, merged, with what was seen."""
+    """One transition of the episode: raised, level_up, level_down, cleared, withdrawn, merged, with its evidence."""
 
     change: Change
     level: LevelWord
@@ -178,28 +172,28 @@ class AlarmChangeView(ResponseModel):
 
 
 class AlarmDetail(AlarmView):
-    """With what it waits for: why there is no order yet; and its history, oldest decision first."""
+    """An alarm with the reasons why its order waits, and its history, oldest decision first."""
 
     waits: list[WaitView]
     changes: list[AlarmChangeView]
 
 
 class UnlatchIn(RequestModel):
-    """`command_id` makes a repeat harmless."""
+    """Request to unlatch. With the same `command_id` a repeated request changes nothing."""
 
     command_id: CommandId
 
 
 class UnlatchView(ResponseModel):
-    """`sequence`: the journal record by which the rules hear of it; null when this command had been carried out before,
-    or when the journal takes it only later."""
+    """`sequence`: the journal record that passes the unlatch to the rules; null when this command was carried out
+    before, or when the journal takes it later."""
 
     alarm: AlarmView
     sequence: int | None
 
 
 def place_view(context: Context, device: int, component: int, group: str) -> PlaceView:
-    """Names for an id, masked as in events."""
+    """Place of an alarm or order with names, masked as in events."""
     registry = context.registry
     known = registry.device_by_id(device) if device else None
     site = known.site if known else group if group and registry.site(group) else ""
@@ -208,7 +202,7 @@ def place_view(context: Context, device: int, component: int, group: str) -> Pla
 
 
 def alarm_view(context: Context, alarm: Alarm, numbers: Mapping[str, str]) -> AlarmView:
-    """`numbers` maps ids of orders to their numbers."""
+    """`alarm` as the API shows it. `numbers` maps ids of orders to their numbers."""
     return AlarmView(
         id=alarm.id,
         rule=alarm.rule,
@@ -290,7 +284,7 @@ def _evidence(evidence: Evidence) -> EvidenceView:
 
 
 def device_id(context: Context, code: str | None) -> int | None:
-    """For a filter: an unknown code finds nothing."""
+    """Id of the device `code` for a filter; an unknown code gives `NO_DEVICE`, which finds nothing."""
     if code is None:
         return None
     device = context.registry.device(code) or next(
@@ -314,10 +308,8 @@ async def list_alarms(
     limit: Limit = 50,
     cursor: Cursor = "",
 ) -> PageView[AlarmView]:
-    """Newest first; `level` and higher; `shadow=true`: those of rules in shadow, `live=false` in other words.
-
-    A key bound to sites may get pages with fewer items: go on with `next`.
-    """
+    """Newest first. `level` means this level and higher. `shadow=true`: alarms of rules in shadow, the same as
+    `live=false`. A key that is bound to sites may receive pages with fewer items: continue with `next`."""
     live = live if shadow is None else not shadow
     want = AlarmFilter(raised, device_id(context, device), rule, level_of(level), live, "", since, until)
     page = await asyncio.to_thread(context.sql.queries.alarms, want, limit, cursor)
@@ -328,7 +320,7 @@ async def list_alarms(
 
 @router.get("/{alarm_id}")
 async def read_alarm(context: Gateway, principal: Reader, alarm_id: AlarmId) -> AlarmDetail:
-    """One episode."""
+    """One episode with its history."""
     alarm = await _find(context, principal, alarm_id)
     numbers = await asyncio.to_thread(context.sql.queries.order_numbers, [alarm.order])
     waits = await asyncio.to_thread(context.sql.queries.deadlines, alarm.id)
@@ -354,7 +346,7 @@ async def read_alarm(context: Gateway, principal: Reader, alarm_id: AlarmId) -> 
 
 @router.post("/{alarm_id}/unlatch")
 async def unlatch(context: Gateway, principal: Unlatcher, alarm_id: AlarmId, body: UnlatchIn) -> UnlatchView:
-    """Let a latched alarm clear, once its condition allows it."""
+    """Let a latched alarm clear once its condition allows it."""
     await _find(context, principal, alarm_id)
     alarm, row = await in_desk(
         context, partial(_unlatch, context, alarm_id, principal.actor, body.command_id, context.clock.now())
@@ -369,7 +361,7 @@ async def unlatch(context: Gateway, principal: Unlatcher, alarm_id: AlarmId, bod
 
 
 async def pump(context: Context) -> None:
-    """What the rules must know enters the journal. A journal that does not take it now gets it with the next pump."""
+    """Write queued facts to the journal. If the journal does not take them now, the next pump does."""
     try:
         await in_ingest(context, context.pump)
     except StoreError as error:
@@ -377,7 +369,8 @@ async def pump(context: Context) -> None:
 
 
 def _unlatch(context: Context, alarm: str, actor: Actor, command_id: str, now: int) -> tuple[Alarm, int | None]:
-    """In the desk's thread, which also marks what was journaled: a fact queued here is pending here."""
+    """Queue the fact. Runs in the desk's thread, which also marks journaled facts, so a fact queued here is still
+    pending."""
     before = {row for row, _ in context.sql.outbox.pending(MOST_FACTS)}
     found = context.desk.unlatch(alarm, actor, command_id, now)
     queued = [

@@ -1,4 +1,4 @@
-"""Who did what to the installation, for admins."""
+"""Audit of acts on the installation, for admins."""
 
 import asyncio
 from functools import partial
@@ -14,7 +14,8 @@ router = APIRouter(prefix="/v1", tags=["access"])
 
 
 class AuditEntryView(ResponseModel):
-    """`actor`: the name of a key, `configuration`, or "" for nobody known; `address` "" = this machine's own files."""
+    """One act. `actor`: name of a key, `configuration`, or "" if unknown; `address`: "" = done on this machine, on
+    its files."""
 
     id: int
     at: Instant
@@ -34,7 +35,7 @@ async def read_audit(
     limit: Limit = 50,
     cursor: Cursor = "",
 ) -> PageView[AuditEntryView]:
-    """Newest first. `act` may be a family: `key` is `key.create` and `key.revoke`."""
+    """Newest first. `act` may be a prefix: `key` includes `key.create` and `key.revoke`."""
     before = unpack_number(cursor) if cursor else None
     rows = await asyncio.to_thread(partial(context.sql.audit.rows, limit + 1, before, act=act, actor=actor))
     items = [

@@ -1,7 +1,7 @@
-"""OA systems answer: signed callbacks, each carried out once (reference: workorders 5.5).
+"""Signed callbacks of OA systems, each carried out once (reference: workorders 5.5).
 
-The inbox row is on disk before anything happens. A callback that comes twice gets the first answer and changes nothing.
-One about an order nobody knows stays in the inbox, parked: it is tried again when it comes again, and at each start.
+The inbox row is on disk before anything is done. A repeated callback gets the first answer and changes nothing. A
+callback about an unknown order stays in the inbox as parked and is tried again when it is repeated, and at each start.
 """
 
 import asyncio
@@ -32,7 +32,7 @@ log = structlog.get_logger()
 
 
 class CallbackIn(BaseModel):
-    """What an OA system sends; keys it adds of its own are passed over. `actor` is the person there."""
+    """Body that an OA system sends; additional keys are ignored. `actor` is the person at the OA system."""
 
     model_config = ConfigDict(frozen=True, str_strip_whitespace=True)
 
@@ -55,7 +55,7 @@ class CallbackIn(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class CallbackResult:
-    """`fresh`: carried out just now; `act` what was done, None = nothing."""
+    """`fresh`: carried out by this request; `act`: what was done, None = nothing."""
 
     status: int
     body: dict[str, Any]
@@ -70,7 +70,8 @@ class CallbackResult:
     },
 )
 async def callback(request: Request, context: Gateway, endpoint: Annotated[str, Path(max_length=60)]) -> JSONResponse:
-    """Signed over the raw bytes (Standard Webhooks) with the endpoint's secret; `webhook-id` tells repeats."""
+    """Callback of an OA system, signed over the raw bytes (Standard Webhooks) with the endpoint's secret. Repeats
+    are recognised by `webhook-id`."""
     body, requests = await request.body(), request.app.state.requests
     external_id = await _verified(context, requests, endpoint, request, body)
     work = asyncio.create_task(_settle(context, endpoint, external_id, body))
@@ -88,7 +89,7 @@ async def callback(request: Request, context: Gateway, endpoint: Annotated[str, 
 
 
 async def resume(context: Context) -> None:
-    """At start: carry out what a crash left between the inbox and the desk."""
+    """Carry out, at start, callbacks that a crash left between the inbox and the desk."""
 
     def work() -> list[CallbackResult]:
         return [_carry_out(context, row, context.clock.now()) for row in context.sql.inbox.waiting(MOST_WAITING)]
@@ -102,7 +103,8 @@ async def resume(context: Context) -> None:
 
 
 async def _verified(context: Context, requests: RequestCounts, endpoint: str, request: Request, body: bytes) -> str:
-    """The webhook-id. An endpoint that is not there answers like a wrong signature: names are not for guessing."""
+    """Returns the webhook-id. An unknown endpoint is refused like a wrong signature, so that names cannot be
+    guessed."""
     headers = {name: request.headers.get(name, "") for name in ("webhook-id", "webhook-timestamp", "webhook-signature")}
     try:
         return await asyncio.to_thread(context.verify_callback, endpoint, headers, body)
@@ -138,8 +140,8 @@ async def _settle(context: Context, endpoint: str, external_id: str, body: bytes
 
 
 def _carry_out(context: Context, row: Inbound, now: int) -> CallbackResult:
-    """In the desk's thread. After a crash between the command and `done` it runs again: the command id makes that
-    harmless."""
+    """Runs in the desk's thread. After a crash between the command and `done` it runs again; the command id makes
+    that harmless."""
     try:
         command = _command(row)
         order = context.desk.command(command, now)
@@ -158,7 +160,7 @@ def _carry_out(context: Context, row: Inbound, now: int) -> CallbackResult:
 
 
 def _command(row: Inbound) -> Command:
-    """Raises ValidationError."""
+    """The command of an inbox row. Raises ValidationError."""
     posted = CallbackIn.model_validate_json(row.body)
     person = f"{row.endpoint}/{posted.actor}" if posted.actor else row.endpoint
     command_id = f"{row.endpoint}:{posted.command_id or row.external_id}"
@@ -186,7 +188,7 @@ def _response(answer: CallbackResult) -> JSONResponse:
 
 
 def _logged(task: asyncio.Task[CallbackResult]) -> None:
-    """Nobody waits for this one any more."""
+    """Log the error of a task that nobody awaits any more."""
     error = None if task.cancelled() else task.exception()
     if isinstance(error, StoreError):
         log.warning("callback waits for the desk", error=error)

@@ -1,4 +1,4 @@
-"""A customer is erased, on their request."""
+"""Erasure of a customer, on their request."""
 
 from typing import Annotated
 
@@ -14,8 +14,8 @@ router = APIRouter(prefix="/v1", tags=["customers"])
 
 
 class ErasedView(ResponseModel):
-    """What was removed. `listed`: the list of customers that this gateway started with names them, so that the next
-    start brings them back unless the list is changed."""
+    """Counts of what was removed. `listed`: the customer list that this gateway started with still names them, so
+    the next start adds them again unless the list is changed."""
 
     customer: bool
     notices: int
@@ -25,7 +25,7 @@ class ErasedView(ResponseModel):
 
 @router.delete("/customers/{code}")
 async def erase(context: Gateway, principal: KeyKeeper, code: Annotated[str, Path(max_length=120)]) -> ErasedView:
-    """Their record, what was written to them, and the messages to them, sent or not."""
+    """Erase the customer's record, the notices to them, and their messages in the queue, sent or not."""
     entry = principal.audited(context.clock.now(), "customer.erase", code)
 
     def work() -> tuple[Erased, bool]:

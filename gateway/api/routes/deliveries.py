@@ -26,7 +26,7 @@ log = structlog.get_logger()
 
 
 class DeliveryView(ResponseModel):
-    """An event on its way to an endpoint. `next_at`: when it is tried (again), while it is not settled."""
+    """An event to be sent to an endpoint. `next_at`: time of the next attempt while it is not settled."""
 
     id: int
     endpoint: str
@@ -43,7 +43,8 @@ class DeliveryView(ResponseModel):
 
 
 class AttemptView(ResponseModel):
-    """One attempt. `status` is the HTTP status, 0 = no answer; `latency` in s; `charged`: it counts."""
+    """One attempt. `status` is the HTTP status, 0 = no answer; `latency` in s; `charged`: it counts towards giving
+    up."""
 
     attempt: int
     at: Instant
@@ -56,13 +57,13 @@ class AttemptView(ResponseModel):
 
 
 class AttemptsView(ResponseModel):
-    """Oldest first."""
+    """Attempts, oldest first."""
 
     items: list[AttemptView]
 
 
 class EndpointView(ResponseModel):
-    """One configured OA or notice target; counts since the start. `disabled`: why, "" = it is enabled."""
+    """One configured OA or notice target; counts since the start. `disabled`: the reason, "" = it is enabled."""
 
     name: str
     type: str
@@ -79,7 +80,7 @@ class EndpointView(ResponseModel):
 
 
 class EndpointsView(ResponseModel):
-    """By name."""
+    """Endpoints by name."""
 
     items: list[EndpointView]
 
@@ -94,7 +95,7 @@ async def list_deliveries(
     limit: Limit = 50,
     cursor: Cursor = "",
 ) -> PageView[DeliveryView]:
-    """Newest first; `state=dead` are those that were given up."""
+    """Newest first; `state=dead` lists those that were given up."""
     want = DeliveryFilter(state or "", endpoint, subject)
     page = await asyncio.to_thread(context.sql.queries.deliveries, want, limit, cursor)
     return PageView(items=[_view(row) for row in page.items], next=page.next)
@@ -102,14 +103,14 @@ async def list_deliveries(
 
 @router.get("/deliveries/{delivery}/attempts")
 async def list_attempts(context: Gateway, _: Operator, delivery: DeliveryId) -> AttemptsView:
-    """Every attempt, oldest first; none for a delivery that was not tried yet."""
+    """All attempts, oldest first; none for a delivery that was not tried yet."""
     rows = await asyncio.to_thread(context.sql.queries.attempts, delivery)
     return AttemptsView(items=[_attempt(row) for row in rows])
 
 
 @router.post("/deliveries/{delivery}/redeliver", status_code=status.HTTP_202_ACCEPTED)
 async def redeliver(context: Gateway, principal: Repairer, delivery: DeliveryId) -> None:
-    """Send it again, the same bytes under the same id: a receiver that has it does nothing."""
+    """Send it again: the same bytes with the same id. A receiver that has it already ignores it."""
     now = context.clock.now()
     entry = principal.audited(now, "delivery.redeliver", str(delivery))
     count = await in_desk(context, partial(context.sql.deliveries.redeliver, [delivery], now, entry))
@@ -120,7 +121,7 @@ async def redeliver(context: Gateway, principal: Repairer, delivery: DeliveryId)
 
 
 async def _not_again(context: Context, delivery: int) -> CommandError:
-    """Why a delivery is not sent again: there is none, it is still under way, or its bytes were forgotten."""
+    """Reason why a delivery is not sent again: it does not exist, is still under way, or its bytes were deleted."""
     found = await asyncio.to_thread(context.sql.queries.delivery, delivery)
     if found is None:
         return refused(404, "unknown_delivery", id=delivery)
@@ -132,7 +133,7 @@ async def _not_again(context: Context, delivery: int) -> CommandError:
 
 @router.get("/endpoints")
 async def list_endpoints(context: Gateway, _: Operator) -> EndpointsView:
-    """How each endpoint is doing."""
+    """State and counts of each endpoint."""
     disabled = await asyncio.to_thread(context.sql.deliveries.disabled)
     stats = await _stats(context)
     endpoints = context.settings.endpoints
@@ -142,7 +143,7 @@ async def list_endpoints(context: Gateway, _: Operator) -> EndpointsView:
 
 @router.post("/endpoints/{name}/enable")
 async def enable(context: Gateway, principal: Repairer, name: Annotated[str, Path(max_length=60)]) -> EndpointView:
-    """An endpoint that said 410 Gone gets its deliveries again."""
+    """Enable an endpoint that answered 410 Gone: its deliveries are sent again."""
     if name not in context.settings.endpoints:
         raise refused(404, "unknown_endpoint")
     entry = principal.audited(context.clock.now(), "endpoint.enable", name)
@@ -157,8 +158,8 @@ async def enable(context: Gateway, principal: Repairer, name: Annotated[str, Pat
 
 
 class TestView(ResponseModel):
-    """A test event, and what became of it. `status` is the HTTP status, 0 = no answer; `latency` in s; `answer` a piece
-    of the body, without secrets; `look_for`: what to look at, in the caller's language."""
+    """Result of a test event. `status` is the HTTP status, 0 = no answer; `latency` in s; `answer`: an excerpt of
+    the body without secrets; `look_for`: advice in the caller's language."""
 
     endpoint: str
     event: str
@@ -174,7 +175,7 @@ class TestView(ResponseModel):
 async def send_test(
     context: Gateway, principal: Repairer, name: Annotated[str, Path(max_length=60)], request: Request
 ) -> TestView:
-    """Send a signed `endpoint.test` event now, beside all that waits; it is about no order, and counts nowhere."""
+    """Send a signed `endpoint.test` event now, outside the queue. It concerns no order and is not counted."""
     config, lang = context.settings.endpoints.get(name), problems.language(request.headers)
     if config is None:
         raise refused(404, "unknown_endpoint")
@@ -236,7 +237,7 @@ async def _stats(context: Context) -> Mapping[str, Any]:
 
 
 def _endpoint(config: Any, name: str, disabled: dict[str, str], stats: Any) -> EndpointView:
-    """Of the URL only its host: vendors put tokens into the rest."""
+    """`config` as the API shows it. Of the URL only the host: vendors put tokens into the rest."""
     return EndpointView(
         name=name,
         type=config.type,

@@ -36,7 +36,7 @@ Component = Annotated[int, Query(ge=0, le=1000, description="0 = the device itse
 
 
 class DeviceView(ResponseModel):
-    """A thing with an address."""
+    """One device."""
 
     code: str
     name: str
@@ -67,7 +67,8 @@ class LatestView(ResponseModel):
 
 
 class DeviceDetail(DeviceView):
-    """With its newest readings. `glitches`: point -> how often its counter seemed to fall, and had not (RULES 4)."""
+    """A device with its newest readings. `glitches`: point -> number of falls of its counter that later readings
+    disproved (docs/rules.md)."""
 
     latest: list[LatestView]
     glitches: dict[str, int]
@@ -111,7 +112,7 @@ class SeriesView(ResponseModel):
 
 
 def find(context: Context, principal: Principal, code: str) -> Device:
-    """Any device ever known that the caller may see. Raises CommandError 404."""
+    """The device, also a retired one, if the caller may see it. Raises CommandError 404."""
     device = context.registry.device(code)
     if device is None:
         device = next((d for d in context.registry.contents().devices if d.code == code), None)
@@ -130,7 +131,7 @@ async def list_devices(
     limit: Limit = 50,
     cursor: Cursor = "",
 ) -> PageView[DeviceView]:
-    """By code."""
+    """Devices by code."""
     after = unpack(cursor)
 
     def work() -> list[Device]:
@@ -163,7 +164,7 @@ async def read_series(
     limit: Annotated[int, Query(ge=1, le=MAX_ROWS)] = 1000,
     cursor: Cursor = "",
 ) -> SeriesView:
-    """Readings of [start, end), the last day unless told otherwise; with `every`, aggregates of them."""
+    """Readings of [start, end), by default the last day; with `every`, aggregates of them."""
     device = find(context, principal, code)
     known = context.registry.points(device.profile).get((point, component))
     if known is None:
@@ -190,7 +191,7 @@ async def read_series(
 
 @router.get("/{code:path}")
 async def read_device(context: Gateway, principal: Reader, code: str) -> DeviceDetail:
-    """With the newest reading of each of its points."""
+    """One device with the newest reading of each of its points."""
     device, now = find(context, principal, code), context.clock.now()
     readings = await in_series(context, lambda: context.series_store.latest(device.id))
     named = [(context.registry.point_by_id(reading.point), reading) for reading in readings]

@@ -1,4 +1,4 @@
-"""Is it alive, is it ready, what does it count?"""
+"""Liveness, readiness, metrics and the OpenAPI document."""
 
 import asyncio
 from collections.abc import Mapping
@@ -38,7 +38,7 @@ Language = Annotated[Literal["en", "zh"] | None, Query()]
 @router.get("/healthz")
 @brief.get("/healthz")
 async def healthz(context: Gateway) -> JSONResponse:
-    """The process works: restart it when it does not. The loop that devices are read on must answer within 5 s."""
+    """200 while the process works; restart it otherwise. The ingest loop must answer within 5 s."""
     try:
         async with asyncio.timeout(PULSE_SECONDS):
             await in_ingest(context, _pulse)
@@ -49,12 +49,11 @@ async def healthz(context: Gateway) -> JSONResponse:
 
 @router.get("/readyz")
 async def readyz(context: Gateway, lang: Language = None) -> JSONResponse:
-    """200 when it is live, its stores work and the disk has room, else 503; what is wrong with each part in `parts`,
-    "ok" or words in `lang` (left out: the installation's language).
+    """200 when the gateway is live, its stores work and the disk has room, else 503. `parts` has the state of each
+    part: "ok", or a text in `lang` (default: the installation's language).
 
-    A source or an endpoint without a connection, a broken rule, files that could not be reloaded, state texts
-    that were refused, or a clock that is wrong, are said there and make nothing unready: the rest is received, stored
-    and judged.
+    A source or an endpoint without a connection, a broken rule, files that could not be reloaded, refused state texts
+    or a wrong clock are reported there and do not change the status: everything else is received, stored and evaluated.
     """
     language: Lang = lang or context.settings.language
     status, condition, parts = await _look(context)
@@ -75,7 +74,7 @@ async def readyz(context: Gateway, lang: Language = None) -> JSONResponse:
 
 @brief.get("/readyz")
 async def brief_readyz(context: Gateway) -> JSONResponse:
-    """200 or 503."""
+    """200 or 503, without a body."""
     status, condition, parts = await _look(context)
     ready = _ready(status, parts) and condition.ready
     return JSONResponse({"ready": ready}, 200 if ready else 503)
@@ -83,14 +82,14 @@ async def brief_readyz(context: Gateway) -> JSONResponse:
 
 @router.get("/metrics", response_class=Response)
 async def metrics(request: Request) -> Response:
-    """Prometheus text format."""
+    """All metrics in Prometheus text format."""
     content = await request.app.state.metrics.render()
     return Response(content, media_type="text/plain; version=0.0.4; charset=utf-8")
 
 
 @router.get("/openapi.json", include_in_schema=False)
 async def openapi(request: Request) -> dict[str, Any]:
-    """What this API takes and gives, and the webhooks that are sent."""
+    """OpenAPI document of the API and of the webhooks that are sent."""
     schema: dict[str, Any] = with_webhooks(request.app.openapi())
     schema["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer", "bearerFormat": "fg_…"}}
     schema["security"] = [{"key": []}]
@@ -98,14 +97,14 @@ async def openapi(request: Request) -> dict[str, Any]:
 
 
 async def _pulse() -> None:
-    """Something to wait for."""
+    """A coroutine that ends at once, to measure the response of a loop."""
 
 
 Parts = dict[str, Phrase | None]
 
 
 async def _look(context: Context) -> tuple[GatewayStatus, HealthState, Parts]:
-    """(status, what is wrong with it, the parts without which there is no gateway: None = in order)."""
+    """(status, current problems, the parts that the gateway needs to be ready: None = in order)."""
 
     async def look() -> tuple[GatewayStatus, HealthState]:
         return context.look()
@@ -126,7 +125,7 @@ def _ready(status: GatewayStatus, parts: Parts) -> bool:
 
 
 async def _disabled(context: Context) -> Parts:
-    """Endpoints that wait for a person."""
+    """Endpoints that are disabled until a person enables them."""
     try:
         found = await asyncio.to_thread(context.sql.deliveries.disabled)
     except StoreError:
@@ -151,13 +150,14 @@ def _task(status: GatewayStatus, name: str) -> Phrase | None:
 
 
 def _task_failure(status: GatewayStatus, name: str) -> Phrase | None:
-    """A task that failed by its own error; about its connection the source has better words."""
+    """A task that failed by an error of its own. For connection errors the source has a better text."""
     task = status.tasks.get(name)
     return None if task is None or isinstance(task.error, SourceError) else _task(status, name)
 
 
 def _error_phrase(error: BaseException | None) -> Phrase | None:
-    """None without an error. Never its own words: they name files and addresses, and this is answered to everyone."""
+    """Text for an error, None without one. The error's own message is left out: it may name files and addresses, and
+    anyone may read this answer."""
     if error is None:
         return None
     key = next((key for kind, key in ERROR_TEXTS if isinstance(error, kind)), "ready.why.other")

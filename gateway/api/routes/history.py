@@ -1,4 +1,4 @@
-"""Stored readings for backtest and explain: what only this process can read of its store (`HeldReadings`)."""
+"""Stored readings for backtest and explain that only this process can read (`HeldReadings`)."""
 
 from typing import Annotated
 
@@ -19,27 +19,27 @@ Ids = Annotated[list[Annotated[int, Field(ge=0, lt=2**31)]], Field(max_length=10
 
 
 class TimeRange(RequestModel):
-    """[start, end)."""
+    """The interval [start, end)."""
 
     start: When
     end: When
 
 
 class RowsIn(TimeRange):
-    """Of these devices and points, by their ids; null = of all."""
+    """Readings of these devices and points, by id; null = all."""
 
     devices: Ids | None = None
     points: Ids | None = None
 
 
 class CountsIn(TimeRange):
-    """`width` µs of each bucket."""
+    """`width` of each bucket in µs."""
 
     width: Annotated[int, Field(ge=1)]
 
 
 class BeforeIn(RequestModel):
-    """Before `moment`, of these devices."""
+    """Readings before `moment` of these devices."""
 
     moment: When
     devices: Ids
@@ -47,14 +47,14 @@ class BeforeIn(RequestModel):
 
 @router.post("/before", response_class=Response)
 async def before(context: Gateway, _principal: Operator, body: BeforeIn) -> Response:
-    """Of each point the newest reading before a moment and the newest that has a value, as columns."""
+    """For each point: the newest reading before a moment and the newest one with a value, as columns."""
     found = await in_series(context, lambda: context.series_store.before(body.moment, body.devices))
     return Response(encode_batch(found), media_type=COLUMNS)
 
 
 @router.post("/open/counts", response_class=Response)
 async def open_counts(context: Gateway, _principal: Operator, body: CountsIn) -> Response:
-    """How many readings each bucket has: little-endian i64."""
+    """Number of readings in each bucket, as little-endian i64."""
     if body.start >= body.end:
         raise refused(422, "range")
     if (body.end - body.start) // body.width >= MOST_BUCKETS:

@@ -1,4 +1,4 @@
-"""What the journal and the outbox tell: dead letters, the event feed."""
+"""Dead letters of the journal, and the event feed of the outbox."""
 
 import asyncio
 import base64
@@ -17,8 +17,8 @@ MAX_PAYLOAD = 4096
 
 
 class DeadLetterView(ResponseModel):
-    """A message that could not become readings. Its payload as `text`, or as `base64` when it is not text; at most 4096
-    bytes of the `size` that were kept."""
+    """A message that could not become readings. Its payload as `text`, or as `base64` if it is not text: at most
+    4096 bytes of the `size` bytes that were kept."""
 
     sequence: int
     source: str
@@ -33,14 +33,15 @@ class DeadLetterView(ResponseModel):
 
 
 class EventView(ResponseModel):
-    """One CloudEvent of the feed. `sequence` goes into `after`."""
+    """One CloudEvent of the feed. Pass `sequence` as `after`."""
 
     sequence: int
     event: dict[str, Any]
 
 
 class EventsView(ResponseModel):
-    """In the order they were committed; `next` is the `after` of the next request, the same when nothing came."""
+    """Events in the order of their commits. `next` is the `after` of the next request; unchanged if there are no new
+    events."""
 
     items: list[EventView]
     next: int
@@ -61,7 +62,7 @@ async def list_dead_letters(
 async def read_events(
     context: Gateway, _: FeedReader, after: Annotated[NonNegativeInt, Query()] = 0, limit: Limit = 100
 ) -> EventsView:
-    """Every event about alarms and orders, for an OA system that asks instead of being told."""
+    """All events about alarms and orders, for an OA system that polls instead of receiving webhooks."""
     rows = await asyncio.to_thread(context.sql.queries.feed, after, limit)
     items = [EventView(sequence=row, event=orjson.loads(event.body)) for row, event in rows]
     return EventsView(items=items, next=rows[-1][0] if rows else after)
@@ -84,7 +85,7 @@ def _view(record: Record, raw: Raw) -> DeadLetterView:
 
 
 def as_shown(payload: bytes) -> tuple[str | None, str | None]:
-    """As text, or in base64 when it is none."""
+    """`payload` as text, or in base64 if it is not text."""
     try:
         text = payload.decode()
     except UnicodeDecodeError:

@@ -1,4 +1,4 @@
-"""API keys, and who one is."""
+"""API keys, and the caller's own identity."""
 
 import asyncio
 from typing import Annotated, Literal
@@ -21,7 +21,7 @@ KeyRole = Literal["viewer", "operator", "engineer", "supervisor", "admin", "inte
 
 
 class KeyView(ResponseModel):
-    """A key as it is listed. `sites` empty = all."""
+    """A key without its secret. `sites`: empty = all."""
 
     name: str
     role: Role
@@ -33,19 +33,19 @@ class KeyView(ResponseModel):
 
 
 class KeysView(ResponseModel):
-    """Newest first."""
+    """Keys, newest first."""
 
     items: list[KeyView]
 
 
 class NewKeyView(KeyView):
-    """`key` is shown this once."""
+    """A new key. `key` is shown only in this answer."""
 
     key: str
 
 
 class KeyIn(RequestModel):
-    """`name` is the person's or system's id: orders are assigned to it. `sites` empty = all."""
+    """`name` is the id of a person or a system: orders are assigned to it. `sites`: empty = all."""
 
     name: KeyName
     role: KeyRole
@@ -54,7 +54,7 @@ class KeyIn(RequestModel):
 
 
 class MeView(ResponseModel):
-    """The caller."""
+    """The caller: name, role, permissions, sites."""
 
     name: str
     role: Role
@@ -64,13 +64,13 @@ class MeView(ResponseModel):
 
 
 def live(key: ApiKey, now: int) -> bool:
-    """Neither revoked nor expired."""
+    """True if the key is neither revoked nor expired."""
     return key.revoked_at is None and (key.expires_at is None or key.expires_at > now)
 
 
 @router.get("/me")
 async def me(principal: Reader) -> MeView:
-    """Who am I, and what may I do?"""
+    """Name, role and permissions of the caller."""
     key = principal.key
     return MeView(
         name=key.name,
@@ -83,13 +83,13 @@ async def me(principal: Reader) -> MeView:
 
 @router.get("/keys")
 async def list_keys(context: Gateway, _: KeyKeeper) -> KeysView:
-    """All keys, revoked ones too; never a secret."""
+    """All keys, also revoked ones, never with a secret."""
     return KeysView(items=[_view(key) for key in await asyncio.to_thread(context.sql.keys.all)])
 
 
 @router.post("/keys", status_code=status.HTTP_201_CREATED)
 async def create_key(context: Gateway, principal: KeyKeeper, body: KeyIn) -> NewKeyView:
-    """The answer holds the key, this once."""
+    """Create a key. Only this answer holds it."""
     now = context.clock.now()
     if body.expires_at is not None and body.expires_at <= now:
         raise refused(422, "key_expired")
@@ -107,7 +107,7 @@ async def create_key(context: Gateway, principal: KeyKeeper, body: KeyIn) -> New
 
 @router.delete("/keys/{name}", status_code=status.HTTP_204_NO_CONTENT)
 async def revoke_key(context: Gateway, principal: KeyKeeper, name: Annotated[str, Path(max_length=60)]) -> None:
-    """From now on nobody gets in with it."""
+    """Revoke a key at once."""
     await in_desk(context, lambda: _revoke(context, name, principal))
     log.info("key revoked", name=name, actor=principal.key.name)
 

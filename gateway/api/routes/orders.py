@@ -46,7 +46,7 @@ _ETAG = re.compile(r'(?:W/)?"([0-9]{1,9})"')
 
 
 class ResolutionView(ResponseModel):
-    """What was found and done."""
+    """Fault, cause and remedy as reported."""
 
     fault: str
     cause: str
@@ -91,7 +91,8 @@ class OrderView(ResponseModel):
 
 
 class AuditView(ResponseModel):
-    """One move. `sequence` is the order's version after it; `occurred_at` when it happened in the field."""
+    """One act on the order. `sequence` is the order's version after it; `occurred_at`: when it happened in the
+    field."""
 
     sequence: int
     type: str
@@ -105,7 +106,7 @@ class AuditView(ResponseModel):
 
 
 class NoticeView(ResponseModel):
-    """One message to one customer: never the phone number."""
+    """One message to one customer, without the phone number."""
 
     customer: str
     template: str
@@ -118,7 +119,7 @@ class NoticeView(ResponseModel):
 
 
 class OrderDetail(OrderView):
-    """With everything about it. `acts`: what the caller may do now."""
+    """An order with alarms, audit and notices. `acts`: what the caller may do now."""
 
     alarms: list[AlarmView]
     audit: list[AuditView]
@@ -127,7 +128,7 @@ class OrderDetail(OrderView):
 
 
 class ReportIn(RequestModel):
-    """A fault told by a person: joins the open order of the same device, component and fault, or makes one."""
+    """A fault reported by a person. It joins the open order of the same device, component and fault, or creates one."""
 
     command_id: CommandId | None = None
     device: Line
@@ -143,9 +144,9 @@ class ReportIn(RequestModel):
 
 
 class CommandIn(RequestModel):
-    """One act. `occurred_at`: when it happened in the field, for what is told later; of a resolve, when the work was
-    done: plans count from it. `reading`: the counter, in its canonical unit, at which maintenance was done (resolve,
-    close): the next one is due from there; without it, from its newest reading."""
+    """One act. `occurred_at`: when it happened in the field, if it is reported later; of a resolve, when the work
+    was done: plans count from it. `reading`: the counter at which maintenance was done, in its canonical unit
+    (resolve, close): the next one is due from there; without it, from its newest reading."""
 
     command_id: CommandId | None = None
     act: Act
@@ -161,7 +162,7 @@ class CommandIn(RequestModel):
 
 
 def order_view(context: Context, order: WorkOrder) -> OrderView:
-    """Names for ids, words for levels."""
+    """`order` as the API shows it: names for ids, words for levels."""
     return OrderView(
         no=order.no,
         version=order.version,
@@ -216,7 +217,8 @@ async def list_orders(
     limit: Limit = 50,
     cursor: Cursor = "",
 ) -> PageView[OrderView]:
-    """Newest first; `level` and higher. A key bound to sites may get pages with fewer items: go on with `next`."""
+    """Newest first. `level` means this level and higher. A key that is bound to sites may receive pages with fewer
+    items: continue with `next`."""
     want = OrderFilter(
         open,
         tuple(state),
@@ -237,7 +239,7 @@ async def list_orders(
 
 @router.get("/{no}")
 async def read_order(context: Gateway, principal: Reader, no: OrderNo, response: Response) -> OrderDetail:
-    """With its alarms, audit and notices."""
+    """An order with its alarms, audit and notices."""
     order = await _find(context, principal, no)
     queries = context.sql.queries
 
@@ -284,7 +286,7 @@ async def read_order(context: Gateway, principal: Reader, no: OrderNo, response:
 async def report(
     context: Gateway, principal: Reporter, body: ReportIn, response: Response, idempotency_key: Key = None
 ) -> OrderView:
-    """201 with a new order, 200 with the one it joined."""
+    """201 with a new order, 200 with the order it joined."""
     device = context.registry.device(body.device)
     if device is None or not principal.sees(device):
         raise refused(404, "unknown_device", code=body.device)
@@ -328,7 +330,8 @@ async def act(
     idempotency_key: Key = None,
     if_match: Annotated[str | None, Header(max_length=40)] = None,
 ) -> OrderView:
-    """The order after it; 409 when the move is illegal now or the version is stale, 422 when something is missing."""
+    """The order after the act; 409 when the act is not allowed now or the version is stale, 422 when something is
+    missing."""
     now = context.clock.now()
     if body.occurred_at is not None and body.occurred_at > now + AHEAD:
         raise refused(422, "future")
@@ -354,7 +357,7 @@ async def act(
 
 
 async def carry_out(context: Context, command: Command, now: int) -> WorkOrder:
-    """A command, and what follows from it: deliveries wake up, the rules hear of work done and of closed orders."""
+    """Carry out a command. Deliveries are sent, and the rules receive facts about work done and closed orders."""
     order = await in_desk(context, partial(context.desk.command, command, now))
     context.relay.notify()
     if command.act in {Act.RESOLVE, Act.CLOSE}:

@@ -1,4 +1,4 @@
-"""The files of the configuration are read again."""
+"""Reload of the configuration files."""
 
 from functools import partial
 
@@ -13,7 +13,7 @@ router = APIRouter(prefix="/v1", tags=["configuration"])
 
 
 class ProblemView(ResponseModel):
-    """One thing wrong in a file: where, and what to write instead."""
+    """One mistake in a file: its place, and what to write instead."""
 
     file: str
     path: str
@@ -22,8 +22,8 @@ class ProblemView(ResponseModel):
 
 
 class ReloadedView(ResponseModel):
-    """`problems`: why everything stayed as it was; without any, `changed` is how much changed. `at_start`: keys that
-    differ from the file until the next start."""
+    """`problems`: why nothing was changed; without problems, `changed` is the number of changes. `at_start`: keys
+    that differ from the file until the next start."""
 
     changed: int
     problems: list[ProblemView]
@@ -32,7 +32,7 @@ class ReloadedView(ResponseModel):
 
 @router.post("/reload")
 async def reload(context: Gateway, principal: KeyKeeper) -> ReloadedView:
-    """What differs takes effect as a whole; a mistake anywhere changes nothing. As SIGHUP, with an answer."""
+    """Apply all differences at once; a mistake anywhere changes nothing. Like SIGHUP, with an answer."""
     name, lang = principal.key.name, context.settings.language
     found = await in_ingest(context, partial(context.reload, name))
     detail = f"problems: {len(found.problems)}" if found.problems else f"changed: {found.changed}"

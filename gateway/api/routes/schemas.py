@@ -14,7 +14,7 @@ router = APIRouter(prefix="/v1", tags=["contract"])
 
 
 class EventTypeView(ResponseModel):
-    """An event type, and what it means in English and Chinese."""
+    """An event type, and its meaning in English and Chinese."""
 
     event: str
     en: str
@@ -22,7 +22,7 @@ class EventTypeView(ResponseModel):
 
 
 class EventTypesView(ResponseModel):
-    """In the order of an order's life."""
+    """Event types in the order of an order's life."""
 
     items: list[EventTypeView]
 
@@ -39,7 +39,7 @@ async def list_schemas(_: Reader) -> EventTypesView:
 
 @router.get("/schemas/{event}")
 async def read_schema(_: Reader, event: Annotated[str, Path(max_length=80)]) -> JSONResponse:
-    """The JSON Schema (draft 2020-12) of an event: `workorder.created`."""
+    """The JSON Schema (draft 2020-12) of an event such as `workorder.created`."""
     try:
         topic = topic_of(event)
     except KeyError:

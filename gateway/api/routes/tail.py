@@ -1,5 +1,5 @@
-"""What happens now, for somebody who watches: asked again and again, each answer bounded. Nobody who watches costs
-nothing: the journal and the feed of events are read, no part of the gateway knows of it."""
+"""Live view of messages, readings, alarms and orders, by repeated requests with bounded answers. It reads the
+journal and the event feed only; without a viewer it costs nothing."""
 
 import asyncio
 from collections.abc import Iterator, Sequence
@@ -28,8 +28,8 @@ Kind = Literal["message", "reading", "alarm", "order"]
 
 
 class TailView(ResponseModel):
-    """One line. `what`: of a message `taken` or why it is a dead letter, of an alarm or an order what became of it;
-    `detail`: of a message how many readings, or the address of a dead letter; of a reading its quality."""
+    """One line. `what`: for a message `taken` or the reason of a dead letter, for an alarm or an order its change;
+    `detail`: for a message the number of readings, or the address of a dead letter; for a reading its quality."""
 
     at: Instant
     kind: Kind
@@ -46,7 +46,8 @@ class TailView(ResponseModel):
 
 
 class TailPage(ResponseModel):
-    """`next` and `next_event` go into `after` and `event`; `skipped` lines were too many, or too old."""
+    """Pass `next` and `next_event` as `after` and `event`. `skipped`: lines left out because they were too many or
+    too old."""
 
     items: list[TailView]
     next: int
@@ -55,7 +56,7 @@ class TailPage(ResponseModel):
 
 
 class _Filter:
-    """What the watcher wants to see, and may."""
+    """Filters of the request, and what the caller may see."""
 
     def __init__(self, context: Context, principal: Principal, device: str, site: str, kinds: Sequence[Kind]) -> None:
         self.context, self._principal = context, principal
@@ -65,7 +66,7 @@ class _Filter:
         return not self._kinds or kind in self._kinds
 
     def place(self, code: str, number: int = 0) -> tuple[str, str] | None:
-        """(code, site) of a device that is shown; a dead letter has none."""
+        """(code, site) of a device to be shown; a dead letter has none."""
         registry = self.context.registry
         device = registry.device_by_id(number) if number else registry.device(code)
         if device is None:
@@ -85,7 +86,7 @@ async def tail(
     site: Annotated[Line, Query()] = "",
     kind: Annotated[tuple[Kind, ...], Query(max_length=4)] = (),
 ) -> TailPage:
-    """Messages, readings, alarms and orders from now on: the first answer, without `after`, is empty. Answers when
+    """Messages, readings, alarms and orders from now on. The first answer, without `after`, is empty. Answers when
     there is something, or after 10 s."""
     head = context.journal.head(context.settings.partition)
     if after is None or event is None:
@@ -110,7 +111,7 @@ async def tail(
 
 
 async def _more(context: Context, after: int, seconds: float) -> Sequence[Record]:
-    """The next records; none when there are none soon: alarms and orders come by another way."""
+    """The next records. None come when nothing arrives soon: the request then returns alarms and orders only."""
     try:
         async with asyncio.timeout(min(max(seconds, 0.05), LOOK_SECONDS)):
             return await in_ingest(context, partial(context.journal.wait, context.settings.partition, after))
@@ -164,7 +165,7 @@ def _readings(batch: Batch, wanted: _Filter) -> Iterator[TailView]:
 
 
 def _event(event: OutboxEvent, wanted: _Filter) -> TailView | None:
-    """Of an alarm or an order, from its event."""
+    """Line of an alarm or an order, from its event."""
     family, _, what = event.type.removeprefix("com.fieldgate.").partition(".")
     kind: Kind = "order" if family == "workorder" else "alarm"
     data: dict[str, Any] = orjson.loads(event.body)["data"]["workOrder" if kind == "order" else "alarm"]

@@ -1,4 +1,4 @@
-"""The texts of state points: what devices brought, what they were refused, and making room again."""
+"""Texts of state points: those learned from devices, those refused, and making room for new ones."""
 
 from typing import Annotated
 
@@ -18,15 +18,15 @@ Name = Annotated[str, Field(min_length=1, max_length=120)]
 
 
 class LearnedView(ResponseModel):
-    """A text that nobody named, and the device that brought it first ("" = not known)."""
+    """A text that no configuration names, and the device that sent it first ("" = unknown)."""
 
     text: str
     device: str
 
 
 class RefusedView(ResponseModel):
-    """What a device was refused since it was last cleared, the newest text cut to 64 characters. `why`: `device` or
-    `full` (brought too many; all together did), `long`."""
+    """Texts of a device that were refused since the last clearing, the newest one cut to 64 characters. `why`:
+    `device` (this device sent too many), `full` (all devices together did), or `long`."""
 
     device: str
     count: int
@@ -36,8 +36,8 @@ class RefusedView(ResponseModel):
 
 
 class TableView(ResponseModel):
-    """Of one state point of a profile, for all its components: `named` texts come from the profile, code tables, rules
-    and mappings and are never refused; `learned` and `refused` are what devices brought besides."""
+    """Texts of one state point of a profile, for all its components. `named` texts come from the profile, code
+    tables, rules and mappings and are never refused; `learned` and `refused` are the other texts of devices."""
 
     profile: str
     point: str
@@ -47,13 +47,13 @@ class TableView(ResponseModel):
 
 
 class TablesView(ResponseModel):
-    """Points that learned or refused something, by name."""
+    """Points with learned or refused texts, by name."""
 
     items: list[TableView]
 
 
 class ClearIn(RequestModel):
-    """`device` "" = of all devices."""
+    """`device`: "" = all devices."""
 
     profile: Name
     point: Name
@@ -61,14 +61,14 @@ class ClearIn(RequestModel):
 
 
 class ClearedView(ResponseModel):
-    """How many texts count no more. They keep their codes: what is stored keeps its meaning."""
+    """Number of texts that no longer count. They keep their codes, so stored readings keep their meaning."""
 
     cleared: int
 
 
 @router.get("/state-texts")
 async def list_state_texts(context: Gateway, _: Operator) -> TablesView:
-    """Texts that devices brought and nobody named."""
+    """Texts that devices sent and no configuration names."""
     refusals: dict[tuple[str, str], list[RefusedText]] = {}
     for one in context.registry.refused():
         refusals.setdefault((one.profile, one.point), []).append(one)
@@ -94,7 +94,7 @@ async def list_state_texts(context: Gateway, _: Operator) -> TablesView:
 
 @router.post("/state-texts/clear")
 async def clear_state_texts(context: Gateway, principal: Repairer, body: ClearIn) -> ClearedView:
-    """Room again for what devices bring."""
+    """Make room for new texts."""
     device = None
     if body.device:
         known = next((d for d in context.registry.contents().devices if d.code == body.device), None)

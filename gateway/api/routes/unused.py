@@ -1,4 +1,4 @@
-"""What messages held that no route, point or connector took."""
+"""Values of messages that no route, point or connector uses."""
 
 from typing import Any
 
@@ -13,11 +13,9 @@ router = APIRouter(prefix="/v1", tags=["journal"])
 
 
 class UnusedView(ResponseModel):
-    """Something at `place` of messages that became readings all the same: `count` of them since the start, the first
-    one as example, its payload (at most 2048 bytes) as `text`, or as `base64` when it is not text.
-
-    `route` counts from 0, as in `sources.NAME.routes[0]`.
-    """
+    """A value at `place` of messages that otherwise became readings: its `count` since the start, and the first one
+    as an example, its payload (at most 2048 bytes) as `text`, or as `base64` if it is not text. `route` counts from
+    0, as in `sources.NAME.routes[0]`."""
 
     source: str
     route: int
@@ -34,14 +32,14 @@ class UnusedView(ResponseModel):
 
 
 class UnusedList(ResponseModel):
-    """By source and route, what is most first."""
+    """By source and route, most frequent first."""
 
     items: list[UnusedView]
 
 
 @router.get("/unused")
 async def list_unused(context: Gateway, _: Operator) -> UnusedList:
-    """Since the start of the process; a list of `ignore` in the route makes it empty."""
+    """Unused values since the start of the process. List them under `ignore` of the route to hide them."""
 
     async def read() -> list[tuple[str, str, Any]]:
         return [
