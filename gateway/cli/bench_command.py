@@ -44,15 +44,16 @@ def command() -> None:
 @click.option("--qos", type=click.IntRange(0, 1), default=1, show_default=True)
 @click.option("--seconds", type=click.FloatRange(4, 3600), default=30.0, show_default=True, help="All slices together.")
 @click.option("--devices", type=click.IntRange(1, 100_000), default=10_000, show_default=True)
+@click.option("--protocol", type=click.Choice(["5", "3.1.1"]), default="5", show_default=True)
 @REPORT
-def ingest(qos: int, seconds: float, devices: int, report: Path | None) -> None:
+def ingest(qos: int, seconds: float, devices: int, protocol: str, report: Path | None) -> None:
     """Raw ceiling (socket, MQTT 5, JSON, acks) and full pipeline in turn, on one mosquitto; needs mosquitto.
 
     Example: fieldgate bench ingest --qos 1 --seconds 15 --report ingest.json
     """
     from gateway.cli.bench.ingest import measure
 
-    _print_figures(_with_broker(lambda: measure(qos, seconds, devices)), report)
+    _print_figures(_with_broker(lambda: measure(qos, seconds, devices, protocol)), report)
 
 
 @command.command("rules")

@@ -3,11 +3,14 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import zip_longest
 
 from gateway.section import wrong
 
 _REST = re.compile(r"\{([a-z_][a-z0-9_]*)\*\}")
 _HOLE = re.compile(r"\{([a-z_][a-z0-9_]*)\}")
+_SHARED = re.compile(r"\$share/([^/+#]+)/(.+)", re.DOTALL)
+_WILD = ("+", "#")
 _NOT_IN_A_NAME = re.compile(r"\W")
 
 Level = str | re.Pattern[str] | None
@@ -18,19 +21,25 @@ Level = str | re.Pattern[str] | None
 class TopicPattern:
     """A parsed filter. `names` of the captures in order; `rest`: the last capture takes one or more levels.
 
-    `subscription` is what the broker is asked for.
+    `group`: of a shared subscription (MQTT 5, section 4.8.2), empty otherwise.
     """
 
     text: str
     levels: tuple[Level, ...]
     names: tuple[str, ...]
     rest: bool
+    group: str = ""
+
+    @property
+    def filter(self) -> str:
+        """The MQTT filter of the topics: `charger/+/telemetry`."""
+        parts = [level if isinstance(level, str) else "+" for level in self.levels]
+        return "/".join([*parts[:-1], "#"] if self.rest else parts)
 
     @property
     def subscription(self) -> str:
-        """The MQTT filter: `charger/+/telemetry`."""
-        parts = [level if isinstance(level, str) else "+" for level in self.levels]
-        return "/".join([*parts[:-1], "#"] if self.rest else parts)
+        """What SUBSCRIBE names: the filter, `$share/group/` before it when it is shared."""
+        return f"$share/{self.group}/{self.filter}" if self.group else self.filter
 
     def match(self, topic: str) -> dict[str, str] | None:
         """Captured name -> text, or None when the topic does not match."""
@@ -77,13 +86,14 @@ def _level_covers(mine: Level, theirs: Level) -> bool:
 
 def parse_pattern(text: str) -> TopicPattern:
     """A filter as written in the configuration. Raises a validation error that says what to write instead."""
-    if text.startswith("$share/"):
+    shared = _SHARED.fullmatch(text)
+    if text.startswith("$share/") and (shared is None or {"{", "}"} & set(shared[1])):
         raise wrong("mqtt.filter_share", got=text)
     if "+" in text or "#" in text:
         raise wrong("mqtt.filter_wildcard", got=text)
     levels: list[Level] = []
     names: list[str] = []
-    parts = text.split("/")
+    parts = (shared[2] if shared else text).split("/")
     rest = False
     for index, part in enumerate(parts):
         whole = _REST.fullmatch(part) or _HOLE.fullmatch(part)
@@ -99,12 +109,48 @@ def parse_pattern(text: str) -> TopicPattern:
                 raise wrong("mqtt.filter_twice", got=text, level=name)
             names.append(name)
         levels.append(None if whole else _inside(between) if captured else part)
-    return TopicPattern(text, tuple(levels), tuple(names), rest)
+    return TopicPattern(text, tuple(levels), tuple(names), rest, shared[1] if shared else "")
 
 
 def _inside(between: list[str]) -> re.Pattern[str]:
     """A level with captures between these texts: each takes at least one character, and as few as it can."""
     return re.compile("(.+?)".join(map(re.escape, between)), re.DOTALL)
+
+
+def covers(wide: str, narrow: str) -> bool:
+    """Whether every topic that matches `narrow` matches `wide`. Both are MQTT filters; `narrow` may be a topic."""
+    outer, inner = wide.split("/"), narrow.split("/")
+    if inner[0].startswith("$") and outer[0] in _WILD:
+        return False
+    for index, level in enumerate(outer):
+        if level == "#":
+            return True
+        if index >= len(inner) or inner[index] == "#" or level not in ("+", inner[index]):
+            return False
+    return len(outer) == len(inner)
+
+
+def overlap(one: str, other: str) -> bool:
+    """Whether some topic matches both MQTT filters."""
+    a, b = one.split("/"), other.split("/")
+    if a[0].startswith("$") != b[0].startswith("$"):
+        return False
+    for x, y in zip_longest(a, b):
+        if x == "#" or y == "#":
+            return True
+        if x is None or y is None or (x != y and "+" not in (x, y)):
+            return False
+    return True
+
+
+def common(one: str, other: str) -> str:
+    """The narrowest MQTT filter of fixed levels, `+` and `#` that covers both; they overlap."""
+    levels: list[str] = []
+    for x, y in zip_longest(one.split("/"), other.split("/")):
+        if x is None or y is None or "#" in (x, y):
+            return "/".join([*levels, "#"])
+        levels.append(x if x == y else "+")
+    return "/".join(levels)
 
 
 def point_name(text: str) -> str:

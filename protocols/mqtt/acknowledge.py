@@ -6,7 +6,7 @@ One `Acknowledger` belongs to one connection, so an acknowledgement can never re
 import asyncio
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import mqtt5
@@ -24,7 +24,7 @@ from protocols.mapping.mapper import Mapped, Mapper
 from protocols.mapping.unused_fields import UNREAD
 from protocols.mapping.unused_log import Unused
 from protocols.mqtt.config import MqttConfig
-from protocols.mqtt.session import Message
+from protocols.mqtt.session import Message, acks
 from protocols.mqtt.stats import MqttStats
 from protocols.mqtt.subscriptions import Subscriptions
 from protocols.mqtt.transport import MqttConnection
@@ -167,15 +167,18 @@ class Acknowledger:
         context = self._context
         resumed = self.connection is not None and self.connection.session.resumed
         repeats = self._copies(messages).union(self._repeats(messages) if resumed else ())
+        beside = self._beside(messages).difference(repeats)
         fresh: Sequence[Message] = messages
-        if repeats:
+        if repeats or beside:
             keep = np.ones(len(messages), np.bool_)
-            keep[list(repeats)] = False
+            keep[list(repeats | beside)] = False
             fresh, received = [messages[i] for i in np.flatnonzero(keep).tolist()], received[keep]
         mapped = context.mapper.map(fresh, received)
+        if beside:
+            mapped = replace(mapped, ignored=mapped.ignored + len(beside))
         if len(context.mapper.bindings.misfits) > context.stats.misfits:
             self._report()
-        receipts, acks = self._receipts(messages, resumed=resumed)
+        receipts, answer = self._receipts(messages, resumed=resumed)
         parcel = Parcel(
             context.name,
             mapped.batch,
@@ -186,7 +189,7 @@ class Acknowledger:
             receipts=receipts,
         )
         sent = _InFlight(
-            parcel, mapped, acks, 0 if receipts is None else len(receipts.packets), len(messages), _size(messages)
+            parcel, mapped, answer, 0 if receipts is None else len(receipts.packets), len(messages), _size(messages)
         )
         self._in_flight.append(sent)
         if parcel.messages:
@@ -205,19 +208,11 @@ class Acknowledger:
         packets = [number for number in numbers if number is not None]
         if not packets:
             return None, b""
-        second = (
-            {
-                number
-                for message, number in zip(messages, packets, strict=True)
-                if isinstance(message, mqtt5.PublishPacket) and int(message.qos) == 2
-            }
-            if resumed
-            else ()
-        )
-        acks = b"" if self.connection is None else self.connection.session.acks(packets, second)
+        pairs = zip(messages, packets, strict=True) if resumed else ()
+        second = {number for message, number in pairs if int(message.qos) == 2}
         seeds = self._context.digests
         digests = [xxh3_64_intdigest(message.payload, seeds[message.topic]) for message in messages]
-        return Receipts(self._context.session, packets, digests), acks
+        return Receipts(self._context.session, packets, digests), acks(packets, second)
 
     def _report(self) -> None:
         found = list(self._context.mapper.bindings.misfits.values())
@@ -235,6 +230,13 @@ class Acknowledger:
             for index, message in enumerate(messages)
             if isinstance(message, mqtt5.PublishPacket) and asked.is_copy(message.topic, message.subscription_ids or ())
         }
+
+    def _beside(self, messages: list[Message]) -> set[int]:
+        """Indices of messages that no route asks for: they came by a filter wider than those of the routes."""
+        asked = self._asked
+        return (
+            {i for i, message in enumerate(messages) if not asked.is_wanted(message.topic)} if asked.replaced else set()
+        )
 
     def _repeats(self, messages: list[Message]) -> list[int]:
         """Indices of redelivered messages that the journal has: their acknowledgement got lost, nothing else."""
@@ -273,10 +275,10 @@ class Acknowledger:
 
     def _settle(self) -> None:
         """PUBACK finished parcels, oldest first; a later one waits for an earlier one."""
-        stats, acks = self._context.stats, []
+        stats, answers = self._context.stats, []
         while self._in_flight and self._in_flight[0].done:
             sent = self._in_flight.popleft()
-            acks.append(sent.acks)
+            answers.append(sent.acks)
             stats.waiting -= sent.count
             stats.bytes_waiting -= sent.size
             mapped = sent.mapped
@@ -293,7 +295,7 @@ class Acknowledger:
             for first in stats.unused.add(mapped.unused):
                 _log_unused(self._context.name, first)
         if self.connection is not None:
-            self.connection.write(b"".join(acks))
+            self.connection.write(b"".join(answers))
 
     async def drain(self) -> None:
         """After the connection: journal all that was received and wait for it, so that redeliveries are recognised."""

@@ -1,6 +1,6 @@
 """What the gateway needs of this folder (`gateway.adapter_ports.SourceAdapter`). Parts are loaded when needed."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from itertools import combinations
 from typing import TYPE_CHECKING
@@ -58,6 +58,7 @@ def _check(sources: Mapping[str, MqttConfig], file: str) -> ConfigFindings:
         found.warnings.append(Problem(file, f"{place}.url", "config.warn.mosquitto", {"url": source.url}))
         if not source.encrypted and not source.local:
             found.warnings.append(Problem(file, f"{place}.url", "config.warn.plain", {"url": source.url}))
+        found.warnings += _subscribed(source, file, f"{place}.routes")
         first = sessions.setdefault((source.address, source.client_id), name)
         if first != name:  # the broker would throw out one of the two, for ever in turn
             fields = {"value": source.client_id, "first": first}
@@ -67,6 +68,19 @@ def _check(sources: Mapping[str, MqttConfig], file: str) -> ConfigFindings:
             fields = {"first": first, "one": twice[0], "other": twice[1]}
             found.warnings.append(Problem(file, f"sources.{name}.routes", "config.warn.overlap", fields))
     return found
+
+
+def _subscribed(source: MqttConfig, file: str, place: str) -> Iterator[Problem]:
+    """What sharing and overlapping filters mean for the readings."""
+    from protocols.mqtt.subscriptions import subscriptions
+
+    asked = subscriptions(source, identifiers=False)
+    if shared := [pattern for pattern in asked.patterns if pattern.startswith("$share/")]:
+        yield Problem(file, place, "config.warn.shared", {"got": ", ".join(shared)})
+    if asked.replaced and source.protocol != "5":
+        wide = ", ".join(pattern for pattern in asked.patterns if pattern not in asked.replaced)
+        overlapping = ", ".join(pattern for pattern in asked.replaced if pattern not in asked.patterns)
+        yield Problem(file, place, "config.warn.wider", {"got": overlapping, "wide": wide})
 
 
 def _check_with(sources: Mapping[str, MqttConfig], project: CheckedProject) -> ConfigFindings:

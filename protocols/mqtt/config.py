@@ -1,15 +1,17 @@
 """`sources.NAME` with `type: mqtt`: one broker, one persistent session, its routes."""
 
 from ipaddress import ip_address
+from itertools import combinations
 from pathlib import Path as FilePath
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import BeforeValidator, Field, SecretStr, field_validator, model_validator
 
 from gateway.domain.duration import DAY, HOUR, MINUTE, MS, SECOND, format_duration
 from gateway.section import Bytes, Duration, Section, read_secret, wrong
 from protocols.mapping.config import RoutesSection
+from protocols.mapping.topic import TopicPattern, covers, overlap, parse_pattern
 
 
 class Reconnect(Section):
@@ -25,11 +27,24 @@ class Reconnect(Section):
         return self
 
 
+def _clash(one: TopicPattern, other: TopicPattern) -> bool:
+    """Whether a message could come by both, and its copies could not be told from those of other members of a group."""
+    inside = covers(one.subscription, other.subscription) or covers(other.subscription, one.subscription)
+    return bool(one.group or other.group) and not inside and overlap(one.filter, other.filter)
+
+
+def _version(value: object) -> object:
+    return str(value) if value in (5, 5.0) else value  # YAML reads `protocol: 5` as a number
+
+
 class MqttConfig(RoutesSection):
-    """An MQTT 5 broker. `receive_maximum` bounds what the broker may have on the way without our acknowledgement."""
+    """A broker of MQTT 5 or 3.1.1. `receive_maximum` bounds what the broker may have on the way without our
+    acknowledgement; MQTT 3.1.1 cannot say it, nor `session_expiry` and `max_packet`.
+    """
 
     type: Literal["mqtt"]
     url: str
+    protocol: Annotated[Literal["auto", "5", "3.1.1"], BeforeValidator(_version)] = "auto"
     client_id: str = Field(min_length=1, max_length=200)
     username: str | None = None
     password: SecretStr | None = None
@@ -93,6 +108,13 @@ class MqttConfig(RoutesSection):
                     raise wrong("mqtt.tls_only", got=key)
         if (self.cert_file is None) != (self.key_file is None):
             raise wrong("mqtt.cert_pair")
+        return self
+
+    @model_validator(mode="after")
+    def _shared(self) -> Self:
+        for one, other in combinations([parse_pattern(route.filter) for route in self.routes], 2):
+            if _clash(one, other):
+                raise wrong("mqtt.share_overlap", got=other.subscription, other=one.subscription)
         return self
 
     @property

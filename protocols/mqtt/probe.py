@@ -62,7 +62,7 @@ async def probe(config: MqttConfig, password: str | None) -> BrokerGrants:
     except OSError as error:
         raise unreachable(error, encrypted=context is not None) from None
     if int(answer.reason_code) != 0:
-        raise SourceRejected.of("source.refused", **refused(answer.reason_code, answer.reason_str))
+        raise SourceRejected.of("source.refused", **refused(answer.reason_code.name, answer.reason_str))
     return BrokerGrants(
         answer.receive_max,
         answer.session_expiry_interval,

@@ -1,57 +1,22 @@
-"""An MQTT 5 client session without I/O (OASIS MQTT 5.0): bytes in, messages and bytes out.
-
-The caller owns the socket and the clock. Nothing is acknowledged here: `acks` builds the bytes when the caller says so.
-"""
+"""What the versions of MQTT have in common: the port `Session`, the values around it, and the shape of a packet."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from typing import Protocol
 
 import mqtt5
 import numpy as np
 
-from gateway.domain.errors import SourceError, SourceRejected, SourceUnavailable
+from gateway.domain.errors import SourceError, SourceUnavailable
 from gateway.domain.language_values import Phrase
 from gateway.domain.text import catalogue
 from protocols.mqtt.subscriptions import Subscriptions
 
-# Reason codes that another try will not change. The codec's codes are not hashable: their numbers are kept.
-_REFUSED = frozenset(
-    int(code)
-    for code in (
-        mqtt5.ConnAckReasonCode.UNSUPPORTED_PROTOCOL_VERSION,
-        mqtt5.ConnAckReasonCode.CLIENT_ID_NOT_VALID,
-        mqtt5.ConnAckReasonCode.BAD_USER_NAME_OR_PASSWORD,
-        mqtt5.ConnAckReasonCode.NOT_AUTHORIZED,
-        mqtt5.ConnAckReasonCode.BANNED,
-        mqtt5.ConnAckReasonCode.BAD_AUTHENTICATION_METHOD,
-    )
-)
-_NOT_GRANTED = frozenset(
-    int(code)
-    for code in (
-        mqtt5.SubAckReasonCode.NOT_AUTHORIZED,
-        mqtt5.SubAckReasonCode.TOPIC_FILTER_INVALID,
-        mqtt5.SubAckReasonCode.SHARED_SUBSCRIPTIONS_NOT_SUPPORTED,
-        mqtt5.SubAckReasonCode.SUBSCRIPTION_IDS_NOT_SUPPORTED,
-        mqtt5.SubAckReasonCode.WILDCARD_SUBSCRIPTIONS_NOT_SUPPORTED,
-    )
-)
-_SENT_AWAY = frozenset(
-    int(code)
-    for code in (
-        mqtt5.DisconnectReasonCode.NOT_AUTHORIZED,
-        mqtt5.DisconnectReasonCode.ADMINISTRATIVE_ACTION,
-        mqtt5.DisconnectReasonCode.TOPIC_FILTER_INVALID,
-    )
-)
-_TAKEN_OVER = int(mqtt5.DisconnectReasonCode.SESSION_TAKEN_OVER)
-_MQTT3_REFUSAL = b"\x20\x02\x00"  # a CONNACK of MQTT 3.1.1: two bytes, no properties
-
 
 @dataclass(frozen=True, slots=True)
 class ConnectOptions:
-    """What CONNECT says. `keepalive` and `session_expiry` in seconds, `max_packet` in bytes."""
+    """Fields of CONNECT, as far as the version has them. `keepalive`, `session_expiry`: s; `max_packet`: bytes."""
 
     client_id: str
     username: str | None
@@ -76,8 +41,25 @@ class DamagedPublish:
     retain: bool
     damaged: str
 
+    @property
+    def qos(self) -> int:
+        """0 or 1."""
+        return int(self.packet_id is not None)
 
-Message = mqtt5.PublishPacket | DamagedPublish
+
+@dataclass(slots=True)
+class PlainPublish:
+    """A PUBLISH of MQTT 3.1.1 (section 3.3). `packet_id` None at QoS 0."""
+
+    topic: str
+    payload: bytes
+    packet_id: int | None
+    duplicate: bool
+    retain: bool
+    qos: int
+
+
+Message = mqtt5.PublishPacket | PlainPublish | DamagedPublish
 
 
 class Phase(Enum):
@@ -89,237 +71,76 @@ class Phase(Enum):
     CLOSED = "closed"
 
 
-class MqttSession:
-    """One connection's worth of protocol. After `failure` is set nothing more is read.
-
-    `held`: the filters that the broker may keep for us, brought up to date; of those that are not wanted a resumed
-    session is told. `counting`: by which a message that comes now is told from its copies.
+class Session(Protocol):
+    """The protocol of one connection without I/O; the caller owns the socket and the clock. After `failure` is set
+    nothing more is read. Nothing is acknowledged here: the caller sends `acks` when the messages are on disk.
     """
 
-    def __init__(self, options: ConnectOptions, wanted: Subscriptions, held: set[str] | None = None) -> None:
-        self.phase = Phase.CONNECTING
-        self.failure: SourceError | None = None
-        self.resumed = False
-        """The broker kept our session: what it could not deliver before comes again."""
-        self.taken_over = False
-        """The broker gave the session to another client of our name."""
-        self.keepalive = options.keepalive
-        self.degraded: tuple[str, ...] = ()
-        """Filters that were granted QoS 0 only: their messages are not acknowledged."""
-        self._options = options
-        self._wanted = self.counting = wanted
-        self._on: dict[str, tuple[mqtt5.TopicFilter, int | None]] = {}
-        self._held = set[str]() if held is None else held
-        self._asked: dict[int, tuple[str, ...]] = {}
-        self._left: dict[int, tuple[str, ...]] = {}
-        self._packets = 0
-        self._rest = bytearray()
-        self._need = 0
-        self._out: list[bytes] = []
+    version: str
+    """`5` or `3.1.1`."""
+    phase: Phase
+    failure: SourceError | None
+    resumed: bool
+    """The broker kept our session: what it could not deliver before comes again."""
+    taken_over: bool
+    """The broker gave the session to another client of our name."""
+    refused_version: bool
+    """The broker answered that it does not speak this version."""
+    keepalive: int
+    """s; what the broker wants instead of ours, if it says so."""
+    degraded: tuple[str, ...]
+    """Filters that were granted QoS 0 only: their messages are not acknowledged."""
+    counting: Subscriptions
+    """The subscriptions by which a message that comes now is distinguished from its copies."""
 
-    # ---- out --------------------------------------------------------------------------------------------------
     def connect(self) -> bytes:
         """The first packet."""
-        options = self._options
-        return mqtt5.ConnectPacket(
-            options.client_id,
-            username=options.username,
-            password=None if options.password is None else options.password.encode(),
-            clean_start=False,
-            keep_alive=options.keepalive,
-            session_expiry_interval=options.session_expiry,
-            receive_max=options.receive_maximum,
-            max_packet_size=options.max_packet,
-        ).write()
+        ...
 
     def outgoing(self) -> bytes:
-        """What the session itself wants to send now; empty when nothing."""
-        if not self._out:
-            return b""
-        data = b"".join(self._out)
-        self._out.clear()
-        return data
+        """Bytes the session itself has to send now; empty when none."""
+        ...
 
-    def use(self, wanted: Subscriptions) -> None:
-        """Subscribe to these instead: what differs is asked for in `outgoing`, the connection stays."""
-        self._wanted = wanted
-        if self.phase is Phase.READY:
-            self._follow()
-
-    @staticmethod
-    def acks(packets: Sequence[int], exactly_once: Collection[int] = ()) -> bytes:
-        """PUBACK (success) for each packet id, in order; PUBREC for those in `exactly_once`.
-
-        We never ask for QoS 2, but a session that other software began may still hold such messages.
-        """
-        words = np.array(packets, np.uint32) | np.uint32(0x40020000)
-        if exactly_once:
-            words[np.isin(packets, list(exactly_once))] += np.uint32(0x10000000)
-        return words.astype(">u4").tobytes()
-
-    @staticmethod
-    def ping() -> bytes:
-        """PINGREQ."""
-        return b"\xc0\x00"
-
-    @staticmethod
-    def goodbye() -> bytes:
-        """A normal DISCONNECT; the broker keeps the session until it expires."""
-        return mqtt5.DisconnectPacket().write()
-
-    # ---- in ---------------------------------------------------------------------------------------------------
     def receive(self, data: bytes) -> list[Message]:
         """Bytes as they came -> the PUBLISHes that are complete now, in order. Look at `failure` afterwards."""
-        messages: list[Message] = []
-        if self._rest:
-            self._rest += data
-            if len(self._rest) < self._need:
-                return messages
-            data = bytes(self._rest)
-            self._rest.clear()
-        read, publish, add = mqtt5.read, mqtt5.PublishPacket, messages.append
-        view = memoryview(data)
-        position, end = 0, len(data)
-        while position < end and self.failure is None:
-            packet: mqtt5.Packet | DamagedPublish
-            try:
-                packet, size = read(view[position:])
-            except BaseException as error:
-                # the codec panics (a BaseException of its own) on text that is not UTF-8
-                if not isinstance(error, IndexError | ValueError) and type(error).__name__ != "PanicException":
-                    raise
-                left = bytes(view[position : position + 5])
-                whole = _frame_size(left)
-                if whole is None or position + whole > end:
-                    self._keep(view[position:], whole)
-                    break
-                if left.startswith(_MQTT3_REFUSAL) and self.phase is Phase.CONNECTING:
-                    self._fail(SourceRejected.of("source.not_mqtt5"))
-                    break
-                found = _salvage(bytes(view[position : position + whole]), str(error)) if whole else None
-                if found is None:
-                    self._fail(_confused(f"malformed packet: {error}"))
-                    break
-                packet, size = found, whole
-            position += size
-            if type(packet) is publish or type(packet) is DamagedPublish:
-                add(packet)
-            else:
-                self._control(packet)
-        return messages
+        ...
 
-    def _keep(self, view: memoryview, whole: int | None) -> None:
-        if whole is not None and whole > self._options.max_packet:
-            self._fail(_confused(f"a packet of {whole} bytes, at most {self._options.max_packet} were agreed"))
-            return
-        self._rest += view
-        self._need = whole or len(view) + 1
-
-    def _fail(self, failure: SourceError) -> None:
-        self.failure = self.failure or failure
-        self.phase = Phase.CLOSED
-
-    def _control(self, packet: object) -> None:
-        if isinstance(packet, mqtt5.ConnAckPacket) and self.phase is Phase.CONNECTING:
-            self._connected(packet)
-        elif isinstance(packet, mqtt5.SubAckPacket) and packet.packet_id in self._asked:
-            self._subscribed(packet)
-        elif isinstance(packet, mqtt5.UnsubAckPacket) and packet.packet_id in self._left:
-            self._held.difference_update({*self._left.pop(packet.packet_id)} - self._on.keys())
-            self._settle()
-        elif isinstance(packet, mqtt5.PingRespPacket) and self.phase is not Phase.CONNECTING:
-            return  # that bytes came is all the keep-alive needs to know
-        elif isinstance(packet, mqtt5.PubRelPacket) and self.phase is not Phase.CONNECTING:
-            self._out.append(mqtt5.PubCompPacket(packet.packet_id).write())
-        elif isinstance(packet, mqtt5.DisconnectPacket):
-            code, fields = int(packet.reason_code), refused(packet.reason_code, packet.reason_str)
-            self.taken_over = code == _TAKEN_OVER
-            self._fail((SourceRejected if code in _SENT_AWAY else SourceUnavailable).of("source.sent_away", **fields))
-        else:
-            self._fail(_confused(f"unexpected {type(packet).__name__} while {self.phase.value}"))
-
-    def _connected(self, packet: mqtt5.ConnAckPacket) -> None:
-        if int(packet.reason_code) != 0:
-            fields = refused(packet.reason_code, packet.reason_str)
-            kind = SourceRejected if int(packet.reason_code) in _REFUSED else SourceUnavailable
-            self._fail(kind.of("source.refused", **fields))
-            return
-        if not packet.wildcard_subscription_available and any({"+", "#"} & set(p) for p in self._wanted.patterns):
-            self._fail(SourceRejected.of("source.no_wildcards"))
-            return
-        if not packet.subscription_id_available and self._wanted.numbers:
-            clash = ", ".join(self._wanted.numbers)
-            self._fail(SourceRejected.of("source.no_identifiers", more=Phrase("source.more", {"why": clash})))
-            return
-        self.resumed = packet.session_present
-        if packet.server_keep_alive is not None:
-            self.keepalive = packet.server_keep_alive
-        if not self.resumed:
-            self._held.clear()
-        self.phase = Phase.SUBSCRIBING
-        self._follow()
-
-    def _follow(self) -> None:
-        """Ask for what is wanted and not there, then no more for what is not, so that nothing falls in between."""
-        numbers = self._wanted.numbers
-        wanted = {one.pattern: (one, numbers.get(one.pattern)) for one in self._wanted.filters}
-        new = [one for pattern, (one, number) in wanted.items() if self._on.get(pattern) != (one, number)]
-        plain = [one for one in new if one.pattern not in numbers]
-        alone = [([one], numbers[one.pattern]) for one in new if one.pattern in numbers]
-        for filters, number in [*([(plain, None)] if plain else []), *alone]:  # one identifier per SUBSCRIBE
-            packet = self._packet()
-            self._asked[packet] = tuple(one.pattern for one in filters)
-            self._out.append(mqtt5.SubscribePacket(packet, filters, subscription_id=number).write())
-        if gone := tuple(sorted(self._held.difference(self._wanted.patterns))):
-            packet = self._packet()
-            self._left[packet] = gone
-            self._out.append(mqtt5.UnsubscribePacket(packet, list(gone)).write())
-        self._on = wanted
-        self._held.update(wanted)
-        self._settle()
-
-    def _settle(self) -> None:
-        """Once the broker has answered all of it, what comes is of these subscriptions."""
-        if not self._asked and not self._left:
-            self.counting = self._wanted
-
-    def _packet(self) -> int:
-        self._packets = self._packets % 0xFFFF + 1
-        return self._packets
-
-    def _subscribed(self, packet: mqtt5.SubAckPacket) -> None:
-        patterns = self._asked.pop(packet.packet_id)
-        if len(packet.reason_codes) != len(patterns):
-            self._fail(_confused("a SUBACK that answers another SUBSCRIBE"))
-            return
-        codes = list(zip(patterns, packet.reason_codes, strict=True))
-        failed = [(pattern, code) for pattern, code in codes if int(code) >= 0x80]
-        if failed:
-            fields = refused(failed[0][1], "; ".join([pattern for pattern, _ in failed] + [packet.reason_str or ""]))
-            hard = any(int(code) in _NOT_GRANTED for _, code in failed)
-            self._fail((SourceRejected if hard else SourceUnavailable).of("source.refused_filters", **fields))
-            return
-        poor = {pattern for pattern, code in codes if int(code) == 0} | ({*self.degraded} - {*patterns})
-        self.degraded = tuple(pattern for pattern in self._wanted.patterns if pattern in poor)
-        if not self._asked and self.phase is Phase.SUBSCRIBING:
-            self.phase = Phase.READY
-            self._follow()  # what became wanted meanwhile
-        self._settle()
+    def use(self, wanted: Subscriptions) -> None:
+        """Subscribe to these instead: the difference is requested in `outgoing`, the connection stays."""
+        ...
 
 
-def refused(code: Enum, text: str | None) -> dict[str, object]:
-    """Fields of a text: the code in words, and what the broker says of it, for the log alone."""
-    name = code.name.lower()
+PING = b"\xc0\x00"
+"""PINGREQ of both versions."""
+GOODBYE = b"\xe0\x00"
+"""DISCONNECT of both versions. The broker keeps the session until it expires."""
+
+
+def acks(packets: Sequence[int], exactly_once: Collection[int] = ()) -> bytes:
+    """PUBACK (success) for each packet id, in order; PUBREC for those in `exactly_once`. Both versions.
+
+    QoS 2 is never asked for, but a session that other software began may still hold such messages.
+    """
+    words = np.array(packets, np.uint32) | np.uint32(0x40020000)
+    if exactly_once:
+        words[np.isin(packets, list(exactly_once))] += np.uint32(0x10000000)
+    return words.astype(">u4").tobytes()
+
+
+def refused(code: str, text: str | None = None) -> dict[str, object]:
+    """Fields of a text: the reason code `code` (its name in MQTT 5) in words, and the broker's own text, for the log
+    alone."""
+    name = code.lower()
     known = f"source.code.{name}" in catalogue()
     words = Phrase(f"source.code.{name}") if known else name.replace("_", " ")
     return {"code": words, "more": Phrase("source.said", {"text": text.strip("; ")[:200]}) if text else ""}
 
 
-def _confused(what: str) -> SourceUnavailable:
+def confused(what: str) -> SourceUnavailable:
     return SourceUnavailable.of("source.protocol", more=Phrase("source.more", {"why": what}))
 
 
-def _frame_size(head: bytes) -> int | None:
+def frame_size(head: bytes) -> int | None:
     """Bytes of the packet that starts with `head` (5 bytes are enough); None = cannot say yet, 0 = malformed length."""
     size, shift = 0, 0
     for index in range(1, 5):
@@ -332,7 +153,7 @@ def _frame_size(head: bytes) -> int | None:
     return 0
 
 
-def _salvage(frame: bytes, why: str) -> DamagedPublish | None:
+def salvage(frame: bytes, why: str) -> DamagedPublish | None:
     """A whole PUBLISH frame that the codec refused, taken apart by hand; None when it is beyond that."""
     head = frame[0]
     qos = head >> 1 & 3

@@ -1,4 +1,4 @@
-"""The MQTT 5 source: one persistent session, kept up; everything acknowledged is on disk."""
+"""The MQTT source: one persistent session, kept up; everything acknowledged is on disk."""
 
 import asyncio
 import random
@@ -22,15 +22,18 @@ from protocols.mqtt.client_id_conflict import WAIT, ClientIdConflict
 from protocols.mqtt.config import MqttConfig
 from protocols.mqtt.last_subscriptions import LastSubscriptions
 from protocols.mqtt.metrics import samples
-from protocols.mqtt.session import ConnectOptions, MqttSession
+from protocols.mqtt.mqtt5_session import Mqtt5Session
+from protocols.mqtt.protocol_choice import ProtocolChoice
+from protocols.mqtt.session import ConnectOptions, Phase, Session
 from protocols.mqtt.stats import MqttStats
-from protocols.mqtt.subscriptions import subscriptions
+from protocols.mqtt.subscriptions import Subscriptions, subscriptions
 from protocols.mqtt.transport import MqttConnection, establish, tls_context
 
 _STABLE = 60.0  # seconds of connection after which the backoff starts over
 _LAST_PARCELS = 2.0  # seconds for the last parcels at shut-down
 _PATIENCE = 30.0  # seconds for them before another session: what is cut off may be on disk, and would come again
 _MAPPING = ("routes", "unmatched", "max_payload")  # what a connection does not know of
+_HUNG_UP = ("source.closed", "source.lost")
 
 log = structlog.get_logger()
 
@@ -63,7 +66,8 @@ class MqttSource:
         self._sent, self._memory = sent, memory
         self._mapper = self._made(config, sent=sent)
         self._digests = Digests()
-        self._wanted = subscriptions(config)
+        self._choice = ProtocolChoice(config.protocol)
+        self._wanted = self._subscriptions()
         self._last_subscriptions = LastSubscriptions(memory, f"{config.url} {config.client_id}")
         self._held: set[str] = set()
         """What the broker may keep for us."""
@@ -99,12 +103,14 @@ class MqttSource:
             self._sent = sent or self._sent
             self._mapper = self._made(config, sent=self._sent)
             self.stats.misfits, self.stats.unused = 0, UnusedLog()  # routes are counted by their place
-            self._wanted = subscriptions(config)
+            self._wanted = self._subscriptions()
             if self._context is not None:
                 self._context.mapper, self._context.asked = self._mapper, self._wanted
         if (config.url, config.client_id) != (before.url, before.client_id):
             self._last_subscriptions = LastSubscriptions(self._memory, f"{config.url} {config.client_id}")
             self._held = set()  # that is another session
+        if (config.url, config.protocol) != (before.url, before.protocol):
+            self._choice = ProtocolChoice(config.protocol)
         if options != self._options or config.model_copy(update=mapped) != before:
             self._options, self._patience = options, _PATIENCE
             return True
@@ -128,12 +134,17 @@ class MqttSource:
         context = self._context = SourceContext(
             self._name, config, self._mapper, self._ledger, self._clock, emit, self.stats, self._digests, self._wanted
         )
-        self._held |= await asyncio.to_thread(self._last_subscriptions.before) | self._wanted.inside
-        await asyncio.to_thread(self._last_subscriptions.remember, self._held.union(self._wanted.patterns))
+        self._held |= await asyncio.to_thread(self._last_subscriptions.before)
         attempt = 0
         while True:
+            context.asked = self._wanted = self._subscriptions()
+            self._held |= self._wanted.inside
+            await asyncio.to_thread(self._last_subscriptions.remember, self._held.union(self._wanted.patterns))
+            version = self._choice.version
             stable, why = await self._once(context, tls)
-            if isinstance(why, SourceRejected):
+            if version != self._choice.version:
+                log.warning("MQTT version changes", source=self._name, before=version, version=self._choice.version)
+            elif isinstance(why, SourceRejected):
                 raise why
             attempt = 0 if stable else attempt
             longest = min(config.reconnect.max, config.reconnect.min * 2 ** min(attempt, 30))
@@ -158,7 +169,7 @@ class MqttSource:
         """One connection from CONNECT to its end -> (it was stable, why it ended)."""
         loop = asyncio.get_running_loop()
         acknowledger = Acknowledger(context)
-        session = MqttSession(self._options, self._wanted, self._held)
+        session = self._session()
         connection = acknowledger.connection = self._connection = MqttConnection(session, acknowledger.take)
         since = None
         try:
@@ -175,7 +186,8 @@ class MqttSource:
                 await self._drain_and_leave(acknowledger, connection)
                 raise
             stable = since is not None and loop.time() - since > _STABLE
-            self._look_for_conflict(connection.session, why, since)
+            self._look_for_conflict(session, why, since)
+            self._learn_version(session, why, accepted=since is not None)
             self._down(why)
             await acknowledger.drain()
         finally:
@@ -184,6 +196,24 @@ class MqttSource:
         if acknowledger.broken is not None:
             raise acknowledger.broken
         return stable, why
+
+    def _subscriptions(self) -> Subscriptions:
+        return subscriptions(self._config, identifiers=self._choice.version == "5")
+
+    def _session(self) -> Session:
+        if self._choice.version == "5":
+            return Mqtt5Session(self._options, self._wanted, self._held)
+        from protocols.mqtt.mqtt311_session import Mqtt311Session
+
+        return Mqtt311Session(self._options, self._wanted, self._held)
+
+    def _learn_version(self, session: Session, why: SourceError, *, accepted: bool) -> None:
+        if accepted:
+            self._choice.ended()
+        elif session.refused_version:
+            self._choice.refused()
+        elif session.phase is Phase.CONNECTING and why.key in _HUNG_UP:
+            self._choice.closed()
 
     async def _drain_and_leave(self, acknowledger: Acknowledger, connection: MqttConnection) -> None:
         connection.pause(True)
@@ -199,12 +229,14 @@ class MqttSource:
         stats, session = self.stats, connection.session
         stats.connected, stats.resumed = True, session.resumed
         stats.connects += 1
+        self._choice.accepted()
         self._accepted = asyncio.get_running_loop().time()
         if not self._conflict.suspected:
             log.info(
                 "source up",
                 source=self._name,
                 url=self._config.url,
+                protocol=session.version,
                 resumed=session.resumed,
                 keepalive=session.keepalive,
             )
@@ -221,10 +253,10 @@ class MqttSource:
             log.warning("source down", source=self._name, url=self._config.url, error=error)
         self._up = False
 
-    def _look_for_conflict(self, session: MqttSession, why: SourceError, since: float | None) -> None:
+    def _look_for_conflict(self, session: Session, why: SourceError, since: float | None) -> None:
         """Another client of our name is said once; what follows from it (down, up, down) is not."""
         now = asyncio.get_running_loop().time()
-        by_broker = why.key in ("source.closed", "source.sent_away", "source.lost")
+        by_broker = why.key in (*_HUNG_UP, "source.sent_away")
         if self._conflict.ended(since, now, taken_over=session.taken_over, by_broker=by_broker):
             log.error("client_id is used twice", source=self._name, error=self._used_twice())
 

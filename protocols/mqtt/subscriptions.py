@@ -1,59 +1,35 @@
-"""What the broker is asked for: filters that do not overlap, or that tell their copies apart. Pure.
+"""Which filters the gateway subscribes to: such that do not overlap, or whose copies can be distinguished. Pure.
 
 A broker may deliver a message once per subscription that matches it (mosquitto does). So a filter inside another one is
-not asked for, and filters that overlap in part get subscription identifiers: each copy then says whose it is, and one
-of them counts.
+not subscribed, and filters that overlap in part get subscription identifiers: each copy then names its subscription,
+and one of them counts. MQTT 3.1.1 has no identifiers: there such filters are replaced by one that covers
+them.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import combinations, zip_longest
+from itertools import combinations
 
 import mqtt5
 from xxhash import xxh3_64_intdigest
 
-from protocols.mapping.topic import parse_pattern
+from protocols.mapping.topic import common, covers, overlap, parse_pattern
 from protocols.mqtt.config import MqttConfig
 
 _MOST_NUMBERS = 268_435_455  # of a subscription identifier (MQTT 5, section 3.8.2.1.2)
-_WILD = ("+", "#")
-
-
-def covers(wide: str, narrow: str) -> bool:
-    """Does every topic that matches `narrow` match `wide`? Both MQTT filters."""
-    outer, inner = wide.split("/"), narrow.split("/")
-    if inner[0].startswith("$") and outer[0] in _WILD:
-        return False
-    for index, level in enumerate(outer):
-        if level == "#":
-            return True
-        if index >= len(inner) or inner[index] == "#" or level not in ("+", inner[index]):
-            return False
-    return len(outer) == len(inner)
-
-
-def overlap(one: str, other: str) -> bool:
-    """Is there a topic that matches both?"""
-    a, b = one.split("/"), other.split("/")
-    if a[0].startswith("$") != b[0].startswith("$"):
-        return False
-    for x, y in zip_longest(a, b):
-        if x == "#" or y == "#":
-            return True
-        if x is None or y is None or (x != y and "+" not in (x, y)):
-            return False
-    return True
 
 
 @dataclass(frozen=True, slots=True)
 class Subscriptions:
     """`filters` cover all routes and none lies inside another. `numbers`: the identifier of each that overlaps another
     one; it stays the same over restarts and edits. `inside`: filters of routes that need no subscription of their own.
+    `replaced`: all filters of the routes, when some were replaced by a wider one.
     """
 
     filters: tuple[mqtt5.TopicFilter, ...]
     numbers: Mapping[str, int] = field(default_factory=dict)
     inside: frozenset[str] = frozenset()
+    replaced: tuple[str, ...] = ()
 
     @property
     def patterns(self) -> list[str]:
@@ -70,23 +46,46 @@ class Subscriptions:
         first = next((n for pattern, n in self.numbers.items() if covers(pattern, topic)), None)
         return first is not None and first not in numbers
 
+    def is_wanted(self, topic: str) -> bool:
+        """Whether a route asks for this topic, and not only the filter that replaced those of the routes."""
+        return not self.replaced or any(covers(pattern, topic) for pattern in self.replaced)
 
-def subscriptions(config: MqttConfig) -> Subscriptions:
+
+def subscriptions(config: MqttConfig, *, identifiers: bool = True) -> Subscriptions:
     """QoS 1. Retained messages come once per new subscription, if any route uses them; the retain flag then marks such
-    replays only."""
+    replays only. `identifiers`: the version of MQTT has them (5)."""
     wanted: dict[str, bool] = {}
     for route in config.routes:
         pattern = parse_pattern(route.filter).subscription
         wanted[pattern] = wanted.get(pattern, False) or route.retained != "ignore"
     cover = [p for p in wanted if not any(other != p and covers(other, p) for other in wanted)]
-    filters = [_asked(p, retained=any(use for inner, use in wanted.items() if covers(p, inner))) for p in cover]
-    return Subscriptions(tuple(filters), _numbers(cover), frozenset(wanted) - set(cover))
+    asked = cover if identifiers else _merged(cover)
+    filters = [_asked(p, retained=any(use for inner, use in wanted.items() if covers(p, inner))) for p in asked]
+    numbers = _numbers(cover) if identifiers else {}
+    replaced = () if asked == cover else tuple(cover)
+    return Subscriptions(tuple(filters), numbers, frozenset(wanted).difference(asked), replaced)
 
 
 def overlapping(one: MqttConfig, other: MqttConfig) -> tuple[str, str] | None:
-    """A filter of each that share topics; None when there are none."""
-    mine, theirs = ([parse_pattern(route.filter).subscription for route in config.routes] for config in (one, other))
-    return next(((a, b) for a in mine for b in theirs if overlap(a, b)), None)
+    """A filter of each that share topics; None when there are none. Members of one group share the messages out."""
+    mine, theirs = ([parse_pattern(route.filter) for route in config.routes] for config in (one, other))
+    return next(
+        (
+            (a.subscription, b.subscription)
+            for a in mine
+            for b in theirs
+            if overlap(a.filter, b.filter) and not (a.group and a.group == b.group)
+        ),
+        None,
+    )
+
+
+def _merged(cover: list[str]) -> list[str]:
+    """Filters that do not overlap and cover these."""
+    while pair := next((pair for pair in combinations(cover, 2) if overlap(*pair)), None):
+        wide = common(*pair)
+        cover = [wide, *(one for one in cover if not covers(wide, one))]
+    return cover
 
 
 def _numbers(cover: Iterable[str]) -> dict[str, int]:

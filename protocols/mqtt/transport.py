@@ -1,4 +1,4 @@
-"""One TCP or TLS connection that feeds a Session: asyncio, timers, back-pressure."""
+"""One TCP or TLS connection that feeds a `Session`: asyncio, timers, back-pressure."""
 
 import asyncio
 import errno
@@ -11,7 +11,7 @@ from gateway.domain.errors import SourceError, SourceRejected, SourceUnavailable
 from gateway.domain.language_values import Phrase
 from protocols.mqtt.config import MqttConfig
 from protocols.mqtt.keepalive import Keepalive, KeepaliveAction
-from protocols.mqtt.session import Message, MqttSession, Phase
+from protocols.mqtt.session import GOODBYE, PING, Message, Phase, Session
 
 _PATIENCE = 10.0  # seconds for TCP, TLS, CONNACK and SUBACK together
 
@@ -19,7 +19,7 @@ _PATIENCE = 10.0  # seconds for TCP, TLS, CONNACK and SUBACK together
 class MqttConnection(asyncio.Protocol):
     """`messages(list)` is called with what each read brought. `closed` ends with the reason."""
 
-    def __init__(self, session: MqttSession, messages: Callable[[list[Message]], None]) -> None:
+    def __init__(self, session: Session, messages: Callable[[list[Message]], None]) -> None:
         loop = asyncio.get_running_loop()
         self.session = session
         self.ready: asyncio.Future[None] = loop.create_future()
@@ -96,7 +96,7 @@ class MqttConnection(asyncio.Protocol):
 
     async def leave(self) -> None:
         """DISCONNECT and close, in order."""
-        self.write(self.session.goodbye())
+        self.write(GOODBYE)
         self._why = SourceUnavailable.of("source.left")
         if self._transport is not None:
             self.open = False
@@ -110,7 +110,7 @@ class MqttConnection(asyncio.Protocol):
             self.abort(SourceUnavailable.of("source.no_life", seconds=f"{self.session.keepalive / 2:g}"))
             return
         if beat is KeepaliveAction.PING:
-            self.write(self.session.ping())
+            self.write(PING)
         self._timer = self._loop.call_later(self.session.keepalive / 8, self._beat)
 
 

@@ -1,7 +1,8 @@
 """The real counterpart of each adapter, found by its name: a file `contract_NAME.py` anywhere below `tests/`.
 
 Such a file has a function `peer(folder)`, an asynchronous context manager that starts the counterpart and yields a
-`SourcePeer`, `SinkPeer` or `SeriesPeer`. An adapter without one fails the suite of its port.
+`SourcePeer`, `SinkPeer` or `SeriesPeer`. An adapter without one fails the suite of its port. Functions
+`peer_KIND(folder)` beside it are further counterparts of a source: the whole suite runs against each.
 """
 
 import importlib.util
@@ -9,6 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Literal
 
 from gateway.adapter_ports import SourceServices
@@ -53,8 +55,22 @@ class SeriesPeer:
 Peer = Callable[[Path], AbstractAsyncContextManager[Any]]
 
 
-def peer_of(name: str) -> Peer:
+def peer_of(name: str, kind: str = "") -> Peer:
     """The harness of the adapter `name`. AssertionError when it has none."""
+    found: Peer = vars(_module(name))[f"peer_{kind}" if kind else "peer"]
+    return found
+
+
+def kinds_of(name: str) -> list[str]:
+    """ "" and the KIND of each further counterpart of the adapter; "" alone when it has none."""
+    try:
+        found = [key.partition("_")[2] for key in vars(_module(name)) if key.startswith("peer_")]
+    except AssertionError:
+        found = []  # its tests fail
+    return ["", *sorted(found)]
+
+
+def _module(name: str) -> ModuleType:
     files = list(TESTS.rglob(f"contract_{name}.py"))
     assert len(files) == 1, f"the adapter {name} needs one file tests/**/contract_{name}.py with its counterpart"
     spec = importlib.util.spec_from_file_location(files[0].stem, files[0])
@@ -62,5 +78,4 @@ def peer_of(name: str) -> Peer:
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    found: Peer = module.peer
-    return found
+    return module

@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from contract.harness import SourcePeer, peer_of
+from contract.harness import SourcePeer, kinds_of, peer_of
 from structlog.testing import capture_logs
 
 from gateway.adapter_ports import SourceAdapter
@@ -20,15 +20,24 @@ pytestmark = pytest.mark.server
 STOP = 5.0  # s a source may take to stop
 
 
-@pytest.fixture(params=SOURCES)
-def adapter(request: pytest.FixtureRequest) -> SourceAdapter:  # type: ignore[type-arg]
-    found: SourceAdapter = SOURCES[request.param]  # type: ignore[type-arg]
+COUNTERPARTS = [pytest.param((name, kind), id=f"{name} {kind}".strip()) for name in SOURCES for kind in kinds_of(name)]
+
+
+@pytest.fixture(params=COUNTERPARTS)
+def counterpart(request: pytest.FixtureRequest) -> tuple[str, str]:
+    found: tuple[str, str] = request.param
     return found
 
 
 @pytest.fixture
-async def peer(adapter: SourceAdapter, tmp_path: Path) -> AsyncIterator[SourcePeer]:  # type: ignore[type-arg]
-    async with peer_of(adapter.name)(tmp_path) as found:
+def adapter(counterpart: tuple[str, str]) -> SourceAdapter:  # type: ignore[type-arg]
+    found: SourceAdapter = SOURCES[counterpart[0]]  # type: ignore[type-arg]
+    return found
+
+
+@pytest.fixture
+async def peer(counterpart: tuple[str, str], tmp_path: Path) -> AsyncIterator[SourcePeer]:
+    async with peer_of(*counterpart)(tmp_path) as found:
         yield found
 
 

@@ -47,6 +47,7 @@ sources:
     type: mqtt
     url: mqtt://127.0.0.1:{broker}
     client_id: kill-gateway
+    protocol: {protocol}
     reconnect: {{min: 50ms, max: 200ms}}
     routes:
     - filter: "kill/{{device}}/telemetry"
@@ -84,10 +85,10 @@ rules:
 """
 
 
-def project(folder: Path, broker: int, api: int, oa: int) -> Path:
+def project(folder: Path, broker: int, api: int, oa: int, protocol: str = "auto") -> Path:
     for name in ("profiles", "rules"):
         (folder / name).mkdir(parents=True)
-    (folder / "gateway.yaml").write_text(CONFIG.format(broker=broker, api=api, oa=oa, secret=SECRET))
+    (folder / "gateway.yaml").write_text(CONFIG.format(broker=broker, api=api, oa=oa, secret=SECRET, protocol=protocol))
     (folder / "profiles" / "kill.yaml").write_text(PROFILE)
     (folder / "rules" / "kill.yaml").write_text(RULES)
     with (folder / "devices.csv").open("w", newline="") as file:
@@ -147,6 +148,7 @@ def check(data: Path, sent: int, orders: int) -> None:
                 if isinstance(record.body, Batch):
                     journaled += identities(record.body)
         assert set(journaled) == set(rows)
+        assert len(journaled) == len(rows), "nothing journaled twice"
         known = Registry(SqlRegistryStore(database, clock), "default", clock)
         listed = Queries(database).orders(OrderFilter(), limit=200).items
         assert len(listed) == orders

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hostile_kit import NEEDS_MOSQUITTO, START, Client, client, fetch, live, say, stats, until, write_project
+from hostile_kit import CONFIG, NEEDS_MOSQUITTO, START, Client, client, fetch, live, say, stats, until, write_project
 
 from gateway.app.lifecycle import App
 from simulators.servers import BrokerProcess, mosquitto
@@ -79,15 +79,17 @@ async def sent(device: Client, numbers: range) -> list[int]:
     return [number for number in numbers if await say(device, "D1", number)]
 
 
+@pytest.mark.parametrize("protocol", ["5", "3.1.1"])
 @pytest.mark.parametrize("how", ["killed", "stopped"])
-async def test_the_broker_goes_and_comes_back(tmp_path: Path, how: str) -> None:
+async def test_the_broker_goes_and_comes_back(tmp_path: Path, how: str, protocol: str) -> None:
     kept: list[int] = []  # as the broker acknowledged them, those sent again too
 
     def taken() -> bool:
         return stats(app).received >= len(kept) and not stats(app).waiting
 
     with mosquitto(tmp_path / "broker", autosave=True) as broker:
-        config = write_project(tmp_path / "project", devices=["D1"], broker=broker.port)
+        spoken = CONFIG.replace("    client_id:", f"    protocol: {protocol}\n    client_id:")
+        config = write_project(tmp_path / "project", devices=["D1"], config=spoken, broker=broker.port)
         async with live(config) as app:
             await until(lambda: stats(app).connected, "connected")
             assert await told(app) == (200, True)

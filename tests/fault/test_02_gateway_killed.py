@@ -2,7 +2,7 @@
 
 Real processes: mosquitto, the gateway, the load, an OA system. Twenty seeds, each one kill at a moment drawn from it,
 four in a row on one installation, so that some hit the start and the replay. Messages keep coming all the time. One
-row of the five belongs to the ordinary run.
+row of the five belongs to the ordinary run, and one with MQTT 3.1.1.
 """
 
 import os
@@ -37,9 +37,10 @@ TAIL = 1.0  # seconds of load after the last kill
 pytestmark = NEEDS_MOSQUITTO
 EDGES = (0, 2, 6, 10, 14, 20)
 ROWS = [
-    pytest.param(range(low, high), id=f"seeds{low}-{high - 1}", marks=[pytest.mark.slow_fault] * (low > 0))
+    pytest.param("5", range(low, high), id=f"seeds{low}-{high - 1}", marks=[pytest.mark.slow_fault] * (low > 0))
     for low, high in pairwise(EDGES)
 ]
+ROWS.append(pytest.param("3.1.1", range(20, 22), id="3.1.1 seeds20-21"))
 
 
 def pace(gate: Shared, start: float, seconds: float) -> None:
@@ -49,8 +50,8 @@ def pace(gate: Shared, start: float, seconds: float) -> None:
         time.sleep(0.005)
 
 
-@pytest.mark.parametrize("seeds", ROWS)
-def test_kill_under_load(tmp_path: Path, seeds: range) -> None:
+@pytest.mark.parametrize(("protocol", "seeds"), ROWS)
+def test_kill_under_load(tmp_path: Path, protocol: str, seeds: range) -> None:
     pauses = [random.Random(seed).uniform(0.2, 4.5) for seed in seeds]
     log = tmp_path / "gateway.log"
     with (
@@ -59,7 +60,7 @@ def test_kill_under_load(tmp_path: Path, seeds: range) -> None:
         oa_system(tmp_path) as oa,
     ):
         api = free_port()
-        config = project(tmp_path / "project", broker.port, api, oa)
+        config = project(tmp_path / "project", broker.port, api, oa, protocol)
         gateway = start_gateway(config, log)
         load = None
         try:

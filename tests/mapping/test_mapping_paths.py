@@ -217,7 +217,7 @@ def test_which_filters_cover_which(wide: str, narrow: str, covered: bool) -> Non
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("$share/g/a", "multi-gateway"),
+        ("$share/{g}/a", "not a shared filter"),
         ("a/+", "{name}"),
         ("a/#", "{name*}"),
         ("a/{n}{m}", "not a level"),

@@ -28,6 +28,12 @@ def broker(tmp_path: Path) -> Iterator[BrokerProcess]:
         yield running
 
 
+@pytest.fixture(params=["5", "3.1.1"])
+def version(request: pytest.FixtureRequest) -> str:
+    """The gateway's; the devices of these tests speak 5."""
+    return str(request.param)
+
+
 def source_on(url: str, ledger: Ledger, **more: Any) -> MqttSource:
     return MqttSource("src", config([SIMPLE], url=url, **(QUICK | more)), registry(), ledger, Wall(), "secret")
 
@@ -53,9 +59,9 @@ async def stop(task: asyncio.Task[None]) -> None:
 
 @pytest.mark.server
 @needs_mosquitto
-async def test_what_came_while_we_were_away_is_delivered(broker: BrokerProcess) -> None:
+async def test_what_came_while_we_were_away_is_delivered(broker: BrokerProcess, version: str) -> None:
     journal = Journal()
-    source = source_on(broker.url, journal.ledger)
+    source = source_on(broker.url, journal.ledger, protocol=version)
     task = asyncio.create_task(source.run(journal))
     await until(lambda: source.stats.connected)
     await send(broker, 0, 20)
@@ -72,9 +78,9 @@ async def test_what_came_while_we_were_away_is_delivered(broker: BrokerProcess) 
 
 @pytest.mark.server
 @needs_mosquitto
-async def test_a_parcel_that_was_refused_comes_again(broker: BrokerProcess) -> None:
+async def test_a_parcel_that_was_refused_comes_again(broker: BrokerProcess, version: str) -> None:
     journal = Journal(refuse=2)
-    source = source_on(broker.url, journal.ledger)
+    source = source_on(broker.url, journal.ledger, protocol=version)
     task = asyncio.create_task(source.run(journal))
     await until(lambda: source.stats.connected)
     await send(broker, 0, 50)
@@ -94,17 +100,17 @@ async def supervised(source: MqttSource, journal: Journal) -> None:
 
 @pytest.mark.server
 @needs_mosquitto
-async def test_a_killed_connection_loses_and_doubles_nothing(broker: BrokerProcess) -> None:
+async def test_a_killed_connection_loses_and_doubles_nothing(broker: BrokerProcess, version: str) -> None:
     """Messages are on disk, their PUBACKs are not out: the connection dies. The broker sends all of them again."""
     journal = Journal()
     gate = asyncio.Event()
     journal.gate = lambda parcel: None if gate.is_set() else gate
-    source = source_on(broker.url, journal.ledger, linger_messages=10)
+    source = source_on(broker.url, journal.ledger, protocol=version, linger_messages=10)
     task = asyncio.create_task(supervised(source, journal))
     await until(lambda: source.stats.connected)
     await send(broker, 0, 40)
     await until(lambda: source.stats.waiting == 40)
-    rival = source_on(broker.url, Ledger())  # the same client id: the broker throws the first one out
+    rival = source_on(broker.url, Ledger(), protocol=version)  # the same client id: the broker throws the first one out
     rival_task = asyncio.create_task(rival.run(lambda parcel: asyncio.sleep(3600)))
     await until(lambda: source.stats.disconnects == 1)
     await stop(rival_task)
@@ -119,10 +125,10 @@ async def test_a_killed_connection_loses_and_doubles_nothing(broker: BrokerProce
 
 @pytest.mark.server
 @needs_mosquitto
-async def test_a_broker_that_restarts_is_found_again(tmp_path: Path) -> None:
+async def test_a_broker_that_restarts_is_found_again(tmp_path: Path, version: str) -> None:
     journal = Journal()
     with mosquitto(tmp_path, autosave=True) as broker:
-        source = source_on(broker.url, journal.ledger)
+        source = source_on(broker.url, journal.ledger, protocol=version)
         task = asyncio.create_task(source.run(journal))
         await until(lambda: source.stats.connected)
         await send(broker, 0, 5)
@@ -166,10 +172,10 @@ async def test_retained_messages_are_replayed_once_if_wanted(broker: BrokerProce
 
 @pytest.mark.server
 @needs_mosquitto
-async def test_refused_credentials(tmp_path: Path) -> None:
+async def test_refused_credentials(tmp_path: Path, version: str) -> None:
     extra = "allow_anonymous false\n"
     with mosquitto(tmp_path, extra=extra) as broker:
-        source = source_on(broker.url, Ledger())
+        source = source_on(broker.url, Ledger(), protocol=version)
         with pytest.raises(SourceRejected, match="not authorized"):
             await asyncio.wait_for(source.run(Journal()), 10)
         assert "secret" not in source.stats.last_error

@@ -48,7 +48,9 @@ POINT = {"path": "x"}
 @pytest.mark.parametrize(
     ("change", "key"),
     [
-        ({"filter": "$share/g/a/{device}"}, "mqtt.filter_share"),
+        ({"filter": "$share/{g}/a/{device}"}, "mqtt.filter_share"),
+        ({"filter": "$share/a"}, "mqtt.filter_share"),
+        ({"filter": "$share/+/a/{device}"}, "mqtt.filter_share"),
         ({"filter": "a/+"}, "mqtt.filter_wildcard"),
         ({"device": "{other}"}, "mqtt.capture"),
         ({"device": "{"}, "mqtt.template"),

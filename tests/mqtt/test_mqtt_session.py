@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from gateway.domain.errors import SourceRejected, SourceUnavailable
 from protocols.mqtt.keepalive import Keepalive, KeepaliveAction
-from protocols.mqtt.session import ConnectOptions, DamagedPublish, MqttSession, Phase
+from protocols.mqtt.mqtt5_session import Mqtt5Session
+from protocols.mqtt.session import ConnectOptions, DamagedPublish, Phase, acks
 from protocols.mqtt.subscriptions import Subscriptions
 
 HELLO = ConnectOptions("gw-01", "user", "secret", 30, 3600, 500, 1 << 20)
@@ -18,11 +19,11 @@ QOS1 = mqtt5.SubAckReasonCode.GRANTED_QOS_AT_LEAST_ONCE
 LONG = st.sampled_from([b"", b"x" * 20, b"y" * 200, b"z" * 20_000])
 
 
-def session() -> MqttSession:
-    return MqttSession(HELLO, FILTERS)
+def session() -> Mqtt5Session:
+    return Mqtt5Session(HELLO, FILTERS)
 
 
-def ready(*, resumed: bool = False) -> MqttSession:
+def ready(*, resumed: bool = False) -> Mqtt5Session:
     s = session()
     assert s.receive(mqtt5.ConnAckPacket(session_present=resumed).write()) == []
     s.outgoing()
@@ -158,10 +159,10 @@ def test_a_publish_with_a_broken_topic_is_put_aside_and_the_next_one_read() -> N
 
 
 def test_acks_are_pubacks_in_order() -> None:
-    data = MqttSession.acks([7, 65535, 1])
+    data = acks([7, 65535, 1])
     expected = b"".join(mqtt5.PubAckPacket(p).write() for p in (7, 65535, 1))
     assert data == expected
-    assert MqttSession.acks([7, 8], {8}) == mqtt5.PubAckPacket(7).write() + mqtt5.PubRecPacket(8).write()
+    assert acks([7, 8], {8}) == mqtt5.PubAckPacket(7).write() + mqtt5.PubRecPacket(8).write()
 
 
 def test_what_an_older_session_left_at_qos_2_is_completed() -> None:

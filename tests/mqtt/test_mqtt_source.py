@@ -17,7 +17,7 @@ BODY = {"ts": NOW // 1000, "temp": 1.0, "u": 2.0, "wh": 3000.0}
 
 
 def make(stage: Stage, ledger: Ledger, **more: Any) -> MqttSource:
-    quick = {"linger": "2ms", "reconnect": {"min": "0s", "max": "0s"}}
+    quick = {"protocol": "5", "linger": "2ms", "reconnect": {"min": "0s", "max": "0s"}}
     settings = config([SIMPLE], url=f"mqtt://127.0.0.1:{stage.port}", username="u", **(quick | more))
     return MqttSource("src", settings, registry(), ledger, Wall(), "secret")
 
@@ -257,7 +257,9 @@ async def test_backoff_is_full_jitter_and_starts_over() -> None:
         return 0.0
 
     async with scripted_broker() as stage:
-        settings = config([SIMPLE], url=f"mqtt://127.0.0.1:{stage.port}", reconnect={"min": "1s", "max": "60s"})
+        settings = config(
+            [SIMPLE], url=f"mqtt://127.0.0.1:{stage.port}", protocol="5", reconnect={"min": "1s", "max": "60s"}
+        )
         source = MqttSource("src", settings, registry(), journal.ledger, Wall(), None, jitter)
         async with running(source, journal):
             for _ in range(4):

@@ -1,15 +1,20 @@
 """Which filters the broker is asked for."""
 
-from itertools import product
+from itertools import combinations, product
 
 import mqtt5
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from mqtt_kit import SIMPLE, config
+from pydantic import ValidationError
 
 from gateway.domain.errors import SourceRejected
-from protocols.mqtt.session import ConnectOptions, MqttSession, Phase
-from protocols.mqtt.subscriptions import covers, overlap, subscriptions
+from protocols.mapping.topic import covers, overlap
+from protocols.mqtt.adapter import ADAPTER
+from protocols.mqtt.mqtt5_session import Mqtt5Session
+from protocols.mqtt.session import ConnectOptions, Phase
+from protocols.mqtt.subscriptions import subscriptions
 
 TOPICS = ["/".join(parts) for n in (1, 2, 3, 4) for parts in product(("a", "b", "$x"), repeat=n)]
 LEVEL = st.sampled_from(["a", "b", "$x", "+"])
@@ -71,7 +76,7 @@ def test_filters_that_overlap_in_part_are_told_apart() -> None:
 
 def test_a_broker_that_cannot_tell_copies_is_refused_and_told_why() -> None:
     hello = ConnectOptions("gw", None, None, 30, 60, 10, 1 << 20)
-    session = MqttSession(hello, subscriptions(config([route("a/{x}/t"), route("a/b/{y}")])))
+    session = Mqtt5Session(hello, subscriptions(config([route("a/{x}/t"), route("a/b/{y}")])))
     session.receive(mqtt5.ConnAckPacket(subscription_id_available=False).write())
     assert isinstance(session.failure, SourceRejected)
     assert "a/+/t" in str(session.failure)
@@ -81,7 +86,7 @@ def test_a_broker_that_cannot_tell_copies_is_refused_and_told_why() -> None:
 def test_what_is_not_wanted_any_more_goes_after_what_is_wanted_came() -> None:
     held = {"old/#"}
     hello = ConnectOptions("gw", None, None, 30, 60, 10, 1 << 20)
-    session = MqttSession(hello, subscriptions(config([SIMPLE])), held)
+    session = Mqtt5Session(hello, subscriptions(config([SIMPLE])), held)
     session.receive(mqtt5.ConnAckPacket(session_present=True).write())
     sent = session.outgoing()
     first, size = mqtt5.read(memoryview(sent))
@@ -96,9 +101,64 @@ def test_what_is_not_wanted_any_more_goes_after_what_is_wanted_came() -> None:
 
 
 def test_a_new_session_has_nothing_to_give_up() -> None:
-    session = MqttSession(
+    session = Mqtt5Session(
         ConnectOptions("gw", None, None, 30, 60, 10, 1 << 20), subscriptions(config([SIMPLE])), {"old/#"}
     )
     session.receive(mqtt5.ConnAckPacket(session_present=False).write())
     sent = session.outgoing()
     assert mqtt5.read(memoryview(sent))[1] == len(sent)  # the SUBSCRIBE is all
+
+
+def test_overlapping_filters_become_one_where_there_are_no_identifiers() -> None:
+    asked = subscriptions(config([route("a/{x}/t"), route("a/b/{y}"), route("c")]), identifiers=False)
+    assert asked.patterns == ["a/+/+", "c"]
+    assert asked.numbers == {}
+    assert [asked.is_wanted(topic) for topic in ("a/x/t", "a/b/y", "c", "a/x/y")] == [True, True, True, False]
+    alone = subscriptions(config([route("a/{x}"), route("b/{y}")]), identifiers=False)
+    assert alone == subscriptions(config([route("a/{x}"), route("b/{y}")]))
+
+
+@given(st.lists(FILTER, min_size=1, max_size=4))
+def test_merged_filters_cover_what_they_replace_and_do_not_overlap(patterns: list[str]) -> None:
+    routes = [route("/".join(_hole(level, n) for n, level in enumerate(p.split("/"))), "use") for p in {*patterns}]
+    try:
+        asked = subscriptions(config(routes), identifiers=False)
+    except ValidationError:
+        return  # one of them takes all of another
+    assert not any(overlap(a, b) for a, b in combinations(asked.patterns, 2))
+    for topic in TOPICS:
+        wanted = any(matches(p, topic) for p in patterns)
+        assert not wanted or any(matches(p, topic) for p in asked.patterns)
+        assert not any(matches(p, topic) for p in asked.patterns) or asked.is_wanted(topic) == wanted
+
+
+def _hole(level: str, number: int) -> str:
+    return {"+": f"{{n{number}}}", "#": f"{{n{number}*}}"}.get(level, level)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "fits"),
+    [
+        ("$share/g/a/{x*}", "$share/g/a/{y}/t", True),
+        ("$share/g/a/{x}", "b/{y}", True),
+        ("$share/g/a/{x}", "a/{y}", False),
+        ("$share/g/a/{x}/t", "$share/g/a/b/{y}", False),
+        ("$share/g/a/{x}", "$share/h/a/{y}", False),
+    ],
+)
+def test_shared_filters_must_not_overlap_others(one: str, other: str, fits: bool) -> None:
+    routes = [route(other) | {"when": {"path": "x", "exists": True}}, route(one)]
+    if fits:
+        assert subscriptions(config(routes)).filters
+    else:
+        with pytest.raises(ValidationError, match="is shared"):
+            config(routes)
+
+
+def test_check_warns_of_shared_and_of_wider_filters() -> None:
+    made = {"one": config([route("$share/g/s/{x}"), route("a/{x}/t"), route("a/b/{y}")])}
+    found = {problem.key: str(problem.fields) for problem in ADAPTER.check(made, "gateway.yaml").warnings}
+    assert "$share/g/s/+" in found["config.warn.shared"]
+    assert "a/+/+" in found["config.warn.wider"]
+    five = {"one": config([route("a/{x}/t"), route("a/b/{y}")], protocol=5)}
+    assert "config.warn.wider" not in {problem.key for problem in ADAPTER.check(five, "gateway.yaml").warnings}

@@ -47,6 +47,7 @@ sources:
     type: mqtt
     url: mqtt://127.0.0.1:{broker}
     client_id: bench-gateway
+    protocol: {protocol}
     receive_maximum: 60000
     routes:
     - filter: "full/{{device}}/{{what}}"
@@ -78,11 +79,11 @@ RULE = """\
 """
 
 
-def write_project(folder: Path, broker: int, api: int, devices: int) -> Path:
+def write_project(folder: Path, broker: int, api: int, devices: int, protocol: str = "auto") -> Path:
     """50 rules, 10 of them cross-point; 1 % of the devices go over the threshold every second turn."""
     for name in ("profiles", "rules"):
         (folder / name).mkdir()
-    (folder / "gateway.yaml").write_text(GATEWAY.format(broker=broker, api=api), "utf-8")
+    (folder / "gateway.yaml").write_text(GATEWAY.format(broker=broker, api=api, protocol=protocol), "utf-8")
     (folder / "profiles" / "bench.yaml").write_text(PROFILE, "utf-8")
     with (folder / "devices.csv").open("w", newline="") as file:
         csv.writer(file).writerows([["code", "profile"], *([f"D{n:05d}", "bench"] for n in range(devices))])
@@ -166,15 +167,15 @@ def _settle(gate: Shared, count: Callable[[], int]) -> None:
         time.sleep(0.02)
 
 
-def measure(qos: int, seconds: float, devices: int) -> dict[str, Any]:
+def measure(qos: int, seconds: float, devices: int, protocol: str = "5") -> dict[str, Any]:
     """{"raw_msgs_s", "full_msgs_s", "ratio", "raw_cpu_us", "full_cpu_us", "cpu_ratio", "spread", "lost"} and slices.
 
-    Raises FileNotFoundError without mosquitto.
+    `protocol`: what the gateway speaks; raw is always MQTT 5. Raises FileNotFoundError without mosquitto.
     """
     with tempfile.TemporaryDirectory(prefix="fieldgate-bench-") as name:
         folder = Path(name)
         with mosquitto(folder / "broker") as broker:
-            return _measure(folder, broker, qos, seconds, devices)
+            return _measure(folder, broker, qos, seconds, devices, protocol) | {"protocol": protocol}
 
 
 def _load(broker: BrokerProcess, name: str, devices: int, gate: Shared, qos: int) -> list[str]:
@@ -197,11 +198,13 @@ def _load(broker: BrokerProcess, name: str, devices: int, gate: Shared, qos: int
     ]
 
 
-def _measure(folder: Path, broker: BrokerProcess, qos: int, seconds: float, devices: int) -> dict[str, Any]:
+def _measure(
+    folder: Path, broker: BrokerProcess, qos: int, seconds: float, devices: int, protocol: str
+) -> dict[str, Any]:
     api = free_port()
     project = folder / "project"
     project.mkdir()
-    config = write_project(project, broker.port, api, devices)
+    config = write_project(project, broker.port, api, devices, protocol)
     gauge = Gauge(api)
     address = f"127.0.0.1:{broker.port}"
     raws: list[Slice] = []

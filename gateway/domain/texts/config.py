@@ -152,6 +152,14 @@ TEXTS: dict[str, tuple[str, str]] = {
         "if {url} is Mosquitto, its mosquitto.conf needs: max_queued_messages 0, max_inflight_messages 0, persistence true, autosave_interval 1, autosave_on_changes false; with the defaults it drops what queues above 1000 messages while Fieldgate restarts",
         "若 {url} 为 Mosquitto，其 mosquitto.conf 须设置：max_queued_messages 0、max_inflight_messages 0、persistence true、autosave_interval 1、autosave_on_changes false；按默认设置，本程序重启期间排队超过 1000 条的消息会被丢弃",
     ),
+    "config.warn.shared": (
+        "{got}: the gateways of a shared subscription share the messages out, so readings of one device can reach several gateways and out of order; each judges only what it got. Share only what may be judged in parts, or let the broker keep a device with one member",
+        "{got}：共享订阅的各网关分担消息，同一设备的读数可能到达不同网关且顺序不定，每个网关只判断自己收到的部分；请仅用于可分开判断的消息，或让 MQTT 服务器把同一设备固定给一个成员",
+    ),
+    "config.warn.wider": (
+        "filters {got} overlap, and MQTT 3.1.1 cannot tell copies of a message apart: there the gateway subscribes to {wide} and ignores what no route asks for",
+        "过滤器 {got} 有重叠，而 MQTT 3.1.1 无法识别同一消息的副本：此时网关订阅 {wide}，并忽略没有路由需要的消息",
+    ),
     "config.warn.plain": ("{url} is not encrypted and not on this machine; use mqtts://", "{url} 未加密且不在本机；请使用 mqtts://"),
     "config.warn.overlap": ("{other} and {one} of source {first} overlap at the same broker: a message that matches both is read by each source, and becomes two readings where it has no time of its own; put the routes into one source", "{other} 与数据源 {first} 的 {one} 在同一 MQTT 服务器上重叠：同时匹配两者的消息会被两个数据源各读取一次，若消息不带时间则成为两条读数；请把这些路由放在同一数据源中"),
     "config.warn.no_source": ("no source is configured: nothing will be read", "未配置数据源：不会读取任何数据"),

@@ -52,6 +52,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     # ---- sources
     "log.source_up": ("source {source} is connected to {url}", "数据源 {source} 已连接 {url}"),
+    "log.mqtt_version_changes": (
+        "source {source}: the broker does not take MQTT {before}; the next connection speaks MQTT {version}",
+        "数据源 {source}：MQTT 服务器不接受 MQTT {before}；下次连接改用 MQTT {version}",
+    ),
     "log.source_down": ("source {source} has no connection to {url}: {error}", "数据源 {source} 连接不上 {url}：{error}"),
     "log.client_id_is_used_twice": (
         "source {source}: {error}; attempts go on, a minute apart, and nothing more is said until it is over",

@@ -28,8 +28,12 @@ TEXTS: dict[str, tuple[str, str]] = {
         "没有路由，什么都读不到；请在 routes 下至少写一条",
     ),
     "mqtt.filter_share": (
-        "{got!r}: shared subscriptions ($share/…) come with the multi-gateway stage; write the filter without $share/group/",
-        "{got!r}：共享订阅（$share/…）属于多网关阶段；请去掉 $share/组名/",
+        "{got!r} is not a shared filter; write $share/group/filter, the group without {{}}, + and #",
+        "{got!r} 不是合法的共享过滤器；请写 $share/组名/过滤器，组名中不要有 {{}}、+ 和 #",
+    ),
+    "mqtt.share_overlap": (
+        "{got} and {other} share topics and one of them is shared: copies of a message could reach several gateways; write filters that do not overlap, or one that covers the other in the same group",
+        "{got} 与 {other} 有共同的主题，且其中有共享订阅：同一消息的副本可能到达多个网关；请写互不重叠的过滤器，或在同一组内使用能覆盖另一个的过滤器",
     ),
     "mqtt.filter_wildcard": (
         "{got!r}: write {{name}} for one level and {{name*}} for the rest instead of + and #",

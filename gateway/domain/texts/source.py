@@ -37,10 +37,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "过滤器有重叠，而 MQTT 服务器不支持订阅标识符，无法识别重复消息{more}",
     ),
     "source.not_mqtt5": (
-        "the broker does not speak MQTT 5; use one that does (mosquitto 1.6 or newer)",
-        "MQTT 服务器不支持 MQTT 5；请换用支持的（如 mosquitto 1.6 及以上）",
+        "the broker does not speak MQTT 5; write protocol: auto or protocol: 3.1.1",
+        "MQTT 服务器不支持 MQTT 5；请写 protocol: auto 或 protocol: 3.1.1",
     ),
-    "source.protocol": ("the broker sent what no MQTT 5 broker sends{more}", "MQTT 服务器发来的内容不符合 MQTT 5{more}"),
+    "source.protocol": ("the broker sent what no MQTT broker sends{more}", "MQTT 服务器发来的内容不符合 MQTT 规范{more}"),
     "source.client_id_twice": (
         "another client uses client_id {client_id!r}, so the broker throws one of the two out; is there a second gateway or a copy of this configuration? Give each its own client_id",
         "另有客户端在使用 client_id {client_id!r}，MQTT 服务器只保留其中一个；是否有第二个网关或复制的配置？请为每个网关设置不同的 client_id",
@@ -55,6 +55,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "source.more": (": {why}", "：{why}"),
     "source.said": (" ({text})", "（{text}）"),
     "source.code.bad_user_name_or_password": ("bad user name or password", "用户名或密码错误"),
+    "source.code.unsupported_protocol_version": ("this MQTT version is not supported", "不支持该 MQTT 版本"),
     "source.code.not_authorized": ("not authorized", "未授权"),
     "source.code.client_id_not_valid": ("the client_id is not accepted", "client_id 不被接受"),
     "source.code.server_unavailable": ("server unavailable", "MQTT 服务器不可用"),
