@@ -1,4 +1,4 @@
-"""How long it takes: publish of the deciding reading -> order committed; a due timer -> order committed."""
+"""Latencies of orders: from the publish of the deciding reading, or from the due time of a timer, to the commit."""
 
 from collections import deque
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ KEEP = 10_000
 
 @dataclass(slots=True)
 class Latency:
-    """The newest KEEP values in µs, apart for orders decided by a reading and by a timer."""
+    """The newest KEEP values in µs, separate for orders decided by a reading and by a timer."""
 
     reading: deque[int] = field(default_factory=lambda: deque(maxlen=KEEP))
     timer: deque[int] = field(default_factory=lambda: deque(maxlen=KEEP))
@@ -21,14 +21,14 @@ class Latency:
         return self.reading.copy(), self.timer.copy()
 
     def created(self, orders: Sequence[CreatedOrder], now: int) -> None:
-        """Take the orders of one transaction, committed at `now`."""
+        """Add the orders of one transaction, committed at `now` µs."""
         for order in orders:
             kind = self.reading if order.received and order.received >= order.at else self.timer
             kind.append(now - (order.received if kind is self.reading else order.at))
 
 
 def quantile(values: Sequence[int], share: float) -> float | None:
-    """Nearest rank, in ms; None without values."""
+    """Quantile by nearest rank, in ms; None without values."""
     if not values:
         return None
     ordered = sorted(values)

@@ -1,7 +1,7 @@
-"""Who has the data folder: an exclusive lock beside the journal that names its holder.
+"""Exclusive lock on the data folder: a file beside the journal that names its holder.
 
-Releases before 0.1 lock the same file, without a name. An import gives way to a gateway that starts: whoever waits
-keeps a file `<lock>.wanted` beside it, and the import looks for it.
+Releases before 0.1 lock the same file, without a name. A gateway that starts while an import holds the lock keeps a
+file `<lock>.wanted` beside it; the import checks for it and releases the lock.
 """
 
 import fcntl
@@ -22,10 +22,11 @@ POLL: Final = 0.1
 
 
 class FileLock:
-    """Only one process writes a data folder: a lock on `<path>.lock`, held until `release` or the process ends.
+    """Allows one process to write a data folder: a lock on `<path>.lock`, held until `release` or the end of the
+    process.
 
-    `command` is what holds it, for whoever finds it taken. Raises StoreUnavailable while another holds it; a holder
-    that gives way is asked to, and waited for `patience` seconds.
+    `command` names the holder to other processes. Raises StoreUnavailable while another process holds the lock; an
+    import is requested to release it, and waited for up to `patience` seconds.
     """
 
     def __init__(self, path: Path, command: str = "", patience: float = 0.0) -> None:
@@ -73,18 +74,18 @@ class FileLock:
         return pid, command
 
     def wanted(self) -> bool:
-        """Does a gateway that starts wait for this lock?"""
+        """True if a gateway that starts waits for this lock."""
         return self._wanted.exists()
 
     def release(self) -> None:
-        """Let others write. May be called twice."""
+        """Release the lock. May be called twice."""
         if self._handle >= 0:
             os.close(self._handle)
         self._handle = -1
 
 
 def held(path: Path, pid: str, command: str) -> StoreUnavailable:
-    """Says who has it, and what to do."""
+    """The error that names the holder and what to do."""
     if not pid:
         return StoreUnavailable.of("journal.held", path=path.parent)
     return StoreUnavailable.of("journal.held_by", path=path.parent, pid=pid, command=f"fieldgate {command}".strip())

@@ -1,7 +1,7 @@
-"""Logging: one JSON object a line on standard error; secrets and personal data never.
+"""Logging: one JSON object per line on standard error, without secrets and personal data.
 
-`event` is a fixed name for machines, `message` the sentence of the catalogue for people, in the installation's
-language. Libraries that log through the standard library end in the same place.
+`event` is a fixed name for machines, `message` the sentence of the catalogue, in the installation's language. Libraries
+that log through the standard library are included.
 """
 
 import asyncio
@@ -35,18 +35,18 @@ _KEPT = ("timestamp", "level", "event", "exception", "stack")
 
 
 def key_of(event: str) -> str:
-    """`source down` -> `log.source_down`: where the catalogue has its sentence."""
+    """`source down` -> `log.source_down`: the catalogue key of its sentence."""
     return f"log.{_APART.sub('_', event.lower()).strip('_')}"
 
 
 class LocalizedMessage:
-    """Puts the sentence of an event beside it as `message`; values that have words in both languages become texts."""
+    """Adds the sentence of an event as `message`; values with texts in both languages become texts."""
 
     def __init__(self, lang: Lang) -> None:
         self._lang: Lang = lang
 
     def __call__(self, _logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-        """A structlog processor. A line whose fields do not fill its sentence goes out without one."""
+        """A structlog processor. An event whose fields do not fill its sentence has no message."""
         key = key_of(str(event.get("event", "")))
         if key in catalogue():
             with suppress(KeyError):
@@ -59,7 +59,7 @@ class LocalizedMessage:
 
 
 def sentence(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """For people: the sentence alone, where there is one."""
+    """Processor of the console format: the sentence alone, if there is one."""
     message = event.pop("message", None)
     if message is None:
         return event
@@ -67,15 +67,15 @@ def sentence(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Mut
 
 
 def redact(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Blank values under telling keys, and what looks like a secret or a phone number in any text, however deep;
-    number plates are masked."""
+    """Blank values under keys that suggest a secret, and whatever looks like a secret or a phone number in any text,
+    at any depth; number plates are masked."""
     for key, value in event.items():
         event[key] = HIDDEN if _SECRET_KEY.search(key) else _blanked(value)
     return event
 
 
 def _blanked(value: Any) -> Any:
-    """Values that are no JSON (errors, tuples) are written as texts or lists, as the renderer would."""
+    """Values that are not JSON (errors, tuples) become texts or lists, as the renderer would write them."""
     if isinstance(value, str):
         return _readable(value)
     if value is None or isinstance(value, bool | int | float):
@@ -92,12 +92,12 @@ def _readable(text: str) -> str:
 
 
 def _called_off(record: logging.LogRecord) -> bool:
-    """Work that is called off at the end of the process is no error."""
+    """True for a cancelled task at the end of the process, which is no error."""
     return record.exc_info is None or not isinstance(record.exc_info[1], asyncio.CancelledError)
 
 
 def configure(level: str = "info", form: Literal["json", "text"] = "json", lang: Lang = "en") -> None:
-    """Set up structlog and the standard library, once per process. `lang` of `message`."""
+    """Configure structlog and the standard library, once per process. `lang`: language of `message`."""
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,

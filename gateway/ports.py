@@ -1,6 +1,6 @@
-"""The seams of the house: structural Protocols without bodies. Adapters do not inherit from them.
+"""The ports of the gateway: structural Protocols without bodies. Adapters do not inherit from them.
 
-All times are µs since 1970 UTC, all sequence numbers rise by one within a partition.
+All times are µs since 1970 UTC; sequence numbers rise by one within a partition.
 """
 
 from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -47,18 +47,18 @@ class Source(Protocol):
         """Read and emit until cancelled. Raises SourceError only when it needs a restart."""
 
     def trouble(self) -> Phrase | None:
-        """What keeps it from its devices, without addresses or paths; None = nothing does."""
+        """The problem that keeps it from its devices, without addresses or paths; None = none."""
 
     def samples(self) -> Iterable[MetricSample]:
-        """What it counts, now: values of `SOURCE_METRICS` and of the families of its adapter."""
+        """Its present counts: values of `SOURCE_METRICS` and of the metric families of its adapter."""
 
 
 class Directory(Protocol):
-    """What sources and intake need of the registry: the names of the field -> integers of the columns."""
+    """The registry as sources and intake use it: names of devices and points -> integers of the columns."""
 
     @property
     def version(self) -> int:
-        """Rises with every change; whoever caches look-ups drops them then."""
+        """Rises with every change; cached look-ups are then invalid."""
 
     def device(self, code: str) -> Device | None:
         """The device in service called `code`; None = unknown (quarantine it) or retired."""
@@ -67,17 +67,18 @@ class Directory(Protocol):
         """(name, component) -> point of a profile; component 0 = the device itself. Empty for an unknown profile."""
 
     def state_code(self, point: int, text: str, device: int = 0) -> int | None:
-        """The code of a state text; unknown ones get the next, until `device` brought too many: None (counted)."""
+        """Code of a state text; unknown texts get the next code, until `device` has sent too many: then None
+        (counted)."""
 
     def pending(self, batch: Batch) -> Sequence[Define]:
-        """Definitions that must stand in the journal before `batch`: ids never written, state tables that grew."""
+        """Definitions that must be journaled before `batch`: ids never written, state tables that grew."""
 
     def journaled(self, defines: Sequence[Define]) -> None:
-        """These are on disk now."""
+        """Record that these definitions are on disk."""
 
 
 class RegistryView(Directory, Protocol):
-    """The registry as it is shown: everything ever known, retired devices and former revisions too. From any thread."""
+    """The registry for display: everything ever known, with retired devices and former revisions. From any thread."""
 
     def device_by_id(self, device: int) -> Device | None:
         """Any device ever known."""
@@ -89,21 +90,21 @@ class RegistryView(Directory, Protocol):
         """The site called `code`."""
 
     def contents(self) -> "RegistryContents":
-        """Everything."""
+        """All rows."""
 
     def refused(self) -> Sequence[RefusedText]:
-        """State texts that found no room since they were last cleared, by device and point."""
+        """State texts refused since they were last cleared, by device and point."""
 
     def clear_texts(self, profile: str, name: str, device: int | None = None) -> int:
-        """Room again for what devices (or this one) bring; how many texts count no more. Blocking (the desk's thread).
-        Raises KeyError for no such state point, StoreError."""
+        """Make room for new texts of all devices or of one; returns how many learned texts no longer count. Blocking
+        (the desk's thread). Raises KeyError for an unknown state point, StoreError."""
 
     def remove_customer(self, code: str) -> None:
-        """The store has erased them."""
+        """Remove a customer that the store has erased."""
 
 
 class ReceiptLedger(Protocol):
-    """Remembers the QoS 1 messages of the last receive-maximum, so that a redelivery is told from a repeat."""
+    """Receipts of the QoS 1 messages of the last receive-maximum, to distinguish a redelivery from a new message."""
 
     def claim(self, session: str, packet: int, digest: int) -> bool:
         """True, once, when the journal holds this very message: acknowledge it, do not journal it again."""
@@ -133,7 +134,7 @@ class PartitionedLog(Protocol):
         """
 
     async def wait(self, partition: int, after: int) -> Sequence[Record]:
-        """Live consumers: the records after `after`, from memory when they are still there; waits for the first."""
+        """Records after `after`, from memory if they are still there; waits for the first one."""
 
     def head(self, partition: int) -> int:
         """The newest sequence number on disk; 0 when empty."""
@@ -143,7 +144,7 @@ class PartitionedLog(Protocol):
 
 
 class JournalView(Protocol):
-    """The journal as it is shown. `wait` on the event loop that reads devices, the rest from any thread."""
+    """The journal for display. `wait` runs on the ingest loop, the rest on any thread."""
 
     def head(self, partition: int) -> int:
         """The newest sequence number on disk; 0 when empty."""
@@ -155,7 +156,7 @@ class JournalView(Protocol):
         """The records after `after`; waits for the first."""
 
     def dead_letters(self, limit: int, before_seq: int | None = None, tenant: str = "") -> list[Record]:
-        """Messages that could not be understood, the newest first, below `before_seq`. Blocking."""
+        """Messages that could not become readings, newest first, below `before_seq`. Blocking."""
 
 
 class SeriesStore(Protocol):
@@ -181,38 +182,40 @@ class SeriesStore(Protocol):
         """All readings of [start, end) in order of `at`, each identity once, in batches. For backtest and rerun."""
 
     def before(self, moment: int, devices: Sequence[int]) -> Batch:
-        """Of each point of these devices the newest reading with at < moment, and the newest that has a value."""
+        """For each of these points of these devices: the newest reading with at < moment, and the newest one with a
+        value."""
 
     def held(self) -> "HeldReadings | None":
-        """What no other process can read beside this one; None = others read everything themselves."""
+        """Readings that no other process can read while this one has the store open; None = other processes read
+        everything themselves."""
 
     def retain(self, before: int) -> int:
-        """Delete readings older than `before`, give the space back; returns the rows deleted."""
+        """Delete readings older than `before` and free their space; returns the number of rows deleted."""
 
     def expire(self, moments: Mapping[int, int]) -> bool:
-        """Of each of these points delete readings older than its moment (µs), and take none any more. Every call names
-        all of them: a point that is not named is kept like the rest. Works for a short while; True: call again.
-        """
+        """Delete readings of each of these points that are older than its moment (µs), and refuse such readings from
+        now on. Every call lists all of them: a point that is not listed is kept like the rest. Works for a short
+        while; True: call again."""
 
     def stats(self) -> SeriesStats:
-        """Size now."""
+        """Present size."""
 
     def close(self) -> None:
         """Flush and close."""
 
 
 class HeldReadings(Protocol):
-    """Readings that only the process which writes the store can read: its API hands them out. Blocking, in the thread
+    """Readings that only the process that writes the store can read; its API returns them. Blocking, in the thread
     of the store."""
 
     def rows(self, start: int, end: int, devices: Sequence[int] | None, points: Sequence[int] | None) -> Batch:
-        """Those of [start, end) of these devices and points (None = all), in any order, each identity once."""
+        """Readings of [start, end) of these devices and points (None = all), in any order, each identity once."""
 
     def counts(self, start: int, end: int, width: int) -> I64:
-        """How many of them lie in each bucket of `width` µs of [start, end)."""
+        """Number of these readings in each bucket of `width` µs of [start, end)."""
 
     def before(self, moment: int, devices: Sequence[int]) -> Batch:
-        """As `SeriesStore.before`, of the whole store."""
+        """As `SeriesStore.before`, for the whole store."""
 
 
 class Sink(Protocol):
@@ -223,10 +226,10 @@ class Sink(Protocol):
         """Its key in the configuration."""
 
     async def check(self) -> None:
-        """At start and in `fieldgate check`: is the configuration usable? Sends nothing. Raises DeliveryRefused."""
+        """Check the configuration at start and in `fieldgate check`, without sending. Raises DeliveryRefused."""
 
     async def deliver(self, delivery: Delivery) -> Receipt:
-        """Send once. At least once overall: the receiver tells repeats by `delivery.id`.
+        """Send once. Overall at least once: the receiver detects repeats by `delivery.id`.
 
         Raises DeliveryDeferred (try again) or DeliveryRefused (dead letter).
         """
@@ -237,7 +240,7 @@ class Sink(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class RegistryContents:
-    """Everything the registry keeps: ids are never renumbered, retired devices stay."""
+    """All rows of the registry: ids are never renumbered, retired devices stay."""
 
     sites: Sequence[Site]
     customers: Sequence[Customer]
@@ -274,7 +277,7 @@ class RegistryChange:
 
 
 class RegistryStore(Protocol):
-    """Where the registry's rows live (relational store). Blocking; called in the desk's thread."""
+    """The registry's rows in the relational store. Blocking; called in the desk's thread."""
 
     def load(self) -> RegistryContents:
         """All rows of this tenant."""
@@ -291,7 +294,7 @@ class RegistryStore(Protocol):
 
 
 class ControlOutbox(Protocol):
-    """Facts that were decided in SQL and must enter the journal, in order. Blocking; called in the desk's thread."""
+    """Facts decided in SQL that must be journaled, in order. Blocking; called in the desk's thread."""
 
     def pending(self, limit: int) -> Sequence[tuple[int, Fact]]:
         """(row id, fact), oldest first, not yet journaled."""
@@ -322,15 +325,15 @@ class Settled:
 
 @dataclass(frozen=True, slots=True)
 class LeaseRequest:
-    """At most `room` deliveries of one endpoint: those of the highest level first, or, for a probe of an endpoint that
-    does not work, those that wait longest, so that no message is in the way of all others."""
+    """At most `room` deliveries of one endpoint: those of the highest level first. `longest`: those that wait
+    longest, for a probe of an endpoint that does not work, so that no message blocks all others."""
 
     room: int
     longest: bool = False
 
 
 class DeliveryQueue(Protocol):
-    """The outbox as the relay sees it. Blocking; called in the desk's thread."""
+    """The outbox as the relay uses it. Blocking; called in the desk's thread."""
 
     def exchange(
         self,
@@ -345,7 +348,7 @@ class DeliveryQueue(Protocol):
         lease is due again. What was settled before stays as it is."""
 
     def disable(self, endpoint: str, reason: str, now: int) -> None:
-        """The endpoint said 410 Gone: its deliveries wait until a person enables it."""
+        """The endpoint answered 410 Gone: its deliveries wait until a person enables it."""
 
     def next_due(self, now: int, endpoints: Collection[str]) -> int | None:
         """The earliest time after `now`, µs, at which a delivery of these endpoints may become due; None = there is
@@ -353,19 +356,20 @@ class DeliveryQueue(Protocol):
 
 
 class RuleEngine(Protocol):
-    """The rule engine as the pipeline sees it: deterministic, no clock."""
+    """The rule engine as the pipeline uses it: deterministic, without a clock."""
 
     def step(self, record: Record) -> Sequence[Transition]:
-        """What this record changes. Records come in order, none twice."""
+        """Transitions caused by this record. Records come in order, each once."""
 
     def snapshot(self) -> bytes:
-        """Everything it knows, after the last record stepped."""
+        """The complete state after the last record stepped."""
 
     def status(self) -> EngineStatus:
-        """All that other threads may read of it, as of now."""
+        """Immutable status for other threads, as of now."""
 
     def warmup_job(self, wanted: HistoryRequest) -> HistoryJob:
-        """What to feed with the history that a rule, or a group of it, wants. Raises KeyError when it is gone."""
+        """Evaluator to feed with the history that a rule, or a group of it, requests. Raises KeyError when it no
+        longer exists."""
 
 
 class AlarmDesk(Protocol):
@@ -384,7 +388,7 @@ class AlarmDesk(Protocol):
 
 
 class Audience(Protocol):
-    """Who is told. Blocking and quick; called inside the desk's transaction."""
+    """Recipients of notices. Blocking and quick; called inside the desk's transaction."""
 
     def resolve(self, audience: str, device: int, group: str = "") -> Sequence[Recipient]:
         """The customers behind the name `audience` for a device, or a group (device 0); empty when there is none."""

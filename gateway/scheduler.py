@@ -1,4 +1,4 @@
-"""Recurring work of the running gateway. What is due is in tables; a run that was missed is caught up by the next."""
+"""Recurring work of the running gateway. Due work is in tables; the next run catches up on a missed one."""
 
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
@@ -10,30 +10,30 @@ Work = Callable[[], Awaitable[None]]
 
 
 class EverySeconds(BaseTrigger):  # type: ignore[misc] # it has no types
-    """Every `seconds`, whatever was done to the clock: it knows of no runs that were missed.
+    """Trigger every `seconds`, independent of steps of the clock: it makes up no missed runs.
 
     APScheduler's own interval lists every slot between the last run and now, on the event loop: after the clock of a
-    machine with an empty battery was set, those of a quarter of a century.
+    machine with an empty battery was set, those of decades.
     """
 
     def __init__(self, seconds: float) -> None:
         self.interval = timedelta(seconds=seconds)
 
     def get_next_fire_time(self, previous: datetime | None, now: datetime) -> datetime:
-        """In the rhythm of `previous` where that lies ahead of `now`, within one interval; else one interval later."""
+        """In the rhythm of `previous` if that is ahead of `now` and within one interval; else one interval later."""
         now = now.astimezone(UTC)  # in a zone, an hour may come twice or never
         following = now + self.interval if previous is None else previous.astimezone(UTC) + self.interval
         return following if now < following <= now + self.interval else now + self.interval
 
 
 class Scheduler:
-    """One job for each name. Each runs alone: while a run takes longer than its interval, the next waits."""
+    """One job per name. Each runs alone: while a run takes longer than its interval, the next waits."""
 
     def __init__(self) -> None:
         self._jobs = AsyncIOScheduler(timezone=UTC)
 
     def every(self, seconds: float, name: str, work: Work) -> None:
-        """Run `work` every `seconds`, in place of what had this name."""
+        """Run `work` every `seconds`; replaces the job with this name."""
         self._jobs.add_job(
             work,
             EverySeconds(seconds),
@@ -45,12 +45,12 @@ class Scheduler:
         )
 
     def start(self) -> None:
-        """Run them from now on. A second call changes nothing."""
+        """Start the jobs. A second call changes nothing."""
         if not self._jobs.running:
             self._jobs.start()
 
     def again(self) -> None:
-        """The clock was set: what is further away than its interval runs now, what is late by now does so anyway."""
+        """The clock was set: a job due later than one interval from now runs now."""
         if not self._jobs.running:
             return
         now = datetime.now(UTC)

@@ -20,7 +20,7 @@ LONGEST = 60.0
 
 @dataclass(slots=True)
 class TaskHealth:
-    """Of one supervised task: `up`, restarts so far, the last error."""
+    """State of one supervised task: `up`, restarts so far, the last error."""
 
     up: bool = True
     restarts: int = 0
@@ -40,8 +40,9 @@ class Supervisor:
     def start(
         self, name: str, run: Run, *, fatal: bool = False, longest: float = LONGEST, source: bool = False
     ) -> None:
-        """Keep `run` going under `name` until `stop`. `fatal`: any error of it stops the process. `longest` bounds the
-        seconds between two tries. A `source` says itself how its connection is: that its task runs means nothing."""
+        """Keep `run` running under `name` until `stop`. `fatal`: any error of it stops the process. `longest` bounds
+        the seconds between two tries. A `source` logs the state of its connection itself, as a running task does not
+        mean that it is connected."""
         self.health[name] = TaskHealth()
         self._tasks[name] = asyncio.create_task(self._keep(name, run, fatal, longest, source), name=name)
 
@@ -72,12 +73,12 @@ class Supervisor:
             await asyncio.sleep(min(longest, self.pause(attempt, rejected)))
 
     def fail(self, error: BaseException) -> None:
-        """This error stops the process."""
+        """Stop the process because of this error."""
         self.broken = error
         self.fatal.set()
 
     def check(self) -> None:
-        """Raises what stops the process, if anything does."""
+        """Raises the error that stops the process, if there is one."""
         if self.fatal.is_set():
             raise self.broken or InvariantBroken("the engine stopped")
 
@@ -89,7 +90,7 @@ class Supervisor:
         await asyncio.gather(*chosen, return_exceptions=True)
 
     async def end(self, name: str) -> None:
-        """Stop it for good: nothing asks for its health any more."""
+        """Stop the task for good and remove its health."""
         await self.stop(name)
         self.health.pop(name, None)
 
@@ -102,7 +103,7 @@ def _proven(name: str, health: TaskHealth, source: bool) -> None:
 
 
 def full_jitter(attempt: int, *, rejected: bool = False) -> float:
-    """Seconds: uniform in (0, min(60, 2^attempt)); a refused login waits one to two minutes."""
+    """Wait in seconds: uniform in (0, min(60, 2^attempt)); after a refused login one to two minutes."""
     if rejected:
         return random.uniform(60, 120)  # noqa: S311 - not a secret
     return random.uniform(0.05, min(60.0, 2.0**attempt))  # noqa: S311 - not a secret

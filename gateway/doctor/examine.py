@@ -1,4 +1,4 @@
-"""All that is looked at, in the order of the report."""
+"""All checks, in the order of the report."""
 
 import asyncio
 import time
@@ -22,7 +22,7 @@ from gateway.settings.model import Settings, sections
 
 
 def examine(project: Project, lang: Lang) -> Iterator[DoctorFinding]:
-    """Findings as they are made. Talks to brokers and to the gateway that runs; writes nothing."""
+    """Findings, as they are made. Connects to brokers and to a running gateway; writes nothing."""
     settings, data = project.settings, project.settings.data_dir
     running = _running(data)
     yield ok("doctor.running", path=data) if running else ok("doctor.stopped", path=data)
@@ -68,8 +68,8 @@ def _newest(journal: Path) -> int:
 
 
 def _health(settings: Settings) -> tuple[str, Path | None]:
-    """Where everything is answered without a key: the health listener, or, where others reach that, the API; and the
-    certificate it has to show."""
+    """Address that answers without a key: the health listener, or the API if other machines reach that; and its
+    certificate."""
     api, health = settings.api, settings.health
     if health.exposed or health.port == 0:
         return api.address, api.tls.cert if api.tls else None
@@ -78,7 +78,7 @@ def _health(settings: Settings) -> tuple[str, Path | None]:
 
 
 def _private(settings: Settings) -> dict[Path, str]:
-    """What only the gateway's user may read."""
+    """Files and folders that only the gateway's user may read."""
     data = settings.data_dir
     found = {data: "data", key_file(data, settings.tenant): "data"}  # what else is in the folder, the folder protects
     for _, section in sections(settings):

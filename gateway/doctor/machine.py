@@ -1,4 +1,4 @@
-"""The machine: versions, disk, clock, who may read the files."""
+"""The machine: versions, disk, clock, file permissions."""
 
 import ctypes
 import shutil
@@ -29,7 +29,7 @@ UNSYNCHRONISED: Final = 0x40  # STA_UNSYNC of adjtimex(2)
 
 
 def versions(mosquitto: str) -> Iterator[DoctorFinding]:
-    """`mosquitto`: as it says itself, "" = not on this machine."""
+    """Findings about versions. `mosquitto`: its version, "" = not installed on this machine."""
     python = ".".join(map(str, sys.version_info[:3]))
     found = {"python": python, "sqlite": sqlite.sqlite_version, "duckdb": duckdb.__version__}
     yield ok("doctor.versions", **found)
@@ -51,13 +51,13 @@ def versions(mosquitto: str) -> Iterator[DoctorFinding]:
 
 
 def mosquitto_version() -> str:
-    """The version of the mosquitto on this machine, "" when there is none."""
+    """Version of the mosquitto on this machine, "" if there is none."""
     words = _output_of("mosquitto", "-h").split()
     return words[2] if words[:2] == ["mosquitto", "version"] and len(words) > 2 else ""
 
 
 def _output_of(name: str, *arguments: str) -> str:
-    """What a program of this machine prints, "" when there is none."""
+    """Output of a program of this machine, "" if there is none."""
     program = shutil.which(name) or shutil.which(name, path="/usr/sbin:/usr/local/sbin")
     if program is None:
         return ""
@@ -69,7 +69,7 @@ def _output_of(name: str, *arguments: str) -> str:
 
 
 def disk(room: DiskForecast) -> DoctorFinding:
-    """Free, floor, and how long it lasts at the expected rate."""
+    """Finding about free space, the floor, and the time left at the expected rate."""
     fields = {"free": format_size(room.free), "floor": format_size(room.floor), "lasts": room.time_left_text()}
     if room.free <= room.floor:
         return bad("doctor.disk", "doctor.disk_full.do", **fields)
@@ -79,7 +79,7 @@ def disk(room: DiskForecast) -> DoctorFinding:
 
 
 def clock(now: int, newest: int) -> DoctorFinding:
-    """`newest` µs: the newest record of the journal, 0 = none."""
+    """Findings about the clock. `newest` µs: the newest record of the journal, 0 = none."""
     if now < BUILT:
         return bad("doctor.clock", "doctor.clock_unset.do", now=iso(now))
     if newest > now + MINUTE:
@@ -89,7 +89,7 @@ def clock(now: int, newest: int) -> DoctorFinding:
 
 
 class _Timex(ctypes.Structure):
-    """The head of `struct timex`, and room for the rest of it."""
+    """The beginning of `struct timex`, and space for the rest of it."""
 
     _fields_ = (
         ("modes", ctypes.c_uint), ("offset", ctypes.c_long), ("freq", ctypes.c_long), ("maxerror", ctypes.c_long),
@@ -98,7 +98,7 @@ class _Timex(ctypes.Structure):
 
 
 def kernel_clock() -> bool | None:
-    """Does the kernel take its clock for synchronised? None: it does not say."""
+    """True if the kernel regards its clock as synchronised; None if that is unknown."""
     asked = _Timex()  # modes 0: asks, and sets nothing
     try:
         answer = ctypes.CDLL(None).adjtimex(ctypes.byref(asked))
@@ -108,12 +108,13 @@ def kernel_clock() -> bool | None:
 
 
 def chrony() -> str:
-    """What `chronyc tracking` says, "" without chrony: it need not tell the kernel (`rtcsync`)."""
+    """Output of `chronyc tracking`, "" without chrony, which may keep the clock without the kernel's flag
+    (`rtcsync`)."""
     return _output_of("chronyc", "-n", "tracking")
 
 
 def clock_kept(kernel: bool | None, tracking: str) -> DoctorFinding:
-    """Does something keep the clock right? Pure."""
+    """True if the clock is synchronised by the kernel or chrony. Pure."""
     leap = next((line.partition(":")[2].strip() for line in tracking.splitlines() if line.startswith("Leap")), "")
     if kernel or leap == "Normal":
         return ok("doctor.clock_kept")
@@ -122,7 +123,7 @@ def clock_kept(kernel: bool | None, tracking: str) -> DoctorFinding:
 
 
 def modes(private: Mapping[Path, str]) -> Iterator[DoctorFinding]:
-    """Files and folders that are for the gateway's user alone, and what each of them is."""
+    """Findings about permissions: private files and folders -> what each of them holds."""
     wrong = False
     for path, kind in private.items():
         try:

@@ -1,4 +1,4 @@
-"""A gateway that runs: what it says of itself, and whether its counts balance. And files of one that does not."""
+"""Checks of a running gateway: its readiness, and the balance of its counts; without one, checks of its files."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -19,7 +19,8 @@ OK: Final = "ok"
 
 
 def fetch_health(url: str, lang: Lang, cert: Path | None = None) -> list[DoctorFinding] | None:
-    """What /readyz and /metrics at `url` say; None when nobody answers. `cert`: what it has to show."""
+    """Answers of /readyz and /metrics at `url`; None if there is no answer. `cert`: the certificate the server must
+    present."""
     verify = pinned(cert) if cert is not None else True
     try:
         with httpx.Client(base_url=url, timeout=TIMEOUT, trust_env=False, verify=verify) as client:
@@ -31,7 +32,7 @@ def fetch_health(url: str, lang: Lang, cert: Path | None = None) -> list[DoctorF
 
 
 def readiness(answer: Mapping[str, Any]) -> Iterator[DoctorFinding]:
-    """What /readyz says. Pure."""
+    """Findings in the answer of /readyz. Pure."""
     if answer.get("ready"):
         yield ok("doctor.ready")
     else:
@@ -43,7 +44,8 @@ def readiness(answer: Mapping[str, Any]) -> Iterator[DoctorFinding]:
 
 
 def balance(metrics: str) -> DoctorFinding:
-    """Every message accounted for. Pure; `metrics` is the text of /metrics."""
+    """Findings about the balance of messages: received = journaled + refused. Pure; `metrics` is the text of
+    /metrics."""
     wrong, received = [], 0.0
     for line in metrics.splitlines():
         name, _, value = line.rpartition(" ")
@@ -57,7 +59,7 @@ def balance(metrics: str) -> DoctorFinding:
 
 
 def stores(data: Path, tenant: str) -> Iterator[DoctorFinding]:
-    """What must be there, and what waits in the database; beside a running gateway, too."""
+    """Findings about missing stores, and about what waits in the database. Also works beside a running gateway."""
     try:
         gone = expected_stores.missing(data)
     except StoreError as error:

@@ -36,7 +36,7 @@ class Balance:
     partial: int = 0
 
     def check(self) -> None:
-        """Raises InvariantBroken when something got lost, or came from nowhere."""
+        """Raises InvariantBroken if the counts do not add up."""
         messages = self.journaled + self.duplicate + self.rejected + self.refused + self.in_flight
         readings = self.readings_journaled + self.readings_refused + self.readings_in_flight
         if self.received != messages or self.decoded != readings:
@@ -65,5 +65,5 @@ class JournaledReadings:
         return self._marks[-1][1]
 
     def upto(self, seq: int) -> int | None:
-        """Those of records up to `seq`; None when that lies further back than remembered."""
+        """Readings of records up to `seq`; None when that is further back than remembered."""
         return next((total for mark, total in reversed(self._marks) if mark <= seq), None)

@@ -1,4 +1,4 @@
-"""Facts decided in SQL enter the journal: control outbox -> intake, in order."""
+"""Journals facts that were decided in SQL: control outbox -> intake, in order."""
 
 import asyncio
 from functools import partial

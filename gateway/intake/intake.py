@@ -31,14 +31,14 @@ FULL_RETRY: Final = 0.25
 
 
 class Log(PartitionedLog, Protocol):
-    """The journal, as intake needs it."""
+    """The journal, as intake uses it."""
 
     def last(self, partition: int, kind: RecordKind | None = None) -> Record | None:
         """The newest record of a kind (of any kind when None); None when there is none."""
 
 
 class Points(Directory, PointLookup, Protocol):
-    """The registry, as intake needs it."""
+    """The registry, as intake uses it."""
 
 
 @dataclass(slots=True)
@@ -100,8 +100,8 @@ class Intake:
         self.journaled_readings = JournaledReadings()
 
     async def emit(self, parcel: Parcel) -> None:
-        """As the port Emit. Raises StoreFull when there was no room for `full_wait`, StoreUnavailable when the journal
-        cannot be written: acknowledge nothing then. A call that is cancelled may be kept all the same."""
+        """Implements the port Emit. Raises StoreFull when there was no room for `full_wait`, StoreUnavailable when
+        the journal cannot be written: then acknowledge nothing. A cancelled call may have been journaled."""
         check_parcel(parcel)
         loop = asyncio.get_running_loop()
         item = _Waiting(parcel, loop.create_future())
@@ -185,7 +185,7 @@ class Intake:
         return structs.replace(raw, payload=raw.payload[:most], detail=detail, tenant=self._tenant)
 
     async def _append_with_retry(self, append: Append) -> tuple[Record, ...]:
-        """Waiting for the disk is the back-pressure: nothing of it is acknowledged meanwhile."""
+        """Retry while the disk is full; nothing is acknowledged meanwhile, so sources wait (back-pressure)."""
         loop = asyncio.get_running_loop()
         until = loop.time() + self.config.full_wait / SECOND
         while True:
@@ -217,7 +217,7 @@ class Intake:
             self._counts[source].snapshot().check()
 
     async def keep_time(self) -> None:
-        """Look at the clock: a step of it is journaled before whatever comes after it. Raises StoreError."""
+        """Check the clock; a step of it is journaled before any later record. Raises StoreError."""
         found = self._time.check(self.clock.now(), self.steady())
         if not found:
             return
@@ -246,8 +246,8 @@ class Intake:
         return self._time.trusted(self.steady())
 
     async def drain(self) -> None:
-        """Returns when nothing waits any more; what the journal does not take now is given back. For the end, after
-        the sources have stopped."""
+        """Returns when no parcel waits; parcels that the journal does not take are given back. Called at the end,
+        after the sources have stopped."""
         self._ending = True
         while self._task is not None:
             await asyncio.wait([self._task])
@@ -268,18 +268,18 @@ class Intake:
         return [record.seq for record in await self.append(Append(signed))]
 
     async def append(self, append: Append) -> tuple[Record, ...]:
-        """Journal small records at once, past the parcels that wait: facts and ticks never queue behind readings."""
+        """Journal small records at once, before the parcels that wait: facts and ticks never queue behind readings."""
         await self.keep_time()
         now = self.clock.now()
         self.watermark.observe(now)
         return await self.journal.append(self.partition, append, now)
 
     def sources(self) -> list[str]:
-        """Sources that handed something over."""
+        """Names of the sources that emitted something."""
         return sorted(self._counts)
 
     def balance(self, source: str = "") -> Balance:
-        """Of one source, or of all; checked."""
+        """Balance of one source, or of all; checked."""
         chosen = [self._counts[source]] if source in self._counts else [] if source else self._counts.values()
         total = sum((counts.snapshot() for counts in chosen), Balance())
         total.check()

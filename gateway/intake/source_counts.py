@@ -14,13 +14,13 @@ class SourceCounts:
         self._n: Counter[str] = Counter()
 
     def arrive(self, parcel: Parcel) -> None:
-        """A source handed it over."""
+        """Count a parcel that a source emitted."""
         self._n["received"] += parcel.messages
         self._n["decoded"] += len(parcel.batch)
         self._under_way(parcel, 1)
 
     def keep(self, parcel: Parcel, *, rows: int, clamped: int, suspect: bool, implausible: int) -> None:
-        """It is on disk with `rows` readings."""
+        """Count a parcel that is on disk with `rows` readings."""
         self._under_way(parcel, -1)
         self._n["duplicate"] += parcel.duplicates
         self._n["rejected"] += len(parcel.rejected)
@@ -32,7 +32,7 @@ class SourceCounts:
         self._n["implausible"] += implausible
 
     def refuse(self, parcel: Parcel) -> None:
-        """It could not be kept."""
+        """Count a parcel that could not be kept."""
         self._under_way(parcel, -1)
         self._n["refused"] += parcel.messages
         self._n["readings_refused"] += len(parcel.batch)
@@ -42,14 +42,14 @@ class SourceCounts:
         self._n["readings_in_flight"] += sign * len(parcel.batch)
 
     def snapshot(self) -> Balance:
-        """As it is now."""
+        """The present balance."""
         return Balance(**self._n)
 
 
 def check_parcel(parcel: Parcel) -> None:
     """Check a parcel: columns of equal length, frames in order, message counts consistent.
 
-    Raises InvariantBroken: a source that does this is broken.
+    Raises InvariantBroken, as only a faulty source emits such a parcel.
     """
     batch, n = parcel.batch, len(parcel.batch)
     columns = (batch.point, batch.at, batch.value, batch.quality, batch.flags, batch.frame)

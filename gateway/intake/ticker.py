@@ -1,4 +1,4 @@
-"""Ticks: the engine time. One a second, more often while a timer is due; never queued behind one another."""
+"""Ticks: the engine time. One per second, more often while a timer is due; at most one waits."""
 
 import asyncio
 import heapq
@@ -23,9 +23,9 @@ EMPTY: Final = 3
 
 
 class Cadence:
-    """When the next tick is due, µs. Pure. `now` is the gateway's clock, `steady` one that nobody sets.
+    """Time of the next tick, µs. Pure. `now` is the gateway's clock, `steady` a monotonic one.
 
-    Ordinary ticks come every `every`; asked ones not before they are due, rounded up to a multiple of `spacing`, so
+    Ordinary ticks come every `every`; requested ones not before they are due, rounded up to a multiple of `spacing`, so
     that timers close together share a tick and any number of requests stays bounded.
     """
 
@@ -47,7 +47,7 @@ class Cadence:
         return self._requested[0] == slot
 
     def wait(self, now: int, steady: int) -> int:
-        """Until the next tick; never longer than `every`, whatever was done to the clock."""
+        """µs until the next tick; never longer than `every`, also after a step of the clock."""
         if self._last is None:
             return 0
         left = self._last + self._every - steady
@@ -75,7 +75,7 @@ class Cadence:
 
 
 class Ticker:
-    """Appends ticks until cancelled, few while nothing comes. `missed` counts ticks the journal did not take."""
+    """Appends ticks until cancelled; few while no records come. `missed` counts ticks that the journal did not take."""
 
     def __init__(self, intake: Intake) -> None:
         self._intake = intake
@@ -88,7 +88,8 @@ class Ticker:
         self._head = self._empty = 0
 
     async def start(self) -> None:
-        """Say how long the gateway was not there (unless the journal is empty), then tick once. Before any source."""
+        """Journal the time the gateway was down (unless the journal is empty), then tick once. Called before any
+        source starts."""
         intake = self._intake
         head = intake.journal.last(intake.partition)
         tick = intake.journal.last(intake.partition, RecordKind.TICK)
@@ -99,7 +100,7 @@ class Ticker:
         await self._tick(downs)
 
     async def run(self) -> None:
-        """Tick on, until cancelled. When the journal refuses a tick, the next one tries again."""
+        """Append ticks until cancelled. When the journal refuses a tick, the next one tries again."""
         while True:
             self._sooner.clear()
             wait = self._cadence.wait(self._intake.clock.now(), self._intake.steady())
@@ -116,7 +117,7 @@ class Ticker:
                 self._missed(error)
 
     async def tick_if_needed(self) -> bool:
-        """Make the due tick, or skip it while no records come; True = made. Raises StoreError."""
+        """Append the due tick, or skip it while no records come; True if one was appended. Raises StoreError."""
         if not await self._needed():
             self._cadence.skip(self._intake.steady())
             return False
@@ -125,7 +126,7 @@ class Ticker:
         return True
 
     async def _needed(self) -> bool:
-        """A step of the clock is noticed in any case."""
+        """False while no records come, the clock is in order and no timer is due."""
         intake = self._intake
         await intake.keep_time()
         quiet = self._empty >= EMPTY and intake.journal.head(intake.partition) == self._head
@@ -155,6 +156,6 @@ class Ticker:
         self.last = tick
 
     def tick_at(self, due_at: int) -> None:
-        """A timer is due at `due_at` (µs): tick then, not up to a second later. On the event loop."""
+        """Append a tick when the timer is due at `due_at` (µs), not up to a second later. On the event loop."""
         if self._cadence.request(due_at, self._intake.clock.now()):
             self._sooner.set()

@@ -1,4 +1,4 @@
-"""The durable journal: what is acknowledged upstream lies here first (DESIGN section 5)."""
+"""The durable journal: a message is acknowledged only after it is journaled (DESIGN section 5)."""
 
 from gateway.journal.config import JournalConfig
 from gateway.journal.reader import JournalReader

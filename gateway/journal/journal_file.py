@@ -96,7 +96,7 @@ class JournalFile:
         self.limit = config.max_bytes
 
     def write(self, entries: Sequence[EncodedAppend]) -> list[int | None]:
-        """Commit a group; per entry the seq before its first record, or None: refused, there is no room.
+        """Commit a group. Returns per entry the seq before its first record, or None: refused, there is no room.
 
         Raises StoreFull when the disk takes nothing at all, StoreUnavailable when it fails; then nothing was kept.
         """
@@ -129,7 +129,7 @@ class JournalFile:
     def _ready(self) -> Connection:
         """The connection; after a failure a new one.
 
-        A failed commit may lie in the log, valid but unsynced, and what follows it would hang on it. So the whole log
+        A failed commit may be in the log, valid but unsynced, and later commits would depend on it. So the whole log
         goes into the file (synced) first, and records that were not acknowledged are deleted.
         """
         if self._db is None:
@@ -233,7 +233,7 @@ class JournalFile:
         return Trimmed(rows, freed)
 
     def _emergency(self, db: Connection, need: int) -> None:
-        """On a full disk: give the ballast back, reuse the log from its start, delete what may go."""
+        """On a full disk: free the ballast, reuse the log from its start, delete what may be deleted."""
         self.reserved_space.release()
         with suppress(sqlite.OperationalError):  # not even that fits: the log may grow into what the ballast gave
             self._checkpoint(db)
@@ -257,7 +257,7 @@ class JournalFile:
             db.executemany("UPDATE meta SET value = ? WHERE key = ?", changed)
 
     def maintain(self) -> None:
-        """After a commit, outside of it: checkpoint when the log is long, give spare pages back, keep the ballast.
+        """After a commit, outside of it: checkpoint when the log is long, return spare pages, keep the ballast.
 
         A full disk is no error here: nothing is lost by doing it later. Raises StoreUnavailable for other errors.
         """
@@ -300,7 +300,7 @@ class JournalFile:
         return int(row[0])
 
     def close(self) -> None:
-        """Copy the log into the file and close; the log file goes away."""
+        """Copy the log into the file and close; the log file is deleted."""
         if self._db is not None:
             with suppress(sqlite.Error):  # what is committed is safe in the log
                 self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()

@@ -48,7 +48,7 @@ class JournalReader:
 
     @contextmanager
     def _connection(self) -> Iterator[Connection]:
-        """A connection inside one read transaction; SQLite's errors become ours."""
+        """A connection inside one read transaction; SQLite's errors become StoreErrors."""
         with self._lock:
             if self._closed:
                 raise StoreUnavailable.of("journal.closed", path=self._path)
@@ -81,7 +81,8 @@ class JournalReader:
             db.close()
 
     def read(self, partition: int, after: int, limit: int) -> Sequence[Record]:
-        """As the port: records after `after`, in order, gap- and checksum-checked; fewer when they are big."""
+        """Implements PartitionedLog.read: records after `after`, in order, gap- and checksum-checked; fewer when
+        they are big."""
         self.check_partition(partition)
         with self._connection() as db:
             floor = meta(db, "floor")
@@ -154,12 +155,12 @@ class JournalReader:
         return (int(row[0]), str(row[1])) if row else (0, "")
 
     def lost(self) -> list[tuple[int, int]]:
-        """Ranges of numbers [first, last] that a recovery declared lost, and that retention has not passed."""
+        """Ranges of numbers [first, last] that a recovery declared lost and retention has not passed."""
         with self._connection() as db:
             return [(int(a), int(b)) for a, b in db.execute("SELECT first, last FROM lost ORDER BY first")]
 
     def check(self) -> list[str]:
-        """Read the whole file: what is wrong with it, in plain words; [] when all is well. Takes a while."""
+        """Read the whole file; returns its damage as texts, [] = none. Takes a while."""
         with self._connection() as db:
             found = [str(row[0]) for row in db.execute("PRAGMA quick_check(20)") if row[0] != "ok"]
         expected, more = 1, True

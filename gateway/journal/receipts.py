@@ -41,7 +41,7 @@ class InMemoryReceipts:
         self._sessions: dict[str, _Session] = {}
 
     def add(self, session: str, packets: NDArray[np.uint16], digests: NDArray[np.uint64]) -> None:
-        """These messages are on disk, in this order."""
+        """Record that these messages are on disk, in this order."""
         with self._lock:
             known = self._sessions.setdefault(session, _Session())
             known.digest[packets] = digests
@@ -49,7 +49,7 @@ class InMemoryReceipts:
             known.count += len(packets)
 
     def claim(self, session: str, packet: int, digest: int) -> bool:
-        """True, once, when the journal holds this very message."""
+        """True, once, if the journal holds exactly this message."""
         with self._lock:
             known = self._sessions.get(session)
             if known is None or not 0 <= packet < _IDS:
@@ -126,7 +126,7 @@ class ReceiptRows:
         return out
 
     def committed(self, plan: ReceiptPlan) -> None:
-        """The transaction is on disk."""
+        """Apply `plan` in memory: its transaction is on disk."""
         for session, packets, _ in plan.chunks:
             self._note(self.next_id, session, len(packets))
             self.next_id += 1

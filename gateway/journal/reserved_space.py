@@ -1,4 +1,4 @@
-"""A file that only takes up room, to be given back when the disk is full: SQLite needs some even to delete."""
+"""A file that reserves space, to be freed when the disk is full: SQLite needs some even to delete."""
 
 import os
 from contextlib import suppress
@@ -17,12 +17,12 @@ class ReservedSpace:
             self.release()  # of another configuration; or opening needs a little room
 
     def release(self) -> None:
-        """Give the room back."""
+        """Free the space."""
         self._path.unlink(missing_ok=True)
         self.present = False
 
     def take(self) -> None:
-        """Take the room (again) when there is plenty."""
+        """Reserve the space (again) when the disk has plenty."""
         if self.present or not self._size:
             return
         if free_space(self._path) < self._floor + 2 * self._size:

@@ -1,4 +1,4 @@
-"""The file: tables, checksums, connections, and what SQLite's errors mean.
+"""The file: tables, checksums, connections, and the meaning of SQLite's errors.
 
 One row per record. `crc` covers seq, kind, at and body. `ident` names what a definition defines, so that superseded
 ones are found. Rows (floor, head] are dense except for the ranges in `lost`, which only a recovery writes.
@@ -95,14 +95,14 @@ def open_body(seq: int, kind: int, at: int, blob: bytes) -> Body:
 
 
 def check_version() -> None:
-    """Raises StoreError when the SQLite at hand is not safe."""
+    """Raises StoreError when the installed SQLite is not safe."""
     if sqlite.sqlite_version_info < OLDEST_SQLITE:
         needed = ".".join(map(str, OLDEST_SQLITE))
         raise StoreError.of("journal.sqlite_old", found=sqlite.sqlite_version, needed=needed)
 
 
 def connect_writer(path: Path) -> Connection:
-    """The one connection that writes and checkpoints. Every commit is synced; only we checkpoint."""
+    """The one connection that writes and checkpoints. Every commit is synced; no other connection checkpoints."""
     db = sqlite.connect(str(path), isolation_level=None, check_same_thread=False, timeout=1.0)
     try:
         for setting in PRAGMAS:
@@ -133,20 +133,20 @@ def create(db: Connection, partition: int) -> None:
 
 
 def new_identity() -> int:
-    """A random number that identifies this file."""
+    """A random number that identifies a file."""
     return secrets.randbelow(2**62) + 1
 
 
 def identity(db: Connection) -> int:
-    """That number; made now for a file of an older release."""
+    """Identity of the file; created now for a file of an older release."""
     row = (new_identity(),)
     db.execute("INSERT OR IGNORE INTO meta (key, value) VALUES ('identity', ?)", row)
     return meta(db, "identity")
 
 
 def check_identity(db: Connection, path: Path, partition: int | None) -> bool:
-    """True when the file is ours and of this partition (None = any), False when it is empty. Raises StoreError for
-    another's."""
+    """True when the file belongs to this program and partition (None = any), False when it is empty. Raises
+    StoreError for another file."""
     application, version = pragma(db, "application_id"), pragma(db, "user_version")
     if application != APPLICATION:
         if application == 0 and db.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0] == 0:
@@ -166,7 +166,7 @@ def pragma(db: Connection, name: str) -> int:
 
 
 def meta(db: Connection, key: str) -> int:
-    """A number of the file. Raises sqlite.DatabaseError (damage) when it is not there."""
+    """A number of the file. Raises sqlite.DatabaseError (damage) when it is missing."""
     row = db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
     if row is None or not isinstance(row[0], int):
         error = sqlite.DatabaseError(f"{key} is missing")
@@ -187,7 +187,7 @@ def is_damage(error: sqlite.Error) -> bool:
 
 
 def free_space(path: Path) -> int:
-    """Bytes an ordinary user may still write on the disk of `path`."""
+    """Bytes that an ordinary user may still write on the disk of `path`."""
     disk = os.statvfs(path.parent)
     return disk.f_bavail * disk.f_frsize
 

@@ -66,7 +66,7 @@ class SqliteJournal:
         self._closed = False
 
     async def append(self, partition: int, entry: Append, at: int) -> tuple[Record, ...]:
-        """As the port. An append that is cancelled while it waits may be kept all the same."""
+        """Implements PartitionedLog. An append that is cancelled while it waits may be kept."""
         self._reader.check_partition(partition)
         if not entry.bodies and not any(len(item.packets) for item in entry.receipts):
             return ()
@@ -76,11 +76,12 @@ class SqliteJournal:
         return await call.answer
 
     def read(self, partition: int, after: int, limit: int) -> Sequence[Record]:
-        """As the port; from the file, any thread."""
+        """Implements PartitionedLog; from the file, any thread."""
         return self._reader.read(partition, after, limit)
 
     async def wait(self, partition: int, after: int) -> Sequence[Record]:
-        """As the port; at most 512 records. Any number of consumers. Raises StoreUnavailable when it is closed."""
+        """Implements PartitionedLog; at most 512 records. Any number of consumers. Raises StoreUnavailable when it
+        is closed."""
         self._reader.check_partition(partition)
         loop = asyncio.get_running_loop()
         while True:
@@ -95,12 +96,12 @@ class SqliteJournal:
                 self._recent.remove_waiter(found)
 
     def head(self, partition: int) -> int:
-        """As the port."""
+        """Implements PartitionedLog."""
         self._reader.check_partition(partition)
         return self._recent.head
 
     def lease(self, partition: int, owner: str) -> int:
-        """As the port: this process has the file, so the epoch rises. Blocks for one commit."""
+        """Implements PartitionedLog: this process holds the file, so the epoch rises. Blocks for one commit."""
         self._reader.check_partition(partition)
         now = round(time.time() * 1_000_000)
         return self._writer.call(lambda: self._file.lease(partition, owner, now))
@@ -116,7 +117,7 @@ class SqliteJournal:
         self._file.released = max(self._file.released, seq)
 
     def claim(self, session: str, packet: int, digest: int) -> bool:
-        """As the port ReceiptLedger."""
+        """Implements ReceiptLedger."""
         return self._ledger.claim(session, packet, digest)
 
     def last(self, partition: int, kind: RecordKind | None = None) -> Record | None:
@@ -133,7 +134,7 @@ class SqliteJournal:
         return self._reader.dead_letters(limit, before_seq, tenant)
 
     def check(self) -> list[str]:
-        """Read the whole file; what is wrong with it, [] = nothing. Blocking, takes a while."""
+        """Read the whole file; returns its damage as texts, [] = none. Blocking, takes a while."""
         return self._reader.check()
 
     def lost(self) -> list[tuple[int, int]]:
@@ -165,7 +166,7 @@ class SqliteJournal:
         )
 
     def close(self) -> None:
-        """Commit what is queued, end all waits, close the file, let another process in. Blocks; may be called twice."""
+        """Commit what is queued, end all waits, close the file, release the lock. Blocks; may be called twice."""
         if self._closed:
             return
         self._closed = True

@@ -17,7 +17,7 @@ _COMPACT = 64
 
 
 def footprint(record: Record, size: int) -> int:
-    """Bytes of memory, about; `size` is that of the body on disk. A small batch is mostly objects."""
+    """Approximate bytes of memory; `size` is that of the body on disk. A small batch is mostly objects."""
     body = record.body
     if not isinstance(body, Batch):
         return _OBJECT + 4 * size
@@ -44,11 +44,11 @@ class JournalTail:
 
     @property
     def bytes(self) -> int:
-        """Memory of what is kept, about."""
+        """Approximate memory of the kept records."""
         return self._bytes
 
     def publish(self, records: Sequence[Record], sizes: Sequence[int]) -> list[Waiter]:
-        """Add committed records, `sizes` on disk; returns who must be woken, each in its own loop."""
+        """Add committed records, `sizes` on disk; returns the waiters to wake, each in its own loop."""
         memory = [footprint(record, size) for record, size in zip(records, sizes, strict=True)]
         with self._lock:
             now = self._clock()
@@ -81,7 +81,7 @@ class JournalTail:
             return self._take_waiters()
 
     def after(self, seq: int, limit: int, loop: asyncio.AbstractEventLoop) -> Sequence[Record] | Waiter | None:
-        """Records after `seq`; or what to await when there are none yet; or None: they are only in the file."""
+        """Records after `seq`; or a future to await when there are none yet; or None: they are only in the file."""
         with self._lock:
             if self._end is not None:
                 raise self._end.with_traceback(None)

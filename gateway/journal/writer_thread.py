@@ -1,4 +1,4 @@
-"""The writer thread: gathers appends, commits them together, then hands over the results."""
+"""The writer thread: collects appends, commits them together, then delivers the results."""
 
 import asyncio
 import time
@@ -33,7 +33,7 @@ Answer = asyncio.Future[tuple[Record, ...]]
 
 @dataclass(slots=True)
 class PendingAppend:
-    """One append that waits for its commit. `result` is set in the writer thread, handed over in the caller's loop."""
+    """One append that waits for its commit. `result` is set in the writer thread and delivered in the caller's loop."""
 
     append: Append
     at: int
@@ -43,19 +43,19 @@ class PendingAppend:
     result: tuple[Record, ...] | Exception = ()
 
     def weight(self) -> int:
-        """Readings, about."""
+        """Approximate number of readings."""
         return sum(len(body) if isinstance(body, Batch) else 1 for body in self.append.bodies)
 
 
 @dataclass(slots=True)
 class Job:
-    """Something else to do with the file, between commits."""
+    """Other work on the file, between commits."""
 
     work: Callable[[], Any]
     done: Future[Any] = field(default_factory=Future)
 
     def run(self) -> None:
-        """Do it; its caller gets every error, only an expected one leaves the writer alive."""
+        """Do it. The caller gets every error; only an expected one leaves the writer running."""
         try:
             self.done.set_result(self.work())
         except StoreError as error:
@@ -233,7 +233,7 @@ class Writer:
 
     @staticmethod
     def _hand_over_results(calls: Sequence[PendingAppend], waiters: Sequence[asyncio.Future[None]]) -> None:
-        """Hand over results, one hop per event loop: callers first, then waiters for records."""
+        """Deliver results, one call per event loop: callers first, then waiters for records."""
         loops = {call.loop for call in calls} | {waiter.get_loop() for waiter in waiters}
         for loop in loops:
             of_loop = [call for call in calls if call.loop is loop]

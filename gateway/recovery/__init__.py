@@ -1,4 +1,4 @@
-"""What `fieldgate recover` and `fieldgate check --data` do with a data folder. Nothing is ever deleted."""
+"""Functions of `fieldgate recover` and `fieldgate check --data`. No file is ever deleted."""
 
 from gateway.recovery.inspection import inspect_data
 from gateway.recovery.recover import RecoveryReport, recover

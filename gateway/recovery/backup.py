@@ -40,7 +40,7 @@ LARGEST: Final = 16 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class BackupContents:
-    """What a backup holds: `at` µs when it began, bytes, the newest record of the journal, files left out."""
+    """Contents of a backup: `at` µs when it began, bytes, the newest record of the journal, files left out."""
 
     path: Path
     at: int
@@ -50,7 +50,7 @@ class BackupContents:
 
 
 def packed(target: Path) -> bool:
-    """Is `target` to be one file rather than a folder?"""
+    """True if `target` is to be one file rather than a folder."""
     return target.name.endswith((".tar", ".tar.gz", ".tgz"))
 
 
@@ -82,7 +82,7 @@ def back_up(data: Path, main_file: Path, target: Path) -> BackupContents:
 
 
 def _copied(data: Path, copy: Path) -> int:
-    """The data folder; tried again when retention took away in between what the copy needs."""
+    """Copy the data folder; repeated when retention deleted a file in between that the copy needs."""
     for left in range(TRIES - 1, -1, -1):
         shutil.rmtree(copy, ignore_errors=True)
         copy.mkdir(mode=0o700)
@@ -123,7 +123,8 @@ def _late_last(path: Path) -> tuple[bool, str]:
 
 
 def _checked(copy: Path) -> int:
-    """Open all of it, as a start would; the newest record of the journal. Raises StoreError: it does not fit."""
+    """Open everything as a start would; returns the newest record of the journal. Raises StoreError if the files do
+    not fit together."""
     if what := find_damage(copy / DATABASE, LOOK):
         raise StoreError.of("store.damaged", path=copy / DATABASE, what=library_text(what))
     with closing(JournalReader(copy / JOURNAL)) as reader:
@@ -139,8 +140,8 @@ def _checked(copy: Path) -> int:
 
 
 def _configuration(main_file: Path, data: Path, copy: Path) -> tuple[Path, ...]:
-    """The folder of the main file without the data folder; files too large to be configuration are left out, and told.
-    What lies elsewhere is no part of it."""
+    """The folder of the main file without the data folder; files too large to be configuration are left out and
+    listed. Files elsewhere are not included."""
     root, left_out = main_file.resolve().parent, []
     for path in sorted(root.rglob("*")):
         inside = data.resolve() in (path.resolve(), *path.resolve().parents)
@@ -154,14 +155,14 @@ def _configuration(main_file: Path, data: Path, copy: Path) -> tuple[Path, ...]:
 
 
 def _files(folder: Path) -> Iterator[tuple[str, int]]:
-    """(name inside, bytes) of every file."""
+    """(relative name, bytes) of every file."""
     for path in sorted(folder.rglob("*")):
         if path.is_file():
             yield str(path.relative_to(folder)), path.stat().st_size
 
 
 def digest(path: Path) -> str:
-    """SHA-256."""
+    """SHA-256 of the file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

@@ -1,4 +1,4 @@
-"""Consistent copies of files that a running gateway writes. Only from another process: closing a file gives up the
+"""Consistent copies of files that a running gateway writes. Only from another process: closing a file releases the
 locks that this process holds on it."""
 
 import os
@@ -20,7 +20,7 @@ CHUNK: Final = 4 * 1024 * 1024
 
 
 def copy_plain(source: Path, target: Path) -> None:
-    """A file that nobody changes in place. Raises FileNotFoundError, StoreError."""
+    """Copy a file that is never changed in place. Raises FileNotFoundError, StoreError."""
     try:
         with source.open("rb") as old, _new(target) as new:
             shutil.copyfileobj(old, new, CHUNK)
@@ -33,7 +33,7 @@ def copy_plain(source: Path, target: Path) -> None:
 
 
 def copy_sqlite(source: Path, target: Path) -> None:
-    """A database as of one moment, with what is in its write-ahead log. Writers go on meanwhile. Raises StoreError."""
+    """Copy a database as of one moment, with its write-ahead log. Writers continue meanwhile. Raises StoreError."""
     _new(target).close()
     try:
         with (

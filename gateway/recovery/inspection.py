@@ -1,5 +1,4 @@
-"""What is wrong with a data folder, all of it read. Changes nothing; beside a running gateway its open files are left
-out."""
+"""Inspection of a whole data folder. Changes nothing; beside a running gateway its open files are left out."""
 
 from collections.abc import Iterator
 from pathlib import Path

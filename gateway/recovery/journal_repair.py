@@ -1,4 +1,4 @@
-"""The journal, mended: what is gone, by number and time."""
+"""Repair of the journal, with the lost records by number and time."""
 
 from contextlib import closing
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from gateway.journal.schema import connect_reader
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """Records [first, last] are gone; `since`, `until` µs are the times of their neighbours (0 = there is none)."""
+    """Records [first, last] are lost; `since`, `until` µs are the times of their neighbours (0 = there is none)."""
 
     first: int
     last: int
@@ -23,8 +23,8 @@ class Gap:
 
 @dataclass(frozen=True, slots=True)
 class JournalRepair:
-    """`aside` is the damaged file (None: it was whole), `missed`: there was none. Readings after `floor` (µs `since`)
-    are there. `emptied`: it holds nothing of the field any more. `skipped`: numbering goes on far above `head`."""
+    """`aside` is the damaged file (None: it was intact), `missed`: there was none. Readings after `floor` (µs
+    `since`) are there. `emptied`: it holds no definitions any more. `skipped`: numbering continues far above `head`."""
 
     aside: Path | None
     missed: bool
@@ -38,7 +38,7 @@ class JournalRepair:
 
 
 def repair(path: Path, partition: int, consumed: int, *, epoch: int, missed: bool) -> JournalRepair:
-    """See `gateway.journal.open_and_salvage`. `epoch` is the newest lease that is known: the next one must be above it.
+    """See `gateway.journal.open_and_salvage`. `epoch` is the newest known lease: the next one must be above it.
     Raises StoreError for a file of another program."""
     gone = missed and not path.exists()
     before, known = set(path.parent.glob(path.name + ".damaged-*")), _lost(path)

@@ -25,24 +25,24 @@ from sinks.series.duckdb.segment import NAMES
 
 @dataclass(slots=True)
 class RecoveryReport:
-    """What was done: texts of the catalogue, in order. `losses`: something is gone."""
+    """Result: texts of the catalogue, in order. `losses`: something is lost."""
 
     lines: list[tuple[str, dict[str, object]]] = field(default_factory=list)
     losses: bool = False
 
     def add(self, key: str, **fields: object) -> None:
-        """One more line."""
+        """Add a line."""
         self.lines.append((key, fields))
 
     def add_loss(self, key: str, **fields: object) -> None:
-        """One more line, of a loss."""
+        """Add a line about a loss."""
         self.losses = True
         self.add(key, **fields)
 
 
 def recover(data: Path, tenant: str, partition: int) -> RecoveryReport:
-    """Mend everything in `data`; the next start does the rest. Raises StoreUnavailable while another process has it,
-    StoreError for files of another program or a newer release."""
+    """Repair everything in `data`; the next start does the rest. Raises StoreUnavailable while another process holds
+    it, StoreError for files of another program or a newer release."""
     lock = FileLock(data / JOURNAL, "recover")
     try:
         return _recover(data, tenant, partition)
@@ -96,7 +96,7 @@ def _expected(data: Path, report: RecoveryReport) -> dict[str, int]:
 
 
 def _database(path: Path, report: RecoveryReport, *, missed: bool) -> bool:
-    """Is it a new one?"""
+    """Repair the database; True if it is a new one."""
     fresh = path.with_name(path.name + ".recovering")
     if not path.exists() and fresh.exists() and not integrity_check.find_damage(fresh):
         fresh.rename(path)  # a recovery was cut off in its last step
@@ -122,7 +122,8 @@ def _database(path: Path, report: RecoveryReport, *, missed: bool) -> bool:
 
 
 def _position(database: Database, partition: int, report: RecoveryReport) -> None:
-    """Where the desk goes on. Without a cursor, after the newest alarm; without alarms, everything is judged again."""
+    """Set the desk's cursor. Without one, it is set after the newest alarm; without alarms, everything is evaluated
+    again."""
     if Desk(SqlDeskStore(database), partition=partition).cursor():
         return
     alarms = database.query(lambda c: list(c.scalars(select(tables.alarm.c.id))))
@@ -136,7 +137,7 @@ def _position(database: Database, partition: int, report: RecoveryReport) -> Non
 
 
 def _segments(folder: Path, report: RecoveryReport, *, missed: bool) -> bool:
-    """Is anything to be stored again?"""
+    """Repair the segments; True if readings must be stored again."""
     replay = missed and not (folder / NAMES).exists()
     if replay:
         report.add_loss("recover.segment.missing", path=folder)

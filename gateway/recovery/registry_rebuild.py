@@ -1,4 +1,4 @@
-"""The registry's rows out of the journal, and the other way round: ids must never be given twice."""
+"""Restores the registry's rows from the journal and the other way round: an id must never be given twice."""
 
 import re
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ _ALARM = re.compile(r"(\d+)-(\d+)-(\d+)")
 
 
 def restore(database: Database, journal: Path, tenant: str) -> int:
-    """Rows that the journal knows and the database does not; returns how many."""
+    """Add rows that are in the journal and not in the database; returns how many."""
     store = SqlRegistryStore(database, SystemClock(), tenant)
     known, found = store.load(), _journaled(journal, tenant)
     codes, people = {one.code for one in known.sites}, {one.code for one in known.customers}
@@ -40,7 +40,7 @@ def restore(database: Database, journal: Path, tenant: str) -> int:
 
 
 def queue_facts(database: Database, tenant: str) -> int:
-    """Queue everything the database knows of the field for a journal that knows nothing; returns how many facts."""
+    """Queue all rows of the registry as facts for a journal that has lost them; returns how many."""
     store = SqlRegistryStore(database, SystemClock(), tenant)
     known = store.load()
     facts: list[Fact] = [*map(SiteSet, known.sites), *map(CustomerSet, known.customers), *map(DeviceSet, known.devices)]
@@ -80,5 +80,5 @@ def _all(journal: Path, kind: RecordKind) -> Iterator[Record]:
 
 
 def newest_alarm(ids: list[str]) -> int:
-    """The highest sequence number an alarm was made of; ids are `<partition>-<seq>-<ordinal>`."""
+    """The highest sequence number of these alarms; ids are `<partition>-<seq>-<ordinal>`."""
     return max((int(match[2]) for one in ids if (match := _ALARM.fullmatch(one))), default=0)

@@ -1,4 +1,4 @@
-"""A backup put where a gateway can be started from it."""
+"""Restores a backup to a folder from which a gateway can start."""
 
 import json
 import shutil
@@ -18,7 +18,7 @@ from gateway.recovery.file_copies import copy_plain
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """What was put back: as of `at` (RFC 3339), bytes, the newest record of the journal."""
+    """What was restored: as of `at` (RFC 3339), bytes, the newest record of the journal."""
 
     at: str
     bytes: int
@@ -27,10 +27,10 @@ class Restored:
 
 
 def restore(backup: Path, data: Path, configuration: Path | None = None) -> Restored:
-    """Put the data of `backup` into `data`, and its configuration into `configuration`: both empty, or not there.
+    """Put the data of `backup` into `data`, and its configuration into `configuration`: both empty, or missing.
 
-    Every file is compared with what the backup says of it before anything has its name. Raises StoreError; then nothing
-    is changed.
+    Every file is compared with the backup's manifest before it gets its name. Raises StoreError; then nothing is
+    changed.
     """
     places = {DATA: data} | ({CONFIG: configuration} if configuration is not None else {})
     for place in places.values():

@@ -1,4 +1,4 @@
-"""Every row of a damaged database that can still be read, copied into a new one."""
+"""Copies every readable row of a damaged database into a new one."""
 
 from collections.abc import Iterator
 from contextlib import closing, suppress
@@ -18,10 +18,8 @@ BAD_IN_A_ROW: Final = 2_000
 
 
 def salvage(damaged: Path, fresh: Path) -> dict[str, tuple[int, int]]:
-    """Make the database `fresh` out of what `damaged` still has: table -> (rows copied, places that could not be read).
-
-    The tables are first those of the release that wrote them, then brought to this one.
-    """
+    """Fill the database `fresh` from `damaged`: table -> (rows copied, places that could not be read). The tables
+    are first those of the release that wrote them, then migrated to this one."""
     uri = f"{damaged.absolute().as_uri()}?mode=ro"  # it is moved aside as it was found
     with closing(sqlite.connect(uri, uri=True, isolation_level=None)) as old:
         database = Database.at(fresh)
@@ -35,7 +33,7 @@ def salvage(damaged: Path, fresh: Path) -> dict[str, tuple[int, int]]:
 
 
 def _revision(old: Any) -> str:
-    """The revision it says it has, when it still says one that this release knows; else the newest."""
+    """The revision of the damaged file, if it can be read and is known to this release; else the newest."""
     with suppress(sqlite.Error, TypeError):
         (revision,) = old.execute("SELECT version_num FROM alembic_version").fetchone()
         if revision in revisions():
@@ -80,7 +78,7 @@ def _table(old: Any, new: Any, name: str, wanted: list[str]) -> tuple[int, int]:
 
 
 def _walk(db: Any, query: str, bad: list[int]) -> Iterator[tuple[Any, ...]]:
-    """Rows in order; what cannot be read is stepped over and counted as one place, however long it is."""
+    """Rows in order; unreadable rows are skipped and counted as one place, however long it is."""
     place, tried = 0, 0
     while tried < BAD_IN_A_ROW:
         try:

@@ -1,4 +1,4 @@
-"""Files of the series store: are they whole, what can still be read of one that is not, and a cursor to replay from."""
+"""Files of the series store: checks, salvage of a damaged one, and a cursor to replay from."""
 
 from contextlib import closing, suppress
 from datetime import UTC, datetime
@@ -18,7 +18,7 @@ _KEPT = "device, point, ts, value, quality, flags, received"
 
 
 def damage(path: Path) -> str:
-    """Reads every block: what is wrong, "" = nothing, "locked" = a running gateway has it open."""
+    """Read every block; returns the damage, "" = none, "locked" = a running gateway has the file open."""
     name = str(path).replace("'", "''")
     try:
         with closing(duckdb.connect(":memory:")) as db:
@@ -33,20 +33,20 @@ def damage(path: Path) -> str:
 
 
 def listed(folder: Path) -> list[str]:
-    """Segments that are in the list and not in the folder."""
+    """Segments that are in the list and missing in the folder."""
     return sorted(name for name in segment_names(folder) if not (folder / f"{name}.duckdb").exists())
 
 
 def finish(folder: Path) -> None:
-    """Put files in place that a recovery had made whole when it was cut off."""
+    """Complete a recovery that was cut off: move finished files into place."""
     for path in sorted((folder / "recovering").glob("*.duckdb")):
         if not (folder / path.name).exists() and not damage(path):
             path.rename(folder / path.name)
 
 
 def replace(path: Path) -> tuple[Path, int, int]:
-    """Move a damaged file aside, and put what can still be read of it in its place: (the file aside, rows kept, rows
-    lost; -1 = nobody knows). Nothing is put there when nothing can be read."""
+    """Move a damaged file aside and replace it with its readable rows: (the file aside, rows kept, rows lost; -1 =
+    unknown). Without readable rows there is no new file."""
     fresh = path.parent / "recovering" / path.name
     fresh.parent.mkdir(exist_ok=True)
     for left in fresh.parent.glob(path.name + "*"):
@@ -89,7 +89,7 @@ def _salvage(path: Path, fresh: Path, kind: Kind) -> tuple[int, int]:
 
 
 def _rows(path: Path) -> int | None:
-    """How many rows it says it has; None when nothing of it can be read."""
+    """Number of rows by the file's own metadata; None when nothing can be read."""
     name = str(path).replace("'", "''")
     with suppress(duckdb.Error), closing(duckdb.connect(":memory:")) as db:
         db.execute(f"ATTACH '{name}' AS it (READ_ONLY)")
@@ -99,7 +99,7 @@ def _rows(path: Path) -> int | None:
 
 
 def _group(path: Path, start: int) -> dict[str, object] | None:
-    """One row group as columns; a damaged one is None, and its connection of no use any more."""
+    """One row group as columns; None if it is damaged, and its connection must not be used again."""
     name = str(path).replace("'", "''")
     with suppress(duckdb.Error), closing(duckdb.connect(":memory:")) as db:
         db.execute(f"ATTACH '{name}' AS it (READ_ONLY)")
@@ -111,7 +111,7 @@ def _group(path: Path, start: int) -> dict[str, object] | None:
 
 
 def rewind(folder: Path, partition: int, seq: int) -> None:
-    """Let the next start store again what the journal holds after `seq`: what is there already stays as it is."""
+    """Let the next start store the readings after `seq` again; rows that are present stay."""
     paths = sorted(folder.glob("*.duckdb"))
     if not any(path.stem.startswith("live") for path in paths):
         paths.append(folder / f"live-{datetime.now(UTC):%Y%m%d}.duckdb")
@@ -130,7 +130,7 @@ def rewind(folder: Path, partition: int, seq: int) -> None:
 
 
 def cursor(folder: Path, partition: int) -> int:
-    """The highest sequence number of which a whole file says that it is stored."""
+    """The highest sequence number that an intact file has as stored."""
     found = 0
     for path in folder.glob("live*.duckdb"):
         name = str(path).replace("'", "''")

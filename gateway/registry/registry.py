@@ -1,4 +1,4 @@
-"""The registry: what sources and intake look up, and what must stand in the journal before a reading may.
+"""The registry: look-ups for sources and intake, and the definitions that must be journaled before a reading.
 
 Look-ups are plain dict reads of a snapshot that is replaced whole, so `apply` may run in the desk's thread while the
 event loop reads.
@@ -55,7 +55,7 @@ class Registry:
 
     @property
     def version(self) -> int:
-        """Rises with every change; caches of look-ups are dropped then."""
+        """Rises with every change; cached look-ups are then invalid."""
         return self._version
 
     @property
@@ -89,13 +89,13 @@ class Registry:
         return self._snapshot.sites.get(code)
 
     def contents(self) -> RegistryContents:
-        """Everything, as it would be saved."""
+        """All rows, as they would be saved."""
         return self._snapshot.contents()
 
     def apply(self, declared: DeclaredInventory) -> list[Fact]:
-        """Bring store and memory to the declared inventory; returns the facts queued for the journal.
+        """Update store and memory to the declared inventory; returns the facts queued for the journal.
 
-        Blocking (the desk's thread). Raises StoreError; then nothing changed but by other processes.
+        Blocking (the desk's thread). Raises StoreError; then nothing changed.
         """
         with self._saving:
             change = self._change(lambda last: difference(self.contents(), declared, self._clock.now(), last))
@@ -110,8 +110,8 @@ class Registry:
             self._snapshot = self._snapshot.without_customers({code})
 
     def state_code(self, point: int, text: str, device: int = 0) -> int | None:
-        """The code of a state text. Unknown texts get the next code, in one table for all components of a point, until
-        `device` or all together brought too many."""
+        """Code of a state text. Unknown texts get the next code, in one table for all components of a point, until
+        `device` or all devices together have sent too many."""
         codes = self._codes.get(point)
         if codes is not None and (code := codes.get(text)) is not None:
             return code
@@ -119,9 +119,9 @@ class Registry:
             return self._grow(point, text, device)
 
     def pending(self, batch: Batch) -> Sequence[Define]:
-        """Definitions that must stand in the journal before `batch`. Normally none: two look-ups in boolean arrays.
+        """Definitions that must be journaled before `batch`. Normally none: two look-ups in boolean arrays.
 
-        Raises KeyError for an id this registry never gave.
+        Raises KeyError for an id that this registry did not allot.
         """
         devices = _unwritten(self._device_written, batch.device)
         points = _unwritten(self._point_written, batch.point)
@@ -135,7 +135,7 @@ class Registry:
         )
 
     def journaled(self, defines: Sequence[Define]) -> None:
-        """These are on disk now. One that was overtaken meanwhile (its table grew) stays pending."""
+        """Record that these definitions are on disk. One whose table grew meanwhile stays pending."""
         with self._lock:
             now = self._snapshot
             for define in defines:
@@ -146,7 +146,7 @@ class Registry:
                     self._point_written[define.point.id] = now.points[define.point.id] == define.point
 
     def redefine(self) -> None:
-        """Forget what the journal holds: a new segment has to explain itself again."""
+        """Mark everything as not journaled: a new segment must contain all definitions again."""
         with self._lock:
             self._device_written[:] = False
             self._point_written[:] = False
@@ -163,7 +163,7 @@ class Registry:
         return len(grown)
 
     def save_texts(self) -> int:
-        """Bring grown text tables to SQL; returns how many points were written. Blocking (the desk's thread)."""
+        """Write grown text tables to SQL; returns how many points were written. Blocking (the desk's thread)."""
         with self._saving:
             if not self._unsaved:
                 return 0
@@ -243,8 +243,8 @@ class Registry:
         self._unsaved |= {point.id for point in points}
 
     def clear_texts(self, profile: str, name: str, device: int | None = None) -> int:
-        """Room again for what devices (or this one) bring; texts already learned keep their codes. Returns how many of
-        them count no more. Blocking (the desk's thread). Raises KeyError for no such state point, StoreError."""
+        """Make room for new texts of all devices or of one; learned texts keep their codes. Returns how many of them
+        no longer count. Blocking (the desk's thread). Raises KeyError for an unknown state point, StoreError."""
         with self._lock:
             points = [p for (n, _), p in self._snapshot.by_profile.get(profile, {}).items() if n == name]
             if not points or points[0].kind is not PointKind.STATE:
@@ -275,7 +275,7 @@ def _unwritten(written: NDArray[np.bool_], ids: I32) -> list[int]:
 
 
 def _resized(written: NDArray[np.bool_], rows: Mapping[int, object], changed: Iterable[int]) -> NDArray[np.bool_]:
-    """Room for every id; those that changed must be written again."""
+    """`written` with room for every id; changed ids must be written again."""
     out = np.zeros(max(rows, default=0) + 1, np.bool_)
     out[: len(written)] = written
     for number in changed:

@@ -76,7 +76,7 @@ def _customer_facts(known: Mapping[str, Customer], changed: Sequence[Customer]) 
 
 
 def without_personal_data(customer: Customer) -> Customer:
-    """A customer without personal data: the part that rules see."""
+    """The customer without personal data, as rules see it."""
     return replace(customer, name="", phone="")
 
 
@@ -136,7 +136,7 @@ def _meaning_changed(old: Point, spec: PointSpec) -> bool:
 
 
 def _starts_anew(have: Mapping[PointKey, Point], profile: str, spec: PointSpec) -> bool:
-    """Whether the point starts anew, so that its old text table must not be carried over."""
+    """True if the point starts anew, so that its old text table must not be carried over."""
     old = have.get((profile, 1 if spec.each else 0, spec.name))
     return old is not None and _meaning_changed(old, spec)
 

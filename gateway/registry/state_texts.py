@@ -60,7 +60,7 @@ def _short(brought: list[int]) -> tuple[int, ...]:
 
 
 class Refusals:
-    """`total` since the start; the rest until it is cleared. Not for several threads at once."""
+    """`total` since the start; the rest until it is cleared. Not thread-safe."""
 
     def __init__(self) -> None:
         self.total = 0
@@ -84,7 +84,7 @@ class Refusals:
         return before is None
 
     def clear(self, profile: str, point: str, device: int | None = None) -> None:
-        """They were cleared."""
+        """Remove the refusals of this point (and device)."""
         self._of = {
             key: one for key, one in self._of.items() if key[:2] != (profile, point) or device not in (None, key[2])
         }

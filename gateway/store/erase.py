@@ -1,4 +1,4 @@
-"""A person is erased: their record, what was written to them, and the bodies of what was or would be sent."""
+"""Erasure of a customer: their record, the notices to them, and the bodies of messages sent or queued."""
 
 from collections.abc import Sequence
 
@@ -27,8 +27,9 @@ class Erased(Struct, frozen=True):
 
 
 def erase_customer(database: Database, tenant: str, code: str, act: AuditedAct) -> Erased:
-    """One transaction: the customer's row, the parameters of their notices, their messages with every attempt. What has
-    not been sent is not sent any more. The code stays where devices and notices name it. A fact tells the rules."""
+    """In one transaction: erase the customer's row, the parameters of their notices, and their messages with every
+    attempt. Queued messages are not sent any more. The code stays where devices and notices name it. A fact informs
+    the rules."""
 
     def work(c: Connection) -> Erased:
         mine = (t.customer.c.tenant == tenant, t.customer.c.code == code)
@@ -65,8 +66,8 @@ def _blank_events(c: Connection, events: Sequence[str]) -> int:
 
 
 def blank_dead(database: Database, before: int) -> int:
-    """Bodies of events made before `before` (µs) of which a delivery was given up: forgotten, the record of it stays.
-    Returns how many. What waits or is under way keeps its body."""
+    """Delete the bodies of events made before `before` (µs) whose delivery was given up; the record of the delivery
+    stays. Returns how many. Events that wait or are under way keep their body."""
 
     def work(c: Connection) -> int:
         o, d = t.outbox.c, t.delivery.c

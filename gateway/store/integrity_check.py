@@ -38,7 +38,7 @@ def find_damage(path: Path, seconds: float | None = None) -> str:
 
 
 def identity(path: Path) -> int:
-    """A number made at random with the file, and kept in its header. Made now for a file of an older release."""
+    """Random number created with the file and kept in its header; created now for a file of an older release."""
     with closing(sqlite.connect(str(path), timeout=10, isolation_level=None)) as db:
         known = int(db.execute("PRAGMA user_version").fetchone()[0])
         if known:

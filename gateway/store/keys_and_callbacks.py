@@ -20,7 +20,7 @@ _USED_EVERY = 60_000_000  # µs between two notes that a key is in use
 
 
 class ApiKey(Struct, frozen=True):
-    """A key as it is listed: never the secret. `sites` () = all; times µs."""
+    """A key without its secret. `sites` () = all; times µs."""
 
     id: str
     tenant: str
@@ -34,7 +34,7 @@ class ApiKey(Struct, frozen=True):
 
 
 class ApiKeys:
-    """Only the SHA-256 of a key is kept: it has 256 random bits, so there is nothing to guess."""
+    """Stores only the SHA-256 of a key: with 256 random bits it cannot be guessed."""
 
     def __init__(self, database: Database, tenant: str = "default") -> None:
         self._database = database
@@ -66,7 +66,7 @@ class ApiKeys:
         return secret, key
 
     def verify(self, secret: str, now: int) -> ApiKey | None:
-        """The key, if it is one of ours, not revoked and not expired. Notes its use, at most once a minute."""
+        """The key, if it is known, not revoked and not expired. Records its use, at most once a minute."""
         k = t.api_key.c
         row = select(t.api_key).where(k.tenant == self._tenant, k.digest == _digest(secret))
         found = self._database.query(lambda c: [_key(r) for r in c.execute(row)])
@@ -78,7 +78,7 @@ class ApiKeys:
         return found[0]
 
     def revoke(self, name: str, now: int, act: AuditedAct | None = None) -> bool:
-        """False when there is no such live key."""
+        """Revoke a key; False when there is no such live key."""
         k = t.api_key.c
         gone = update(t.api_key).where(k.tenant == self._tenant, k.name == name, k.revoked_at.is_(None))
 
@@ -90,7 +90,7 @@ class ApiKeys:
         return self._database.transact(work)
 
     def delete(self, name: str, act: AuditedAct) -> None:
-        """Delete a key that was made for one command: lists of keys are for those that people have."""
+        """Delete a key that was made for one command: such keys do not belong in the list."""
         k = t.api_key.c
 
         def work(c: Connection) -> None:
@@ -107,7 +107,7 @@ class ApiKeys:
 
 
 class Inbound(Struct, frozen=True):
-    """A callback as it came. `processed_at` None = not carried out yet; `result` is the answer that was given."""
+    """A callback as received. `processed_at` None = not carried out yet; `result` is the answer that was given."""
 
     id: int
     tenant: str
@@ -120,16 +120,16 @@ class Inbound(Struct, frozen=True):
 
 
 class Inbox:
-    """(endpoint, external id) is unique: a callback that comes twice is carried out once and answered the same."""
+    """(endpoint, external id) is unique: a repeated callback is carried out once and gets the same answer."""
 
     def __init__(self, database: Database, tenant: str = "default") -> None:
         self._database = database
         self._tenant = tenant
 
     def receive(self, endpoint: str, external_id: str, body: bytes, now: int) -> tuple[Inbound, bool]:
-        """(the row, is it new). On disk when this returns, so the caller may answer at once.
+        """(the row, True if it is new). On disk when this returns, so the caller may answer at once.
 
-        Raises CommandError 409 when the id came before with another body: it is no repeat.
+        Raises CommandError 409 when the id came before with another body.
         """
         i = t.inbox.c
         row = {
@@ -156,13 +156,13 @@ class Inbox:
         return self._database.transact(work)
 
     def done(self, row: int, result: str, now: int) -> None:
-        """Carried out, with this answer. The first answer stays."""
+        """Mark the row as carried out, with this answer. The first answer stays."""
         i = t.inbox.c
         mark = update(t.inbox).where(i.id == row, i.processed_at.is_(None)).values(processed_at=now, result=result)
         self._database.transact(lambda c: c.execute(mark))
 
     def waiting(self, limit: int = 100) -> list[Inbound]:
-        """Received, not carried out, oldest first: what a restart has to go on with."""
+        """Callbacks received and not carried out, oldest first: a restart continues with them."""
         i = t.inbox.c
         rows = select(t.inbox).where(i.tenant == self._tenant, i.processed_at.is_(None)).order_by(i.id).limit(limit)
         return self._database.query(lambda c: [Inbound(*row) for row in c.execute(rows)])

@@ -31,9 +31,9 @@ def local_actor() -> str:
 
 @contextmanager
 def local_database(data: Path, command: str) -> Iterator[Database]:
-    """The database, to read and to write. No gateway can start meanwhile where none runs; where one does, both write.
+    """The database, for reading and writing. If no gateway runs, none can start meanwhile; if one runs, both write.
 
-    Raises StoreError when there is none, or the gateway that runs is of another release.
+    Raises StoreError when there is no database, or the running gateway is of another release.
     """
     file = data / DATABASE
     if not file.is_file():
@@ -56,9 +56,9 @@ def local_database(data: Path, command: str) -> Iterator[Database]:
 
 @contextmanager
 def temporary_key(keys: ApiKeys, file: Path, role: Role, command: str) -> Iterator[str]:
-    """The key in `file` while it opens the door; else one for this command alone, taken back at the end.
+    """The key in `file` if it is valid; else a key for this command alone, deleted at the end.
 
-    Whoever may write the database could make one anyway. Raises StoreError when it cannot be written.
+    Anyone who may write the database could make one. Raises StoreError when it cannot be written.
     """
     now = time.time_ns() // 1000
     try:

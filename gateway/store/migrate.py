@@ -16,14 +16,15 @@ FOLDER = Path(__file__).parent / "migrations"
 
 @dataclass(frozen=True, slots=True)
 class MigrationPlan:
-    """From which revision ("" = there are no tables yet), over which, oldest first (none: it is up to date)."""
+    """Present revision ("" = there are no tables yet), and the revisions to apply, oldest first (none: it is up to
+    date)."""
 
     current: str
     pending: tuple[str, ...]
 
 
 def revisions() -> tuple[str, ...]:
-    """Oldest first. A file is called `<revision>_<slug>.py`, revisions are numbers of equal length."""
+    """Known revisions, oldest first. A file is called `<revision>_<slug>.py`, revisions are numbers of equal length."""
     return tuple(sorted(path.name.partition("_")[0] for path in (FOLDER / "versions").glob("[0-9]*.py")))
 
 
@@ -33,7 +34,7 @@ def head() -> str:
 
 
 def plan(connection: Connection) -> MigrationPlan:
-    """The steps of `upgrade`, not carried out. Raises StoreError for a database of a newer release."""
+    """The steps that `upgrade` would apply. Raises StoreError for a database of a newer release."""
     known = revisions()
     if not inspect(connection).has_table("alembic_version"):
         return MigrationPlan("", known)

@@ -1,4 +1,4 @@
-"""A copy of the database before its tables change: the way back to the release before."""
+"""Copy of the database before its tables change, to return to the release before."""
 
 import os
 from contextlib import closing
@@ -15,7 +15,8 @@ KEPT = 3
 
 
 def back_up(path: Path, revision: str) -> Path:
-    """`<path>.revision-<revision>-<UTC>`, synced; older copies beyond KEPT go. Raises StoreFull, StoreError."""
+    """Write `<path>.revision-<revision>-<UTC>`, synced; older copies beyond KEPT are deleted. Raises StoreFull,
+    StoreError."""
     target = path.with_name(f"{path.name}.revision-{revision}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}")
     scratch = target.with_name(target.name + ".part")
     for left in path.parent.glob(f"{path.name}.revision-*.part*"):
@@ -39,5 +40,5 @@ def back_up(path: Path, revision: str) -> Path:
 
 
 def copies(path: Path) -> list[Path]:
-    """All there are of the database at `path`."""
+    """All copies of the database at `path`."""
     return [one for one in path.parent.glob(f"{path.name}.revision-*") if not one.name.endswith(".part")]

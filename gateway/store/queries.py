@@ -32,7 +32,7 @@ class Page(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class AlarmFilter:
-    """None and "" = whatever. `since`, `until` µs bound `raised_at`; `raised` True = only those that are."""
+    """None and "" = any. `since`, `until` µs bound `raised_at`; `raised` True = only raised ones."""
 
     raised: bool | None = None
     device: int | None = None
@@ -46,7 +46,7 @@ class AlarmFilter:
 
 @dataclass(frozen=True, slots=True)
 class OrderFilter:
-    """None and "" = whatever. `since`, `until` µs bound `created_at`; `updated_after` µs to follow changes."""
+    """None and "" = any. `since`, `until` µs bound `created_at`; `updated_after` µs to follow changes."""
 
     open: bool | None = None
     states: tuple[OrderState, ...] = ()
@@ -71,7 +71,7 @@ class DeliveryFilter:
 
 
 class DeliveryRow(Struct, frozen=True):
-    """One delivery as people see it: never the body, which may hold a phone number."""
+    """One delivery for display, without the body, which may hold a phone number."""
 
     id: int
     endpoint: str
@@ -101,7 +101,7 @@ class AttemptRow(Struct, frozen=True):
 
 
 class Queries:
-    """Everything of one tenant."""
+    """Queries of one tenant."""
 
     def __init__(self, database: Database, tenant: str = "default") -> None:
         self._database = database
@@ -114,7 +114,7 @@ class Queries:
         return found[0] if found else None
 
     def alarms(self, want: AlarmFilter = AlarmFilter(), limit: int = 50, after: str = "") -> Page[Alarm]:
-        """Newest first."""
+        """Page of alarms, newest first."""
         c = t.alarm.c
         rows = select(t.alarm).where(c.tenant == self._tenant, *_equal({c.device: want.device, c.live: want.live}))
         rows = rows.where(*_equal({c.rule: want.rule or None, c.order: want.order or None}), c.level >= want.level)
@@ -124,7 +124,7 @@ class Queries:
         return self._page(rows, (c.raised_at, c.id), alarm_of, lambda a: (a.raised_at, a.id), limit, after)
 
     def alarm_changes(self, alarm: str) -> list[AlarmChange]:
-        """The history of one episode: its transitions by sequence number; none of an alarm older than the table."""
+        """The history of one episode: its transitions by sequence number; empty for an alarm older than the table."""
         c = t.alarm_change.c
         found = self._all(select(t.alarm_change).where(c.tenant == self._tenant, c.alarm == alarm), change_of)
         return sorted(found, key=lambda one: [int(part) for part in one.id.split("-")])
@@ -136,7 +136,7 @@ class Queries:
         return found[0] if found else None
 
     def orders(self, want: OrderFilter = OrderFilter(), limit: int = 50, after: str = "") -> Page[WorkOrder]:
-        """Newest first."""
+        """Page of orders, newest first."""
         c, d = t.work_order.c, t.device.c
         fixed = {
             c.device: want.device,
@@ -170,7 +170,7 @@ class Queries:
         return self._all(rows.where(o.tenant == self._tenant, o.no == no).order_by(x.at, x.alarm), alarm_of)
 
     def audit(self, no: str) -> list[Audit]:
-        """Every move of an order, in order."""
+        """Every act on an order, in order."""
         o, a = t.work_order.c, t.audit.c
         rows = select(t.audit).join(t.work_order, o.id == a.order).where(o.tenant == self._tenant, o.no == no)
         return self._all(rows.order_by(a.seq), lambda row: plain_of(Audit, t.audit, row))
@@ -199,7 +199,7 @@ class Queries:
         return next(iter(self._all(rows, lambda row: DeliveryRow(*row))), None)
 
     def deliveries(self, want: DeliveryFilter, limit: int = 50, after: str = "") -> Page[DeliveryRow]:
-        """Newest first; `DeliveryFilter(state="dead")` is the dead letters."""
+        """Page of deliveries, newest first; `DeliveryFilter(state="dead")` selects the dead letters."""
         d, rows = t.delivery.c, _deliveries()
         fixed = {d.state: want.state or None, d.endpoint: want.endpoint or None, d.subject: want.subject or None}
         rows = rows.where(d.tenant == self._tenant, *_equal(fixed))
@@ -225,7 +225,7 @@ class Queries:
         return self._database.query(lambda c: int(c.execute(newest).scalar() or 0))
 
     def counts(self) -> Mapping[str, int]:
-        """For the console and the metrics: open orders by state, raised alarms, deliveries by state, facts waiting."""
+        """Counts for metrics: open orders by state, raised alarms, deliveries by state, facts waiting."""
         o, a, d, f = t.work_order.c, t.alarm.c, t.delivery.c, t.control_outbox.c
 
         def work(c: Connection) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""All that asks one database for one tenant, opened together."""
+"""All queries and stores of one database for one tenant, opened together."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ from gateway.store.security_audit import SecurityAudit
 
 @dataclass(frozen=True, slots=True)
 class Repositories:
-    """Blocking. What only reads may be called from any thread, what writes in the desk's thread."""
+    """Blocking. Reads may run in any thread, writes in the desk's thread."""
 
     database: Database
     queries: Queries
@@ -24,7 +24,7 @@ class Repositories:
 
     @classmethod
     def of(cls, database: Database, tenant: str) -> "Repositories":
-        """Of an open database that has this release's tables."""
+        """Repositories of an open database that has this release's tables."""
         return cls(
             database,
             Queries(database, tenant),

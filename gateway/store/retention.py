@@ -13,9 +13,9 @@ AUDIT: Final = 400 * DAY
 
 
 def delete_expired(database: Database, before: int) -> int:
-    """Delete, of before `before` (µs): ended alarms that no order lists (shadow mode, no order asked), ids of commands,
-    callbacks, carried out or parked, API keys revoked; of `AUDIT` before that, the security audit. Returns the rows
-    deleted."""
+    """Delete rows older than `before` (µs): ended alarms that no order lists (shadow mode, rules without orders),
+    ids of commands, callbacks, carried out or parked, revoked API keys; `AUDIT` before that, rows of the security
+    audit. Returns the number of rows deleted."""
 
     def work(c: Connection) -> int:
         listed = exists().where(t.wo_alarm.c.alarm == t.alarm.c.id)

@@ -1,5 +1,5 @@
-"""Audit of the installation: keys, redelivery, rules, registry, imports, erasure, refused access. Rows are only ever
-added, and deleted when they are old (`delete_expired`). What is done to an order has its own audit."""
+"""Audit of the installation: keys, redelivery, rules, registry, imports, erasure, refused access. Rows are only
+added, and deleted when they are old (`delete_expired`). Acts on an order have an audit of their own."""
 
 from dataclasses import dataclass
 
@@ -15,8 +15,8 @@ MOST = 500
 
 @dataclass(frozen=True, slots=True)
 class AuditedAct:
-    """`actor`: the name of a key, "" = unknown; `address`: where the request came from, "" = this machine's
-    own files; `act`: `key.create`, …; `subject`: whom or what it was about."""
+    """`actor`: the name of a key, "" = unknown; `address`: origin of the request, "" = this machine's own files;
+    `act`: `key.create`, …; `subject`: the person or thing the act concerned."""
 
     at: int
     actor: str
@@ -27,7 +27,7 @@ class AuditedAct:
 
 
 class AuditRow(Struct, frozen=True):
-    """A deed as it is kept. `at` µs."""
+    """An act as stored. `at` µs."""
 
     id: int
     tenant: str
@@ -40,7 +40,7 @@ class AuditRow(Struct, frozen=True):
 
 
 def record(connection: Connection, tenant: str, act: AuditedAct | None) -> None:
-    """Inside the transaction of what was done."""
+    """Add a row in the transaction of the act."""
     if act is not None:
         row = {
             "tenant": tenant,
@@ -55,17 +55,17 @@ def record(connection: Connection, tenant: str, act: AuditedAct | None) -> None:
 
 
 class SecurityAudit:
-    """Of one tenant."""
+    """Audit of one tenant."""
 
     def __init__(self, database: Database, tenant: str = "default") -> None:
         self._database, self._tenant = database, tenant
 
     def add(self, act: AuditedAct) -> None:
-        """On disk when this returns."""
+        """Add a row; on disk when this returns."""
         self._database.transact(lambda c: record(c, self._tenant, act))
 
     def rows(self, limit: int, before: int | None = None, *, act: str = "", actor: str = "") -> list[AuditRow]:
-        """Newest first, of ids below `before`; `act` may be a family (`key`)."""
+        """Newest first, ids below `before`; `act` may be a prefix (`key`)."""
         a = t.security_audit.c
         rows = select(t.security_audit).where(a.tenant == self._tenant).order_by(a.id.desc()).limit(limit)
         if before is not None:

@@ -1,4 +1,4 @@
-"""What would become of a message or a poll: the real parts on a registry of paper, nothing is written or sent."""
+"""Tries a message or a poll with the real parts on a registry in memory; nothing is written or sent."""
 
 from gateway.try_out.page import page
 from gateway.try_out.try_message import TryResult, message_sources, try_message, try_poll

@@ -1,4 +1,4 @@
-"""What was tried, as text for a person."""
+"""Result of a trial as text."""
 
 from collections.abc import Iterator, Sequence
 
@@ -14,7 +14,7 @@ _QUALITY = {Quality.BAD: "bad", Quality.UNCERTAIN: "uncertain", Quality.GOOD: "g
 
 
 def page(found: Sequence[TryResult], lang: Lang) -> str:
-    """All of it, one source after the other."""
+    """Lines of the page, one source after the other."""
     return "\n\n".join("\n".join(_lines(one, lang)) for one in found)
 
 

@@ -36,12 +36,12 @@ class _NoReceipts:
 
 
 def in_memory_registry(project: Project, clock: Clock) -> Registry:
-    """What the files say, with ids of its own; learned state texts are unknown to it."""
+    """Registry of the files, with ids of its own; learned state texts are not in it."""
     registry = Registry(_InMemoryStore(), project.settings.tenant, clock)
     registry.apply(project.declared)
     return registry
 
 
-def paper_services(project: Project, name: str, registry: Registry, clock: Clock) -> SourceServices:
-    """What the source `name` may use to be tried."""
+def trial_services(project: Project, name: str, registry: Registry, clock: Clock) -> SourceServices:
+    """Services for a trial of the source `name`."""
     return project.services(name, registry, _NoReceipts(), clock, lambda: registry.contents().devices)

@@ -12,7 +12,7 @@ from gateway.domain.text import Localized
 from gateway.ports import Clock
 from gateway.registry import Registry
 from gateway.settings.project import Project
-from gateway.try_out.project_registry import in_memory_registry, paper_services
+from gateway.try_out.project_registry import in_memory_registry, trial_services
 from rules.compiled.reads import points as points_of
 
 
@@ -31,11 +31,8 @@ class ReadingRow:
 
 @dataclass(slots=True)
 class TryResult:
-    """What became of it: `message` where it was one, else a poll. `size` bytes.
-
-    `rules` are (id, mode) of those that read one of these points. `requests` are those of a poll, `failure` says why
-    nothing was answered.
-    """
+    """Result of a trial: `message` if it was one, else a poll. `size` bytes. `rules` are (id, mode) of those that
+    read one of these points. `requests` are those of a poll, `failure` why there was no answer."""
 
     source: str
     what: str
@@ -48,22 +45,22 @@ class TryResult:
 
     @property
     def route(self) -> int:
-        """Counted from 0, -1 = none."""
+        """Number of the route, from 0; -1 = none."""
         return -1 if self.message is None else self.message.route
 
 
 def try_message(
     project: Project, clock: Clock, topic: str, payload: bytes, *, retain: bool = False, source: str = ""
 ) -> list[TryResult]:
-    """What each source that takes messages (or `source` alone) would make of one; those that have no route for it only
-    when none has one."""
+    """Result of each source that takes messages (or of `source` alone); sources without a route for it are included
+    only when no source has one."""
     asked = [name for name in message_sources(project) if source in {"", name}]
     found = [_mapped(project, clock, name, topic, payload, retain) for name in asked]
     return [one for one in found if one.route >= 0] or found
 
 
 def message_sources(project: Project) -> list[str]:
-    """Names of those that take messages."""
+    """Names of the sources that take messages."""
     sources = project.settings.sources
     return [name for name, config in sources.items() if SOURCES[config.type].try_message is not None]
 
@@ -72,7 +69,7 @@ def _mapped(project: Project, clock: Clock, name: str, topic: str, payload: byte
     config, registry = project.settings.sources[name], in_memory_registry(project, clock)
     attempt = SOURCES[config.type].try_message
     assert attempt is not None
-    services = paper_services(project, name, registry, clock)
+    services = trial_services(project, name, registry, clock)
     trial = attempt(name, config, services, topic, payload, retain)
     batch, _ = clamp(trial.batch, project.settings.clock.ahead_limit)
     tried = TryResult(name, topic, len(payload), trial, _rows(batch, registry))
@@ -115,7 +112,7 @@ async def try_poll(project: Project, clock: Clock, device: str) -> list[TryResul
         if attempt is None:
             continue
         registry = in_memory_registry(project, clock)
-        poll = await attempt(name, config, paper_services(project, name, registry, clock), device)
+        poll = await attempt(name, config, trial_services(project, name, registry, clock), device)
         if poll is None:
             continue
         known = registry.device(device)

@@ -1,4 +1,4 @@
-"""Devices that talk and are not listed: who they are, by the dead letters that are kept, and which profile fits."""
+"""Devices that send messages and are not listed, found in the dead letters, with the profile that fits best."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -35,13 +35,13 @@ class UnknownDevice:
 
 @dataclass(slots=True)
 class UnknownDevices:
-    """By code, the newest first; `beyond` messages were of devices that are not told apart."""
+    """By code, the newest first; `beyond`: number of messages of further devices."""
 
     found: dict[str, UnknownDevice] = field(default_factory=dict)
     beyond: int = 0
 
     def add(self, raws: Iterable[Raw], listed: Mapping[str, object]) -> None:
-        """Dead letters, the newest first; devices that are `listed` by now are none."""
+        """Add dead letters, the newest first; devices in `listed` are left out."""
         for raw in raws:
             code = _KEPT.sub("", raw.detail)
             if raw.reason != "unknown_device" or not code or code.startswith(_NOTHING) or code in listed:
@@ -55,7 +55,8 @@ class UnknownDevices:
 
 
 def propose_profiles(unknown: UnknownDevices, project: Project, clock: Clock) -> None:
-    """The profile that takes most points of a message as good readings; of equals one that devices have already."""
+    """For each device the profile that reads most points of a message as good readings; of equal ones, one already
+    used by devices."""
     used = {device.profile for device in project.declared.devices}
     kinds: dict[tuple[str, bytes], tuple[str, int]] = {}
     for one in unknown.found.values():

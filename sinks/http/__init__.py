@@ -1,1 +1,1 @@
-"""What every HTTP sink shares: addresses it may reach, signatures, one bounded request, the meaning of an answer."""
+"""Shared parts of the HTTP sinks: allowed addresses, signatures, one bounded request, the meaning of a response."""

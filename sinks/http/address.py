@@ -68,12 +68,13 @@ def _within(address: Address, networks: Sequence[Network]) -> bool:
 
 
 def plain(address: Address) -> Address:
-    """An IPv4-mapped IPv6 address is the IPv4 address that the kernel would connect to."""
+    """The address; for an IPv4-mapped IPv6 address the IPv4 address that the kernel would connect to."""
     return (address.ipv4_mapped or address) if isinstance(address, IPv6Address) else address
 
 
 def public(address: Address) -> bool:
-    """Whether anybody on the internet may be meant. A NAT64 address (a network without IPv4) is what it translates."""
+    """True if the address is on the public internet. A NAT64 address (a network without IPv4) counts as the address
+    it translates."""
     address = plain(address)
     if isinstance(address, IPv6Address):
         if address in _NAT64:
@@ -84,7 +85,7 @@ def public(address: Address) -> bool:
 
 
 def permitted(address: Address, allow: Sequence[Network], *, tls: bool) -> bool:
-    """Whether an endpoint with this allow-list may be reached at `address`; without TLS only allow-listed ones."""
+    """True if an endpoint with this allow-list may be reached at `address`; without TLS only allow-listed ones."""
     address = plain(address)
     inner = IPv4Address(int(address) & 0xFFFFFFFF) if isinstance(address, IPv6Address) and address in _NAT64 else None
     if _within(address, _NEVER) or (inner is not None and _within(inner, _NEVER)):

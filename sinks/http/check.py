@@ -1,4 +1,4 @@
-"""For `fieldgate check`: could an endpoint sign? A broken secret is found before the first work order."""
+"""Check of an endpoint's secrets for `fieldgate check`: a broken secret is found before the first work order."""
 
 from gateway.adapter_ports import ConfigFindings
 from gateway.domain.errors import Problem
@@ -7,7 +7,8 @@ from sinks.http.signing import SecretUnusable, weakness
 
 
 def check_secrets(name: str, config: HttpEndpoint, file: str) -> ConfigFindings:
-    """Of the endpoint `name`; connects to nobody. A file that cannot be read is reported by its own key."""
+    """Findings about the secrets of endpoint `name`; connects to nothing. A file that cannot be read is reported by
+    its own key."""
     found, place = ConfigFindings(), f"endpoints.{name}.secret"
     try:
         keys = config.keys()

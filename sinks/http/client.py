@@ -41,7 +41,8 @@ Trouble = Literal["timeout", "resolve", "connect", "tls", "address", "broken"]
 
 
 class SendFailed(Exception):
-    """No status came back. `label`: a text `delivery.reason.<label>`; `literal` = the URL itself names the address."""
+    """There was no HTTP status. `label`: a text `delivery.reason.<label>`; `literal` = the URL itself names the
+    address."""
 
     def __init__(self, label: Trouble, *, literal: bool = False) -> None:
         self.label, self.literal = label, literal
@@ -49,12 +50,12 @@ class SendFailed(Exception):
 
 
 class ForbiddenAddress(Exception):
-    """A name or literal leads to an address that this endpoint may not have."""
+    """A name or literal resolves to an address that this endpoint may not use."""
 
 
 @dataclass(frozen=True, slots=True)
 class HttpResponse:
-    """What came back. `complete` is False when the body was cut off by size, time or the other side."""
+    """The response. `complete` is False when the body was cut off by size, time or the other side."""
 
     status: int
     retry_after: str
@@ -70,7 +71,7 @@ def system_resolve(host: str, port: int) -> list[str]:
 
 class GuardedBackend(httpcore.AsyncNetworkBackend):
     """Opens connections only to permitted addresses. Names are resolved in two threads of its own: a resolver that
-    hangs for this endpoint must not take the threads of the others."""
+    hangs for this endpoint must not block those of the others."""
 
     def __init__(self, target: CheckedUrl, allow: Sequence[Network], resolve: Resolve = system_resolve) -> None:
         self._target, self._allow, self._resolve = target, tuple(allow), resolve
@@ -106,12 +107,12 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
         return addresses
 
     def close(self) -> None:
-        """Let the threads go; a look-up that hangs is left behind."""
+        """Shut down the threads; a look-up that hangs is abandoned."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
 
 class Client:
-    """POSTs to one target. Made cheaply; the TLS context is built with the first request."""
+    """POSTs to one target. Cheap to create; the TLS context is built with the first request."""
 
     def __init__(
         self,

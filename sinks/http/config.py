@@ -1,4 +1,4 @@
-"""What every signed HTTP endpoint is configured with."""
+"""Configuration shared by all signed HTTP endpoints."""
 
 from ipaddress import ip_network
 from pathlib import Path
@@ -41,8 +41,8 @@ Cidr = Annotated[Network, BeforeValidator(_network)]
 
 
 class HttpEndpoint(Section):
-    """`secret` is what is signed with; `old_secret`, while it is given, signs too, so that the receiver can change over
-    in its own time. `allow` lists the networks of a receiver that is not on the internet."""
+    """`secret` signs; `old_secret`, if given, signs too, so that the receiver can change over in its own time.
+    `allow` lists the networks of a receiver that is not on the internet."""
 
     url: Url
     secret: SecretStr | None = None

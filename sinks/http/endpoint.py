@@ -1,4 +1,4 @@
-"""What the sinks of signed HTTP endpoints have in common: keys, client, one signed POST."""
+"""Shared part of the sinks of signed HTTP endpoints: keys, client, one signed POST."""
 
 from collections.abc import Mapping
 
@@ -28,10 +28,8 @@ class SignedEndpoint:
         )
 
     async def check(self) -> None:
-        """Read the secrets anew and judge them, the URL and the certificate authority. Connects to nothing.
-
-        Raises DeliveryRefused.
-        """
+        """Read the secrets again and check them, the URL and the certificate authority. Connects to nothing. Raises
+        DeliveryRefused."""
         try:
             keys = self._config.keys()
         except (ValueError, OSError) as error:
@@ -50,7 +48,7 @@ class SignedEndpoint:
             raise DeliveryRefused(f"authority: {error.strerror or type(error).__name__}") from None
 
     async def post(self, delivery: Delivery, body: bytes, content_type: str, extra: Mapping[str, str]) -> HttpResponse:
-        """One signed POST. Raises DeliveryDeferred or DeliveryRefused when no status came back."""
+        """One signed POST. Raises DeliveryDeferred or DeliveryRefused when there was no HTTP status."""
         if not valid_id(delivery.id):
             raise DeliveryRefused("bad_id")
         if not self._keys:

@@ -31,7 +31,7 @@ class SignatureInvalid(ValueError):
 
 
 class SecretUnusable(ValueError):
-    """A secret nothing can be signed with; `reason` says why."""
+    """A secret that cannot be used for signing; `reason` is the cause."""
 
     def __init__(self, reason: Literal["empty", "base64"], text: str) -> None:
         self.reason = reason
@@ -55,7 +55,7 @@ def parse_secret(text: str) -> bytes:
 
 
 def weakness(key: bytes) -> Weakness | None:
-    """Why a key is not good enough: fewer than 24 bytes, more than 64, or hardly any different bytes. None = fine."""
+    """Reason why a key is weak: fewer than 24 bytes, more than 64, or hardly any different bytes. None = none."""
     if len(key) < MIN_BYTES:
         return "short"
     if len(key) > MAX_BYTES:

@@ -1,4 +1,4 @@
-"""What an answer means for a delivery: done, again later, or never. Pure."""
+"""Meaning of a response for a delivery: done, try again, or give up. Pure."""
 
 import re
 from email.utils import parsedate_to_datetime
@@ -46,10 +46,10 @@ def _reason(label: str, status: int, body: bytes) -> str:
 
 
 def of_status(answer: HttpResponse, attempt: int, now: int) -> DeliveryError | None:
-    """None = the receiver took it. `attempt` counts from 1, `now` in µs.
+    """None if the receiver accepted it. `attempt` counts from 1, `now` in µs.
 
-    410 disables the endpoint; 408, 425, 429 and 5xx are tried again, after Retry-After where it is given; a redirect
-    or another 4xx is tried three times more, then refused.
+    410 disables the endpoint; 408, 425, 429 and 5xx are tried again, after Retry-After where it is given; a redirect or
+    another 4xx is tried three times more, then refused.
     """
     status = answer.status
     if 200 <= status < 300:
@@ -66,8 +66,8 @@ def of_status(answer: HttpResponse, attempt: int, now: int) -> DeliveryError | N
 
 
 def of_failure(failure: SendFailed, attempt: int) -> DeliveryError:
-    """No answer: again. A URL that names a forbidden address: never. A name that led to one: the field's resolver may
-    be lying for a while (a captive portal), so it is tried like a 4xx, and nothing was connected to."""
+    """Without a response: try again. A URL that names a forbidden address: refused. A name that resolved to one: the
+    local resolver may be wrong for a while (a captive portal), so it is tried like a 4xx; no connection was made."""
     if failure.label == "address":
         return DeliveryRefused("address") if failure.literal else deferred_or_refused("address", attempt)
     return DeliveryDeferred(failure.label)

@@ -7,7 +7,7 @@ from gateway.domain.reading import Quality
 from gateway.registry import Registry
 from gateway.settings import load_project
 from gateway.settings.project import Project
-from gateway.try_out.project_registry import in_memory_registry, paper_services
+from gateway.try_out.project_registry import in_memory_registry, trial_services
 from protocols.modbus.config import ModbusConfig
 from protocols.modbus.single_poll import poll_once
 from simulators.modbus_server import ModbusServer
@@ -38,7 +38,7 @@ async def quality(project: Project, registry: Registry, device: str) -> Quality:
     """Of the state, by one real poll."""
     config = project.settings.sources["bus"]
     assert isinstance(config, ModbusConfig)
-    poll = await poll_once("bus", config, paper_services(project, "bus", registry, SystemClock()), device)
+    poll = await poll_once("bus", config, trial_services(project, "bus", registry, SystemClock()), device)
     assert poll is not None
     (found,) = poll.rows
     return found.quality

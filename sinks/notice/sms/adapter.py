@@ -1,4 +1,4 @@
-"""What the gateway needs of this folder (`gateway.adapter_ports.EndpointAdapter`). Parts are loaded when needed."""
+"""Exports of this folder (`gateway.adapter_ports.EndpointAdapter`). Parts are imported on first use."""
 
 from typing import TYPE_CHECKING
 

@@ -58,11 +58,13 @@ class SmsSink:
         return self._name
 
     async def check(self) -> None:
-        """Secrets strong enough, URL allowed, authority readable. Raises DeliveryRefused."""
+        """Check that secrets are strong enough, the URL is allowed and the authority readable. Raises
+        DeliveryRefused."""
         await self._endpoint.check()
 
     async def deliver(self, delivery: Delivery) -> Receipt:
-        """Accepted by the gateway for sending; `reference` is its id. Raises DeliveryDeferred, DeliveryRefused."""
+        """Receipt of a message that the gateway accepted for sending; `reference` is its id. Raises
+        DeliveryDeferred, DeliveryRefused."""
         body = self._request(delivery)
         answer = await self._endpoint.post(delivery, body, "application/json; charset=utf-8", {})
         read = _read(answer)

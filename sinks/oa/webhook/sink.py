@@ -27,11 +27,13 @@ class WebhookSink:
         return self._name
 
     async def check(self) -> None:
-        """Secrets strong enough, URL allowed, authority readable. Raises DeliveryRefused."""
+        """Check that secrets are strong enough, the URL is allowed and the authority readable. Raises
+        DeliveryRefused."""
         await self._endpoint.check()
 
     async def deliver(self, delivery: Delivery) -> Receipt:
-        """Any 2xx means the receiver took it. Raises DeliveryDeferred, DeliveryRefused."""
+        """Receipt of a delivery; any 2xx means that the receiver accepted it. Raises DeliveryDeferred,
+        DeliveryRefused."""
         answer = await self._endpoint.post(delivery, delivery.body, delivery.content_type or CONTENT_TYPE, {})
         if error := of_status(answer, delivery.attempt, self._endpoint.clock.now()):
             raise error

@@ -1,4 +1,4 @@
-"""What the gateway needs of this folder (`gateway.adapter_ports.SeriesAdapter`). DuckDB is loaded when needed."""
+"""Exports of this folder (`gateway.adapter_ports.SeriesAdapter`). DuckDB is imported on first use."""
 
 from collections.abc import Mapping
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Which rows of a write are new, which are stored already, and which replace another value."""
+"""Finds the new rows of a write, those that are stored already, and those that replace another value."""
 
 from collections.abc import Collection
 

@@ -88,7 +88,7 @@ class SegmentFolder:
         return f"{kind}-{day:%Y%m}" if kind == "late" or self._config.segment == "month" else f"{kind}-{day:%Y%m%d}"
 
     def _writable(self, kind: Kind) -> Segment:
-        """The segment that takes rows now; the one before is sealed when its day is over."""
+        """The segment that takes rows now; the previous one is sealed when its day is over."""
         stem = self._name(kind)
         current = [s for s in self._segments.values() if s.kind == kind and not s.sealed]
         if any(s.path.stem >= stem for s in current):
@@ -201,7 +201,7 @@ class SegmentFolder:
         return [s for s in self._segments.values() if s.touches(start, end)]
 
     def retain(self, before: int) -> int:
-        """Older rows are gone from reads at once; a file gives its space back when all of its rows are gone."""
+        """Older rows disappear from reads at once; a file is deleted when all of its rows are too old."""
         self._floor = before  # lower than it was when the clock was set back
         gone = 0
         for stem, segment in list(self._segments.items()):
@@ -264,6 +264,6 @@ class SegmentFolder:
                 self._connection.execute(f"CHECKPOINT {segment.name}")
 
     def abandon(self) -> None:
-        """Let the files go as they are; what was committed is in their logs."""
+        """Close the files as they are; committed rows are in their logs."""
         with suppress(duckdb.Error):
             self._connection.close()

@@ -25,10 +25,10 @@ BUCKETS = 2_048
 
 
 class StoredHistory:
-    """A HistoryReader of the segments of a folder. Files that another process writes are answered for by `connect`."""
+    """A HistoryReader of the segments of a folder. Files that another process writes are read through `connect`."""
 
     def __init__(self, folder: Path, connect: OpenHeldReadings | None = None, threads: int = 1) -> None:
-        """Raises StoreError for a damaged file, and for one that is in use when nobody can be asked for it."""
+        """Raises StoreError for a damaged file, and for one that is in use when `connect` is None."""
         self._connection = duckdb.connect(":memory:", config={"threads": threads})
         self._held: HeldReadings | None = None
         self._segments: list[Segment] = []
@@ -42,11 +42,12 @@ class StoredHistory:
                 self._held = self._held or connect()
 
     def close(self) -> None:
-        """Let the files go."""
+        """Close the files."""
         self._connection.close()
 
     def before(self, moment: int, devices: Sequence[int], points: Sequence[int]) -> Batch:
-        """Of each of these points of these devices the newest reading with at < moment, and the newest with a value."""
+        """For each of these points of these devices: the newest reading with at < moment, and the newest one with a
+        value."""
         if self._held is not None:
             found = self._held.before(moment, devices)
         else:
@@ -54,7 +55,8 @@ class StoredHistory:
         return in_order(found.select(np.isin(found.point, np.array(points, np.int32))), twice=False)
 
     def spans(self, start: int, end: int) -> list[tuple[int, int, int]]:
-        """(start, end, rows) of pieces of like size, in order of time, that hold all readings of [start, end)."""
+        """Pieces (start, end, rows) of similar size, in order of time; together they hold all readings of [start,
+        end)."""
         found: list[tuple[int, int, int]] = []
         if end > start:
             self._divide(start, end, found)

@@ -1,4 +1,4 @@
-"""The newest reading of every (device, point): decides without a query that a row is surely new."""
+"""The newest reading of every (device, point): shows without a query that a row is new."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -29,7 +29,8 @@ class NewestIndex:
         return len(self._key)
 
     def newer(self, key: I64, at: I64, unseen: int) -> NDArray[np.bool_]:
-        """Which rows are later than everything stored of their key; `unseen` µs stands in for keys not here."""
+        """bool per row: True if it is later than everything stored of its key; `unseen` µs is used for keys not
+        here."""
         if not len(self._key):
             return at > unseen
         place = np.searchsorted(self._key, key)
@@ -59,7 +60,7 @@ class NewestIndex:
         self._received[place] = batch.received[batch.frame[rows]]
 
     def drop(self, point: int, before: int) -> None:
-        """Let go what is older than `before` µs of one point."""
+        """Remove readings of one point that are older than `before` µs."""
         keep = ((self._key & 0xFFFFFFFF) != point) | (self._at >= before)
         if keep.all():
             return

@@ -1,4 +1,4 @@
-"""Reading segments: one SQL text per question, each identity shown once."""
+"""Queries of segments; each identity is returned once."""
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
@@ -20,7 +20,7 @@ REACH = 32 * DAY
 
 
 def equal(a: Value, b: Value) -> bool:
-    """The same value and quality; a bad reading has no value to compare."""
+    """True for the same value and quality; a bad reading has no value to compare."""
     return a[1] == b[1] and (a[0] == b[0] or (math.isnan(a[0]) and math.isnan(b[0])))
 
 
@@ -30,7 +30,7 @@ def _union(segments: Iterable[Segment], where: str) -> str:
 
 
 def rows_of(segments: Sequence[Segment], where: str) -> str:
-    """All rows; where a value was ever replaced, only the last of each identity."""
+    """SQL of all rows; where a value was ever replaced, of the last row of each identity."""
     union = _union(segments, where)
     if not any(s.conflicts for s in segments):
         return union
@@ -64,7 +64,7 @@ def stored_values(
 
 
 def newest(connection: Connection, segment: Segment) -> Batch:
-    """The newest row of each (device, point): what was known when the segment was begun, and its own rows."""
+    """The newest row of each (device, point): those copied when the segment was begun, and its own rows."""
     known = "device, point, ts, value, quality, flags, received"
     last = "row_number() OVER (PARTITION BY device, point ORDER BY ts DESC, seq DESC) = 1"
     found = connection.execute(
@@ -156,7 +156,7 @@ def before(
 ) -> Batch:
     """The newest row, and the newest with a value, of each point of these devices with floor <= ts < moment.
 
-    Rows of the last month before it are read; what is older every file has known since it was begun.
+    Rows of the last month before it are read; older ones are in every file's table `newest`.
     """
     known = "device, point, ts, value, quality, flags, received"
     mine = f"device IN ({', '.join(str(int(d)) for d in devices) or 'NULL'}) AND ts < {int(moment)}"

@@ -38,7 +38,7 @@ INSERT INTO {name}.meta VALUES ({format}, '{kind}', NULL, NULL, 0, 0);
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """What the store keeps of an attached file. `first`, `last` µs (None while empty); `name` is its schema in SQL."""
+    """State of an attached file. `first`, `last` µs (None while empty); `name` is its schema in SQL."""
 
     path: Path
     name: str
@@ -50,7 +50,7 @@ class Segment:
     conflicts: int
 
     def touches(self, start: int, end: int) -> bool:
-        """Could it hold a row with start <= at < end?"""
+        """True if it may hold a row with start <= at < end."""
         return self.first is not None and self.last is not None and self.first < end and self.last >= start
 
 
@@ -77,14 +77,14 @@ def attach(connection: duckdb.DuckDBPyConnection, path: Path, kind: Kind, *, sea
 
 
 def create(connection: duckdb.DuckDBPyConnection, name: str, kind: Kind) -> None:
-    """The tables of an attached file that has none, in one transaction."""
+    """Create the tables of an attached file that has none, in one transaction."""
     connection.execute("BEGIN")
     connection.execute(_CREATE.format(name=name, format=FORMAT, kind=kind))
     connection.execute("COMMIT")
 
 
 def _creation_was_cut(path: Path) -> bool:
-    """Was its creation cut off before anything was in it?"""
+    """True if the creation of the file was cut off before anything was in it."""
     if not path.exists() or path.stat().st_size >= HEAD_BYTES or path.with_name(path.name + ".wal").exists():
         return False
     head = path.read_bytes()
@@ -92,7 +92,7 @@ def _creation_was_cut(path: Path) -> bool:
 
 
 def segment_names(folder: Path) -> list[str]:
-    """Which segments there must be, by the list in the folder; [] when there is none. Raises StoreError."""
+    """Names of the segments that must exist, by the list in the folder; [] when there is none. Raises StoreError."""
     try:
         return [str(name) for name in json.loads((folder / NAMES).read_text("utf-8"))["segments"]]
     except FileNotFoundError:

@@ -32,7 +32,7 @@ class ShortRetention:
     """
 
     def __init__(self, folder: Path) -> None:
-        """Reads what was done; when that cannot be read, all files are looked at again."""
+        """Reads which deletions are complete; if that cannot be read, all files are checked again."""
         self._file = folder / DONE
         self._done: dict[int, int] = {}
         with suppress(FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
@@ -41,11 +41,11 @@ class ShortRetention:
         self._clean: set[str] = set()
 
     def moments(self) -> Mapping[int, int]:
-        """Point -> moment, as last said."""
+        """Point -> moment, as last set."""
         return self._wanted
 
     def is_kept(self, batch: Batch) -> NDArray[np.bool_]:
-        """Which rows are not too old for their point."""
+        """bool per row: False if it is too old for its point."""
         if not self._wanted:
             return np.ones(len(batch), np.bool_)
         points = np.array(sorted(self._wanted), np.int64)
@@ -55,7 +55,7 @@ class ShortRetention:
         return is_kept
 
     def aim(self, moments: Mapping[int, int]) -> None:
-        """From now on these. Points that are not named are kept like the rest; a moment may go back with the clock."""
+        """Set the moments. Points that are not named are kept like the rest; a moment may go back with the clock."""
         if moments == self._wanted:
             return
         self._wanted, self._clean = dict(moments), set()
@@ -63,7 +63,7 @@ class ShortRetention:
         self._write(low)
 
     def next(self, segments: Iterable[Segment]) -> Iterable[Segment]:
-        """Files that may hold what has to go. When there are none, all is done."""
+        """Files that may hold rows to delete. If there are none, everything is deleted."""
         if self._done == self._wanted:
             return
         fresh = self._wanted.keys() - self._done.keys()
@@ -79,7 +79,7 @@ class ShortRetention:
         self._write(dict(self._wanted))
 
     def clean(self, connection: duckdb.DuckDBPyConnection, segment: Segment) -> Segment | None:
-        """The file without what is too old; None when it had nothing of it."""
+        """The file without rows that are too old; None when it had none of them."""
         old = " OR ".join(f"(point = {p} AND ts < {at})" for p, at in self._wanted.items())
         all_ = self._points() if segment.sealed else old
         rows = _count(connection, f"{segment.name}.reading WHERE {old}")
@@ -102,7 +102,7 @@ class ShortRetention:
         return replace(segment, rows=segment.rows - rows)
 
     def seal(self, connection: duckdb.DuckDBPyConnection, segment: Segment) -> None:
-        """Before a file is sealed: its `newest` lets these points go."""
+        """Remove these points from the table `newest` before a file is sealed."""
         if self._wanted:
             connection.execute(f"DELETE FROM {segment.name}.newest WHERE {self._points()}")
 
@@ -116,7 +116,7 @@ class ShortRetention:
 
 
 def left_over(folder: Path) -> Iterable[Path]:
-    """What a crash left of a file that was being written anew."""
+    """Remains of a file whose rewriting was cut off by a crash."""
     return folder.glob(f"*.duckdb{SCRATCH}*")
 
 

@@ -40,8 +40,8 @@ class DuckDbStore:
         return self._call(lambda folder: folder.cursor(partition))
 
     def write(self, partition: int, records: Sequence[Record]) -> Written:
-        """See `SeriesStore.write`. A commit that failed may be on disk all the same (the sync failed, not the write):
-        then its rows are not written again, and its counts are in this answer."""
+        """See `SeriesStore.write`. A commit that failed may be on disk nevertheless (the sync failed, not the
+        write): then its rows are not written again, and its counts are in this answer."""
         with self._open() as folder:
             done = folder.cursor(partition)
             made = folder.write(partition, records)
@@ -71,16 +71,16 @@ class DuckDbStore:
         return self._call(lambda folder: folder.before(moment, devices))
 
     def held(self) -> "OpenSegments":
-        """The files that are written now."""
+        """The files that are being written."""
         return OpenSegments(self._call)
 
     def retain(self, before: int) -> int:
-        """Older rows are gone from reads at once; a file gives its space back when all of its rows are gone."""
+        """Older rows disappear from reads at once; a file is deleted when all of its rows are too old."""
         self._floor = before
         return self._call(lambda folder: folder.retain(before))
 
     def expire(self, moments: Mapping[int, int]) -> bool:
-        """See `SeriesStore.expire`. A sealed file is written anew; the live ones use the pages again."""
+        """See `SeriesStore.expire`. A sealed file is rewritten; the live ones reuse the pages."""
         return self._call(lambda folder: folder.expire(moments))
 
     def stats(self) -> SeriesStats:
@@ -104,7 +104,7 @@ class DuckDbStore:
 
     @contextmanager
     def _open(self) -> Iterator[SegmentFolder]:
-        """The folder, opened anew after an error; errors of DuckDB become ours."""
+        """The folder, opened anew after an error; errors of DuckDB become StoreErrors."""
         try:
             folder = self._folder or self._again()
             yield folder
@@ -123,7 +123,7 @@ class DuckDbStore:
             self._folder = None
 
     def _again(self) -> SegmentFolder:
-        """Replays the logs, and syncs what they hold: a log whose sync failed is not believed to be on disk."""
+        """Replays the logs, and syncs their contents: a log whose sync failed may not be on disk."""
         try:
             folder = SegmentFolder(self._path, self._config, self._clock)
         except StoreError as error:  # it was open before: whatever is wrong now, the disk may get over it
@@ -140,10 +140,10 @@ class DuckDbStore:
 
 
 class OpenSegments:
-    """The files that a store writes now (HeldReadings); `ask` does work on its folder."""
+    """The files that a store is writing (HeldReadings); `call` runs work on its folder."""
 
-    def __init__(self, ask: Callable[[Callable[[SegmentFolder], Any]], Any]) -> None:
-        self._call = ask
+    def __init__(self, call: Callable[[Callable[[SegmentFolder], Any]], Any]) -> None:
+        self._call = call
 
     def rows(self, start: int, end: int, devices: Sequence[int] | None, points: Sequence[int] | None) -> Batch:
         """See `HeldReadings.rows`."""
