@@ -16,11 +16,12 @@ import rules.engine.evaluator
 import rules.expr.compile
 from gateway.domain.reading import F64
 from rules.compiled import Expression
+from rules.conditions.silence import evaluator as silence
+from rules.conditions.streak.evaluator import StreakForm
 from rules.engine import Engine
 from rules.engine.binding.bound_expression import BoundExpression
-from rules.engine.conditions import peer_moments, per_identity, silence, single_alarm_evaluator
+from rules.engine.conditions import peer_moments, per_identity, single_alarm_evaluator
 from rules.engine.conditions.per_identity import PerIdentityEvaluator
-from rules.engine.conditions.streak import StreakForm
 from rules.engine.conditions.threshold import ThresholdEvaluator
 from rules.engine.evaluator import Evaluator
 from rules.engine.frames.batch_view import BatchView, Bools, Reader, ReadingRows

@@ -4,13 +4,6 @@ Durations are µs, state points their codes. Nothing here knows where a rule cam
 """
 
 from rules.compiled.condition import Condition
-from rules.compiled.conditions.counter_multiple import Every
-from rules.compiled.conditions.due_date import Due
-from rules.compiled.conditions.m_of_n import Votes
-from rules.compiled.conditions.sequence import Sequence
-from rules.compiled.conditions.silence import Silence
-from rules.compiled.conditions.streak import Streak
-from rules.compiled.conditions.threshold import LevelRule, Levels
 from rules.compiled.expression import (
     AttrTest,
     Bar,
@@ -43,6 +36,7 @@ from rules.compiled.signals import (
     Times,
     Window,
 )
+from rules.compiled.threshold import LevelRule, Levels
 from rules.compiled.timing import Active, CalendarSpan, Flap, Hold, Inhibit, Quorum
 
 __all__ = [
@@ -57,8 +51,6 @@ __all__ = [
     "ComparedNumber",
     "Condition",
     "Crossing",
-    "Due",
-    "Every",
     "Expression",
     "Flap",
     "Hold",
@@ -77,20 +69,16 @@ __all__ = [
     "Rate",
     "Rule",
     "RulePolicy",
-    "Sequence",
     "Share",
     "Signal",
-    "Silence",
     "Slot",
     "SlotKind",
     "Stat",
-    "Streak",
     "Swing",
     "Term",
     "TextOf",
     "Times",
     "Vocabulary",
-    "Votes",
     "Watch",
     "Window",
 ]  # fmt: skip

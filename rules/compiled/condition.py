@@ -34,7 +34,7 @@ class CaseDates(Protocol):
 
 
 class Condition(ABC):
-    """What raises an alarm. One frozen subclass for each form, in `rules/compiled/conditions/`.
+    """What raises an alarm. One frozen subclass for each, in `rules/conditions/`; that of thresholds is beside this.
 
     What a form need not say is here: one `level`, no points but those of its expressions, no state of earlier readings,
     no time that it waits.

@@ -1,15 +1,7 @@
-"""The forms of a condition, in the order in which texts name them: to add one, list it here.
+"""The conditions, a folder each: adding one is its folder and its line in `rules/registered.py`.
 
-A form is three files of one name: here its keys in YAML, its words and its checks; in `rules/compiled/conditions` what
-it means, reads and waits for; in `rules/engine/conditions` its state and its evaluation.
+`condition.py` is the compiled condition: what it reads, its look-back, its timers, which edits keep its state.
+`language.py` has its keys in YAML and its words, `checks.py` the linter's, `evaluator.py` its state and its evaluation.
+Thresholds (`when`, `levels`, `members`) have their compiled condition in `rules/compiled/threshold.py` and their
+evaluator in `rules/engine/conditions`, because the engine evaluates all threshold rules together.
 """
-
-from rules.conditions import counter_multiple, due_date, m_of_n, sequence, silence, streak, threshold
-from rules.conditions.form import ConditionForm, register
-
-FORMS: tuple[ConditionForm, ...] = (
-    threshold.FORM, silence.FORM, streak.FORM, m_of_n.FORM, due_date.FORM, counter_multiple.FORM, sequence.FORM,
-)  # fmt: skip
-
-for _form in FORMS:
-    register(_form)

@@ -1,6 +1,6 @@
 """The forms that a condition can be written in (RULES section 5): `when`, `levels`, `members`, `silent` and more.
 
-Which forms there are is said in `rules/conditions`; here is what the language needs to know of each.
+The forms are in `rules/conditions`; here is what the language needs of each.
 """
 
 from collections.abc import Callable
@@ -11,6 +11,7 @@ from rules.compiled import Condition, Expression
 from rules.format.mapping_reader import MappingReader
 from rules.format.rule_compiler import RuleCompiler
 from rules.format.yaml_tree import YamlMapping, show
+from rules.registered import Registered
 
 TIMING = ("clear", "hold", "clear_hold", "auto_clear")
 WHEN_EXAMPLE = '"gun_temp >= 85 degC"'
@@ -43,8 +44,8 @@ class YamlForm:
     level_of: bool = False
 
 
-YAML_FORMS: dict[str, YamlForm] = {}
-"""By key, in the order in which texts name them. Filled by `rules.conditions.register`."""
+YAML_FORMS: Registered[str, YamlForm] = Registered("language", "YAML")
+"""By key, in the order in which messages name them."""
 
 
 def form_of(rule: MappingReader) -> tuple[YamlForm, MappingReader] | None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from gateway.domain.language_values import duration_text
 from gateway.domain.text import Lang, localize
+from rules.registered import Registered
 
 Body = Mapping[str, Any]
 """A rule as it is written, normalised: `rule` of `Rule.source`."""
@@ -26,8 +27,8 @@ class HandbookWords:
     ended: Callable[[Body, Any, Lang], list[str]] | None = None
 
 
-HANDBOOK_WORDS: dict[str, HandbookWords] = {}
-"""By the key of the form; `members` is a `when`. Filled by `rules.conditions.register`."""
+HANDBOOK_WORDS: Registered[str, HandbookWords] = Registered("language", "HANDBOOK")
+"""By the key of the form; `members` is a `when`."""
 
 
 def form_of(body: Body) -> tuple[str, Any]:

@@ -7,6 +7,7 @@ from typing import Any, Generic, TypeVar
 from rules.compiled import Condition
 from rules.lint.finding import LintFinding
 from rules.lint.subject import LintContext, Subject
+from rules.registered import Registered
 
 C = TypeVar("C", bound=Condition)
 
@@ -26,8 +27,8 @@ class FormLint(Generic[C]):
     single: bool = False
 
 
-FORM_LINTS: dict[type[Condition], FormLint[Any]] = {}
-"""Checks by the class of the compiled form. Filled by `rules.conditions.register`."""
+FORM_LINTS: Registered[type[Condition], FormLint[Any]] = Registered("checks", "CHECKS")
+"""By the class of the compiled condition."""
 
 
 def lint_of(subject: Subject) -> FormLint[Any]:

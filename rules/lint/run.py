@@ -16,13 +16,13 @@ from rules.lint.finding import LintFinding, Severity
 from rules.lint.forms import of_form
 from rules.lint.hours_and_flapping import spans
 from rules.lint.logic import logic
+from rules.lint.missing_and_identity import missing_and_identity
 from rules.lint.on_change import on_change
 from rules.lint.overlap import overlaps, parents, quiets
 from rules.lint.percents import percents
 from rules.lint.remarks import accept, remarks
 from rules.lint.subject import LintContext, Subject, written
 from rules.lint.tests import rule_tests
-from rules.lint.thresholds import missing_and_identity
 from rules.lint.watched_devices import watching
 from rules.lint.windows import windows
 

@@ -7,6 +7,7 @@ from typing import Any
 from gateway.domain.duration import parse_duration
 from rules.expr.syntax_tree import CallNode, Compare, MemberNode, NotNode, Syntax, TextNode, Truth
 from rules.handbook.condition_words import LEVELS, Body, form_of
+from rules.registered import Registered
 from rules.sentence.clauses import bracketed, joined
 from rules.sentence.evidence_truth import judged, leaves
 from rules.sentence.phrases import Phrases
@@ -129,5 +130,5 @@ class SentenceWords:
     ended: Callable[[ConditionPhrases, Any, str], str] = _over
 
 
-SENTENCE_WORDS: dict[str, SentenceWords] = {}
-"""By the key of the form; `members` is a `when`. Filled by `rules.conditions.register`."""
+SENTENCE_WORDS: Registered[str, SentenceWords] = Registered("language", "SENTENCE")
+"""By the key of the form; `members` is a `when`."""

@@ -231,8 +231,9 @@ class Phrases:
                 return self.localize("fold", n=digits(n), of=self.number(right, PRODUCT + 1))
             case Arithmetic(operator, left, right):
                 own = STRENGTH[operator]
-                sides = {"left": self.number(left, own), "right": self.number(right, own + 1)}
-                text = self.localize(_ARITHMETIC[operator], **sides)
+                text = self.localize(
+                    _ARITHMETIC[operator], left=self.number(left, own), right=self.number(right, own + 1)
+                )
                 return self.localize("bracket", text=text) if own < strength else text
             case ChoiceNode(CallNode("has"), then, _) if not _is_literal(then):
                 return self.number(then, strength)

@@ -9,17 +9,8 @@ from collections.abc import Mapping, Sequence
 from gateway.domain.alarm import Change, Evidence, Level, NoticePlan, OrderPlan, Thing, Transition, canonical
 from gateway.domain.device import Device, Site
 from gateway.domain.record import PolicySet
-from rules.compiled import (
-    Budget,
-    Flap,
-    Inhibit,
-    Levels,
-    Quiet,
-    Rule,
-    RulePolicy,
-    Silence,
-    Watch,
-)
+from rules.compiled import Budget, Flap, Inhibit, Levels, Quiet, Rule, RulePolicy, Watch
+from rules.conditions.silence.condition import Silence
 from rules.engine.alarms import AlarmPipeline
 from rules.engine.state.fleet import Fleet
 from rules.engine.transitions import Emitter, PendingTransition, plan_of

@@ -19,9 +19,9 @@ from gateway.domain.duration import DAY, HOUR, MINUTE, from_us, to_us
 from gateway.domain.record import Closed, CycleDone, DeviceSet, MeterExchanged, SiteSet, Tick
 from gateway.domain.workdays import WorkCalendar
 from rules.compiled import Active, Names
+from rules.conditions.counter_multiple.multiples import multiples
 from rules.engine.conditions.base import ConditionEvaluator, EngineContext
 from rules.engine.conditions.factory import evaluator_of
-from rules.engine.conditions.multiples import multiples
 from rules.engine.state.active_hours import ActiveHours, instant
 from rules.engine.state.thing_table import LONG_AGO, NEVER
 from rules.engine.transitions import Emitter

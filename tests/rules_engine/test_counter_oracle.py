@@ -17,8 +17,8 @@ from rules_engine.past_lab import Gateway
 from gateway.domain.duration import HOUR
 from gateway.domain.reading import Batch, Reading, concat
 from gateway.domain.record import MeterExchanged
+from rules.conditions.counter_multiple.evaluator import CounterMultipleForm
 from rules.engine.conditions.base import ConditionEvaluator
-from rules.engine.conditions.counter_multiple import CounterMultipleForm
 from rules.engine.conditions.single_alarm_evaluator import SingleAlarmEvaluator
 from rules.engine.late.history_answers import History
 from rules.engine.rerun import answer

@@ -1,35 +1,29 @@
-"""A form of condition that no product file knows: described and registered here, it works from YAML to the sentence."""
+"""A condition that no product file knows: a folder and a name in the list, and it works from YAML to the sentence."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
 
 import pytest
 
+import rules.conditions
 from gateway.domain.alarm import Change, Level
 from gateway.domain.record import RuleSet
-from gateway.domain.text import Lang
+from rules import registered
 from rules.casetest.play import play
 from rules.casetest.read import read_case
-from rules.compiled import Condition, Expression, Names, Streak
-from rules.compiled.condition import Meant
-from rules.conditions import FORMS, ConditionForm, register
-from rules.conditions.streak import FORM as STREAK
-from rules.engine.conditions.base import ConditionEvaluator, EvaluatorContext
+from rules.compiled import Names
 from rules.engine.conditions.factory import EVALUATORS
 from rules.format import Edit, compile_source, edit_between, load_text
-from rules.format.forms import YAML_FORMS, YamlForm, clear_of
-from rules.format.mapping_reader import MappingReader
-from rules.format.rule_compiler import RuleCompiler
-from rules.handbook.condition_words import HANDBOOK_WORDS, HandbookWords
+from rules.format.forms import YAML_FORMS
+from rules.handbook.condition_words import HANDBOOK_WORDS
 from rules.handbook.page import Chapter, page
-from rules.lint import CheckedFile, LintContext, LintFinding, Severity, lint
-from rules.lint.forms import FORM_LINTS, FormLint
-from rules.lint.subject import Subject
+from rules.lint import CheckedFile, LintContext, lint
+from rules.lint.forms import FORM_LINTS
 from rules.sentence import with_sentences
-from rules.sentence.condition_phrases import SENTENCE_WORDS, ConditionPhrases, SentenceWords
+from rules.sentence.condition_phrases import SENTENCE_WORDS
 
-TABLES: tuple[dict[Any, Any], ...] = (YAML_FORMS, EVALUATORS, HANDBOOK_WORDS, SENTENCE_WORDS, FORM_LINTS)
 TEXT = """
 format: 1
 profiles:
@@ -47,72 +41,10 @@ rules:
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Twice(Condition):
-    """`of` was true at two readings in a row."""
-
-    of: Expression
-    level: Level
-    clear: Expression | None = None
-    word: ClassVar[str] = "Twice"
-    remembers: ClassVar[bool] = True
-
-    def expressions(self) -> Iterator[Expression | None]:
-        yield from (self.of, self.clear)
-
-    def meaning(self, of: Meant) -> object:
-        return [of(self.of), of(self.clear)]
-
-    def same_state(self, other: Condition) -> bool:
-        return isinstance(other, Twice)
-
-    def in_a_row(self) -> int:
-        return 2
-
-
-def parse(rule: MappingReader, holder: MappingReader, compiler: RuleCompiler, level: Level) -> Twice | None:
-    of, (clear, sound) = compiler.condition_at(holder, "twice"), clear_of(rule, compiler)
-    return Twice(of.expression, level, clear) if of is not None and sound else None
-
-
-def evaluator(context: EvaluatorContext) -> ConditionEvaluator:
-    """A streak of two."""
-    twice = context.rule.condition
-    assert isinstance(twice, Twice)
-    streak = replace(context.rule, condition=Streak(twice.of, 2, twice.level, clear=twice.clear))
-    return STREAK.evaluator(EvaluatorContext(streak, context.zone, context.space, context.common))
-
-
-def raised(_body: object, what: str, _lang: Lang) -> list[str]:
-    return [f"twice `{what}`"]
-
-
-def began(conditions: ConditionPhrases, what: str, _level: str) -> str:
-    return f"2 x {conditions.clause(what)}"
-
-
-def hot(subject: Subject, condition: Twice, _around: LintContext) -> Iterator[LintFinding]:
-    yield subject.find("twice-hot", "when.twice", severity=Severity.INFO, when=condition.of.text)
-
-
-FORM = ConditionForm(
-    compiled=Twice,
-    yaml=(YamlForm("twice", parse, beside=("clear",), grouped=True),),
-    evaluator=evaluator,
-    handbook={"twice": HandbookWords(raised)},
-    sentence={"twice": SentenceWords(began)},
-    lint=FormLint("twice", (hot,)),
-)
-
-
 @pytest.fixture(autouse=True)
-def _registered() -> Iterator[None]:
-    before = [dict(table) for table in TABLES]
-    register(FORM)
-    yield
-    for table, kept in zip(TABLES, before, strict=True):
-        table.clear()
-        table.update(kept)
+def _registered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registered, "CONDITIONS", (*registered.CONDITIONS, "twice"))
+    monkeypatch.setattr(rules.conditions, "__path__", [*rules.conditions.__path__, str(Path(__file__).parent)])
 
 
 def load(text: str = TEXT) -> Any:
@@ -124,7 +56,7 @@ def load(text: str = TEXT) -> Any:
 def test_yaml_becomes_transitions_and_sentences() -> None:
     loaded = load()
     (rule,) = loaded.rules
-    assert isinstance(rule.condition, Twice)
+    assert rule.condition.word == "Twice"
     assert compile_source(rule.source) == rule
     result = play(read_case(loaded.tests.cases[0], rule, loaded.tests, loaded.rules, b""))
     assert result.agree
@@ -152,9 +84,14 @@ def test_a_form_is_written_alone() -> None:
     assert [one.key for one in load_text(both, "case.yaml", Names({})).problems] == ["rules.condition.several"]
 
 
-def test_every_form_is_in_every_table() -> None:
-    for form in FORMS:
-        assert form.compiled in EVALUATORS
-        assert form.compiled in FORM_LINTS
-        assert {one.key for one in form.yaml} <= YAML_FORMS.keys()
-        assert form.handbook.keys() == form.sentence.keys() <= YAML_FORMS.keys()
+def test_every_condition_is_in_every_table() -> None:
+    assert len(EVALUATORS) == len(FORM_LINTS) == len(registered.CONDITIONS)
+    assert EVALUATORS.keys() == FORM_LINTS.keys()
+    assert HANDBOOK_WORDS.keys() == SENTENCE_WORDS.keys() == YAML_FORMS.keys() - {"members"}
+
+
+def test_rules_are_read_without_engine_and_linter() -> None:
+    code = "import sys, rules.format.forms as f; len(f.YAML_FORMS); print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert "rules.conditions.silence.language" in loaded
+    assert not [name for name in loaded if name.startswith(("rules.engine", "rules.lint", "rules.casetest"))]

@@ -15,8 +15,6 @@ from rules.compiled import (
     Active,
     CalendarSpan,
     Condition,
-    Due,
-    Every,
     Flap,
     Inhibit,
     LevelRule,
@@ -25,12 +23,14 @@ from rules.compiled import (
     Names,
     Quorum,
     Rule,
-    Sequence,
-    Silence,
     SlotKind,
-    Streak,
-    Votes,
 )
+from rules.conditions.counter_multiple.condition import Every
+from rules.conditions.due_date.condition import Due
+from rules.conditions.m_of_n.condition import Votes
+from rules.conditions.sequence.condition import Sequence
+from rules.conditions.silence.condition import Silence
+from rules.conditions.streak.condition import Streak
 from rules.format import Edit, compile_source, edit_between, load_text
 from rules.format.revision import meaning_of
 

@@ -7,17 +7,9 @@ from row_by_row import scalar_of
 from gateway.domain.alarm import Level, NoticePlan, OrderPlan
 from gateway.domain.device import CounterModel, PointKind
 from gateway.domain.duration import DAY, HOUR, MINUTE, SECOND
-from rules.compiled import (
-    Calendar,
-    Expression,
-    Hold,
-    Levels,
-    Period,
-    Rule,
-    Silence,
-    SlotKind,
-    Streak,
-)
+from rules.compiled import Calendar, Expression, Hold, Levels, Period, Rule, SlotKind
+from rules.conditions.silence.condition import Silence
+from rules.conditions.streak.condition import Streak
 from rules.engine.transitions import plan_of
 from rules.format import References, load_text, merge, references
 

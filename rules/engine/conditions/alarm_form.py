@@ -26,12 +26,14 @@ class AlarmForm(StateTable, ABC):
     one of the points the rule reads comes, when an attribute changes, and when the hours of the rule begin.
 
     `ends_by_fact`: it ends when a person closes its order. `by_truths`: the truths at each moment are all that its
-    state is made of. `sees_moments`: units without a reading are told from readings. `inputs`: counters it follows.
+    state is made of. `sees_moments`: units without a reading are told from readings. `counts_readings`: one that
+    changes no value counts, too. `inputs`: counters it follows.
     """
 
     ends_by_fact = False
     by_truths = True
     sees_moments = True
+    counts_readings = True
 
     def __init__(
         self,

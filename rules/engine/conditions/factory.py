@@ -8,11 +8,12 @@ from rules.engine.conditions.context import Completed
 from rules.engine.peers.peer_columns import Peers, peered
 from rules.engine.state.field import Field
 from rules.engine.state.thing_table import ThingTable
+from rules.registered import Registered
 
 MakeEvaluator = Callable[[EvaluatorContext], ConditionEvaluator]
 
-EVALUATORS: dict[type[Condition], MakeEvaluator] = {}
-"""By the compiled form. Filled by `rules.conditions.register`."""
+EVALUATORS: Registered[type[Condition], MakeEvaluator] = Registered("evaluator", "EVALUATORS")
+"""By the class of the compiled condition."""
 
 
 def evaluator_of(

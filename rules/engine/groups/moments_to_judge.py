@@ -6,7 +6,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rules.engine.conditions.base import ConditionEvaluator
-from rules.engine.conditions.sequence import SequenceForm
 from rules.engine.conditions.single_alarm_evaluator import SingleAlarmEvaluator
 from rules.engine.conditions.threshold import ThresholdEvaluator
 from rules.engine.conditions.threshold_state import G_BUSY
@@ -30,8 +29,7 @@ class MomentsToJudge:
         self.table, self.evaluator = table, evaluator
         levels = evaluator.conditions.levels if isinstance(evaluator, ThresholdEvaluator) else ()
         self.holds = any(one.hold.for_ or one.clear_hold for one in levels)
-        waits = isinstance(evaluator, SingleAlarmEvaluator) and isinstance(evaluator.form, SequenceForm)
-        self.counts_readings = not (waits or isinstance(evaluator, ThresholdEvaluator))
+        self.counts_readings = isinstance(evaluator, SingleAlarmEvaluator) and evaluator.form.counts_readings
         self.aging = [n for n in table.momentary if table.questions[n].limits[1]]
 
     def _held(self) -> NDArray[np.float64]:

@@ -1,0 +1,1 @@
+"""`every`: a counter reaches multiples of a step, or a term ends."""

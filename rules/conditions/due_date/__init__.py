@@ -1,0 +1,1 @@
+"""`due`: stages before and after a date in an attribute."""

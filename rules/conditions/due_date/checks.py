@@ -1,0 +1,53 @@
+"""`due`: checks for the linter."""
+
+from collections.abc import Iterator
+from datetime import date, timedelta
+
+from gateway.domain.device import Device
+from gateway.domain.duration import DAY
+from rules.compiled import CalendarSpan
+from rules.conditions.due_date.condition import Due
+from rules.engine.state.calendar import later
+from rules.lint.at_load import rule_at_load, shown
+from rules.lint.finding import LintFinding
+from rules.lint.forms import FormLint
+from rules.lint.subject import LintContext, Subject
+
+
+def _overlap(subject: Subject, condition: Due, _around: LintContext) -> Iterator[LintFinding]:
+    """The next date begins when the stages of this one are over."""
+    if condition.repeat is None:
+        return
+    told, between = (condition.stages[-1][1] - condition.stages[0][1]) // DAY, _shortest(condition.repeat)
+    if told >= between:
+        yield subject.find("dates-overlap", "due.repeat", told=told, between=between)
+
+
+def _shortest(span: CalendarSpan) -> int:
+    """How many days it has at least."""
+    first = [date(year, month, 1) for year in range(2024, 2028) for month in range(1, 13)]
+    return min((later(one, span) - one).days for one in first)
+
+
+def _past(subject: Subject, condition: Due, around: LintContext) -> Iterator[LintFinding]:
+    """Dates that are past as the rule comes into force."""
+    now = rule_at_load(subject, around)
+    if now is None or around.today is None:
+        return
+    last = timedelta(days=condition.stages[-1][1] // DAY)
+    past: list[Device] = []
+    for device in now.devices:
+        told = next(
+            (attrs[condition.date] for _, attrs in now.lists.world.owners(device) if condition.date in attrs), ""
+        )
+        try:
+            day = date.fromisoformat(str(told)[:10])
+        except ValueError:
+            continue
+        if day + last < around.today:
+            past.append(device)
+    if past:
+        yield subject.find("due-at-load", "due.date", date=condition.date, count=len(past), devices=shown(past))
+
+
+CHECKS = {Due: FormLint("due", (_overlap, _past))}

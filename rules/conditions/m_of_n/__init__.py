@@ -1,0 +1,1 @@
+"""`votes`: a condition that is true for so many of the last readings."""

@@ -1,0 +1,1 @@
+"""`sequence`: first one condition, then another within a time, or not."""

@@ -1,0 +1,1 @@
+"""`silent`: no data of a thing for longer than a time."""

@@ -1,0 +1,1 @@
+"""`streak`: a condition that is true so many times in a row."""

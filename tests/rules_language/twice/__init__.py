@@ -1,0 +1,1 @@
+"""`twice`: a condition was true at two readings in a row."""
