@@ -5,7 +5,7 @@ from math import copysign, modf, nan
 from operator import eq, ge, gt, le, lt, ne
 
 from rules.expr.fence_test import Inside, inside, known
-from rules.expr.typed_tree import Choice, IsKnown, Literal, Logic, Node, Not, Numeric, Relation, SlotInput, Sure, Within
+from rules.expr.typed_tree import Choice, IsKnown, Literal, Logic, Node, Not, Numeric, Relation, SlotInput, Within
 
 Scalar = Callable[[Sequence[float]], float]
 TESTS: dict[str, Callable[[float, float], bool]] = {"==": eq, "!=": ne, "<": lt, "<=": le, ">": gt, ">=": ge}
@@ -22,8 +22,6 @@ def scalar(node: Node) -> Scalar:
             return _numeric(function, [scalar(part) for part in parts])
         case IsKnown(part):
             return _known(scalar(part))
-        case Sure(part):
-            return _sure(scalar(part))
         case Within(lat, lon, fence):
             return _within(scalar(lat), scalar(lon), inside(fence, _whole))
         case Relation(operator, SlotInput(slot), Literal(value)):
@@ -71,10 +69,6 @@ def _known(inner: Scalar) -> Scalar:
         return 1.0 if value == value else 0.0
 
     return run
-
-
-def _sure(inner: Scalar) -> Scalar:
-    return lambda row: 1.0 if inner(row) == 1.0 else 0.0
 
 
 def _whole(value: float) -> float:

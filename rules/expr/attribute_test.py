@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from math import isfinite
-from operator import add, eq, ge, gt, le, lt, mul, ne, sub
+from operator import add, mul, sub
 
 from gateway.domain.fence import Fence
 from gateway.domain.units import Unit, parse_unit
@@ -18,7 +18,8 @@ from rules.expr.column_backend import rounded
 from rules.expr.expression_error import fail, gather
 from rules.expr.fence_test import Inside, inside, known
 from rules.expr.functions import SHAPES, fence_of
-from rules.expr.name_scope import nearest
+from rules.expr.name_scope import near_or_known
+from rules.expr.operators import COMPARE, kleene
 from rules.expr.parse import parse
 from rules.expr.syntax_tree import (
     Arithmetic,
@@ -32,7 +33,6 @@ from rules.expr.syntax_tree import (
     NotNode,
     Number,
     QuorumNode,
-    SureNode,
     Syntax,
     TextNode,
     Truth,
@@ -43,7 +43,6 @@ Value = float | str | bool | None
 Attributes = Mapping[str, object]
 Reader = Callable[[Attributes], Value]
 Fences = Mapping[str, Fence]
-_TESTS: dict[str, Callable[[float, float], bool]] = {"==": eq, "!=": ne, "<": lt, "<=": le, ">": gt, ">=": ge}
 _FUNCTIONS = ("tag", "attr", "has", "abs", "min", "max", "round", "within", "contains")
 _SHAPES = {
     "tag": "tag('x')",
@@ -115,26 +114,27 @@ def _reader(node: Syntax, fences: Fences) -> Reader:
         case CallNode():
             return _call(node, fences)
         case Negative(item):
-            inner = _reader(item, fences)
-            return lambda attributes: _calculate(sub, 0.0, inner(attributes))
+            return _applied(partial(_calculated, sub, 0.0), (item,), fences)
         case Arithmetic(operator, left, right):
-            return _arithmetic(operator, *_readers((left, right), fences))
+            return _applied(partial(_calculated, _ARITHMETIC[operator]), (left, right), fences)
         case Compare(operator, left, right):
-            return _compare(operator, *_readers((left, right), fences))
+            return _applied(partial(_compared, operator), (left, right), fences)
         case NotNode(item):
-            return _negated(_reader(item, fences))
+            return _applied(_negated, (item,), fences)
         case LogicNode(operator, items):
-            return _logic(operator == "and", _readers(items, fences))
+            return _applied(partial(_joined, operator), items, fences)
         case MemberNode(item, options):
-            return _member(_reader(item, fences), _readers(options, fences))
+            return _applied(_is_one_of, (item, *options), fences)
         case ChoiceNode(condition, then, otherwise):
-            return _choice(_readers((condition, then, otherwise), fences))
-        case SureNode() | QuorumNode():
+            return _applied(_chosen, (condition, then, otherwise), fences)
+        case QuorumNode():
             raise ValueError("not of a text")
 
 
-def _readers(nodes: Sequence[Syntax], fences: Fences) -> list[Reader]:
-    return gather([partial(_reader, node, fences) for node in nodes])
+def _applied(function: Callable[..., Value], nodes: Sequence[Syntax], fences: Fences) -> Reader:
+    """`function` of the values of `nodes`."""
+    readers = gather([partial(_reader, node, fences) for node in nodes])
+    return lambda attributes: function(*(reader(attributes) for reader in readers))
 
 
 def _call(node: CallNode, fences: Fences) -> Reader:
@@ -142,9 +142,8 @@ def _call(node: CallNode, fences: Fences) -> Reader:
     if name in _ROWS:
         raise fail("rules.expr.not_in_where", node.at, name=name)
     if name not in _FUNCTIONS:
-        near = nearest(name, _FUNCTIONS)
-        key = "rules.expr.function_near" if near else "rules.expr.function"
-        raise fail(key, node.at, name=name, near=near, known=", ".join(_FUNCTIONS))
+        key, fields = near_or_known("rules.expr.function", name, _FUNCTIONS)
+        raise fail(key, node.at, name=name, **fields)
     shape = _SHAPES.get(name, f"{name}(x)")
     least, most = {"attr": (1, 2), "min": (1, 32), "max": (1, 32), "within": (3, 3), "contains": (2, 2)}.get(
         name, (1, 1)
@@ -158,53 +157,41 @@ def _call(node: CallNode, fences: Fences) -> Reader:
         word = first.name
         return lambda attributes: attributes.get(word) is not None
     if name == "within":
-        fence = fence_of(arguments[2], fences)
-        return _within(_readers(arguments[:2], fences), inside(fence, lambda value: round(value, 0)))
+        test = inside(fence_of(arguments[2], fences), lambda value: round(value, 0))
+        return _applied(partial(_within, test), arguments[:2], fences)
     if name == "contains":
         part = arguments[1]
         if not isinstance(part, TextNode) or not part.value:
             raise fail("rules.expr.quoted", part.at, text=render(part), write=shape)
-        return _contains(_reader(first, fences), part.value)
+        return _applied(partial(_contains, part.value), (first,), fences)
     if name in {"tag", "attr"}:
         if not isinstance(first, TextNode):
             raise fail("rules.expr.quoted", first.at, text=render(first), write=shape)
-        return _tag(first.value) if name == "tag" else _attr(first.value, _readers(arguments[1:], fences))
-    return _numeric(name, _readers(arguments, fences))
+        if name == "tag":
+            return partial(_tagged, first.value)
+        return _applied(_first_known, (Name(first.value), *arguments[1:]), fences)
+    return _applied(partial(_numeric, name), arguments, fences)
 
 
-def _within(readers: Sequence[Reader], test: Inside) -> Reader:
-    def read(attributes: Attributes) -> Value:
-        lat, lon = (quantity(reader(attributes)) for reader in readers)
-        return bool(test(lat, lon)) if lat is not None and lon is not None and known(lat, lon) else None
-
-    return read
+def _within(test: Inside, *place: Value) -> bool | None:
+    lat, lon = map(quantity, place)
+    return bool(test(lat, lon)) if lat is not None and lon is not None and known(lat, lon) else None
 
 
-def _contains(reader: Reader, part: str) -> Reader:
-    def read(attributes: Attributes) -> Value:
-        value = reader(attributes)
-        return part in value if isinstance(value, str) else None
-
-    return read
+def _contains(part: str, value: Value) -> bool | None:
+    return part in value if isinstance(value, str) else None
 
 
-def _tag(tag: str) -> Reader:
-    def read(attributes: Attributes) -> Value:
-        tags = attributes.get("tags", ())
-        return isinstance(tags, tuple | list | frozenset | set) and tag in tags
-
-    return read
+def _tagged(tag: str, attributes: Attributes) -> bool:
+    tags = attributes.get("tags", ())
+    return isinstance(tags, tuple | list | frozenset | set) and tag in tags
 
 
-def _attr(name: str, default: Sequence[Reader]) -> Reader:
-    def read(attributes: Attributes) -> Value:
-        value = _plain(attributes.get(name))
-        return default[0](attributes) if value is None and default else value
-
-    return read
+def _first_known(value: Value, default: Value = None) -> Value:
+    return default if value is None else value
 
 
-def _calculate(operation: Callable[[float, float], float], left: object, right: object) -> float | None:
+def _calculated(operation: Callable[[float, float], float], left: Value, right: Value) -> float | None:
     a, b = quantity(left), quantity(right)
     if a is None or b is None:
         return None
@@ -216,75 +203,46 @@ def _ratio(a: float, b: float) -> float:
     return a / b if b else float("nan")
 
 
-def _arithmetic(operator: str, left: Reader, right: Reader) -> Reader:
-    operation = {"+": add, "-": sub, "*": mul, "/": _ratio}[operator]
-    return lambda attributes: _calculate(operation, left(attributes), right(attributes))
+_ARITHMETIC: Mapping[str, Callable[[float, float], float]] = {"+": add, "-": sub, "*": mul, "/": _ratio}
 
 
-def _numeric(name: str, readers: Sequence[Reader]) -> Reader:
-    def read(attributes: Attributes) -> Value:
-        values = [quantity(reader(attributes)) for reader in readers]
-        good = [value for value in values if value is not None]
-        if len(good) < len(values):
-            return None
-        match name:
-            case "abs":
-                return abs(good[0])
-            case "round":
-                return float(rounded(good[0]))
-            case _:
-                return min(good) if name == "min" else max(good)
-
-    return read
+def _numeric(name: str, *values: Value) -> float | None:
+    known = [number for value in values if (number := quantity(value)) is not None]
+    if len(known) < len(values):
+        return None
+    match name:
+        case "abs":
+            return abs(known[0])
+        case "round":
+            return float(rounded(known[0]))
+        case _:
+            return min(known) if name == "min" else max(known)
 
 
-def _related(operator: str, a: Value, b: Value) -> bool | None:
+def _compared(operator: str, a: Value, b: Value) -> bool | None:
     if a is None or b is None:
         return None
     if isinstance(a, bool) or isinstance(b, bool):
         same = isinstance(a, bool) and isinstance(b, bool) and operator in {"==", "!="}
         return (a is b) == (operator == "==") if same else None
     if isinstance(a, str) and isinstance(b, str):
-        return {"==": a == b, "!=": a != b, "<": a < b, "<=": a <= b, ">": a > b, ">=": a >= b}[operator]
+        return COMPARE[operator](a, b)
     x, y = quantity(a), quantity(b)
-    return None if x is None or y is None else _TESTS[operator](x, y)
+    return None if x is None or y is None else COMPARE[operator](x, y)
 
 
-def _compare(operator: str, left: Reader, right: Reader) -> Reader:
-    return lambda attributes: _related(operator, left(attributes), right(attributes))
+def _negated(value: Value) -> bool | None:
+    return not value if isinstance(value, bool) else None
 
 
-def _negated(inner: Reader) -> Reader:
-    def read(attributes: Attributes) -> Value:
-        truth = _truth(inner(attributes))
-        return None if truth is None else not truth
-
-    return read
+def _joined(operator: str, *values: Value) -> bool | None:
+    return kleene([_truth(value) for value in values], operator)
 
 
-def _kleene(values: Sequence[bool | None], conjunction: bool) -> bool | None:
-    if (not conjunction) in values:
-        return not conjunction
-    return None if None in values else conjunction
+def _is_one_of(value: Value, *options: Value) -> bool | None:
+    return kleene([_compared("==", value, option) for option in options], "or")
 
 
-def _logic(conjunction: bool, readers: Sequence[Reader]) -> Reader:
-    return lambda attributes: _kleene([_truth(reader(attributes)) for reader in readers], conjunction)
-
-
-def _member(item: Reader, options: Sequence[Reader]) -> Reader:
-    def read(attributes: Attributes) -> Value:
-        value = item(attributes)
-        return _kleene([_related("==", value, option(attributes)) for option in options], conjunction=False)
-
-    return read
-
-
-def _choice(readers: Sequence[Reader]) -> Reader:
-    condition, then, otherwise = readers
-
-    def read(attributes: Attributes) -> Value:
-        truth = _truth(condition(attributes))
-        return None if truth is None else (then if truth else otherwise)(attributes)
-
-    return read
+def _chosen(condition: Value, then: Value, otherwise: Value) -> Value:
+    truth = _truth(condition)
+    return None if truth is None else then if truth else otherwise

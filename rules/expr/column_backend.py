@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from gateway.domain.reading import F64
 from rules.expr.fence_test import Inside, inside, known
+from rules.expr.operators import NEGATED
 from rules.expr.typed_tree import (
     Choice,
     IsKnown,
@@ -22,7 +23,6 @@ from rules.expr.typed_tree import (
     Numeric,
     Relation,
     SlotInput,
-    Sure,
     Within,
     parts,
 )
@@ -42,7 +42,6 @@ def rounded(values: Any) -> Any:
 _COMPARE: dict[str, Any] = {
     "==": np.equal, "!=": np.not_equal, "<": np.less, "<=": np.less_equal, ">": np.greater, ">=": np.greater_equal,
 }  # fmt: skip
-_OPPOSITE = {"==": "!=", "!=": "==", "<": ">=", "<=": ">", ">": "<=", ">=": "<"}
 _ONE: dict[str, Any] = {"neg": np.negative, "abs": np.absolute, "round": rounded}
 _TWO: dict[str, Any] = {"+": np.add, "-": np.subtract, "*": np.multiply, "min": np.minimum, "max": np.maximum}
 
@@ -161,8 +160,6 @@ def _masks(node: Node) -> _Masks:
             return lambda columns: (columns[slot] == 1.0, columns[slot] == 0.0)
         case IsKnown(part):
             return _known(_number(part))
-        case Sure(part):
-            return _sure(_masks(part))
         case Within(lat, lon, fence):
             return _within(_number(lat), _number(lon), inside(fence, np.rint))
         case Relation(operator, left, right):
@@ -186,14 +183,6 @@ def _known(inner: _Number) -> _Masks:
     return run
 
 
-def _sure(inner: _Masks) -> _Masks:
-    def run(columns: Sequence[F64]) -> tuple[Any, Any]:
-        true, _ = inner(columns)
-        return true, np.logical_not(true)
-
-    return run
-
-
 def _within(lat: _Number, lon: _Number, test: Inside) -> _Masks:
     def run(columns: Sequence[F64]) -> tuple[Any, Any]:
         y, x = lat(columns), lon(columns)
@@ -204,7 +193,7 @@ def _within(lat: _Number, lon: _Number, test: Inside) -> _Masks:
 
 
 def _relation(operator: str, left: _Number, right: _Number) -> _Masks:
-    test, opposite = _COMPARE[operator], _COMPARE[_OPPOSITE[operator]]
+    test, opposite = _COMPARE[operator], _COMPARE[NEGATED[operator]]
     unequal = operator in {"==", "!="}  # NumPy calls NaN unequal to everything; here it is unknown
 
     def run(columns: Sequence[F64]) -> tuple[Any, Any]:

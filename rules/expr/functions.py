@@ -11,7 +11,7 @@ from rules.expr import text_comparisons
 from rules.expr.checker import ExpressionChecker
 from rules.expr.expression_error import fail, gather
 from rules.expr.expression_type import ANGLE, TIME, TRUTH, Typed, number
-from rules.expr.name_scope import Dimension, dimension_of, nearest, symbol_of
+from rules.expr.name_scope import Dimension, dimension_of, near_or_known, symbol_of
 from rules.expr.syntax_tree import CallNode, Name, Number, Syntax, TextNode, render
 from rules.expr.typed_tree import IsKnown, Node, Numeric, Within
 
@@ -33,9 +33,8 @@ def call(checker: ExpressionChecker, node: CallNode, expect: Dimension | None) -
     """The type of a call. Raises ExpressionError."""
     name, arguments, at = node.name, node.arguments, node.at
     if name not in SHAPES:
-        near = nearest(name, list(SHAPES))
-        key = "rules.expr.function_near" if near else "rules.expr.function"
-        raise fail(key, at, name=name, near=near, known=", ".join(SHAPES))
+        key, fields = near_or_known("rules.expr.function", name, list(SHAPES))
+        raise fail(key, at, name=name, **fields)
     if len(arguments) not in _COUNTS.get(name, range(1, 2)):
         raise fail("rules.expr.arguments", at, name=name, count=len(arguments), write=SHAPES[name])
     match name:
@@ -176,9 +175,8 @@ def fence_of(name: Syntax, fences: Mapping[str, Fence]) -> Fence:
         raise fail("rules.expr.quoted", name.at, text=render(name), write=SHAPES["within"])
     if name.value in fences:
         return fences[name.value]
-    near = nearest(name.value, list(fences))
-    key = "rules.expr.fence_near" if near else "rules.expr.fence"
-    raise fail(key, name.at, name=name.value, near=near, known=", ".join(sorted(fences)[:12]) or "-")
+    key, fields = near_or_known("rules.expr.fence", name.value, sorted(fences))
+    raise fail(key, name.at, name=name.value, **fields)
 
 
 def _plain_point(checker: ExpressionChecker, node: CallNode) -> str:

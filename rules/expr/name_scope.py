@@ -29,6 +29,12 @@ def nearest(word: str, known: Sequence[str]) -> str:
     return next(iter(get_close_matches(word, known, 1, 0.6)), "")
 
 
+def near_or_known(key: str, word: str, known: Sequence[str]) -> tuple[str, dict[str, str]]:
+    """The message about an unknown `word` and what fills it: `key`_near when one of `known` is near, else `key`."""
+    near = nearest(word, known)
+    return f"{key}_near" if near else key, {"near": near, "known": ", ".join(known[:16]) or "-"}
+
+
 @dataclass(frozen=True, slots=True)
 class SignalType:
     """What an expression must know of a `let` signal.

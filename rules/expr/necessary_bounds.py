@@ -6,10 +6,9 @@ from math import inf, nan, nextafter
 
 from rules.compiled import Bar, Slot, SlotKind, Term
 from rules.expr.column_backend import vector
-from rules.expr.typed_tree import Literal, Logic, Node, Not, Numeric, Relation, SlotInput, Sure, inputs, signature
+from rules.expr.operators import NEGATED, SWAPPED
+from rules.expr.typed_tree import Literal, Logic, Node, Not, Numeric, Relation, SlotInput, inputs, signature
 
-_DENIED = {">=": "<", "<=": ">", ">": "<=", "<": ">=", "==": "!=", "!=": "=="}
-_MIRRORED = {">=": "<=", "<=": ">=", ">": "<", "<": ">", "==": "==", "!=": "!="}
 MOST = 4
 
 
@@ -17,7 +16,7 @@ def clauses(node: Node, slots: tuple[Slot, ...], *, true: bool = True) -> tuple[
     """Unless of each of these one bar holds, `node` is not surely true; `true` False: not surely false."""
     match node:
         case Relation():
-            bar = _bar(node if true else replace(node, operator=_DENIED[node.operator]), slots)
+            bar = _bar(node if true else replace(node, operator=NEGATED[node.operator]), slots)
             return () if bar is None else ((bar,),)
         case Not(part):
             return clauses(part, slots, true=not true)
@@ -27,8 +26,6 @@ def clauses(node: Node, slots: tuple[Slot, ...], *, true: bool = True) -> tuple[
                 return tuple(dict.fromkeys(one for several in every for one in several))
             joined = tuple(dict.fromkeys(bar for several in every for bar in min(several, key=len, default=())))
             return (joined,) if all(every) and len(joined) <= MOST else ()
-        case Sure(part):
-            return clauses(part, slots) if true else ()
         case _:
             return ()
 
@@ -45,7 +42,7 @@ def _bar(node: Relation, slots: tuple[Slot, ...]) -> Bar | None:
     operator, left, right = node.operator, node.left, node.right
     value = _value(left, slots)
     if value is None:
-        operator, left, right = _MIRRORED[operator], right, left
+        operator, left, right = SWAPPED[operator], right, left
         value = _value(left, slots)
     if value is None:
         return None

@@ -110,14 +110,6 @@ class ChoiceNode:
 
 
 @dataclass(frozen=True, slots=True)
-class SureNode:
-    """`item` is surely true. Not written by people: what `unless` becomes."""
-
-    item: "Syntax"
-    at: int = field(default=0, compare=False)
-
-
-@dataclass(frozen=True, slots=True)
 class QuorumNode:
     """Quorum `n` of a rule for groups. Written as `members: {..}` in the file, never inside a text."""
 
@@ -138,7 +130,6 @@ Syntax = (
     | LogicNode
     | MemberNode
     | ChoiceNode
-    | SureNode
     | QuorumNode
 )
 
@@ -155,7 +146,7 @@ def children(node: Syntax) -> tuple[Syntax, ...]:
     match node:
         case CallNode(arguments=parts) | LogicNode(items=parts):
             return parts
-        case Negative(item=item) | NotNode(item=item) | SureNode(item=item):
+        case Negative(item=item) | NotNode(item=item):
             return (item,)
         case Arithmetic(left=left, right=right) | Compare(left=left, right=right):
             return (left, right)
@@ -211,8 +202,6 @@ def _render(node: Syntax) -> tuple[str, int]:
             return f"-{_inside(item, PRIMARY)}", NEGATIVE
         case NotNode(item):
             return f"not {_inside(item, NOT)}", NOT
-        case SureNode(item):
-            return f"sure({_inside(item, CHOICE)})", PRIMARY
         case Arithmetic(operator, left, right):
             strength = STRENGTH[operator]
             return f"{_inside(left, strength)} {operator} {_inside(right, strength + 1)}", strength

@@ -7,6 +7,7 @@ from rules.expr.checker import ExpressionChecker
 from rules.expr.expression_error import ExpressionError, Flaw, fail
 from rules.expr.expression_type import TRUTH, Choices, Measure, Typed
 from rules.expr.name_scope import Coded, nearest
+from rules.expr.operators import SWAPPED
 from rules.expr.syntax_tree import CallNode, Compare, Syntax, TextNode, render
 from rules.expr.typed_tree import Choice, IsKnown, Literal, Node, Not, Relation
 
@@ -15,7 +16,6 @@ NO_LEVEL = "none"  # a code that is no fault
 LEVELS = {NO_LEVEL: 0.0, **{level.word: float(level) for level in Level}}
 WEEKDAYS = {word: float(k + 1) for k, word in enumerate(("mon", "tue", "wed", "thu", "fri", "sat", "sun"))}
 _DAYS = dict(zip("一二三四五六日天", (*WEEKDAYS, "sun"), strict=True))
-_SWAPPED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
 
 
 def texts_of(coded: Coded, wanted: str) -> tuple[str, ...]:
@@ -77,7 +77,7 @@ def weekday(node: Compare, text: TextNode, found: Node) -> Typed:
         near = _DAYS.get(text.value[-1:]) or nearest(text.value.casefold()[:3], list(WEEKDAYS)) or "fri"
         known = ", ".join(WEEKDAYS)
         raise fail("rules.expr.weekday_text", text.at, text=text.value, write=near, known=known)
-    operator = node.operator if text is node.right else _SWAPPED.get(node.operator, node.operator)
+    operator = node.operator if text is node.right else SWAPPED[node.operator]
     return Relation(operator, found, Literal(number)), TRUTH
 
 
@@ -86,7 +86,7 @@ def compare(node: Compare, text: TextNode, typed: Typed) -> Typed:
     choices = typed[1].choices
     if choices is None:
         raise ValueError("no field of a code")
-    operator = node.operator if text is node.right else _SWAPPED.get(node.operator, node.operator)
+    operator = node.operator if text is node.right else SWAPPED[node.operator]
     if operator not in {"==", "!="} and not choices.ordered:
         raise fail("rules.expr.state_order", node.at, operator=node.operator, name=choices.name)
     number = choices.numbers.get(text.value)

@@ -23,6 +23,7 @@ from rules.expr.expression_type import (
     without_offset,
 )
 from rules.expr.name_scope import Dimension, NameScope, SignalType, dimension_of, nearest
+from rules.expr.operators import SWAPPED
 from rules.expr.syntax_tree import (
     Arithmetic,
     CallNode,
@@ -35,14 +36,13 @@ from rules.expr.syntax_tree import (
     NotNode,
     Number,
     QuorumNode,
-    SureNode,
     Syntax,
     TextNode,
     Truth,
     number_text,
     render,
 )
-from rules.expr.typed_tree import Choice, Literal, Logic, Node, Not, Numeric, Relation, SlotInput, Sure, inputs
+from rules.expr.typed_tree import Choice, Literal, Logic, Node, Not, Numeric, Relation, SlotInput, inputs
 
 
 class Checker:
@@ -90,15 +90,13 @@ class Checker:
                 return self._choice(node, expect)
             case Compare():
                 return self._compare(node)
-            case NotNode() | SureNode() | QuorumNode() | LogicNode() | MemberNode():
+            case NotNode() | QuorumNode() | LogicNode() | MemberNode():
                 return self._logical(node)
 
-    def _logical(self, node: NotNode | SureNode | QuorumNode | LogicNode | MemberNode) -> Typed:
+    def _logical(self, node: NotNode | QuorumNode | LogicNode | MemberNode) -> Typed:
         match node:
             case NotNode(item, at):
                 return self.fold(Not(self.truth(item)), TRUTH, at)
-            case SureNode(item, at):
-                return self.fold(Sure(self.truth(item)), TRUTH, at)
             case QuorumNode(n):
                 return self.slot(Slot(SlotKind.QUORUM, "members", n=n)), TRUTH
             case LogicNode(operator, items, at):
@@ -259,7 +257,7 @@ class Checker:
         operator = node.operator
         if isinstance(left, Literal) and not isinstance(right, Literal):  # one shape for `85 <= x` and `x >= 85`
             left, right = right, left
-            operator = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}.get(operator, operator)
+            operator = SWAPPED[operator]
         return self.fold(Relation(operator, left, right), TRUTH, node.at)
 
     def _limit(self, node: Node, measure: Measure) -> None:

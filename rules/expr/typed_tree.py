@@ -39,13 +39,6 @@ class IsKnown:
 
 
 @dataclass(frozen=True, slots=True)
-class Sure:
-    """1.0 when the part is surely true, else 0.0; never unknown."""
-
-    part: "Node"
-
-
-@dataclass(frozen=True, slots=True)
 class Within:
     """Does the position (degrees) lie in `fence`? Unknown when it is no position."""
 
@@ -88,7 +81,7 @@ class Choice:
     boolean: bool
 
 
-Node = Literal | SlotInput | Numeric | IsKnown | Sure | Within | Relation | Not | Logic | Choice
+Node = Literal | SlotInput | Numeric | IsKnown | Within | Relation | Not | Logic | Choice
 
 
 def parts(node: Node) -> tuple[Node, ...]:
@@ -96,7 +89,7 @@ def parts(node: Node) -> tuple[Node, ...]:
     match node:
         case Numeric(_, found) | Logic(_, found):
             return found
-        case IsKnown(part) | Sure(part) | Not(part):
+        case IsKnown(part) | Not(part):
             return (part,)
         case Relation(_, left, right) | Within(left, right, _):
             return (left, right)
@@ -124,8 +117,6 @@ def signature(node: Node, slots: Sequence[Slot]) -> str:
             return f"({function} {' '.join(signature(part, slots) for part in found)})"
         case IsKnown(part):
             return f"(known {signature(part, slots)})"
-        case Sure(part):
-            return f"(sure {signature(part, slots)})"
         case Within(lat, lon, fence):
             return f"(within {signature(lat, slots)} {signature(lon, slots)} {_shape(fence)})"
         case Not(part):

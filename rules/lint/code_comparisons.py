@@ -1,17 +1,13 @@
 """Comparisons with a table's field of a vendor code (`code.name == 'overtemp'`), as the codes that make them true."""
 
-from collections.abc import Callable, Mapping
-from operator import eq, ge, gt, le, lt, ne
+from collections.abc import Mapping
 
 from gateway.domain.code_table import CodeEntry
+from rules.expr.operators import COMPARE
 from rules.expr.syntax_tree import TextNode
 from rules.expr.text_comparisons import LEVELS, NO_LEVEL
 from rules.lint.comparisons import Atom
 from rules.lint.subject import Subject
-
-_HOLDS: Mapping[str, Callable[[float, float], bool]] = {
-    "<": lt, "<=": le, ">": gt, ">=": ge, "==": eq, "!=": ne,
-}  # fmt: skip
 
 
 def codes(one: Atom, subject: Subject) -> tuple[str, frozenset[str]] | None:
@@ -31,6 +27,6 @@ def _fits(one: Atom, field: str, entry: CodeEntry) -> bool:
         if one.texts:
             return level in one.texts
         limit = one.limit.value if isinstance(one.limit, TextNode) else ""
-        return limit in LEVELS and _HOLDS[one.operator](LEVELS[level], LEVELS[limit])
+        return limit in LEVELS and COMPARE[one.operator](LEVELS[level], LEVELS[limit])
     named = str(getattr(entry, field, ""))
     return named in one.texts if one.texts else isinstance(one.limit, TextNode) and named != one.limit.value

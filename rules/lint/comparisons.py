@@ -7,6 +7,7 @@ from typing import Any
 
 from gateway.domain.units import bridge, parse_unit
 from rules.expr.expression_error import ExpressionError
+from rules.expr.operators import SWAPPED
 from rules.expr.parse import parse
 from rules.expr.syntax_tree import (
     CallNode,
@@ -22,7 +23,6 @@ from rules.expr.syntax_tree import (
     render,
 )
 
-_FLIP = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "==", "!=": "!="}
 CLOCKED = frozenset({"age", "hour", "weekday"})
 UP, DOWN = frozenset({">", ">="}), frozenset({"<", "<="})
 
@@ -93,7 +93,7 @@ def atom(tree: Syntax) -> Atom | None:
         return None
     for left, right, operator in (
         (tree.left, tree.right, tree.operator),
-        (tree.right, tree.left, _FLIP[tree.operator]),
+        (tree.right, tree.left, SWAPPED[tree.operator]),
     ):
         name = _named(left)
         if name and not any(isinstance(part, Name) for part in walk(right)):

@@ -1,10 +1,10 @@
 """Which part of a condition held, by the evidence: of `a or b` a sentence says only what was so. Three-valued."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from operator import eq, ge, gt, le, lt, ne
+from collections.abc import Iterator, Mapping
 
 from gateway.domain.alarm import Evidence
 from gateway.domain.units import bridge, canonical_symbol, parse_unit
+from rules.expr.operators import COMPARE, kleene
 from rules.expr.syntax_tree import (
     Arithmetic,
     CallNode,
@@ -19,7 +19,6 @@ from rules.expr.syntax_tree import (
     TextNode,
 )
 
-_COMPARED = {"==": eq, "!=": ne, "<": lt, "<=": le, ">": gt, ">=": ge}
 Value = tuple[float | str, str]
 """A number in the unit beside it, canonical, or a text."""
 
@@ -70,14 +69,6 @@ def holds(node: Syntax, evidence: Evidence) -> bool | None:
             return None
 
 
-def kleene(found: Sequence[bool | None], operator: str) -> bool | None:
-    """`and`, `or` of Kleene."""
-    decides = operator == "or"
-    if decides in found:
-        return decides
-    return None if None in found else not decides
-
-
 def _compared(operator: str, left: Value | None, right: Value | None) -> bool | None:
     if left is None or right is None or isinstance(left[0], str) is not isinstance(right[0], str):
         return None
@@ -87,7 +78,7 @@ def _compared(operator: str, left: Value | None, right: Value | None) -> bool | 
         if ratio is None:
             return None
         first = first * ratio[0] / ratio[1]
-    return bool(_COMPARED[operator](first, second))
+    return bool(COMPARE[operator](first, second))
 
 
 def _value(node: Syntax, evidence: Evidence) -> Value | None:

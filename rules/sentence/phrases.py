@@ -6,6 +6,7 @@ from typing import Any
 
 from gateway.domain.device import PointSpec
 from gateway.domain.text import Lang, localize
+from rules.expr.operators import NEGATED, SWAPPED
 from rules.expr.syntax_tree import (
     PRODUCT,
     STRENGTH,
@@ -32,8 +33,6 @@ from rules.sentence.template import CHOOSING, Placeholder, has_place, listed
 from rules.sentence.value_texts import called
 
 _WORDS = {">": "gt", ">=": "ge", "<": "lt", "<=": "le", "==": "eq", "!=": "ne"}
-_MIRRORED = {">=": "<=", "<=": ">=", ">": "<", "<": ">", "==": "==", "!=": "!="}
-_OPPOSITE = {">=": "<", "<=": ">", ">": "<=", "<": ">=", "==": "!=", "!=": "=="}
 _ARITHMETIC = {"+": "plus", "-": "minus", "*": "multiplied", "/": "divided"}
 _LEVELS = frozenset({"notice", "minor", "major", "critical"})
 
@@ -115,8 +114,8 @@ class Phrases:
                 return joined(self, word, [(self._inner(item, yes), self._so(item, yes)) for item in items])
             case Compare(operator, left, right):
                 if _is_literal(left) and not _is_literal(right):
-                    operator, left, right = _MIRRORED[operator], right, left
-                return self._compared(operator if yes else _OPPOSITE[operator], left, right)
+                    operator, left, right = SWAPPED[operator], right, left
+                return self._compared(operator if yes else NEGATED[operator], left, right)
             case MemberNode(item, options):
                 if yes and self.valued and isinstance(item, Name) and all(isinstance(one, TextNode) for one in options):
                     return self._one_of(item, options)

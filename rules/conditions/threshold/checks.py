@@ -7,6 +7,7 @@ from itertools import pairwise
 from gateway.domain.duration import format_duration
 from rules.compiled import Calendar, LevelRule, Levels, Share, Times
 from rules.compiled.reads import points_of
+from rules.expr.operators import NEGATED
 from rules.expr.syntax_tree import Arithmetic, CallNode, Number, number_text, render
 from rules.lint.comparisons import DOWN, UP, Atom, alternatives, atom, walk
 from rules.lint.finding import LintFinding, Severity
@@ -14,7 +15,6 @@ from rules.lint.forms import FormLint
 from rules.lint.missing_and_identity import STEADY
 from rules.lint.subject import LintContext, Subject
 
-_BACK = {">=": "<", ">": "<=", "<=": ">", "<": ">="}
 _MARGIN = 0.05
 
 
@@ -94,7 +94,7 @@ def _spread(subject: Subject, edge: Atom) -> float:
 
 def _eased(edge: Atom, spread: float) -> str:
     """Suggested clear condition, `spread` away from the limit."""
-    back, sign = _BACK[edge.operator], -1.0 if edge.operator in UP else 1.0
+    back, sign = NEGATED[edge.operator], -1.0 if edge.operator in UP else 1.0
     if isinstance(edge.limit, Number):
         value = float(f"{edge.limit.value + sign * spread:.12g}")
         return f"{edge.name} {back} {number_text(value, edge.limit.unit)}"
