@@ -9,7 +9,7 @@ from rules.compiled import Expression, Rule, TextOf
 from rules.format.forms import YamlForm
 from rules.format.mapping_reader import MappingReader
 from rules.format.rule_compiler import LEVELS, RuleCompiler
-from rules.format.yaml_tree import Scalar
+from rules.format.yaml_tree import text_of
 
 _ORDER = ("type", "fault", "level", "skill", "sla", "assign", "batch", "after", "reopen_within")
 _NOTICE = ("audience", "template", "class", "remind", "max")
@@ -53,23 +53,17 @@ def references(rule: Rule) -> References:
 
 def actions(rule: MappingReader, rule_id: str, compiler: RuleCompiler, form: YamlForm | None) -> Actions:
     """`then`, with what is wrong noted and left out. `form` is that of the rule's condition, None if it has none."""
-    table = rule.table_of("then", "then: {order: {type: repair}}")
-    if table is None:
+    then = rule.inside("then", ("order", "notice"), "then: {order: {type: repair}}")
+    if then is None:
         return Actions()
-    then = MappingReader(table, rule.at("then"), rule.notes, ("order", "notice"))
-    if not table.entries:
+    if not then.table.entries:
         rule.wrong("then", "rules.then.empty", write="then: {order: {type: repair}}")
-    order_table = then.table_of("order", "order: {type: repair}")
-    notice_table = then.table_of("notice", "notice: {audience: site_ops, template: charger_overtemp}")
     level, level_of, order, skill_of = Level.MINOR, None, None, None
-    if order_table is not None:
-        fields = MappingReader(order_table, then.at("order"), rule.notes, _ORDER)
+    if fields := then.inside("order", _ORDER, "order: {type: repair}"):
         level, level_of = _level(fields, compiler, form)
         order, skill_of = _order(fields, rule.duration("cooldown", 0, least=SECOND), rule_id, compiler)
-    notice = None
-    if notice_table is not None:
-        notice = _notice(MappingReader(notice_table, then.at("notice"), rule.notes, _NOTICE))
-    return Actions(order, notice, level, level_of, skill_of)
+    notice = then.inside("notice", _NOTICE, "notice: {audience: site_ops, template: charger_overtemp}")
+    return Actions(order, _notice(notice) if notice else None, level, level_of, skill_of)
 
 
 def _level(fields: MappingReader, compiler: RuleCompiler, form: YamlForm | None) -> tuple[Level, Expression | None]:
@@ -92,7 +86,7 @@ def _order(
     fields: MappingReader, cooldown: int, rule_id: str, compiler: RuleCompiler
 ) -> tuple[OrderPlan, TextOf | None]:
     """The order, and its skill where that is an expression."""
-    fields.require("type", "type: repair")
+    fields.require("type: repair")
     written = _computed(fields, "skill")
     skill_of = None if written is None else compiler.text(written, fields.at("skill"), fields.line("skill"))
     by, every = _batch(fields)
@@ -113,26 +107,21 @@ def _order(
 
 def _batch(fields: MappingReader) -> tuple[str, int]:
     """`batch: {by: area, every: 7d}`."""
-    table = fields.table_of("batch", "batch: {by: area, every: 7d}")
-    if table is None:
+    inside = fields.inside("batch", ("by", "every"), "batch: {by: area, every: 7d}")
+    if inside is None:
         return "", 0
-    inside = MappingReader(table, fields.at("batch"), fields.notes, ("by", "every"))
-    inside.require("by", "by: area")
-    inside.require("every", "every: 7d")
+    inside.require("by: area", "every: 7d")
     return inside.choice("by", ("area", "route"), ""), inside.duration("every", 0, least=MINUTE)
 
 
 def _computed(fields: MappingReader, key: str) -> str | None:
     """The text of an expression such as `code.level`; None for a plain word."""
-    tree = fields.get(key)
-    if isinstance(tree, Scalar) and isinstance(tree.value, str) and _COMPUTED.fullmatch(tree.value.strip()):
-        return tree.value.strip()
-    return None
+    text = text_of(fields.get(key))
+    return text if _COMPUTED.fullmatch(text) else None
 
 
 def _notice(fields: MappingReader) -> NoticePlan:
-    fields.require("audience", "audience: site_ops")
-    fields.require("template", "template: charger_overtemp")
+    fields.require("audience: site_ops", "template: charger_overtemp")
     remind = fields.duration("remind", 0, least=MINUTE)
     most = fields.whole("max", 1, 1000, 1)
     if fields.has("remind") and not fields.has("max"):

@@ -5,7 +5,7 @@ import re
 from gateway.domain.workdays import WorkCalendar
 from rules.compiled import Active
 from rules.format.mapping_reader import MappingReader
-from rules.format.yaml_tree import Items, Scalar, Tree, show
+from rules.format.yaml_tree import number_of, show
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 WORDS = (*DAYS, "workday", "holiday")
@@ -27,11 +27,10 @@ _MEANT = {
 
 def active(rule: MappingReader, calendar: WorkCalendar) -> Active | None:
     """The key `active` of a rule; None when there is none."""
-    table = rule.table_of("active", "active: {daily: 22:00-06:00, days: [mon, fri]}")
-    if table is None:
+    fields = rule.inside("active", ("daily", "days", "months"), "active: {daily: 22:00-06:00, days: [mon, fri]}")
+    if fields is None:
         return None
-    fields = MappingReader(table, rule.at("active"), rule.notes, ("daily", "days", "months"))
-    if not table.entries:
+    if not fields.table.entries:
         rule.wrong("active", "rules.active.empty", write="active: {daily: 22:00-06:00}")
     words = _days(fields)
     days = tuple(sorted(DAYS.index(word) for word in words if word in DAYS))
@@ -41,19 +40,10 @@ def active(rule: MappingReader, calendar: WorkCalendar) -> Active | None:
     return Active(_spans(fields), days, _months(fields), workday, holiday, calendar if workday or holiday else None)
 
 
-def _items(fields: MappingReader, key: str) -> tuple[Tree, ...]:
-    tree = fields.get(key)
-    if tree is None:
-        return ()
-    if isinstance(tree, Items) and not tree.items:
-        fields.wrong(key, "rules.value.names", value="[]")
-    return tree.items if isinstance(tree, Items) else (tree,)
-
-
 def _spans(fields: MappingReader) -> tuple[tuple[int, int], ...]:
     """Minutes of the day, in order; one that says nothing is the whole day."""
     found: list[tuple[int, int]] = []
-    for item in _items(fields, "daily"):
+    for _, item in fields.several("daily"):
         match = _SPAN.fullmatch(show(item))
         begin, end = (int(match[k]) * 60 + int(match[k + 1]) for k in (1, 3)) if match else (-1, -1)
         sound = match and int(match[2]) < 60 and int(match[4]) < 60 and 0 <= begin < _MINUTES and end <= _MINUTES
@@ -95,12 +85,13 @@ def _days(fields: MappingReader) -> tuple[str, ...]:
 def _months(fields: MappingReader) -> tuple[tuple[int, int], ...]:
     """(first, last): `11-3` is from November to March."""
     found: list[tuple[int, int]] = []
-    for item in _items(fields, "months"):
+    for _, item in fields.several("months"):
         text = show(item)
         match = _MONTHS.fullmatch(text)
-        number = item.value if isinstance(item, Scalar) and isinstance(item.value, int) else None
-        pair = (int(match[1]), int(match[2])) if match else (number or 0, number or 0)
-        if isinstance(number, bool) or not all(1 <= one <= 12 for one in pair):
+        number = number_of(item)
+        one = number if isinstance(number, int) else 0
+        pair = (int(match[1]), int(match[2])) if match else (one, one)
+        if not all(1 <= month <= 12 for month in pair):
             fields.wrong("months", "rules.active.months", value=text, write=f"months: [{_month(text)}]")
         elif pair in found:
             fields.wrong("months", "rules.value.twice", value=text)

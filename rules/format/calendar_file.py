@@ -19,7 +19,7 @@ from gateway.domain.errors import Problem
 from gateway.domain.workdays import WEEKEND, WorkCalendar
 from rules.format.active_hours import DAYS
 from rules.format.mapping_reader import MappingReader
-from rules.format.yaml_tree import Items, Notes, Scalar, Tree, YamlMapping, join, read, show
+from rules.format.yaml_tree import Notes, Tree, YamlMapping, read, show, text_of
 
 _YEAR = ("status", "source", "holidays", "workdays")
 _HOLIDAY = ("name", "from", "until")
@@ -45,17 +45,14 @@ def work_calendar(text: str, file: str, name: str) -> tuple[WorkCalendar | None,
         return None, tuple(notes.problems)
     top = MappingReader(tree, "", notes, ("name", "weekend", "years"))
     weekend = _weekend(top)
-    top.require("years", "years: {2026: {holidays: [..]}}")
-    years = top.table_of("years", "years: {2026: {holidays: [..]}}")
+    top.require("years: {2026: {holidays: [..]}}")
     found = _Found()
-    for word, body in years.entries.items() if years else ():
-        path, line = join("years", word), years.lines.get(word, 0) if years else 0
-        if not (word.isascii() and word.isdigit() and 1970 <= int(word) <= 2100):
-            notes.add(line, path, "rules.calendar.year", value=word, write="2026")
-        elif not isinstance(body, YamlMapping):
-            notes.add(line, path, "rules.value.mapping", value=show(body), write=f"{{holidays: [{_EXAMPLE}]}}")
-        else:
-            _year(MappingReader(body, path, notes, _YEAR), int(word), found)
+    if years := top.inside("years", None, "years: {2026: {holidays: [..]}}"):
+        for word, fields in years.named_tables(_YEAR, f"{{holidays: [{_EXAMPLE}]}}"):
+            if word.isascii() and word.isdigit() and 1970 <= int(word) <= 2100:
+                _year(fields, int(word), found)
+            else:
+                years.wrong(word, "rules.calendar.year", value=word, write="2026")
     if twice := sorted(found.holidays & found.workdays):
         top.wrong("years", "rules.calendar.both", value=twice[0].isoformat())
     made = WorkCalendar(
@@ -87,28 +84,16 @@ def _year(fields: MappingReader, year: int, found: _Found) -> None:
     if fields.choice("status", ("official", "statutory"), "official") == "statutory":
         found.provisional.append(year)
     fields.text("source")
-    fields.require("holidays", f"holidays: [{_EXAMPLE}]")
-    for path, line, item in _list(fields, "holidays"):
-        if isinstance(item, YamlMapping):
-            found.holidays.update(_holiday(MappingReader(item, path, fields.notes, _HOLIDAY), year))
-        else:
-            fields.notes.add(line, path, "rules.value.mapping", value=show(item), write=_EXAMPLE)
-    for path, line, item in _list(fields, "workdays"):
+    fields.require(f"holidays: [{_EXAMPLE}]")
+    for holiday in fields.tables("holidays", _HOLIDAY, _EXAMPLE, "holidays: [..]"):
+        found.holidays.update(_holiday(holiday, year))
+    for path, line, item in fields.items("workdays", "workdays: [..]"):
         day = _date(item, path, line, fields.notes, year)
         found.workdays.update(() if day is None else (day,))
 
 
-def _list(fields: MappingReader, key: str) -> Iterator[tuple[str, int, Tree]]:
-    tree = fields.get(key)
-    if isinstance(tree, Items):
-        for index, item in enumerate(tree.items):
-            yield join(fields.at(key), index), item.line or fields.line(key), item
-    elif tree is not None:
-        fields.wrong(key, "rules.value.list", value=show(tree), write=f"{key}: [..]")
-
-
 def _holiday(fields: MappingReader, year: int) -> Iterator[date]:
-    fields.require("from", f"from: {year}-01-01")
+    fields.require(f"from: {year}-01-01")
     ends = [
         _date(tree, fields.at(key), fields.line(key), fields.notes, year)
         for key in ("from", "until")
@@ -126,7 +111,7 @@ def _holiday(fields: MappingReader, year: int) -> Iterator[date]:
 def _date(tree: Tree, path: str, line: int, notes: Notes, year: int) -> date | None:
     """A day of the year, or of the months around it: New Year may begin in December."""
     try:
-        day = date.fromisoformat(tree.value) if isinstance(tree, Scalar) and isinstance(tree.value, str) else None
+        day = date.fromisoformat(text_of(tree))
     except ValueError:
         day = None
     if day is None or not date(year - 1, 12, 1) <= day <= date(year + 1, 1, 31):

@@ -4,7 +4,7 @@ import re
 
 from rules.compiled import CalendarSpan
 from rules.format.mapping_reader import MappingReader
-from rules.format.yaml_tree import Scalar, Tree, show
+from rules.format.yaml_tree import Tree, show, text_of
 
 _WRITTEN = re.compile(r"([1-9][0-9]{0,3})\s*(day|week|month|year)s?", re.ASCII)
 _SIZE = {
@@ -29,14 +29,14 @@ def span(fields: MappingReader, key: str, example: str) -> CalendarSpan | None:
     tree = fields.get(key)
     if tree is None:
         return None
-    match = _WRITTEN.fullmatch(tree.value.strip()) if isinstance(tree, Scalar) and isinstance(tree.value, str) else None
+    match = _WRITTEN.fullmatch(text_of(tree))
     if match is None:
-        fields.wrong(key, "rules.value.span", value=show(tree), write=f"{key}: {_guess(tree) or example}")
+        fields.wrong(key, "rules.value.span", write=f"{key}: {_guess(tree) or example}")
         return None
     count, size = int(match[1]), _SIZE[match[2]]
     found = CalendarSpan(count * size.months, count * size.days)
     if found.months > 12 * _MOST or found.days > 366 * _MOST:
-        fields.wrong(key, "rules.value.range", value=show(tree), span=f"1 day … {_MOST} years")
+        fields.wrong(key, "rules.value.range", span=f"1 day … {_MOST} years")
         return None
     return found
 

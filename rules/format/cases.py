@@ -1,6 +1,6 @@
 """Test cases as they stand in a file: their structure and lines for the runner, which judges what is in them."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from gateway.domain.device import Attr, Customer, PointSpec, QuietTime, Site
@@ -9,7 +9,7 @@ from gateway.domain.text import Lang
 from rules.compiled import Names, Vocabulary
 from rules.format.mapping_reader import MappingReader
 from rules.format.quiet_and_limits import instant, span_of
-from rules.format.yaml_tree import Items, Notes, Plain, Scalar, Tree, YamlMapping, join, lines_of, plain, show
+from rules.format.yaml_tree import Plain, Scalar, YamlMapping, join, lines_of, plain, show, text_of
 
 _SITE = ("timezone", "name", "area", "region", "attrs", "tags", "quiet")
 _CUSTOMER = ("name", "sites", "attrs")
@@ -77,98 +77,60 @@ class TestFile:
         return self.names.points
 
 
-def cases_of(tree: Tree | None, rule: str, path: str, notes: Notes) -> tuple[Case, ...]:
-    """The cases of a `test` list. `rule` "" = each case names its rule itself."""
-    if tree is None:
-        return ()
-    if not isinstance(tree, Items):
-        notes.add(tree.line, path, "rules.value.list", value=show(tree), write="test: [{say: …, expect: []}]")
-        return ()
-    out: list[Case] = []
-    for index, item in enumerate(tree.items):
-        place, line = join(path, index), item.line
+def cases_of(holder: MappingReader, rule: str) -> tuple[Case, ...]:
+    """The cases of the `test` list of a rule or a file. `rule` "" = each case names its rule itself."""
+    notes, out = holder.notes, list[Case]()
+    for path, line, item in holder.items("test", "test: [{say: …, expect: []}]"):
         if not isinstance(item, YamlMapping):
-            notes.add(line, place, "rules.value.mapping", value=show(item), write="{say: …, expect: []}")
+            notes.add(line, path, "rules.value.mapping", value=show(item), write="{say: …, expect: []}")
             continue
         data = plain(item)
         named = item.entries.get("rule")
         if rule and named is not None:
-            notes.add(line, join(place, "rule"), "rules.test.rule_inside")
-        elif not rule and not (isinstance(named, Scalar) and isinstance(named.value, str)):
-            notes.add(line, place, "rules.key.missing", name="rule", write="rule: charger.overtemp")
+            notes.add(line, join(path, "rule"), "rules.test.rule_inside")
+        elif not rule and not text_of(named):
+            notes.add(line, path, "rules.key.missing", name="rule", write="rule: charger.overtemp")
         elif isinstance(data, dict):
             target = rule or str(data.pop("rule"))
-            out.append(Case(notes.file, target, data, place, line, lines_of(item)))
+            out.append(Case(notes.file, target, data, path, line, lines_of(item)))
     return tuple(out)
 
 
-def sites_of(table: YamlMapping, path: str, notes: Notes) -> tuple[Site, ...]:
+def sites_of(sites: MappingReader) -> tuple[Site, ...]:
     """`sites: {s1: {timezone: Asia/Shanghai}}`."""
     out: list[Site] = []
-    for code, fields in _named(table, path, notes, _SITE, "{timezone: Asia/Shanghai}"):
-        zone = fields.text("timezone")
-        out.append(
-            Site(
-                code,
-                fields.text("name"),
-                zone,
-                fields.word("area"),
-                fields.word("region"),
-                _attrs(fields),
-                fields.names("tags"),
-                _quiet(fields, zone),
-            )
-        )
+    for code, fields in sites.named_tables(_SITE, "{timezone: Asia/Shanghai}"):
+        zone, name, tags = fields.text("timezone"), fields.text("name"), fields.names("tags")
+        area, region, quiet = fields.word("area"), fields.word("region"), _quiet(fields, zone)
+        out.append(Site(code, name, zone, area, region, _attrs(fields), tags, quiet))
     return tuple(out)
 
 
-def customers_of(table: YamlMapping, path: str, notes: Notes) -> tuple[Customer, ...]:
+def customers_of(customers: MappingReader) -> tuple[Customer, ...]:
     """`customers: {c1: {attrs: {class: household}}}`."""
     return tuple(
         Customer(code, fields.text("name"), sites=fields.names("sites"), attrs=_attrs(fields))
-        for code, fields in _named(table, path, notes, _CUSTOMER, "{attrs: {class: household}}")
+        for code, fields in customers.named_tables(_CUSTOMER, "{attrs: {class: household}}")
     )
 
 
-def _named(
-    table: YamlMapping, path: str, notes: Notes, known: Sequence[str], write: str
-) -> Iterator[tuple[str, MappingReader]]:
-    """The mappings of a mapping, each by its name; what is none is a problem."""
-    for code, tree in table.entries.items():
-        place = join(path, code)
-        if isinstance(tree, YamlMapping):
-            yield code, MappingReader(tree, place, notes, known)
-        else:
-            notes.add(table.lines.get(code, 0), place, "rules.value.mapping", value=show(tree), write=write)
-
-
 def _attrs(fields: MappingReader) -> dict[str, Attr]:
-    table = fields.table_of("attrs", "attrs: {class: A}")
+    inside = fields.inside("attrs", None, "attrs: {class: A}")
     values: dict[str, Attr] = {}
-    for name, value in table.entries.items() if table else ():
+    for name, value in inside.table.entries.items() if inside else ():
         if isinstance(value, Scalar) and value.value is not None:
             values[name] = float(value.value) if type(value.value) is int else value.value
-        else:
-            place = join(fields.at("attrs"), name)
-            fields.notes.add(value.line or fields.line("attrs"), place, "rules.value.text", value=show(value))
+        elif inside:
+            inside.wrong(name, "rules.value.text")
     return values
 
 
 def _quiet(fields: MappingReader, zone: str) -> tuple[QuietTime, ...]:
     """`quiet: [{from, until, why}]` of a site, in its own zone when the times have no offset."""
-    tree, out = fields.get("quiet"), []
-    if tree is None:
-        return ()
-    for index, item in enumerate(tree.items if isinstance(tree, Items) else ()):
-        place = join(fields.at("quiet"), index)
-        if isinstance(item, YamlMapping) and (
-            span := span_of(MappingReader(item, place, fields.notes, ("from", "until", "why")))
-        ):
+    out = []
+    example = "{from: 2026-11-23T22:00, until: 2026-11-24T06:00}"
+    for inside in fields.tables("quiet", ("from", "until", "why"), example, "quiet: [{from: .., until: ..}]"):
+        if span := span_of(inside):
             start, end = (instant(moment, zone) for moment in span)
-            out.append(QuietTime(start, end, show(item.entries.get("why", Scalar("")))))
-        elif not isinstance(item, YamlMapping):
-            write = "{from: 2026-11-23T22:00, until: 2026-11-24T06:00}"
-            fields.notes.add(item.line, place, "rules.value.mapping", value=show(item), write=write)
-    if not isinstance(tree, Items):
-        fields.wrong("quiet", "rules.value.list", value=show(tree), write="quiet: [{from: .., until: ..}]")
+            out.append(QuietTime(start, end, inside.shown("why")))
     return tuple(out)

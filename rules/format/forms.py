@@ -10,7 +10,7 @@ from gateway.domain.alarm import Level
 from rules.compiled import Condition, Expression
 from rules.format.mapping_reader import MappingReader
 from rules.format.rule_compiler import RuleCompiler
-from rules.format.yaml_tree import YamlMapping, show
+from rules.format.yaml_tree import YamlMapping
 from rules.registered import Registered
 
 TIMING = ("clear", "hold", "clear_hold", "auto_clear")
@@ -52,7 +52,7 @@ def form_of(rule: MappingReader) -> tuple[YamlForm, MappingReader] | None:
     """The only form of a rule and the mapping it stands in; None after its problems were noted."""
     written = [form for key, form in YAML_FORMS.items() if rule.has(key)]
     if not written:
-        rule.notes.add(rule.line(), rule.path, "rules.condition.none", write=f"when: {WHEN_EXAMPLE}")
+        rule.missing("rules.condition.none", write=f"when: {WHEN_EXAMPLE}")
         return None
     form, when = written[0], rule.get("when")
     if len(written) > 1:
@@ -64,7 +64,7 @@ def form_of(rule: MappingReader) -> tuple[YamlForm, MappingReader] | None:
     inside = MappingReader(when, rule.at("when"), rule.notes, (*nested, *_JOINED))
     found = [name for name in nested if inside.has(name)]
     if len(found) != 1 or len(when.entries) != 1:
-        rule.wrong("when", "rules.value.condition", value=show(when))
+        rule.wrong("when", "rules.value.condition")
         return None
     return YAML_FORMS[found[0]], inside
 

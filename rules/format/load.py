@@ -12,7 +12,7 @@ from rules.format.profiles import profiles_of
 from rules.format.quiet_and_limits import PolicyPart, join_policies, policy_of
 from rules.format.rule import Defaults, build_rule
 from rules.format.timing import lateness_of, missing_of
-from rules.format.yaml_tree import Items, Notes, Scalar, Tree, YamlMapping, join, read, show
+from rules.format.yaml_tree import Notes, Scalar, YamlMapping, join, read, show
 
 _TOP = ("format", "defaults", "rules", "quiet", "limits")
 _TOP_TEST = (*_TOP, "use", "profiles", "sites", "customers", "test")
@@ -62,9 +62,9 @@ def load_text(text: str, file: str, names: Names) -> Loaded:
     if alone:
         tests = _surroundings(top, tests)
     body = _rules(top, tests.names, _defaults(top))
-    cases = (*body.cases, *cases_of(tree.entries.get("test"), "", "test", notes))
+    cases = (*body.cases, *cases_of(top, ""))
     if alone and not (top.has("rules") or top.has("use")):
-        top.require("rules", "rules: [..] or use: path.yaml")
+        top.require("rules: [..] or use: path.yaml")
     loaded = Loaded(file, tuple(body.rules), (), replace(tests, cases=cases), tuple(body.places), policy_of(top))
     problems = (*notes.problems, *duplicates([loaded]))
     return replace(loaded, problems=tuple(sorted(problems, key=lambda problem: problem.line)))
@@ -104,41 +104,32 @@ def _identity(problem: Problem) -> tuple[str, str, str, int]:
 
 def _format(top: MappingReader, *, required: bool) -> None:
     if required:
-        top.require("format", "format: 1")
+        top.require("format: 1")
     written = top.get("format")
     if written is not None and not (isinstance(written, Scalar) and written.value == 1 and written.value is not True):
-        top.wrong("format", "rules.value.format", value=show(written), write="format: 1")
+        top.wrong("format", "rules.value.format", write="format: 1")
 
 
 def _defaults(top: MappingReader) -> Defaults:
-    table = top.table_of("defaults", "defaults: {missing: keep, downtime: pause}")
-    if table is None:
+    known = ("lateness", "missing", "downtime")
+    fields = top.inside("defaults", known, "defaults: {missing: keep, downtime: pause}")
+    if fields is None:
         return Defaults()
-    fields = MappingReader(table, "defaults", top.notes, ("lateness", "missing", "downtime"))
-    late = format_duration(lateness_of(fields))
-    missing = show(fields.get("missing") or Scalar("keep")) if not _fails(fields) else "keep"
-    return Defaults(missing, fields.choice("downtime", ("pause", "reset", "count"), "pause"), late)
-
-
-def _fails(fields: MappingReader) -> bool:
-    """Does `missing` of the defaults have a problem? It is noted once, not for every rule."""
-    before = len(fields.notes.problems)
-    missing_of(fields)
-    return len(fields.notes.problems) > before
+    late, before = format_duration(lateness_of(fields)), len(fields.notes.problems)
+    missing_of(fields)  # a problem is noted here, not for every rule
+    missing = fields.shown("missing") if len(fields.notes.problems) == before else ""
+    return Defaults(missing or "keep", fields.choice("downtime", ("pause", "reset", "count"), "pause"), late)
 
 
 def _surroundings(top: MappingReader, tests: TestFile) -> TestFile:
-    profiles = top.table_of("profiles", "profiles: {charger: {points: {gun_temp: {unit: degC}}}}")
-    sites = top.table_of("sites", "sites: {s1: {timezone: Asia/Shanghai}}")
-    if profiles is not None:
-        found = profiles_of(profiles, "profiles", top.notes)
+    if profiles := top.inside("profiles", None, "profiles: {charger: {points: {gun_temp: {unit: degC}}}}"):
+        found = profiles_of(profiles)
         names = replace(tests.names, points=found.points)
         tests = replace(tests, names=names, units=found.units, components=found.components, own=True)
-    if sites is not None:
-        tests = replace(tests, sites=sites_of(sites, "sites", top.notes))
-    customers = top.table_of("customers", "customers: {c1: {attrs: {class: household}}}")
-    if customers is not None:
-        tests = replace(tests, customers=customers_of(customers, "customers", top.notes))
+    if sites := top.inside("sites", None, "sites: {s1: {timezone: Asia/Shanghai}}"):
+        tests = replace(tests, sites=sites_of(sites))
+    if customers := top.inside("customers", None, "customers: {c1: {attrs: {class: household}}}"):
+        tests = replace(tests, customers=customers_of(customers))
     return replace(tests, use=top.names("use"))
 
 
@@ -150,25 +141,15 @@ class _Body:
 
 
 def _rules(top: MappingReader, names: Names, defaults: Defaults) -> _Body:
-    tree, body = top.get("rules"), _Body()
-    if tree is None:
-        return body
-    if not isinstance(tree, Items):
-        top.wrong("rules", "rules.value.list", value=show(tree), write="rules: [{id: …}]")
-        return body
-    for index, item in enumerate(tree.items):
-        path = join("rules", index)
-        built = _rule(item, path, top.notes, names, defaults)
-        if built is not None:
+    body = _Body()
+    for path, line, item in top.items("rules", "rules: [{id: …}]"):
+        if not isinstance(item, YamlMapping):
+            example = "{id: charger.overtemp, watch: …}"
+            top.notes.add(line, path, "rules.value.mapping", value=show(item), write=example)
+            continue
+        if (built := build_rule(item, path, top.notes, names, defaults)) is not None:
             body.rules.append(built)
-        if isinstance(item, YamlMapping) and isinstance(name := item.entries.get("id"), Scalar):
+        if isinstance(name := item.entries.get("id"), Scalar):
             body.places.append(RuleLocation(str(name.value), path, item.line))
-            body.cases += cases_of(item.entries.get("test"), str(name.value), join(path, "test"), top.notes)
+            body.cases += cases_of(MappingReader(item, path, top.notes, None), str(name.value))
     return body
-
-
-def _rule(item: Tree, path: str, notes: Notes, names: Names, defaults: Defaults) -> Rule | None:
-    if isinstance(item, YamlMapping):
-        return build_rule(item, path, notes, names, defaults)
-    notes.add(item.line, path, "rules.value.mapping", value=show(item), write="{id: charger.overtemp, watch: …}")
-    return None

@@ -5,15 +5,17 @@ from dataclasses import replace
 
 from rules.compiled import Aggregate, Calendar, Expression, MemberStat, SlotKind
 from rules.compiled.reads import points_of
-from rules.expr.compile import condition, meaning, number
+from rules.expr.compile import condition, number
 from rules.expr.expression_error import ExpressionError, fail
-from rules.expr.name_scope import NameScope, SignalType, nearest
+from rules.expr.expression_type import Measure
+from rules.expr.name_scope import NameScope, SignalType
 from rules.expr.parse import parse
 from rules.expr.syntax_tree import Name, Syntax, children
+from rules.expr.typed_tree import Node
 from rules.format.mapping_reader import MappingReader
 from rules.format.quorum import PER, per_component, repeated
 from rules.format.rule_compiler import RuleCompiler
-from rules.format.yaml_tree import Scalar, Tree, YamlMapping, show
+from rules.format.yaml_tree import Scalar, Tree, YamlMapping, plain, text_of
 
 OPERATORS = ("mean", "min", "max", "sum", "count")
 _KEYS = (*OPERATORS, "kind", "where", "coverage", "per")
@@ -35,15 +37,16 @@ def named(fields: MappingReader, compiler: RuleCompiler) -> tuple[set[str], tupl
     kind = inside.entries.get("kind")
     kinds = (kind,) if isinstance(kind, Scalar) else getattr(kind, "items", ())
     found = [str(one.value) for one in kinds if isinstance(one, Scalar) and one.value in compiler.vocabulary]
-    names: set[str] = set()
-    for operator in OPERATORS:
-        tree = inside.entries.get(operator)
-        if isinstance(tree, Scalar) and isinstance(tree.value, str):
-            try:
-                names |= names_of(parse(tree.value))
-            except ExpressionError:
-                continue  # said when it is compiled
+    names = set[str]().union(*(names_in(inside.entries.get(operator)) for operator in OPERATORS))
     return names, tuple(found) or tuple(compiler.scope.vocabulary)
+
+
+def names_in(tree: Tree | None) -> set[str]:
+    """The names in the expression of a leaf; of one that does not parse none: its problem is noted when it compiles."""
+    try:
+        return names_of(parse(str(plain(tree)))) if tree is not None and text_of(tree) else set()
+    except ExpressionError:
+        return set()
 
 
 def member_stat(name: str, fields: MappingReader, compiler: RuleCompiler) -> tuple[MemberStat, SignalType] | None:
@@ -53,22 +56,19 @@ def member_stat(name: str, fields: MappingReader, compiler: RuleCompiler) -> tup
     if not compiler.scope.group:
         fields.wrong("members", "rules.let.members_group")
         return None
-    table = fields.table_of("members", _EXAMPLE)
-    if table is None:
+    inside = fields.inside("members", (*_KEYS, "over"), _EXAMPLE)
+    if inside is None:
         return None
-    inside = MappingReader(table, fields.at("members"), fields.notes, (*_KEYS, "over"))
     for key in _WINDOW:
-        if inside.has(key) and not (key == "per" and show(inside.table.entries[key]) in PER):
+        if inside.has(key) and not (key == "per" and inside.shown(key) in PER):
             inside.wrong(key, "rules.let.members_over", name=key)
     written = [key for key in OPERATORS if inside.has(key)]
     if len(written) != 1:
         fields.wrong("members", "rules.let.members_one", known=", ".join(OPERATORS), write=_EXAMPLE)
         return None
-    kinds = _kinds(inside, compiler)
-    text = inside.text("where", most=2_000)
-    test = compiler.where(text, inside.at("where"), inside.line("where")) if text else None
+    kinds, where = compiler.kinds(inside), compiler.where(inside)
     coverage = inside.share("coverage", 0.9)
-    if kinds is None or (text and test is None):
+    if kinds is None or where is None:
         return None
     what, scope = Aggregate(written[0]), _members(compiler, kinds)
     components = per_component(inside)
@@ -79,20 +79,8 @@ def member_stat(name: str, fields: MappingReader, compiler: RuleCompiler) -> tup
     if found is None:
         return None
     of, kind = found
-    where, where_text = test or (None, "")
     each = repeated(of, scope)
-    return MemberStat(name, what, of, kinds, where, where_text, coverage, kind.unit, components, each), kind
-
-
-def _kinds(inside: MappingReader, compiler: RuleCompiler) -> tuple[str, ...] | None:
-    """Empty = those of the watch."""
-    kinds = inside.names("kind")
-    unknown = [kind for kind in kinds if kind not in compiler.vocabulary]
-    for kind in unknown:
-        near = nearest(kind, list(compiler.vocabulary))
-        key = "rules.watch.kind_near" if near else "rules.watch.kind"
-        inside.wrong("kind", key, kind=kind, near=near, known=", ".join(sorted(compiler.vocabulary)) or "-")
-    return None if unknown or (inside.has("kind") and not kinds) else kinds
+    return MemberStat(name, what, of, kinds, *where, coverage, kind.unit, components, each), kind
 
 
 def _members(compiler: RuleCompiler, kinds: tuple[str, ...]) -> NameScope:
@@ -107,22 +95,21 @@ def _of(
     inside: MappingReader, what: Aggregate, scope: NameScope, compiler: RuleCompiler
 ) -> tuple[Expression, SignalType] | None:
     key = what.value
-    text = _text(inside.get(key))
+    text = text_of(inside.get(key))
     if not text:
-        inside.wrong(key, "rules.let.members_of", value=show(inside.table.entries[key]), write=_sample(what))
+        inside.wrong(key, "rules.let.members_of", write=_sample(what))
         return None
-    try:
-        if what is Aggregate.COUNT:
-            of, node = condition(text, scope)
-            unit, delta = "", False
-        else:
-            of, node, measure = number(text, scope)
-            unit, delta = measure.unit, measure.delta
-        calendar = _calendar(of, scope.signals, text)
-    except ExpressionError as error:
-        compiler.note(error, inside.at(key), inside.line(key))
+
+    def compiled() -> tuple[Expression, Node, Measure | None, Calendar | None]:
+        of, node, measure = (*condition(text, scope), None) if what is Aggregate.COUNT else number(text, scope)
+        return of, node, measure, _calendar(of, scope.signals, text)
+
+    made = compiler.attempt(compiled, inside.at(key), inside.line(key))
+    if made is None:
         return None
-    compiler.meanings[text] = meaning(of, node)
+    of, node, measure, calendar = made
+    compiler.keep(text, of, node)
+    unit, delta = (measure.unit, measure.delta) if measure else ("", False)
     return of, SignalType(unit, calendar, delta, group=True, closes=calendar)
 
 
@@ -137,10 +124,6 @@ def _calendar(of: Expression, signals: Mapping[str, SignalType], text: str) -> C
     if len(windows) > 1:
         raise fail("rules.expr.members_windows", 0, text=text, first=calendars[0], second=calendars[1])
     return next(iter(windows), None)
-
-
-def _text(tree: Tree | None) -> str:
-    return tree.value.strip() if isinstance(tree, Scalar) and isinstance(tree.value, str) else ""
 
 
 def _sample(what: Aggregate) -> str:

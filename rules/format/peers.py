@@ -5,7 +5,6 @@ import re
 from gateway.domain.device import PointKind
 from gateway.domain.units import canonical_symbol, parse_unit
 from rules.compiled import Aggregate, PeerStat
-from rules.expr.expression_error import Flaw
 from rules.format.mapping_reader import MappingReader
 from rules.format.rule_compiler import RuleCompiler
 
@@ -21,15 +20,14 @@ def peer_stat(name: str, fields: MappingReader, compiler: RuleCompiler) -> PeerS
     if compiler.scope.group:
         fields.wrong("peers", "rules.let.peers_group", group=compiler.scope.group)
         return None
-    table = fields.table_of("peers", _EXAMPLE)
-    if table is None:
+    inside = fields.inside("peers", (*WHAT, "of", "coverage"), _EXAMPLE)
+    if inside is None:
         return None
-    inside = MappingReader(table, fields.at("peers"), fields.notes, (*WHAT, "of", "coverage"))
     written = [key for key in WHAT if inside.has(key)]
     if len(written) != 1:
         fields.wrong("peers", "rules.let.peers_one", known=", ".join(WHAT), write=_EXAMPLE)
         return None
-    inside.require("of", "of: site")
+    inside.require("of: site")
     key, by, coverage = written[0], inside.word("of"), inside.share("coverage", 0.0)
     if by and not _ATTRIBUTE.fullmatch(by):
         inside.wrong("of", "rules.watch.group", value=by)
@@ -37,9 +35,8 @@ def peer_stat(name: str, fields: MappingReader, compiler: RuleCompiler) -> PeerS
     point = inside.word(key)
     if not by or not point:
         return None
-    spec = compiler.scope.point(point)
-    if isinstance(spec, Flaw):
-        inside.wrong(key, spec.key, **{**spec.fields, "at": 1})
+    spec = compiler.point(inside, key, point)
+    if spec is None:
         return None
     if spec.kind is PointKind.STATE:
         inside.wrong(key, "rules.let.peers_state", name=point)

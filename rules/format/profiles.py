@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from gateway.domain.device import CounterModel, Plausible, PointKind, PointSpec
 from gateway.domain.units import DIMENSIONLESS, Unit, UnitError, canonical_symbol, parse_unit
 from rules.format.mapping_reader import MappingReader, both
-from rules.format.yaml_tree import Notes, Scalar, YamlMapping, join, show
+from rules.format.yaml_tree import YamlMapping, number_of
 
 MOST_COMPONENTS = 64
 _KIND = ("components", "points")
@@ -25,40 +25,34 @@ class OwnProfiles:
     components: Mapping[str, int] = field(default_factory=dict)
 
 
-def profiles_of(table: YamlMapping, path: str, notes: Notes) -> OwnProfiles:
+def profiles_of(profiles: MappingReader) -> OwnProfiles:
     """`profiles: {charger: {components: 2, points: {..}}}`."""
     kinds: dict[str, dict[str, PointSpec]] = {}
     units: dict[str, dict[str, str]] = {}
     components: dict[str, int] = {}
-    for kind, tree in table.entries.items():
-        place = join(path, kind)
-        points = tree.entries.get("points") if isinstance(tree, YamlMapping) else None
-        if not isinstance(tree, YamlMapping) or not isinstance(points, YamlMapping):
-            notes.add(table.lines.get(kind, 0), place, "rules.value.mapping", value=show(tree), write=_EXAMPLE)
+    for kind, tree in profiles.table.entries.items():
+        if not isinstance(tree, YamlMapping) or not isinstance(tree.entries.get("points"), YamlMapping):
+            profiles.wrong(kind, "rules.value.mapping", write=_EXAMPLE)
             continue
-        fields = MappingReader(tree, place, notes, _KIND)
+        fields = MappingReader(tree, profiles.at(kind), profiles.notes, _KIND)
         if fields.has("components"):
             components[kind] = fields.whole("components", 0, MOST_COMPONENTS, 1)
-        kinds[kind], units[kind] = {}, {}
-        for name, spec in points.entries.items():
-            here, line = join(join(place, "points"), name), points.lines.get(name, 0)
-            if isinstance(spec, YamlMapping):
-                kinds[kind][name], units[kind][name] = _point(name, MappingReader(spec, here, notes, _POINT))
-            else:
-                notes.add(line, here, "rules.value.mapping", value=show(spec), write="{unit: degC}")
+        points = fields.inside("points", None, _EXAMPLE)
+        found = points.named_tables(_POINT, "{unit: degC}") if points else ()
+        specs = {name: _point(name, spec) for name, spec in found}
+        kinds[kind] = {name: spec for name, (spec, _) in specs.items()}
+        units[kind] = {name: unit for name, (_, unit) in specs.items()}
     return OwnProfiles(kinds, units, components)
 
 
 def _point(name: str, fields: MappingReader) -> tuple[PointSpec, str]:
-    written = fields.text("unit") if fields.get("unit") != Scalar("", fields.line("unit")) else ""
+    written = fields.text("unit") if fields.shown("unit") else ""
     unit = DIMENSIONLESS
     try:
         unit = parse_unit(written)
     except UnitError as error:
         fields.wrong("unit", error.key, **error.fields)
     usual = "state" if fields.has("values") else "gauge"
-    counter = fields.table_of("counter", "counter: {rollover: 1000}")
-    plausible = fields.table_of("plausible", "plausible: {min: 0, max: 100}")
     title = both(fields, "title", "", 80, "title: {en: Connector temperature, zh: 枪头温度}")
     spec = PointSpec(
         name,
@@ -67,8 +61,8 @@ def _point(name: str, fields: MappingReader) -> tuple[PointSpec, str]:
         fields.duration("every", 0),
         fields.flag("each", default=False),
         fields.names("values"),
-        plausible=_plausible(fields, plausible, unit) if plausible else Plausible(),
-        counter=_counter(fields, counter, unit) if counter else CounterModel(),
+        plausible=_plausible(fields, unit),
+        counter=_counter(fields, unit),
         title_en=title["en"],
         title_zh=title["zh"],
     )
@@ -76,17 +70,16 @@ def _point(name: str, fields: MappingReader) -> tuple[PointSpec, str]:
 
 
 def _number(fields: MappingReader, key: str) -> float | None:
-    tree = fields.get(key)
-    if tree is None:
-        return None
-    if isinstance(tree, Scalar) and isinstance(tree.value, int | float) and not isinstance(tree.value, bool):
-        return float(tree.value)
-    fields.wrong(key, "rules.value.number", value=show(tree), write=f"{key}: 100")
-    return None
+    found = number_of(fields.get(key))
+    if fields.has(key) and found is None:
+        fields.wrong(key, "rules.value.number", write=f"{key}: 100")
+    return None if found is None else float(found)
 
 
-def _plausible(point: MappingReader, table: YamlMapping, unit: Unit) -> Plausible:
-    fields = MappingReader(table, point.at("plausible"), point.notes, _PLAUSIBLE)
+def _plausible(point: MappingReader, unit: Unit) -> Plausible:
+    fields = point.inside("plausible", _PLAUSIBLE, "plausible: {min: 0, max: 100}")
+    if fields is None:
+        return Plausible()
     low, high, rate = (_number(fields, key) for key in ("min", "max", "max_rate"))
     if rate is not None and rate <= 0:
         fields.wrong("max_rate", "rules.value.positive", value=rate, write="max_rate: 0.5")
@@ -99,7 +92,9 @@ def _plausible(point: MappingReader, table: YamlMapping, unit: Unit) -> Plausibl
     )
 
 
-def _counter(point: MappingReader, table: YamlMapping, unit: Unit) -> CounterModel:
-    fields = MappingReader(table, point.at("counter"), point.notes, _COUNTER)
+def _counter(point: MappingReader, unit: Unit) -> CounterModel:
+    fields = point.inside("counter", _COUNTER, "counter: {rollover: 1000}")
+    if fields is None:
+        return CounterModel()
     rollover, resolution = ((_number(fields, key) or 0.0) * unit.factor for key in ("rollover", "resolution"))
     return CounterModel(rollover, fields.choice("reset", ("swap", "restart"), "swap"), resolution)

@@ -15,7 +15,7 @@ from rules.compiled import Budget, Quiet, RulePolicy
 from rules.expr.attribute_test import where
 from rules.expr.expression_error import ExpressionError
 from rules.format.mapping_reader import LONGEST, MappingReader
-from rules.format.yaml_tree import Items, Scalar, YamlMapping, join, show
+from rules.format.yaml_tree import join
 
 BUDGETS = ("alarms_per_rule", "orders_per_site")
 _LIMITS = (*BUDGETS, "state")
@@ -46,29 +46,18 @@ _decoder = msgspec.json.Decoder(_Source)
 
 def policy_of(top: MappingReader) -> PolicyPart:
     """`quiet` and `limits` of a file, with what is wrong noted and left out."""
-    quiet: list[Mapping[str, str]] = []
-    tree = top.get("quiet")
-    if isinstance(tree, Items):
-        for index, item in enumerate(tree.items):
-            path, line = join("quiet", index), item.line or top.line("quiet")
-            if isinstance(item, YamlMapping):
-                quiet += _quiet(MappingReader(item, path, top.notes, _QUIET))
-            else:
-                top.notes.add(line, path, "rules.value.mapping", value=show(item), write=_EXAMPLE)
-    elif tree is not None:
-        top.wrong("quiet", "rules.value.list", value=show(tree), write=f"quiet: [{_EXAMPLE}]")
-    table = top.table_of("limits", "limits: {alarms_per_rule: 500 per 10m}")
-    if table is None:
+    quiet = [found for fields in top.tables("quiet", _QUIET, _EXAMPLE) if (found := _quiet(fields))]
+    fields = top.inside("limits", _LIMITS, "limits: {alarms_per_rule: 500 per 10m}")
+    if fields is None:
         return PolicyPart(tuple(quiet))
-    fields = MappingReader(table, "limits", top.notes, _LIMITS)
     limits = {name: text for name in _LIMITS if (text := _limit(fields, name))}
     return PolicyPart(tuple(quiet), limits, {name: fields.line(name) for name in limits})
 
 
-def _quiet(fields: MappingReader) -> list[Mapping[str, str]]:
+def _quiet(fields: MappingReader) -> Mapping[str, str] | None:
     """One quiet time, or none when it is wrong."""
     before = len(fields.notes.problems)
-    fields.require("where", "where: \"site == 'S12'\"")
+    fields.require("where: \"site == 'S12'\"")
     text = fields.text("where", most=2_000)
     if text:
         try:
@@ -79,23 +68,21 @@ def _quiet(fields: MappingReader) -> list[Mapping[str, str]]:
     span = span_of(fields)
     why = fields.text("why")
     if len(fields.notes.problems) > before or span is None:
-        return []
+        return None
     start, end = span
-    return [{"where": text, "from": start.isoformat(), "until": end.isoformat(), "why": why}]
+    return {"where": text, "from": start.isoformat(), "until": end.isoformat(), "why": why}
 
 
 def span_of(fields: MappingReader) -> tuple[datetime, datetime] | None:
     """`from` and `until`, both with an offset or both without; None after a problem was noted."""
-    fields.require("from", "from: 2026-11-23T22:00")
-    fields.require("until", "until: 2026-11-24T06:00")
+    fields.require("from: 2026-11-23T22:00", "until: 2026-11-24T06:00")
     start, end = (_moment(fields, key) for key in ("from", "until"))
     if start is None or end is None:
         return None
-    value = show(fields.get("until") or Scalar(""))
     if (start.tzinfo is None) != (end.tzinfo is None):
-        fields.wrong("until", "rules.quiet.offset", value=value)
+        fields.wrong("until", "rules.quiet.offset")
     elif end <= start:
-        fields.wrong("until", "rules.quiet.order", value=value)
+        fields.wrong("until", "rules.quiet.order")
     else:
         return start, end
     return None
@@ -112,21 +99,19 @@ def instant(moment: datetime, zone: str) -> int:
 
 
 def _moment(fields: MappingReader, key: str) -> datetime | None:
-    tree = fields.get(key)
-    if tree is None:
+    if not fields.has(key):
         return None
     try:
-        return datetime.fromisoformat(show(tree))
+        return datetime.fromisoformat(fields.shown(key))
     except ValueError:
-        fields.wrong(key, "rules.quiet.time", value=show(tree), write=f"{key}: 2026-11-23T22:00")
+        fields.wrong(key, "rules.quiet.time", write=f"{key}: 2026-11-23T22:00")
         return None
 
 
 def _limit(fields: MappingReader, name: str) -> str:
-    tree = fields.get(name)
-    if tree is None:
+    text = fields.shown(name).strip()
+    if not fields.has(name):
         return ""
-    text = show(tree).strip()
     if name in BUDGETS and budget(text) is None:
         fields.wrong(name, "rules.limits.budget", value=text, write=f"{name}: 500 per 10m")
         return ""

@@ -7,7 +7,6 @@ from rules.compiled import Expression, Quorum
 from rules.compiled.reads import OF_POINTS
 from rules.expr.name_scope import NameScope
 from rules.format.mapping_reader import MappingReader
-from rules.format.yaml_tree import show
 
 BOUNDS = ("at_least", "at_most", "fraction")
 PER = ("device", "component")
@@ -23,17 +22,17 @@ def quorum_of(
     what is said of one member in `scope`.
     """
     before = len(fields.notes.problems)
-    fields.require("of", 'of: "pressure < 1.6 kPa"')
+    fields.require('of: "pressure < 1.6 kPa"')
     given = [key for key in BOUNDS if fields.has(key)]
     if not given:
-        fields.notes.add(fields.line(), fields.path, "rules.key.missing", name="at_least", write="at_least: 2")
+        fields.missing("rules.key.missing", name="at_least", write="at_least: 2")
     least, most = (fields.whole(key, low, _MOST, low) for key, low in (("at_least", 1), ("at_most", 0)))
     share = fields.share("fraction", 0.0)
     within, began = (fields.duration(key, 0, least=SECOND) for key in ("within", "began_within"))
     components = per_component(fields)
     if fields.has("at_least") and fields.has("at_most") and least > most:
         fields.wrong("at_most", "rules.members.bounds", least=least, most=most)
-    said = [f"{key} {show(fields.table.entries[key])}" for key in given]
+    said = [f"{key} {fields.shown(key)}" for key in given]
     said += [f"within {format_duration(within)}"] if within else []
     said += [f"began within {format_duration(began)}"] if began else []
     said += ["per component"] if components else []

@@ -10,7 +10,7 @@ import msgspec
 
 from gateway.domain.device import PointSpec
 from rules.compiled import Condition, Expression, Levels, MemberStat, Names, Rule, Signal, Watch
-from rules.expr.name_scope import NameScope, nearest
+from rules.expr.name_scope import NameScope
 from rules.format.actions import actions
 from rules.format.active_hours import active
 from rules.format.forms import TIMING, YAML_FORMS, YamlForm, condition, form_of
@@ -185,7 +185,7 @@ def revision_of(meaning: Mapping[str, object]) -> str:
 
 
 def _id(fields: MappingReader) -> str:
-    fields.require("id", "id: charger.overtemp")
+    fields.require("id: charger.overtemp")
     text = fields.text("id", most=1_000)
     if text and not _ID.fullmatch(text):
         fields.wrong("id", "rules.value.id", value=text)
@@ -204,32 +204,24 @@ def _why(fields: MappingReader) -> Mapping[str, str]:
 
 def _watch(fields: MappingReader, compiler: RuleCompiler) -> Watch | None:
     """The watched kinds become the scope of all expressions."""
-    fields.require("watch", "watch: {kind: charger}")
-    table = fields.table_of("watch", "watch: {kind: charger}")
-    if table is None:
+    fields.require("watch: {kind: charger}")
+    watch = fields.inside("watch", ("kind", "where", "each", "group"), "watch: {kind: charger}")
+    if watch is None:
         return None
-    watch = MappingReader(table, fields.at("watch"), fields.notes, ("kind", "where", "each", "group"))
-    watch.require("kind", "kind: charger")
-    kinds = watch.names("kind")
-    unknown = [kind for kind in kinds if kind not in compiler.vocabulary]
-    for kind in unknown:
-        near = nearest(kind, list(compiler.vocabulary))
-        key = "rules.watch.kind_near" if near else "rules.watch.kind"
-        known = ", ".join(sorted(compiler.vocabulary)) or "-"
-        watch.wrong("kind", key, kind=kind, near=near, known=known)
+    watch.require("kind: charger")
+    kinds = compiler.kinds(watch)
     each = watch.choice("each", ("connector", "component"), "")
     group = watch.word("group")
     if group and not _ATTRIBUTE.fullmatch(group):
         watch.wrong("group", "rules.watch.group", value=group)
         return None
-    text = watch.text("where", most=2_000)
-    test = compiler.where(text, watch.at("where"), watch.line("where")) if text else None
-    if not kinds or unknown:
+    where, where_text = compiler.where(watch) or (None, "")
+    if not kinds:
         return None
     compiler.scope = NameScope(
         {kind: compiler.vocabulary[kind] for kind in kinds}, fences=compiler.names.fences, group=group
     )
-    return Watch(kinds, bool(each), test[0] if test else None, test[1] if test else "", group)
+    return Watch(kinds, bool(each), where, where_text, group)
 
 
 def _components(fields: MappingReader, rule: Rule, compiler: RuleCompiler) -> None:

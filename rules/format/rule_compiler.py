@@ -2,14 +2,17 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from gateway.domain.alarm import Level
+from gateway.domain.device import PointSpec
 from rules.compiled import AttrTest, Expression, Names, Quorum, TextOf, Vocabulary
 from rules.expr.attribute_test import where
 from rules.expr.compile import condition_of, duration, finish, meaning
-from rules.expr.expression_error import ExpressionError
-from rules.expr.level_and_text import level, text_of
-from rules.expr.name_scope import NameScope
+from rules.expr.expression_error import ExpressionError, Flaw
+from rules.expr.level_and_text import level
+from rules.expr.level_and_text import text_of as text_of_readings
+from rules.expr.name_scope import NameScope, near_or_known
 from rules.expr.parse import parse
 from rules.expr.syntax_tree import LogicNode, Syntax
 from rules.expr.syntax_tree import QuorumNode as Vote
@@ -17,8 +20,9 @@ from rules.expr.type_check import Checker
 from rules.expr.typed_tree import Node
 from rules.format.mapping_reader import MappingReader
 from rules.format.quorum import KEYS, MEMBERS, quorum_of
-from rules.format.yaml_tree import Items, Notes, Scalar, Tree, YamlMapping, join, show
+from rules.format.yaml_tree import Items, Notes, Tree, YamlMapping, join, plain, show, text_of
 
+T = TypeVar("T")
 LEVELS = tuple(level.word for level in Level)
 _WORDS = frozenset({"all", "any", "members"})
 
@@ -67,62 +71,46 @@ class RuleCompiler:
         joined = self._joined(tree, path, line, scope)
         if joined is None or scope is None:
             return None
-        try:
-            return self._compiled(*joined, scope)
-        except ExpressionError as error:
-            self.note(error, path, line)
-            return None
+        return self.attempt(lambda: self._compiled(*joined, scope), path, line)
 
     def _compiled(self, tree: Syntax, text: str, scope: NameScope) -> CompiledCondition:
         expression, node = condition_of(tree, text, scope)
-        self.meanings[text] = meaning(expression, node)
-        return CompiledCondition(expression, node, tree)
+        return CompiledCondition(self.keep(text, expression, node), node, tree)
 
     def veto(self, fields: MappingReader) -> CompiledCondition | None:
-        """`unless`: a condition that may also hang on attributes and tags alone."""
-        tree, path, line = fields.get("unless"), fields.at("unless"), fields.line("unless")
-        joined = None if tree is None else self._joined(tree, path, line, self.scope)
-        if joined is None or self.scope is None:
+        """`unless`: a condition that may also depend on attributes and tags alone."""
+        tree, path, line, scope = fields.get("unless"), fields.at("unless"), fields.line("unless"), self.scope
+        joined = None if tree is None else self._joined(tree, path, line, scope)
+        if joined is None or scope is None:
             return None
-        try:
-            checker = Checker(self.scope)
-            node = checker.truth(joined[0])
-            if not checker.slots:
-                return self._compiled(*joined, self.scope)  # says that it never changes
-        except ExpressionError as error:
-            self.note(error, path, line)
-            return None
-        expression = finish(joined[1], checker, node, boolean=True)
-        self.meanings[joined[1]] = meaning(expression, node)
-        return CompiledCondition(expression, node, joined[0])
+        return self.attempt(lambda: self._veto(*joined, scope), path, line)
+
+    def _veto(self, tree: Syntax, text: str, scope: NameScope) -> CompiledCondition:
+        checker = Checker(scope)
+        node = checker.truth(tree)
+        if not checker.slots:
+            return self._compiled(tree, text, scope)  # notes that it never changes
+        expression = finish(text, checker, node, boolean=True)
+        return CompiledCondition(self.keep(text, expression, node), node, tree)
 
     def level(self, text: str, path: str, line: int) -> Expression | None:
         """A level that hangs on readings: 1 to 4."""
         return self._value(level, text, path, line)
 
     def text(self, text: str, path: str, line: int) -> TextOf | None:
-        """A text that hangs on readings."""
-        if self.scope is None:
+        """A text that depends on readings."""
+        scope = self.scope
+        made = None if scope is None else self.attempt(lambda: text_of_readings(text, scope), path, line)
+        if made is None:
             return None
-        try:
-            found, meant = text_of(text, self.scope)
-        except ExpressionError as error:
-            self.note(error, path, line)
-            return None
-        self.meanings[found.name] = meant
+        found, self.meanings[made[0].name] = made
         return found
 
     def _joined(self, tree: Tree, path: str, line: int, scope: NameScope | None) -> tuple[Syntax, str] | None:
         """The syntax tree of a condition, and its text."""
-        if isinstance(tree, Scalar) and isinstance(tree.value, str) and tree.value.strip():
-            try:
-                node = parse(tree.value)
-                if scope is not None:
-                    Checker(scope).truth(node)  # here, so that an item of a list is named by its own path
-                return node, tree.value.strip()
-            except ExpressionError as error:
-                self.note(error, path, line)
-                return None
+        if text := text_of(tree):
+            node = self.attempt(lambda: _parsed(str(plain(tree)), scope), path, line)
+            return None if node is None else (node, text)
         if not isinstance(tree, YamlMapping) or len(tree.entries) != 1 or not _WORDS & set(tree.entries):
             self.notes.add(line, path, "rules.value.condition", value=show(tree))
             return None
@@ -142,9 +130,8 @@ class RuleCompiler:
         if len(good) == 1:
             return good[0]
         operator = "and" if word == "all" else "or"
-        return LogicNode(operator, tuple(node for node, _ in good)), f" {operator} ".join(
-            f"({text})" for _, text in good
-        )
+        joined = f" {operator} ".join(f"({text})" for _, text in good)
+        return LogicNode(operator, tuple(node for node, _ in good)), joined
 
     def _quorum(self, tree: Tree, path: str, line: int, scope: NameScope | None) -> tuple[Syntax, str] | None:
         """`members: {of, at_least, ..}`."""
@@ -175,25 +162,54 @@ class RuleCompiler:
         self, make: Callable[[str, NameScope], tuple[Expression, Node]], text: str, path: str, line: int
     ) -> Expression | None:
         """An expression that is no condition; None after its problems were noted."""
-        if self.scope is None:
-            return None
-        try:
-            expression, node = make(text, self.scope)
-        except ExpressionError as error:
-            self.note(error, path, line)
-            return None
+        scope = self.scope
+        made = None if scope is None else self.attempt(lambda: make(text, scope), path, line)
+        return None if made is None else self.keep(text, *made)
+
+    def keep(self, text: str, expression: Expression, node: Node) -> Expression:
+        """The expression, after what `text` means was kept for the revision."""
         self.meanings[text] = meaning(expression, node)
         return expression
 
-    def where(self, text: str, path: str, line: int) -> tuple[AttrTest, str] | None:
-        """A test of attributes and its printed text."""
+    def where(self, fields: MappingReader) -> tuple[AttrTest | None, str] | None:
+        """`where`: a test of attributes and its printed text, (None, "") when it is not written; None after its
+        problems were noted."""
+        text = fields.text("where", most=2_000)
+        if not text:
+            return None, ""
+        return self.attempt(lambda: where(text, self.names.fences), fields.at("where"), fields.line("where"))
+
+    def kinds(self, fields: MappingReader) -> tuple[str, ...] | None:
+        """`kind`: kinds of device, () when it is not written; None after its problems were noted."""
+        found = fields.names("kind")
+        unknown = [kind for kind in found if kind not in self.vocabulary]
+        for kind in unknown:
+            key, more = near_or_known("rules.watch.kind", kind, sorted(self.vocabulary))
+            fields.wrong("kind", key, kind=kind, **more)
+        return None if unknown or (fields.has("kind") and not found) else found
+
+    def point(self, fields: MappingReader, key: str, name: str, scope: NameScope | None = None) -> PointSpec | None:
+        """The point `name`, written below `key`, as all kinds of the scope declare it; None after a problem."""
+        scope = scope or self.scope
+        found = scope.point(name) if scope else None
+        if isinstance(found, Flaw):
+            fields.wrong(key, found.key, **{**found.fields, "at": 1})
+            return None
+        return found
+
+    def attempt(self, make: Callable[[], T], path: str, line: int) -> T | None:
+        """What `make` returns; None after the flaws of an expression were noted, each with its place in the text."""
         try:
-            return where(text, self.names.fences)
+            return make()
         except ExpressionError as error:
-            self.note(error, path, line)
+            for flaw in error.flaws:
+                self.notes.add(line, path, flaw.key, **{**flaw.fields, "at": flaw.at + 1})
             return None
 
-    def note(self, error: ExpressionError, path: str, line: int) -> None:
-        """The flaws of an expression, each with its place in the text."""
-        for flaw in error.flaws:
-            self.notes.add(line, path, flaw.key, **{**flaw.fields, "at": flaw.at + 1})
+
+def _parsed(text: str, scope: NameScope | None) -> Syntax:
+    """The tree, checked here so that an item of a list is named by its own path."""
+    node = parse(text)
+    if scope is not None:
+        Checker(scope).truth(node)
+    return node

@@ -10,7 +10,6 @@ from rules.expr.functions import RESERVED
 from rules.expr.tokens import KEYWORDS
 from rules.format.mapping_reader import MappingReader
 from rules.format.rule_compiler import RuleCompiler
-from rules.format.yaml_tree import Tree, YamlMapping, join, show
 
 _WINDOW = ("over", "per", "coverage")
 KEYS: Mapping[str, tuple[str, ...]] = {
@@ -62,26 +61,25 @@ class SignalEntry:
     compiler: RuleCompiler
 
 
-def entry(rule: MappingReader, name: str, tree: Tree, table: YamlMapping, compiler: RuleCompiler) -> SignalEntry | None:
-    """The signal `name` as written in `table`; None after its problems were noted."""
-    path, line = join(rule.at("let"), name), table.lines.get(name, 0)
+def entry(lets: MappingReader, name: str, compiler: RuleCompiler) -> SignalEntry | None:
+    """The signal `name` as written in `let`; None after its problems were noted."""
     taken = name in KEYWORDS or name in RESERVED or not _NAME.fullmatch(name)
     if taken or (compiler.scope and any(name in points for points in compiler.scope.vocabulary.values())):
-        rule.notes.add(line, path, "rules.let.name", name=name, write="used")
+        lets.wrong(name, "rules.let.name", name=name, write="used")
         return None
-    if not isinstance(tree, YamlMapping):
-        rule.notes.add(line, path, "rules.value.mapping", value=show(tree), write=EXAMPLES["increase"])
+    fields = lets.inside(name, None, EXAMPLES["increase"])
+    if fields is None:
         return None
-    written = [key for key in tree.entries if operator_of(key)]
+    written = [key for key in fields.table.entries if operator_of(key)]
     if len(written) > 1:
-        rule.notes.add(line, path, "rules.let.several", first=written[0], second=written[1])
+        fields.missing("rules.let.several", first=written[0], second=written[1])
         return None
     if not written:
-        _no_operator(rule, tree, path, line)
+        _no_operator(fields)
         return None
     operator, key = operator_of(written[0]), written[0]
     others = tuple(dict.fromkeys(key for keys in KEYS.values() for key in keys))
-    fields = MappingReader(tree, path, rule.notes, (key, *others))
+    fields = MappingReader(fields.table, fields.path, fields.notes, (key, *others))
     for other in others:
         if fields.has(other) and other not in KEYS[operator]:
             known = ", ".join(KEYS[operator]) or "-"
@@ -89,7 +87,7 @@ def entry(rule: MappingReader, name: str, tree: Tree, table: YamlMapping, compil
     if operator == "percentile" and rank_of(key) is None:
         fields.wrong(key, "rules.let.rank", value=key)
         return None
-    return SignalEntry(name, operator, key, fields, frozenset(table.entries), compiler)
+    return SignalEntry(name, operator, key, fields, frozenset(lets.table.entries), compiler)
 
 
 def operator_of(key: str) -> str:
@@ -104,17 +102,13 @@ def rank_of(key: str) -> float | None:
     return rank if rank >= 1 else None
 
 
-def _no_operator(rule: MappingReader, tree: YamlMapping, path: str, line: int) -> None:
+def _no_operator(fields: MappingReader) -> None:
     """No operator, or a misspelt one."""
     keys = {key for keys in KEYS.values() for key in keys}
-    for key in tree.entries:
+    for key in fields.table.entries:
         if (match := _RANKED.fullmatch(key.lower())) and float(match[2]) >= 1:
-            rule.notes.add(
-                tree.lines.get(key, line), join(path, key), "rules.key.near", name=key, near=f"percentile({match[2]})"
-            )
-            return
+            return fields.wrong(key, "rules.key.near", name=key, near=f"percentile({match[2]})")
         near = _SPELLINGS.get(key.lower()) or next(iter(get_close_matches(key, [*KEYS], 1, 0.6)), "")
         if key not in keys and near:
-            rule.notes.add(tree.lines.get(key, line), join(path, key), "rules.key.near", name=key, near=near)
-            return
-    rule.notes.add(line, path, "rules.let.operator", known=", ".join(KEYS), write=EXAMPLES["increase"])
+            return fields.wrong(key, "rules.key.near", name=key, near=near)
+    return fields.missing("rules.let.operator", known=", ".join(KEYS), write=EXAMPLES["increase"])

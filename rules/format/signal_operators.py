@@ -9,16 +9,17 @@ from gateway.domain.units import canonical_symbol, divide, parse_unit
 from rules.compiled import Aggregate, Baseline, Expression, Increase, Operand, Rate, Share, Signal, Stat, Swing, Times
 from rules.compiled.reads import OF_SIGNALS, points_of
 from rules.expr.attribute_test import measured, quantity
-from rules.expr.compile import condition, meaning, number
-from rules.expr.expression_error import ExpressionError, Flaw, fail
-from rules.expr.name_scope import Coded, NameScope, dimension_of, nearest
+from rules.expr.compile import condition, number
+from rules.expr.expression_error import ExpressionError, fail
+from rules.expr.name_scope import Coded, NameScope, dimension_of, near_or_known
 from rules.expr.parse import parse
 from rules.expr.syntax_tree import Compare, LogicNode, MemberNode, Name, NotNode, Syntax
+from rules.expr.typed_tree import Node
 from rules.format.mapping_reader import MappingReader
 from rules.format.rule_compiler import RuleCompiler
 from rules.format.signal_keys import SignalEntry, rank_of
 from rules.format.signal_windows import length, window
-from rules.format.yaml_tree import Scalar, quoted, show
+from rules.format.yaml_tree import plain, quoted, text_of
 
 _ONLY_GROWS = frozenset({"mean", "median", "percentile", "sum", "stddev", "zscore", "ewma"})
 
@@ -26,16 +27,15 @@ _ONLY_GROWS = frozenset({"mean", "median", "percentile", "sum", "stddev", "zscor
 def code(entry: SignalEntry, compiler: RuleCompiler, scope: NameScope | None) -> bool:
     """`code_of`: names for expressions (`code.level`), no signal of its own."""
     fields = entry.fields
-    fields.require("table", "table: charger_faults")
+    fields.require("table: charger_faults")
     table = fields.word("table")
     spec = _point(entry, scope) if scope else None
     if spec and (spec.kind is PointKind.COUNTER or spec.unit):
         fields.wrong("code_of", "rules.let.code_point", name=spec.name, found=spec.kind.value)
         spec = None
     if table and table not in compiler.names.codes:
-        near = nearest(table, list(compiler.names.codes))
-        key = "rules.let.table_near" if near else "rules.let.table"
-        fields.wrong("table", key, name=table, near=near, known=", ".join(sorted(compiler.names.codes)) or "-")
+        key, more = near_or_known("rules.let.table", table, sorted(compiler.names.codes))
+        fields.wrong("table", key, name=table, **more)
         return False
     if not table or spec is None or compiler.scope is None:
         return False
@@ -96,19 +96,16 @@ def _predicate(entry: SignalEntry, scope: NameScope) -> Signal | None:
     text = fields.text(key, most=2_000)
     if not text:
         return None
-    try:
-        expression, node = condition(text, scope)
-        _together(expression, scope)
-    except ExpressionError as error:
-        entry.compiler.note(error, fields.at(key), fields.line(key))
+    made = entry.compiler.attempt(lambda: _together(*condition(text, scope), scope), fields.at(key), fields.line(key))
+    if made is None:
         return None
-    entry.compiler.meanings[text] = meaning(expression, node)
+    expression = entry.compiler.keep(text, *made)
     return (Share if key == "share" else Times)(entry.name, expression, over, coverage) if over else None
 
 
 def _baseline(entry: SignalEntry, scope: NameScope) -> Signal | None:
     fields = entry.fields
-    fields.require("half_life", "half_life: 6h")
+    fields.require("half_life: 6h")
     half = fields.duration("half_life", 0, least=SECOND)
     season = fields.choice("season", ("hour_of_week",), "") == "hour_of_week"
     warmup = fields.duration("warmup", 0)
@@ -136,33 +133,32 @@ def _made_of(entry: SignalEntry, scope: NameScope) -> tuple[Operand, str] | None
     text = fields.text(key, most=2_000)
     if not text:
         return None
-    try:
-        tree = parse(text)
-        if isinstance(tree, Name) and "." not in tree.name and tree.name not in scope.signals:
-            spec = _measured(entry, scope)
-            return None if spec is None else (spec.name, _canonical(spec))
-        if _is_predicate(text, tree, scope):
-            _no_predicate(fields, key, text)
-            return None
-        expression, node, measure = number(text, scope)
-        if expression.crossings is None:
-            fields.wrong(key, "rules.let.age", text=text, operator=key)
-            return None
-        _together(expression, scope)
-    except ExpressionError as error:
-        entry.compiler.note(error, fields.at(key), fields.line(key))
+    return entry.compiler.attempt(lambda: _operand(entry, text, scope), fields.at(key), fields.line(key))
+
+
+def _operand(entry: SignalEntry, text: str, scope: NameScope) -> tuple[Operand, str] | None:
+    fields, key, tree = entry.fields, entry.key, parse(text)
+    if isinstance(tree, Name) and "." not in tree.name and tree.name not in scope.signals:
+        spec = _measured(entry, scope)
+        return None if spec is None else (spec.name, _canonical(spec))
+    if _is_predicate(text, tree, scope):
+        _no_predicate(fields, key, text)
         return None
-    entry.compiler.meanings[text] = meaning(expression, node)
-    return expression, measure.unit
+    expression, node, measure = number(text, scope)
+    if expression.crossings is None:
+        fields.wrong(key, "rules.let.age", text=text, operator=key)
+        return None
+    return entry.compiler.keep(text, *_together(expression, node, scope)), measure.unit
 
 
-def _together(expression: Expression, scope: NameScope) -> None:
-    """What only changes as windows close has one moment for all of them. Raises ExpressionError."""
+def _together(expression: Expression, node: Node, scope: NameScope) -> tuple[Expression, Node]:
+    """The same. Raises ExpressionError when it changes only as windows close, and these close at different times."""
     named = sorted({slot.name for slot in expression.slots if slot.kind in OF_SIGNALS})
     windows = {scope.signals[name].closes: name for name in named}
     if not points_of(expression) and None not in windows and len(windows) > 1:
         first, second, *_ = windows.values()
         raise fail("rules.expr.members_windows", 0, text=expression.text, first=first, second=second)
+    return expression, node
 
 
 # -- points
@@ -195,11 +191,7 @@ def _point(entry: SignalEntry, scope: NameScope) -> PointSpec | None:
     if name in entry.others:
         fields.wrong(key, "rules.let.of_signal", name=name, operator=key, known=_known(scope))
         return None
-    found = scope.point(name)
-    if isinstance(found, Flaw):
-        fields.wrong(key, found.key, **{**found.fields, "at": 1})
-        return None
-    return found
+    return entry.compiler.point(fields, key, name, scope)
 
 
 def _is_predicate(text: str, tree: Syntax, scope: NameScope) -> bool:
@@ -243,10 +235,9 @@ def _measured(entry: SignalEntry, scope: NameScope) -> PointSpec | None:
 
 def _counter(fields: MappingReader, spec: PointSpec) -> CounterModel | None:
     """What the rule says of the counter; what it leaves out is the profile's."""
-    table = fields.table_of("counter", "counter: {rollover: 1000}")
-    if table is None:
+    inside = fields.inside("counter", ("rollover", "reset", "resolution"), "counter: {rollover: 1000}")
+    if inside is None:
         return None
-    inside = MappingReader(table, fields.at("counter"), fields.notes, ("rollover", "reset", "resolution"))
     return CounterModel(
         _amount(inside, "rollover", spec, spec.counter.rollover),
         inside.choice("reset", ("swap", "restart"), spec.counter.reset),
@@ -259,12 +250,10 @@ def _amount(fields: MappingReader, key: str, spec: PointSpec, default: float) ->
     tree = fields.get(key)
     if tree is None:
         return default
-    raw = tree.value if isinstance(tree, Scalar) else None
-    value = quantity(raw)
-    written = measured(raw) if isinstance(raw, str) else None
+    value, written = quantity(plain(tree)), measured(text_of(tree))
     if written and written[1].dimension not in {(), dimension_of(spec.unit)}:
         value = None
     if value is None or value <= 0:
-        fields.wrong(key, "rules.value.amount", value=show(tree), unit=spec.unit or "1", write=f"{key}: 1000")
+        fields.wrong(key, "rules.value.amount", unit=spec.unit or "1", write=f"{key}: 1000")
         return default
     return value

@@ -7,7 +7,6 @@ from gateway.domain.duration import SECOND
 from rules.compiled import Calendar, Over, Period, Window
 from rules.expr.tokens import full_width
 from rules.format.mapping_reader import MappingReader
-from rules.format.yaml_tree import show
 
 _PLAIN = ("15min", "hour", "day", "week", "month", "quarter", "year")
 _MONTH = re.compile(r"month\(\s*from:\s*([0-9]{1,2})\s*\)")
@@ -36,20 +35,20 @@ def window(fields: MappingReader) -> Window | None:
     if fields.has("over"):
         return length(fields)
     if not fields.has("per"):
-        fields.notes.add(fields.line(), fields.path, "rules.let.window")
+        fields.missing("rules.let.window")
         return None
     return _calendar(fields)
 
 
 def length(fields: MappingReader) -> Over | None:
     """`over`."""
-    fields.require("over", "over: 10m")
+    fields.require("over: 10m")
     found = fields.duration("over", 0, least=SECOND)
     return Over(found) if found else None
 
 
 def _calendar(fields: MappingReader) -> Calendar | None:
-    text = show(fields.table.entries["per"])
+    text = fields.shown("per")
     if found := full_width(text):
         fields.wrong("per", "rules.yaml.full_width", character=found[0], write=found[1])
         return None

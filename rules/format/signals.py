@@ -6,17 +6,14 @@ from dataclasses import replace
 from rules.compiled import Aggregate, Calendar, Expression, Signal, Stat, Swing
 from rules.compiled.reads import closes_with, every_point, operand_of
 from rules.expr.compile import number
-from rules.expr.expression_error import ExpressionError
 from rules.expr.expression_type import TEMPERATURE
 from rules.expr.name_scope import NameScope, SignalType, dimension_of, nearest
-from rules.expr.parse import parse
 from rules.format.mapping_reader import MappingReader
-from rules.format.members import member_stat, named, names_of
+from rules.format.members import member_stat, named, names_in
 from rules.format.peers import peer_stat
 from rules.format.rule_compiler import RuleCompiler
 from rules.format.signal_keys import EXAMPLES, SignalEntry, entry
 from rules.format.signal_operators import BUILDERS, code
-from rules.format.yaml_tree import Scalar
 
 _OF_OTHERS = frozenset({"members", "peers"})
 _DIFFERENCES = frozenset({Aggregate.SPREAD, Aggregate.STDDEV})
@@ -27,11 +24,11 @@ def signals(rule: MappingReader, compiler: RuleCompiler) -> tuple[Signal, ...] |
 
     `compiler.scope` learns the codes and the types of the signals on the way.
     """
-    table = rule.table_of("let", f"let: {{{EXAMPLES['increase']}}}")
-    if table is None:
+    lets = rule.inside("let", None, f"let: {{{EXAMPLES['increase']}}}")
+    if lets is None:
         return None if rule.has("let") else ()
-    entries = [one for name, tree in table.entries.items() if (one := entry(rule, name, tree, table, compiler))]
-    complete = len(entries) == len(table.entries)
+    entries = [one for name in lets.table.entries if (one := entry(lets, name, compiler))]
+    complete = len(entries) == len(lets.table.entries)
     if compiler.scope is None:
         return None
     needed, plain, inner = _needed(entries, compiler), {}, {}
@@ -40,7 +37,7 @@ def signals(rule: MappingReader, compiler: RuleCompiler) -> tuple[Signal, ...] |
             complete = code(one, compiler, _within(compiler, needed.get(one.name), {})) and complete
         elif one.operator not in _OF_OTHERS:
             plain[one.name] = one
-            inner[one.name] = _names(one) & one.others - set(compiler.scope.codes)
+            inner[one.name] = names_in(one.fields.get(one.key)) & one.others - set(compiler.scope.codes)
     groups = {one.name for one in entries if one.operator in _OF_OTHERS}
     found: dict[str, Signal] = {}
     known: dict[str, SignalType] = {}
@@ -85,21 +82,10 @@ def _needed(entries: Sequence[SignalEntry], compiler: RuleCompiler) -> dict[str,
     return out
 
 
-def _names(one: SignalEntry) -> set[str]:
-    """The names in what a signal is made of."""
-    written = one.fields.get(one.key)
-    if not isinstance(written, Scalar) or not isinstance(written.value, str):
-        return set()
-    try:
-        return names_of(parse(written.value))
-    except ExpressionError:
-        return set()  # said when it is compiled
-
-
 def _misspelt(one: SignalEntry, compiler: RuleCompiler) -> bool:
     """Does it name something that is nothing, but almost another signal?"""
     points = {name for specs in compiler.vocabulary.values() for name in specs}
-    return any(nearest(name, sorted(one.others)) for name in _names(one) - one.others - points)
+    return any(nearest(name, sorted(one.others)) for name in names_in(one.fields.get(one.key)) - one.others - points)
 
 
 def _inner_first(inner: Mapping[str, set[str]], needed: dict[str, tuple[str, ...]]) -> list[str]:

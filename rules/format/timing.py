@@ -3,31 +3,28 @@
 from gateway.domain.duration import SECOND, format_duration
 from rules.compiled import Flap, Inhibit
 from rules.format.mapping_reader import LONGEST, MappingReader, duration_of, guess
-from rules.format.yaml_tree import Scalar, show
+from rules.format.yaml_tree import Scalar
 
 _WEEK = 7 * 86_400_000_000
 
 
 def flap(rule: MappingReader) -> Flap | None:
     """`flap: {raises: 4, in: 1h, quiet: 2h}`."""
-    table = rule.table_of("flap", "flap: {raises: 4, in: 1h, quiet: 2h}")
-    if table is None:
+    fields = rule.inside("flap", ("raises", "in", "quiet"), "flap: {raises: 4, in: 1h, quiet: 2h}")
+    if fields is None:
         return None
-    fields = MappingReader(table, rule.at("flap"), rule.notes, ("raises", "in", "quiet"))
-    for key, write in (("raises", "raises: 4"), ("in", "in: 1h"), ("quiet", "quiet: 2h")):
-        fields.require(key, write)
+    fields.require("raises: 4", "in: 1h", "quiet: 2h")
     span, quiet = (fields.duration(key, SECOND, least=SECOND) for key in ("in", "quiet"))
     return Flap(fields.whole("raises", 1, 1000, 1), span, quiet)
 
 
 def inhibit(rule: MappingReader, rule_id: str) -> Inhibit | None:
     """`inhibit: {by: gateway.offline, same: [site], settle: 90s}`."""
-    table = rule.table_of("inhibit", "inhibit: {by: gateway.offline, same: [site], settle: 90s}")
-    if table is None:
+    known = ("by", "same", "settle")
+    fields = rule.inside("inhibit", known, "inhibit: {by: gateway.offline, same: [site], settle: 90s}")
+    if fields is None:
         return None
-    fields = MappingReader(table, rule.at("inhibit"), rule.notes, ("by", "same", "settle"))
-    fields.require("by", "by: gateway.offline")
-    fields.require("same", "same: [site]")
+    fields.require("by: gateway.offline", "same: [site]")
     by, same = fields.word("by"), fields.names("same")
     if by and by == rule_id:
         fields.wrong("by", "rules.inhibit.itself", value=by)
@@ -43,19 +40,14 @@ def lateness_of(fields: MappingReader, default: int = 0) -> int:
     """How long the engine waits for readings out of order, µs; at most a week, for it holds them back in memory."""
     found = fields.duration("lateness", default)
     if found > _WEEK:
-        fields.wrong(
-            "lateness",
-            "rules.value.range",
-            value=show(fields.get("lateness") or Scalar("")),
-            span=f"0s … {format_duration(_WEEK)}",
-        )
+        fields.wrong("lateness", "rules.value.range", span=f"0s … {format_duration(_WEEK)}")
         return default
     return found
 
 
 def missing_of(fields: MappingReader, default: str = "keep") -> int:
     """`keep` -> 0, `clear_after 7d` -> µs."""
-    text = show(fields.get("missing") or Scalar(default))
+    text = fields.shown("missing") or default
     if text == "keep":
         return 0
     word, _, rest = text.partition(" ")

@@ -88,6 +88,17 @@ def plain(tree: Tree) -> Plain:
             return {key: plain(value) for key, value in entries.items()}
 
 
+def text_of(tree: Tree | None) -> str:
+    """The text of a leaf without spaces around it; "" for anything else."""
+    return tree.value.strip() if isinstance(tree, Scalar) and isinstance(tree.value, str) else ""
+
+
+def number_of(tree: Tree | None) -> int | float | None:
+    """The number of a leaf; None for anything else."""
+    value = tree.value if isinstance(tree, Scalar) else None
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
 def from_plain(value: object) -> Tree:
     """A tree without lines. Raises ValueError for what YAML cannot hold."""
     if isinstance(value, Mapping):

@@ -219,7 +219,7 @@ class Phrases:
             case Number(value, unit):
                 return literal(value, unit, self.lang)
             case TextNode(text):
-                return self._level(text) if text in _LEVELS else self.quoted(text)
+                return self.quoted(localize(f"word.level.{text}", self.lang) if text in _LEVELS else text)
             case Truth(value):
                 return self.localize("always" if value else "never")
             case Name(name):
@@ -229,10 +229,8 @@ class Phrases:
             case Arithmetic("*", Number(n, ""), right):
                 return self.localize("fold", n=digits(n), of=self.number(right, PRODUCT + 1))
             case Arithmetic(operator, left, right):
-                own = STRENGTH[operator]
-                text = self.localize(
-                    _ARITHMETIC[operator], left=self.number(left, own), right=self.number(right, own + 1)
-                )
+                own, word = STRENGTH[operator], _ARITHMETIC[operator]
+                text = self.localize(word, left=self.number(left, own), right=self.number(right, own + 1))
                 return self.localize("bracket", text=text) if own < strength else text
             case ChoiceNode(CallNode("has"), then, _) if not _is_literal(then):
                 return self.number(then, strength)
@@ -247,9 +245,6 @@ class Phrases:
                 return self._made(name, arguments)
             case _:
                 return self.bare().clause(node)
-
-    def _level(self, word: str) -> str:
-        return self.quoted(localize(f"word.level.{word}", self.lang))
 
     def _made(self, name: str, arguments: tuple[Syntax, ...]) -> str:
         match name, arguments:

@@ -8,14 +8,14 @@ from gateway.domain.language_values import duration_text
 from gateway.domain.text import Lang, localize
 from rules.conditions.counter_multiple.condition import Every
 from rules.expr.attribute_test import measured, quantity
-from rules.expr.expression_error import ExpressionError, Flaw
+from rules.expr.expression_error import ExpressionError
 from rules.expr.name_scope import dimension_of
 from rules.expr.syntax_tree import Number
 from rules.format.calendar_span import span
 from rules.format.forms import YamlForm, clear_of
 from rules.format.mapping_reader import MappingReader
 from rules.format.rule_compiler import RuleCompiler
-from rules.format.yaml_tree import Scalar, show
+from rules.format.yaml_tree import plain, text_of
 from rules.handbook.condition_words import Body, HandbookWords
 from rules.handbook.words import calendar_span
 from rules.sentence.condition_phrases import ConditionPhrases, SentenceWords
@@ -25,27 +25,20 @@ from rules.sentence.wording import read
 
 def parse(rule: MappingReader, holder: MappingReader, compiler: RuleCompiler, level: Level) -> Every | None:
     """Multiples of a counter."""
-    table = holder.table_of("every", "every: {counter: run_hours, step: 500 h}")
-    if table is None:
+    known = ("counter", "step", "from", "ahead", "or_after")
+    fields = holder.inside("every", known, "every: {counter: run_hours, step: 500 h}")
+    if fields is None:
         return None
-    fields = MappingReader(table, holder.at("every"), holder.notes, ("counter", "step", "from", "ahead", "or_after"))
-    fields.require("counter", "counter: run_hours")
-    fields.require("step", "step: 500 h")
+    fields.require("counter: run_hours", "step: 500 h")
     spec, after = _counter(fields, compiler), span(fields, "or_after", "1 year")
     clear, sound = clear_of(rule, compiler)
     if spec is None:
         return None
     step, first, ahead = (_amount(fields, key, spec) for key in ("step", "from", "ahead"))
     if fields.has("step") and step is not None and step <= 0:
-        fields.wrong(
-            "step",
-            "rules.value.amount",
-            value=show(fields.get("step") or Scalar(0)),
-            unit=spec.unit or "1",
-            write=f"step: {_sample(spec, 500)}",
-        )
+        fields.wrong("step", "rules.value.amount", unit=spec.unit or "1", write=f"step: {_sample(spec, 500)}")
     if step and ahead is not None and ahead >= step:
-        fields.wrong("ahead", "rules.every.ahead", value=show(fields.get("ahead") or Scalar(0)))
+        fields.wrong("ahead", "rules.every.ahead")
     if not step or first is None or ahead is None or not sound:
         return None
     if fields.has("or_after") and after is None:
@@ -57,9 +50,8 @@ def _counter(fields: MappingReader, compiler: RuleCompiler) -> PointSpec | None:
     name = fields.word("counter")
     if compiler.scope is None or not name:
         return None
-    found = compiler.scope.point(name)
-    if isinstance(found, Flaw):
-        fields.wrong("counter", found.key, **{**found.fields, "at": 1})
+    found = compiler.point(fields, "counter", name)
+    if found is None:
         return None
     for kind, points in compiler.scope.vocabulary.items():
         if points[name].kind is not PointKind.COUNTER:
@@ -76,23 +68,15 @@ def _amount(fields: MappingReader, key: str, spec: PointSpec) -> float | None:
     tree = fields.get(key)
     if tree is None:
         return 0.0
-    raw = tree.value if isinstance(tree, Scalar) else None
-    value, dimension = quantity(raw), dimension_of(spec.unit)
-    written = measured(raw) if isinstance(raw, str) else None
+    value, written, dimension = quantity(plain(tree)), measured(text_of(tree)), dimension_of(spec.unit)
     if value is None or (written[1].dimension if written else ()) != (dimension if value else ()):
         sample = value if value is not None and not written else 500
         if not (value == 0 and written and written[1].dimension == dimension):
-            fields.wrong(
-                key,
-                "rules.value.measure",
-                value=show(tree),
-                name=spec.name,
-                unit=spec.unit or "1",
-                write=f"{key}: {_sample(spec, sample)}",
-            )
+            write = f"{key}: {_sample(spec, sample)}"
+            fields.wrong(key, "rules.value.measure", name=spec.name, unit=spec.unit or "1", write=write)
             return None
     if value < 0:
-        fields.wrong(key, "rules.value.negative", value=show(tree), write=f"{key}: 0")
+        fields.wrong(key, "rules.value.negative", write=f"{key}: 0")
         return None
     return value
 

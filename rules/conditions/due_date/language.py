@@ -12,7 +12,7 @@ from rules.format.calendar_span import span
 from rules.format.forms import YamlForm, clear_of
 from rules.format.mapping_reader import LONGEST, MappingReader, duration_of
 from rules.format.rule_compiler import LEVELS, RuleCompiler
-from rules.format.yaml_tree import Scalar, Tree, show
+from rules.format.yaml_tree import Tree, number_of
 from rules.handbook.condition_words import Body, HandbookWords, end_of
 from rules.handbook.words import calendar_span, each_span, level_word, listed
 from rules.sentence.condition_phrases import ConditionPhrases, SentenceWords
@@ -24,12 +24,11 @@ _CLOCK = re.compile(r"([01]?[0-9]|2[0-3]):([0-5][0-9])", re.ASCII)
 
 def parse(rule: MappingReader, holder: MappingReader, compiler: RuleCompiler, _level: Level) -> Due | None:
     """Stages before and after a date that stands in an attribute."""
-    table = holder.table_of("due", "due: {date: insurance_until, stages: {minor: -14d, major: 0d}}")
-    if table is None:
+    example = "due: {date: insurance_until, stages: {minor: -14d, major: 0d}}"
+    fields = holder.inside("due", ("date", "stages", "at", "repeat", "basis"), example)
+    if fields is None:
         return None
-    fields = MappingReader(table, holder.at("due"), holder.notes, ("date", "stages", "at", "repeat", "basis"))
-    fields.require("date", "date: insurance_until")
-    fields.require("stages", "stages: {minor: -14d, major: 0d}")
+    fields.require("date: insurance_until", "stages: {minor: -14d, major: 0d}")
     date = fields.text("date")
     if date and not _ATTRIBUTE.fullmatch(date):
         fields.wrong("date", "rules.due.date", value=date, write="date: insurance_until")
@@ -46,11 +45,10 @@ def parse(rule: MappingReader, holder: MappingReader, compiler: RuleCompiler, _l
 
 def _stages(fields: MappingReader) -> tuple[tuple[Level, int], ...]:
     """A level for each offset in whole days, rising together."""
-    table = fields.table_of("stages", "stages: {minor: -14d, major: 0d}")
-    if table is None:
+    inside = fields.inside("stages", LEVELS, "stages: {minor: -14d, major: 0d}")
+    if inside is None:
         return ()
-    inside = MappingReader(table, fields.at("stages"), fields.notes, LEVELS)
-    if not table.entries:
+    if not inside.table.entries:
         fields.wrong("stages", "rules.levels.none", levels=", ".join(LEVELS))
     found: list[tuple[Level, int]] = []
     for level in Level:
@@ -58,7 +56,7 @@ def _stages(fields: MappingReader) -> tuple[tuple[Level, int], ...]:
             continue
         offset = duration_of(tree)
         if offset is None or offset % DAY or abs(offset) > LONGEST:
-            inside.wrong(level.word, "rules.due.offset", value=show(tree), write=f"{level.word}: {_days(tree, offset)}")
+            inside.wrong(level.word, "rules.due.offset", write=f"{level.word}: {_days(tree, offset)}")
         else:
             found.append((level, offset))
     for (low, early), (high, late) in pairwise(found):
@@ -70,20 +68,18 @@ def _stages(fields: MappingReader) -> tuple[tuple[Level, int], ...]:
 
 def _days(tree: Tree, offset: int | None) -> str:
     """What was probably meant: a bare number is days."""
-    raw = tree.value if isinstance(tree, Scalar) else None
-    if isinstance(raw, int) and not isinstance(raw, bool):
-        return f"{raw}d"
+    if isinstance(number := number_of(tree), int):
+        return f"{number}d"
     return "-14d" if offset is None else f"{offset // DAY}d"
 
 
 def _clock(fields: MappingReader, key: str) -> int:
     """`"09:00"` -> minutes of the day, 0 by default."""
-    tree = fields.get(key)
-    if tree is None:
+    if not fields.has(key):
         return 0
-    match = _CLOCK.fullmatch(show(tree))
+    match = _CLOCK.fullmatch(fields.shown(key))
     if match is None:
-        fields.wrong(key, "rules.value.clock", value=show(tree), write=f'{key}: "09:00"')
+        fields.wrong(key, "rules.value.clock", write=f'{key}: "09:00"')
         return 0
     return int(match[1]) * 60 + int(match[2])
 

@@ -15,13 +15,10 @@ _MOST = 64
 
 def parse(rule: MappingReader, holder: MappingReader, compiler: RuleCompiler, level: Level) -> Votes | None:
     """N of the last M readings."""
-    table = holder.table_of("votes", 'votes: {of: "battery < 3.1 V", need: 3, last: 5}')
-    if table is None:
+    fields = holder.inside("votes", ("of", "need", "last"), 'votes: {of: "battery < 3.1 V", need: 3, last: 5}')
+    if fields is None:
         return None
-    fields = MappingReader(table, holder.at("votes"), holder.notes, ("of", "need", "last"))
-    fields.require("of", 'of: "battery < 3.1 V"')
-    fields.require("need", "need: 3")
-    fields.require("last", "last: 5")
+    fields.require('of: "battery < 3.1 V"', "need: 3", "last: 5")
     need, last = fields.whole("need", 1, _MOST, 1), fields.whole("last", 1, _MOST, 1)
     of, (clear, sound) = compiler.condition_at(fields, "of"), clear_of(rule, compiler)
     if fields.has("need") and fields.has("last") and need > last:

@@ -27,11 +27,11 @@ def parse(rule: MappingReader, holder: MappingReader, compiler: RuleCompiler, le
     if steps is None:
         return None
     first, second = steps
-    first.require("see", "see: \"status == 'plugged'\"")
-    second.require("within", "within: 5m")
+    first.require("see: \"status == 'plugged'\"")
+    second.require("within: 5m")
     keys = [key for key in ("see", "not_see") if second.has(key)]
     if len(keys) != 1:
-        second.notes.add(second.line(), second.path, "rules.sequence.second", write=_SECOND)
+        second.missing("rules.sequence.second", write=_SECOND)
     within = second.duration("within", 0, least=SECOND)
     see, unless = compiler.condition_at(first, "see"), compiler.condition_at(second, "unless")
     then = compiler.condition_at(second, keys[0]) if keys else None
@@ -54,7 +54,7 @@ def _tables(holder: MappingReader) -> tuple[MappingReader, MappingReader] | None
     """Both steps."""
     tree, place, line = holder.get("sequence"), holder.at("sequence"), holder.line("sequence")
     if not isinstance(tree, Items):
-        holder.wrong("sequence", "rules.value.list", value=show(tree) if tree else "-", write=_EXAMPLE)
+        holder.wrong("sequence", "rules.value.list", value=holder.shown("sequence") or "-", write=_EXAMPLE)
         return None
     if len(tree.items) != 2:
         holder.notes.add(line, place, "rules.sequence.two", count=len(tree.items), write=_EXAMPLE)

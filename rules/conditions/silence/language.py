@@ -9,11 +9,10 @@ from gateway.domain.language_values import duration_text
 from gateway.domain.text import Lang, localize
 from rules.compiled import Expression
 from rules.conditions.silence.condition import Silence
-from rules.expr.expression_error import Flaw
 from rules.format.forms import YamlForm
 from rules.format.mapping_reader import MappingReader, duration_of, guess
 from rules.format.rule_compiler import RuleCompiler
-from rules.format.yaml_tree import Scalar, show
+from rules.format.yaml_tree import text_of
 from rules.handbook.condition_words import Body, HandbookWords
 from rules.handbook.words import listed
 from rules.sentence.condition_phrases import ConditionPhrases, SentenceWords
@@ -25,20 +24,17 @@ from rules.sentence.wording import read
 def parse(_rule: MappingReader, holder: MappingReader, compiler: RuleCompiler, level: Level) -> Silence | None:
     """No word for longer than a time."""
     example = "silent: {any_of: [speed, soc], longer_than: 15m}"
-    table = holder.table_of("silent", example)
-    if table is None:
+    fields = holder.inside("silent", ("any_of", "all_of", "longer_than", "quality"), example)
+    if fields is None:
         return None
-    fields = MappingReader(table, holder.at("silent"), holder.notes, ("any_of", "all_of", "longer_than", "quality"))
     both = [key for key in ("any_of", "all_of") if fields.has(key)]
     if len(both) != 1:
-        fields.notes.add(fields.line(), fields.path, "rules.silent.points", write=example)
-    points = tuple(fields.names(both[0])) if both else ()
-    if compiler.scope is not None and both:
-        for name in points:
-            if isinstance(found := compiler.scope.point(name), Flaw):
-                fields.wrong(both[0], found.key, **{**found.fields, "at": 1})
-                points = ()
-    fields.require("longer_than", "longer_than: 15m")
+        fields.missing("rules.silent.points", write=example)
+    points = fields.names(both[0]) if both else ()
+    if compiler.scope is not None:
+        known = [compiler.point(fields, both[0], name) for name in points]
+        points = points if all(known) else ()
+    fields.require("longer_than: 15m")
     limit = _longer_than(fields, compiler)
     good = fields.choice("quality", ("good",), "") == "good"
     if not points or limit is None or len(both) != 1:
@@ -53,9 +49,9 @@ def _longer_than(fields: MappingReader, compiler: RuleCompiler) -> int | Express
     fixed = duration_of(tree)
     if fixed is not None:
         return fields.duration("longer_than", None, least=SECOND)
-    if isinstance(tree, Scalar) and isinstance(tree.value, str) and tree.value.strip():
-        return compiler.time(tree.value.strip(), fields.at("longer_than"), fields.line("longer_than"))
-    fields.wrong("longer_than", "rules.value.duration", value=show(tree), write=f"longer_than: {guess(tree)}")
+    if text := text_of(tree):
+        return compiler.time(text, fields.at("longer_than"), fields.line("longer_than"))
+    fields.wrong("longer_than", "rules.value.duration", write=f"longer_than: {guess(tree)}")
     return None
 
 

@@ -15,12 +15,12 @@ from rules.sentence.condition_phrases import ConditionPhrases, SentenceWords
 
 def parse(rule: MappingReader, holder: MappingReader, compiler: RuleCompiler, level: Level) -> Streak | None:
     """`length` consecutive windows or readings."""
-    table = holder.table_of("streak", 'streak: {of: "used <= 0.001 m3", length: 3}')
-    if table is None:
+    fields = holder.inside(
+        "streak", ("of", "length", "unknown", "max_span"), 'streak: {of: "used <= 0.001 m3", length: 3}'
+    )
+    if fields is None:
         return None
-    fields = MappingReader(table, holder.at("streak"), holder.notes, ("of", "length", "unknown", "max_span"))
-    fields.require("of", 'of: "used <= 0.001 m3"')
-    fields.require("length", "length: 3")
+    fields.require('of: "used <= 0.001 m3"', "length: 3")
     length = fields.whole("length", 1, 1000, 1)
     skips = fields.choice("unknown", ("breaks", "skips"), "breaks") == "skips"
     span = fields.duration("max_span", 0, least=SECOND)

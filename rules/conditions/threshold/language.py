@@ -32,7 +32,7 @@ def _plain(rule: MappingReader, form: str, compiler: RuleCompiler, level: Level)
 
 def _one_level(fields: MappingReader, key: str, compiler: RuleCompiler, level: Level) -> tuple[LevelRule, Node] | None:
     if not fields.has(key):
-        fields.require(key, f"{key}: {WHEN_EXAMPLE}")
+        fields.require(f"{key}: {WHEN_EXAMPLE}")
         return None
     when, clear = compiler.condition_at(fields, key), compiler.condition_at(fields, "clear")
     held = _hold(fields)
@@ -52,28 +52,26 @@ def _hold(fields: MappingReader) -> Hold:
     if not isinstance(tree, YamlMapping):
         return Hold(fields.duration("hold", 0))
     inside = MappingReader(tree, fields.at("hold"), fields.notes, ("for", "gap"))
-    inside.require("for", "for: 2m")
+    inside.require("for: 2m")
     return Hold(inside.duration("for", 0), inside.duration("gap", None))
 
 
 def _levels(rule: MappingReader, _holder: MappingReader, compiler: RuleCompiler, _level: Level) -> Levels | None:
     """One alarm with ordered severities."""
-    table = rule.table_of("levels", f"levels: {{major: {{when: {WHEN_EXAMPLE}}}}}")
-    if table is None:
+    fields = rule.inside("levels", LEVELS, f"levels: {{major: {{when: {WHEN_EXAMPLE}}}}}")
+    if fields is None:
         return None
-    fields = MappingReader(table, rule.at("levels"), rule.notes, LEVELS)
     found: list[tuple[LevelRule, Node]] = []
     complete = True
     for level in Level:
         if not fields.has(level.word):
             continue
-        one = fields.table_of(level.word, f"{level.word}: {{when: {WHEN_EXAMPLE}}}")
-        inside = one and MappingReader(one, fields.at(level.word), rule.notes, ("when", *TIMING))
+        inside = fields.inside(level.word, ("when", *TIMING), f"{level.word}: {{when: {WHEN_EXAMPLE}}}")
         built = _one_level(inside, "when", compiler, level) if inside else None
         complete = complete and built is not None
         if built:
             found.append(built)
-    if not table.entries:
+    if not fields.table.entries:
         rule.wrong("levels", "rules.levels.none", levels=", ".join(LEVELS))
     for (lower, node), (higher, other) in pairwise(found):
         if _weaker(other, node):
