@@ -248,3 +248,7 @@ class SeriesAdapter(Generic[C]):
     open_history: Callable[[Mapping[str, str], OpenHeldReadings | None], HistoryReader]
     """(place, how the gateway that runs is asked, None = there is none). It is asked only for what cannot be read
     beside it. Raises StoreError."""
+    check: Callable[[C, str, str], ConfigFindings] = nothing_found
+    """(configuration, its place in the main file, main file); connects to nobody."""
+    examine: Callable[..., Awaitable[list[DoctorFinding]]] = nothing_to_see
+    """(name, configuration, running=) for `fieldgate doctor`; writes nothing."""

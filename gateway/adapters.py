@@ -12,10 +12,11 @@ from protocols.mqtt.adapter import ADAPTER as MQTT
 from sinks.notice.sms.adapter import ADAPTER as SMS
 from sinks.oa.webhook.adapter import ADAPTER as WEBHOOK
 from sinks.series.duckdb.adapter import ADAPTER as DUCKDB
+from sinks.series.postgres.adapter import ADAPTER as POSTGRES
 
 SOURCES: dict[str, SourceAdapter[Any]] = {one.name: one for one in (MQTT, MODBUS)}
 ENDPOINTS: dict[str, EndpointAdapter[Any]] = {one.name: one for one in (WEBHOOK, SMS)}
-SERIES: dict[str, SeriesAdapter[Any]] = {one.name: one for one in (DUCKDB,)}
+SERIES: dict[str, SeriesAdapter[Any]] = {one.name: one for one in (DUCKDB, POSTGRES)}
 """By the `type` of a configuration."""
 EMBEDDED: SeriesAdapter[Any] = DUCKDB
 """The store of an installation that names none."""

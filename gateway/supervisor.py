@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import structlog
 
 from gateway.domain.duration import MINUTE, SECOND
-from gateway.domain.errors import GatewayError, InvariantBroken, SourceError, SourceRejected
+from gateway.domain.errors import GatewayError, InvariantBroken, SourceError, SourceRejected, StoreRejected
 
 log = structlog.get_logger()
 Run = Callable[[], Awaitable[None]]
@@ -41,8 +41,8 @@ class Supervisor:
         self, name: str, run: Run, *, fatal: bool = False, longest: float = LONGEST, source: bool = False
     ) -> None:
         """Keep `run` running under `name` until `stop`. `fatal`: any error of it stops the process. `longest` bounds
-        the seconds between two tries. A `source` logs the state of its connection itself, as a running task does not
-        mean that it is connected."""
+        the seconds between two tries, unless the other side refuses us. A `source` logs the state of its connection
+        itself, as a running task does not mean that it is connected."""
         self.health[name] = TaskHealth()
         self._tasks[name] = asyncio.create_task(self._keep(name, run, fatal, longest, source), name=name)
 
@@ -61,7 +61,7 @@ class Supervisor:
                     return
                 if loop.time() - started > MINUTE / SECOND:
                     attempt = 0
-                rejected = isinstance(error, SourceRejected)
+                rejected = isinstance(error, SourceRejected | StoreRejected)
                 if health.up and not (source and isinstance(error, SourceError)):
                     expected = isinstance(error, GatewayError)
                     log.error("task down", task=name, error=f"{type(error).__name__}: {error}", exc_info=not expected)
@@ -70,7 +70,8 @@ class Supervisor:
                 attempt += 1
             finally:
                 proof.cancel()
-            await asyncio.sleep(min(longest, self.pause(attempt, rejected)))
+            pause = self.pause(attempt, rejected)
+            await asyncio.sleep(pause if rejected else min(longest, pause))
 
     def fail(self, error: BaseException) -> None:
         """Stop the process because of this error."""

@@ -9,6 +9,7 @@ GatewayError
 +-- StoreError
 |   +-- StoreUnavailable   hold the batch, stop taking more; `closed`: for good       <- supervisor
 |   +-- StoreFull          the disk or the configured bound is reached                <- intake
+|   +-- StoreRejected      wrong credentials, rights or tables: long backoff          <- supervisor
 +-- DeliveryError
 |   +-- DeliveryDeferred   try again, not before `retry_after`                        <- delivery
 |   +-- DeliveryRefused    never again for this one: dead letter                      <- delivery
@@ -117,6 +118,10 @@ class StoreUnavailable(StoreError):
 
 class StoreFull(StoreError):
     """No room by disk or by the configured bound."""
+
+
+class StoreRejected(StoreError):
+    """The server refuses us until a person changes something (password, rights, tables): wait long between tries."""
 
 
 class DeliveryError(GatewayError):

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, Union
 
-from pydantic import AfterValidator, BaseModel, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
 
 from gateway.adapters import EMBEDDED, ENDPOINTS, SERIES, SOURCES
 from gateway.api.config import ApiConfig, HealthConfig
@@ -40,6 +40,11 @@ def _one_of(models: Iterable[type[AdapterSection]]) -> Any:
     return several[0] if len(several) == 1 else Annotated[Union[several], Field(discriminator="type")]  # noqa: UP007
 
 
+def _of_embedded(value: object) -> object:
+    """A store that names no type is the embedded one."""
+    return {"type": EMBEDDED.name, **value} if isinstance(value, dict) else value
+
+
 if TYPE_CHECKING:
     SourceConfig = AdapterSection
     EndpointConfig = EndpointSection
@@ -47,7 +52,7 @@ if TYPE_CHECKING:
 else:
     SourceConfig = _one_of(adapter.config for adapter in SOURCES.values())
     EndpointConfig = _one_of(adapter.config for adapter in ENDPOINTS.values())
-    SeriesConfig = _one_of(adapter.config for adapter in SERIES.values())
+    SeriesConfig = Annotated[_one_of(adapter.config for adapter in SERIES.values()), BeforeValidator(_of_embedded)]
 
 
 def _zone(value: str) -> str:

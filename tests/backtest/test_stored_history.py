@@ -14,7 +14,7 @@ from gateway.domain.duration import DAY, SECOND
 from gateway.domain.errors import StoreError
 from gateway.domain.reading import Batch, Reading, batch_of
 from gateway.domain.record import Record
-from sinks.series.duckdb import history as module
+from sinks.series import pieces as module
 from sinks.series.duckdb.config import DuckDbConfig
 from sinks.series.duckdb.history import StoredHistory
 from sinks.series.duckdb.store import DuckDbStore

@@ -243,6 +243,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "the series store is opened anew after an error: {error}",
         "读数库出错，将重新打开：{error}",
     ),
+    "log.series_store_connected_anew_before_it_is_used_again": (
+        "the connection to the series store is made anew after an error: {error}",
+        "读数库连接出错，将重新连接：{error}",
+    ),
     "log.series_store_closed_with_its_log_unfolded": (
         "the series store was closed with its log unfolded: {error}; nothing is lost",
         "读数库关闭时未合并日志：{error}；没有数据丢失",

@@ -6,6 +6,7 @@ Measured on two cores: 2.6 M rows/s in 160 k-row transactions with the cursor in
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import duckdb
@@ -18,13 +19,13 @@ from gateway.domain.reading import Batch, Flag, Reading, concat, empty_batch
 from gateway.domain.record import Record
 from gateway.domain.series import Buckets, Series, SeriesStats, Written
 from gateway.ports import Clock
+from sinks.series.deduplicate import judge
 from sinks.series.duckdb import query
 from sinks.series.duckdb.config import DuckDbConfig
-from sinks.series.duckdb.deduplicate import judge
 from sinks.series.duckdb.history import bucket_counts, unordered
-from sinks.series.duckdb.newest import NewestIndex
 from sinks.series.duckdb.segment import Kind, Segment, attach, insert, progress, segment_names, write_names
 from sinks.series.duckdb.short_retention import ShortRetention, left_over
+from sinks.series.newest_index import NewestIndex
 
 LATE_AFTER = 2 * DAY  # rows older than their segment's start by more than this do not spoil its bounds
 
@@ -51,7 +52,7 @@ class SegmentFolder:
         self._floor = clock.now() - config.retention
         self._short_retention = ShortRetention(folder)
         self.attempted = (0, Written(0, 0, 0))
-        """(last sequence number, counts) of the newest write, also when it failed."""
+        """(last sequence number, counts) of a write that may have failed."""
         try:
             self._open_all()
         except BaseException:
@@ -128,14 +129,18 @@ class SegmentFolder:
         expired = int((~kept).sum())
         if expired:
             whole, seq = whole.select(kept), seq[kept]
-        keep, changed, replaced = judge(self._connection, self._segments.values(), self._newest, whole)
+        segments = self._segments.values()
+        newest_of_all = max((s.last for s in segments if s.last is not None), default=-(2**62))
+        look_up = partial(query.stored_values, self._connection, segments, whole)
+        judged = judge(look_up, self._newest, whole, newest_of_all)
+        keep, changed = judged.keep, judged.changed
         duplicate = int((~keep).sum())
         flags = whole.flags | np.where(changed, np.uint8(Flag.CONFLICT), np.uint8(0))
         live = self._writable("live")
         made = Written(int(keep.sum()), duplicate, expired, int((changed & keep).sum()))
         self.attempted = (last, made)
         start = self._clock.now() - LATE_AFTER
-        rows_to_store = keep & ~replaced
+        rows_to_store = keep & ~judged.replaced
         for kind, rows in (("late", rows_to_store & (whole.at < start)), ("live", rows_to_store & (whole.at >= start))):
             if kind == "late" and not rows.any():
                 continue

@@ -18,10 +18,7 @@ from gateway.domain.regroup import in_order
 from gateway.ports import HeldReadings
 from sinks.series.duckdb import query
 from sinks.series.duckdb.segment import Segment, attach
-
-PIECE = 400_000
-"""Readings of one piece, about."""
-BUCKETS = 2_048
+from sinks.series.pieces import pieces
 
 
 class StoredHistory:
@@ -57,28 +54,7 @@ class StoredHistory:
     def spans(self, start: int, end: int) -> list[tuple[int, int, int]]:
         """Pieces (start, end, rows) of similar size, in order of time; together they hold all readings of [start,
         end)."""
-        found: list[tuple[int, int, int]] = []
-        if end > start:
-            self._divide(start, end, found)
-        return found
-
-    def _divide(self, start: int, end: int, found: list[tuple[int, int, int]]) -> None:
-        width = max(1, -((start - end) // BUCKETS))
-        begin, rows = start, 0
-        for number, count in enumerate(self.counts(start, end, width).tolist()):
-            here, after = start + number * width, min(end, start + (number + 1) * width)
-            large = count > 2 * PIECE and width > 1
-            if rows and (large or rows + count > PIECE):
-                found.append((begin, here, rows))
-                begin, rows = here, 0
-            if large:
-                self._divide(here, after, found)
-                begin = after
-            else:
-                begin = begin if rows else here
-                rows += count
-        if rows:
-            found.append((begin, end, rows))
+        return pieces(self.counts, start, end)
 
     def counts(self, start: int, end: int, width: int) -> NDArray[np.int64]:
         """Rows in each bucket of `width` µs of [start, end)."""

@@ -1,6 +1,5 @@
 """Queries of segments; each identity is returned once."""
 
-import math
 from collections.abc import Iterable, Iterator, Sequence
 
 import duckdb
@@ -10,18 +9,13 @@ from numpy.typing import NDArray
 from gateway.domain.duration import DAY
 from gateway.domain.reading import Batch, Quality, empty_batch
 from gateway.domain.series import Buckets, Series
-from sinks.series.duckdb.newest import keys_of
+from sinks.series.deduplicate import Value
 from sinks.series.duckdb.segment import COLUMNS, Segment
+from sinks.series.newest_index import keys_of
 
 Connection = duckdb.DuckDBPyConnection
-Value = tuple[float, int]
 SCAN_ROWS = 100_000
 REACH = 32 * DAY
-
-
-def equal(a: Value, b: Value) -> bool:
-    """True for the same value and quality; a bad reading has no value to compare."""
-    return a[1] == b[1] and (a[0] == b[0] or (math.isnan(a[0]) and math.isnan(b[0])))
 
 
 def _union(segments: Iterable[Segment], where: str) -> str:

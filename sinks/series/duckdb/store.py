@@ -45,6 +45,7 @@ class DuckDbStore:
         with self._open() as folder:
             done = folder.cursor(partition)
             made = folder.write(partition, records)
+            folder.attempted = (0, NOTHING)
         last, kept = self._uncertain_write
         self._uncertain_write = (0, NOTHING)
         return made.plus(kept) if last and last == done else made

@@ -1,0 +1,1 @@
+"""PostgreSQL and TimescaleDB: a store of readings on a server."""
