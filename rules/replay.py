@@ -13,20 +13,20 @@ TimedFact = tuple[int, Body]
 
 
 class ReplayEngine(Protocol):
-    """What history is played to. Times are µs."""
+    """The engine that a replay drives. Times are µs."""
 
     @property
     def now(self) -> int:
         """Engine time."""
 
     def due(self) -> int:
-        """When its next timer is due; very late when nothing waits."""
+        """Time of its next timer; very late when there is none."""
 
     def tick(self, now: int) -> None:
         """Engine time is `now`."""
 
     def batch(self, batch: Batch) -> None:
-        """Judge readings."""
+        """Evaluate readings."""
 
     def moment(self, body: Body, at: int) -> None:
         """A fact at `at`."""
@@ -55,7 +55,7 @@ class Replay:
             engine.tick(moment)
 
     def feed(self, history: Batch, begin: int = 0, end: int | None = None) -> None:
-        """Judge the rows [begin, end), sorted by time, in pieces of whole moments."""
+        """Evaluate the rows [begin, end), sorted by time, in pieces of whole moments."""
         end = len(history) if end is None else end
         while begin < end:
             first = int(history.at[begin])

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from gateway.domain.device import Attr, Device
 from gateway.domain.duration import DAY, HOUR, MINUTE, SECOND, from_us
-from rules.casetest.case_input import CycleWork, Scene
+from rules.casetest.case_input import CaseInput, CycleWork
 from rules.compiled import Active, Calendar, CalendarSpan, Over, Rate, Rule, Slot, Swing
 from rules.compiled.age_limits import oldest
 from rules.engine.state.calendar import later, wall_time, window, zone_of
@@ -22,7 +22,7 @@ ZONE = "UTC"
 class DeviceDates:
     """Dates of a device of a case (`rules.compiled.condition.CaseDates`)."""
 
-    scene: Scene
+    inputs: CaseInput
     device: Device
     zone: ZoneInfo
 
@@ -33,7 +33,7 @@ class DeviceDates:
 
     def dates(self, attribute: str) -> Iterator[date]:
         """All values of the attribute as dates, including those set by events."""
-        for value in _values(self.scene, self.device, attribute):
+        for value in _values(self.inputs, self.device, attribute):
             try:
                 yield date.fromisoformat(str(value)[:10])
             except ValueError:
@@ -41,7 +41,7 @@ class DeviceDates:
 
     def done(self) -> Iterator[int]:
         """Times at which the work of a cycle was done, µs, from events."""
-        for event in self.scene.events:
+        for event in self.inputs.events:
             if isinstance(event.value, CycleWork) and event.device == self.device.id:
                 yield event.value.done or event.at
 
@@ -54,23 +54,23 @@ class DeviceDates:
         return wall_time(day, minute, self.zone)
 
 
-def until(scene: Scene) -> int:
+def until(inputs: CaseInput) -> int:
     """End of the case, µs; a whole number of seconds after the start."""
-    last = max([scene.start, *(told.received for told in scene.values), *(one.at for one in scene.events)])
-    rules = (scene.rule, *scene.others)
+    last = max([inputs.start, *(one.received for one in inputs.values), *(one.at for one in inputs.events)])
+    rules = (inputs.rule, *inputs.others)
     late = max(rule.lateness for rule in rules)
     ends = [last + late + max(length(rule) for rule in rules)]
-    for device in scene.devices.values():
-        ends += [last + late + length(rule) + oldest(rule, partial(_numbers, scene, device)) for rule in rules]
-        site = scene.sites.get(device.site)
+    for device in inputs.devices.values():
+        ends += [last + late + length(rule) + oldest(rule, partial(_numbers, inputs, device)) for rule in rules]
+        site = inputs.sites.get(device.site)
         zone = zone_of(site.timezone if site is not None and site.timezone else ZONE)
         if zone is None:
             continue
         for rule in rules:
-            ends += [window(zone, one, last)[1] + 3 * _every(scene, rule) + SECOND + late for one in _calendars(rule)]
-        known = DeviceDates(scene, device, zone)
+            ends += [window(zone, one, last)[1] + 3 * _every(inputs, rule) + SECOND + late for one in _calendars(rule)]
+        known = DeviceDates(inputs, device, zone)
         ends += [end for rule in rules for end in rule.condition.case_ends(known)]
-    return scene.start - (scene.start - max(ends)) // SECOND * SECOND  # the tick at or after it
+    return inputs.start - (inputs.start - max(ends)) // SECOND * SECOND  # the tick at or after it
 
 
 def length(rule: Rule) -> int:
@@ -95,10 +95,10 @@ def _timers(rule: Rule) -> Iterator[int]:
     yield rule.condition.longest_timer()
 
 
-def _numbers(scene: Scene, device: Device, slot: Slot) -> Iterator[float]:
+def _numbers(inputs: CaseInput, device: Device, slot: Slot) -> Iterator[float]:
     """Values of an attribute in the case, in the unit of the slot."""
     yield slot.default
-    yield from (quantity(value, slot.unit) for value in _values(scene, device, slot.name))
+    yield from (quantity(value, slot.unit) for value in _values(inputs, device, slot.name))
 
 
 def _calendars(rule: Rule) -> list[Calendar]:
@@ -106,16 +106,16 @@ def _calendars(rule: Rule) -> list[Calendar]:
     return [window for window in dict.fromkeys(windows) if isinstance(window, Calendar)]
 
 
-def _every(scene: Scene, rule: Rule) -> int:
-    return max((point.every for point in scene.points.values() if point.name in rule.points), default=0)
+def _every(inputs: CaseInput, rule: Rule) -> int:
+    return max((point.every for point in inputs.points.values() if point.name in rule.points), default=0)
 
 
-def _values(scene: Scene, device: Device, name: str) -> list[Attr]:
+def _values(inputs: CaseInput, device: Device, name: str) -> list[Attr]:
     """All values of an attribute in the case: of the device, its site, its customer, and from events."""
-    site, customer = scene.sites.get(device.site), scene.customers.get(device.customer)
+    site, customer = inputs.sites.get(device.site), inputs.customers.get(device.customer)
     holders: list[Mapping[str, Attr]] = [one.attrs for one in (device, site, customer) if one is not None]
     found: list[Attr] = [attrs[name] for attrs in holders if name in attrs]
-    for event in scene.events:
+    for event in inputs.events:
         tables = [event.value] if event.what == "set" else []
         if event.what in {"site", "customer"} and isinstance(event.value, Mapping):
             tables = list(event.value.values())

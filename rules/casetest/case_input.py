@@ -14,7 +14,7 @@ MOST_COMPONENTS = 64
 
 
 @dataclass(frozen=True, slots=True)
-class SceneValue:
+class CaseReading:
     """One value: event time `at`, receive time `received`, µs; values with the same `frame` are applied together."""
 
     received: int
@@ -54,7 +54,7 @@ class CycleWork:
 
 
 @dataclass(slots=True)
-class Scene:
+class CaseInput:
     """All contents of a case, in µs and canonical units. With `problems` it cannot run.
 
     `rule` is under test; `others` run beside it; `shown` are the rules whose transitions are compared. `merged`: notes
@@ -72,7 +72,7 @@ class Scene:
     sites: dict[str, Site] = field(default_factory=dict)
     devices: dict[str, Device] = field(default_factory=dict)
     points: dict[tuple[str, str, int], Point] = field(default_factory=dict)
-    values: list[SceneValue] = field(default_factory=list)
+    values: list[CaseReading] = field(default_factory=list)
     events: list[CaseEvent] = field(default_factory=list)
     expected: list[dict[str, object]] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from gateway.domain.device import Device, PointKind
 from gateway.domain.units import parse_unit
-from rules.casetest.case_input import CaseEvent, CycleWork, Scene
+from rules.casetest.case_input import CaseEvent, CaseInput, CycleWork
 from rules.casetest.things import CUSTOMER, SITE, component_of, find
 from rules.engine.state.fleet import quantity
 
@@ -15,80 +15,80 @@ _TABLES = ("set", "edit", "exchange", "site", "customer")
 _WRITE = "{at: 90s, restart: 30s}, " + ", ".join(KINDS[1:-1]) + f" or {KINDS[-1]}"
 
 
-def events(scene: Scene) -> None:
+def events(inputs: CaseInput) -> None:
     """All of them, in µs and canonical units."""
-    for where, table in scene.items(scene.case.data.get("events"), "events", "events: [{at: 90s, restart: 30s}]"):
-        scene.known(table, _EVENT, where)
+    for where, table in inputs.items(inputs.case.data.get("events"), "events", "events: [{at: 90s, restart: 30s}]"):
+        inputs.known(table, _EVENT, where)
         kinds = [key for key in KINDS if key in table]
         if "at" not in table or len(kinds) != 1:
-            scene.wrong(where, "shape", value=dict(table), write=_WRITE)
+            inputs.wrong(where, "shape", value=dict(table), write=_WRITE)
             continue
-        at, what = scene.moment(table["at"], f"{where}.at"), kinds[0]
-        thing = component_of(scene, str(table.get("device") or ""), f"{where}.device")
+        at, what = inputs.moment(table["at"], f"{where}.at"), kinds[0]
+        thing = component_of(inputs, str(table.get("device") or ""), f"{where}.device")
         if thing is None:
             continue
         device, named = thing
         if named is not None and (what not in _OF_COMPONENTS or "component" in table):
-            scene.wrong(f"{where}.device", "shape", value=table["device"], write=f"device: {device.code}")
-        value = _value(scene, device, what, table[what], f"{where}.{what}")
+            inputs.wrong(f"{where}.device", "shape", value=table["device"], write=f"device: {device.code}")
+        value = _value(inputs, device, what, table[what], f"{where}.{what}")
         if "done" in table:
             if what != "cycle":
-                scene.wrong(f"{where}.done", "done", what=what)
+                inputs.wrong(f"{where}.done", "done", what=what)
             value = CycleWork(
-                value.reading if isinstance(value, CycleWork) else None, scene.moment(table["done"], f"{where}.done")
+                value.reading if isinstance(value, CycleWork) else None, inputs.moment(table["done"], f"{where}.done")
             )
-        home = scene.home[device.id] if scene.rule.watch.each else 0
-        component = scene.whole(table, "component", home, where) if named is None else named
+        home = inputs.home[device.id] if inputs.rule.watch.each else 0
+        component = inputs.whole(table, "component", home, where) if named is None else named
         identity = table.get("identity") or []
         texts = tuple(map(str, identity)) if isinstance(identity, list) else (str(identity),)
         group = str(table.get("group") or "")
-        if scene.rule.watch.group and what in {"unlatch", "closed"} and not group:
-            scene.wrong(where, "missing", key="group", write="group: s1")
-        scene.events.append(CaseEvent(at, what, value, device.id, component, f"{where}.{what}", group, texts))
+        if inputs.rule.watch.group and what in {"unlatch", "closed"} and not group:
+            inputs.wrong(where, "missing", key="group", write="group: s1")
+        inputs.events.append(CaseEvent(at, what, value, device.id, component, f"{where}.{what}", group, texts))
 
 
-def _value(scene: Scene, device: Device, what: str, value: object, where: str) -> object:
+def _value(inputs: CaseInput, device: Device, what: str, value: object, where: str) -> object:
     """Value of an event, checked."""
     if what == "restart":
-        return scene.moment(value, where) - scene.start
+        return inputs.moment(value, where) - inputs.start
     if what in _TABLES:
-        found = scene.table(value, where, f"{what}: {{attrs: {{temp_trip: 90 degC}}}}")
+        found = inputs.table(value, where, f"{what}: {{attrs: {{temp_trip: 90 degC}}}}")
         if what in {"site", "customer"}:
-            return _named(scene, what, found, where)
+            return _named(inputs, what, found, where)
         if what == "exchange":
-            return _counters(scene, device, found, where)
+            return _counters(inputs, device, found, where)
         return found
     if what == "cycle":
-        return CycleWork(_reading(scene, value, where))
+        return CycleWork(_reading(inputs, value, where))
     if value is not True:
-        scene.wrong(where, "shape", value=value, write=f"{what}: true")
+        inputs.wrong(where, "shape", value=value, write=f"{what}: true")
     return value
 
 
-def _named(scene: Scene, what: str, table: Mapping[str, object], where: str) -> Mapping[str, object]:
+def _named(inputs: CaseInput, what: str, table: Mapping[str, object], where: str) -> Mapping[str, object]:
     """`site: {s1: {attrs: {..}}}`; each name must exist."""
-    known = scene.sites if what == "site" else scene.customers
+    known = inputs.sites if what == "site" else inputs.customers
     for code, changes in table.items():
         if code not in known:
-            scene.wrong(f"{where}.{code}", what, name=code, known=", ".join(known))
-        inside = scene.table(changes, f"{where}.{code}", "{attrs: {p_min: 1.6 kPa}}")
-        scene.known(inside, SITE if what == "site" else CUSTOMER, f"{where}.{code}")
+            inputs.wrong(f"{where}.{code}", what, name=code, known=", ".join(known))
+        inside = inputs.table(changes, f"{where}.{code}", "{attrs: {p_min: 1.6 kPa}}")
+        inputs.known(inside, SITE if what == "site" else CUSTOMER, f"{where}.{code}")
     return table
 
 
-def _counters(scene: Scene, device: Device, table: Mapping[str, object], where: str) -> Mapping[int, float]:
+def _counters(inputs: CaseInput, device: Device, table: Mapping[str, object], where: str) -> Mapping[int, float]:
     """`exchange: {volume_total: 0}` -> the first reading of the new meter, canonical, by point id."""
     out: dict[int, float] = {}
     for name, first in table.items():
-        found = find(scene, name, f"{where}.{name}", device.code)
+        found = find(inputs, name, f"{where}.{name}", device.code)
         if found is None:
             continue
         owner, spec, component = found
         if owner is not device or spec.kind is not PointKind.COUNTER or not _is_number(first):
-            scene.wrong(f"{where}.{name}", "shape", value=first, write="exchange: {volume_total: 0}")
+            inputs.wrong(f"{where}.{name}", "shape", value=first, write="exchange: {volume_total: 0}")
             continue
-        unit = parse_unit(scene.unit(device, spec))
-        out[scene.points[device.profile, spec.name, component].id] = unit.canonical(float(str(first)))
+        unit = parse_unit(inputs.unit(device, spec))
+        out[inputs.points[device.profile, spec.name, component].id] = unit.canonical(float(str(first)))
     return out
 
 
@@ -96,21 +96,21 @@ def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _reading(scene: Scene, value: object, where: str) -> float | None:
+def _reading(inputs: CaseInput, value: object, where: str) -> float | None:
     """Counter at which a cycle was completed, canonical; None for `true`: its present value."""
-    condition = scene.rule.condition
+    condition = inputs.rule.condition
     if value is True and condition.plan:
         return None
     spec = None
     if point := condition.cycle_point():
-        kinds = (scene.tests.vocabulary.get(kind, {}) for kind in scene.rule.watch.kinds)
+        kinds = (inputs.tests.vocabulary.get(kind, {}) for kind in inputs.rule.watch.kinds)
         spec = next((points[point] for points in kinds if point in points), None)
     if spec is None:
-        scene.wrong(where, "cycle", value=value)
+        inputs.wrong(where, "cycle", value=value)
         return 0.0
     text = str(value) if isinstance(value, str) else f"{value} {spec.unit}".strip()
     number = quantity(text, spec.unit)
     if isinstance(value, bool) or number != number:
-        scene.wrong(where, "number", value=value, point=spec.name, unit=spec.unit or "1")
+        inputs.wrong(where, "number", value=value, point=spec.name, unit=spec.unit or "1")
         return 0.0
     return number

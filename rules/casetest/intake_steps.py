@@ -9,7 +9,7 @@ from gateway.domain.device import Point, PointKind
 from gateway.domain.duration import MINUTE
 from gateway.domain.plausible import Plausibility
 from gateway.domain.reading import Batch, Quality
-from rules.casetest.case_input import SceneValue
+from rules.casetest.case_input import CaseReading
 
 AHEAD_LIMIT = 5 * MINUTE
 """µs; the default of `clock.ahead_limit`."""
@@ -39,14 +39,14 @@ class CaseIntake:
         """Simulate a lost process: plausibility forgets earlier readings."""
         self._plausibility = Plausibility(CasePoints(self._points))
 
-    def take(self, values: Sequence[SceneValue], received: int) -> Batch:
+    def take(self, values: Sequence[CaseReading], received: int) -> Batch:
         """Batch of the readings, frames in order; `received` µs."""
         batch, _ = clamp(self._converted(values, received), AHEAD_LIMIT)
         judged = self._plausibility.judge(batch)
         self._plausibility.keep(judged)
         return judged.batch
 
-    def _converted(self, values: Sequence[SceneValue], received: int) -> Batch:
+    def _converted(self, values: Sequence[CaseReading], received: int) -> Batch:
         """Batch as made by a source: bad without a value, uncertain outside of the bounds of the profile."""
         frames = {frame: k for k, frame in enumerate(dict.fromkeys(one.frame for one in values))}
         value = np.array([one.value for one in values], np.float64)
@@ -62,7 +62,7 @@ class CaseIntake:
             np.full(len(frames), received, np.int64),
         )
 
-    def _outside(self, one: SceneValue) -> bool:
+    def _outside(self, one: CaseReading) -> bool:
         point = self._points[one.point]
         low, high = point.plausible.min, point.plausible.max
         below, above = low is not None and one.value < low, high is not None and one.value > high

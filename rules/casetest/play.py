@@ -30,7 +30,7 @@ from gateway.domain.record import (
     Unlatch,
 )
 from rules.casetest.case_end import ZONE, until
-from rules.casetest.case_input import CaseEvent, CycleWork, Scene, SceneValue
+from rules.casetest.case_input import CaseEvent, CaseInput, CaseReading, CycleWork
 from rules.casetest.intake_steps import CaseIntake
 from rules.casetest.things import customer_with, site_with
 from rules.engine import Engine
@@ -54,18 +54,18 @@ class PlayResult:
 class CasePlayer:
     """Virtual journal of one case and its engine."""
 
-    def __init__(self, scene: Scene) -> None:
-        self.scene = scene
-        self.rule = scene.rule
+    def __init__(self, inputs: CaseInput) -> None:
+        self.inputs = inputs
+        self.rule = inputs.rule
         self.records: list[Record] = []
         self.got: list[Transition] = []
         self.engine = Engine(0, compile_source, TENANT, compile_policy=compile_policy)
-        self.clock = scene.start
-        self.devices = {device.id: device for device in scene.devices.values()}
-        self.sites = dict(scene.sites)
-        self.customers = dict(scene.customers)
+        self.clock = inputs.start
+        self.devices = {device.id: device for device in inputs.devices.values()}
+        self.sites = dict(inputs.sites)
+        self.customers = dict(inputs.customers)
         self.batches: list[Batch] = []
-        self.points = {point.id: point for point in scene.points.values()}
+        self.points = {point.id: point for point in inputs.points.values()}
         self.defined: set[Define] = set()
         self.intake = CaseIntake(self.points)
 
@@ -88,7 +88,7 @@ class CasePlayer:
     def ticks(self, until: int, *, inclusive: bool) -> None:
         """Write one tick per second up to `until`. Ticks at which nothing can be due are left out, but never the last
         one: re-evaluation goes up to engine time."""
-        start = self.scene.start
+        start = self.inputs.start
         last = (until - start) // SECOND if inclusive else (until - start - 1) // SECOND
         while True:
             due = self.engine.next_due()
@@ -103,15 +103,15 @@ class CasePlayer:
 
     def run(self) -> None:
         """Run the whole case."""
-        scene = self.scene
+        inputs = self.inputs
         self._prepare()
-        deliveries = [(at, list(group)) for at, group in groupby(scene.values, key=lambda values: values.received)]
-        events = sorted(scene.events, key=lambda one: one.at)
-        end = scene.until if scene.until is not None else until(scene)
+        deliveries = [(at, list(group)) for at, group in groupby(inputs.values, key=lambda values: values.received)]
+        events = sorted(inputs.events, key=lambda one: one.at)
+        end = inputs.until if inputs.until is not None else until(inputs)
         away = 0
         while deliveries or events:
             at = max(away, min([when for when, _ in deliveries[:1]] + [one.at for one in events[:1]]))
-            if at > end and scene.until is not None:
+            if at > end and inputs.until is not None:
                 break
             self.ticks(at, inclusive=False)
             while deliveries and max(deliveries[0][0], away) <= at:
@@ -123,7 +123,7 @@ class CasePlayer:
                 self.ticks(at, inclusive=True)
         self.ticks(end, inclusive=True)
 
-    def _deliver(self, values: Sequence[SceneValue], received: int) -> None:
+    def _deliver(self, values: Sequence[CaseReading], received: int) -> None:
         """Write readings to the journal. Those of devices not in service are dropped, as the registry does not have
         them."""
         in_service = [one for one in values if self.devices[one.device].life is Life.IN_SERVICE]
@@ -133,7 +133,7 @@ class CasePlayer:
         if in_service:
             self.write(received, self.intake.take(in_service, received))
 
-    def _defines(self, values: Sequence[SceneValue]) -> list[Define]:
+    def _defines(self, values: Sequence[CaseReading]) -> list[Define]:
         """Definitions to write before the first reading of a device, and of a point."""
         devices = [self.devices[number] for number in dict.fromkeys(one.device for one in values)]
         points = [self.points[number] for number in dict.fromkeys(one.point for one in values)]
@@ -142,16 +142,16 @@ class CasePlayer:
         return [define for define in found if define not in self.defined]
 
     def _prepare(self) -> None:
-        start = self.scene.start
+        start = self.inputs.start
         for site in self.sites.values():
             self.write(start, SiteSet(site))
         for customer in self.customers.values():
             self.write(start, CustomerSet(customer))
         for device in self.devices.values():
             self.write(start, DeviceSet(device))
-        if self.scene.policy:
-            self.write(start, PolicySet(self.scene.policy, ZONE))
-        for rule in (*self.scene.others, self.rule):
+        if self.inputs.policy:
+            self.write(start, PolicySet(self.inputs.policy, ZONE))
+        for rule in (*self.inputs.others, self.rule):
             self.write(start, RuleSet(rule.id, rule.revision, rule.source, ZONE))
 
     def _apply_event(self, event: CaseEvent, at: int) -> int:
@@ -191,10 +191,10 @@ class CasePlayer:
         return CycleDone(self.rule.id, device, component, work.reading, at=work.done)
 
     def _edit(self, event: CaseEvent, value: Mapping[str, object], at: int) -> None:
-        scene = self.scene
-        line = scene.case.lines.get(event.where, scene.case.line)
-        path = f"{scene.case.path}.{event.where}"
-        self.rule = edit(self.rule, value, scene.tests.names, scene.case.file, path, line)
+        inputs = self.inputs
+        line = inputs.case.lines.get(event.where, inputs.case.line)
+        path = f"{inputs.case.path}.{event.where}"
+        self.rule = edit(self.rule, value, inputs.tests.names, inputs.case.file, path, line)
         self.write(at, RuleSet(self.rule.id, self.rule.revision, self.rule.source, ZONE))
 
     def _place(self, event: CaseEvent, value: Mapping[str, object], at: int) -> None:
@@ -202,10 +202,10 @@ class CasePlayer:
         for code, table in value.items():
             changes, where = (table if isinstance(table, Mapping) else {}), f"{event.where}.{code}"
             if event.what == "site":
-                self.sites[code] = site_with(self.scene, self.sites[code], changes, where)
+                self.sites[code] = site_with(self.inputs, self.sites[code], changes, where)
                 self.write(at, SiteSet(self.sites[code]))
             else:
-                self.customers[code] = customer_with(self.scene, self.customers[code], changes, where)
+                self.customers[code] = customer_with(self.inputs, self.customers[code], changes, where)
                 self.write(at, CustomerSet(self.customers[code]))
 
     def _set(self, event: CaseEvent, value: Mapping[str, object], at: int) -> None:
@@ -224,7 +224,7 @@ class CasePlayer:
             else:
                 raise ConfigError(
                     [
-                        self.scene.case.problem(
+                        self.inputs.case.problem(
                             event.where,
                             "casetest.shape",
                             value={key: new},
@@ -236,9 +236,9 @@ class CasePlayer:
         self.write(at, DeviceSet(self.devices[event.device]))
 
 
-def play(scene: Scene) -> PlayResult:
+def play(inputs: CaseInput) -> PlayResult:
     """Run the case live, then replay its journal from a snapshot in the middle. Raises ConfigError for a bad edit."""
-    stage = CasePlayer(scene)
+    stage = CasePlayer(inputs)
     stage.run()
     replayed = replay(stage.records, len(stage.records) // 2)
     agree = [canonical(one) for one in stage.got] == [canonical(one) for one in replayed]

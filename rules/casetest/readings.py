@@ -2,7 +2,7 @@
 
 from gateway.domain.device import PointKind
 from gateway.domain.units import parse_unit
-from rules.casetest.case_input import Scene, SceneValue
+from rules.casetest.case_input import CaseInput, CaseReading
 from rules.casetest.series import LIMIT, Item, StateText, parse_item, parse_series
 from rules.casetest.things import find
 from rules.engine.state.fleet import quantity
@@ -10,69 +10,73 @@ from rules.engine.state.fleet import quantity
 _NOT_POINTS = frozenset({"at", "received", "device"})
 
 
-def add(scene: Scene, name: str, item: Item, at: int, received: int, frame: int, where: str, default: str = "") -> None:
+def add(
+    inputs: CaseInput, name: str, item: Item, at: int, received: int, frame: int, where: str, default: str = ""
+) -> None:
     """Add one value of a named point."""
-    found = find(scene, name, where, default)
+    found = find(inputs, name, where, default)
     if item is None or found is None:
         return
     device, spec, component = found
-    point = scene.points[device.profile, spec.name, component]
+    point = inputs.points[device.profile, spec.name, component]
     if isinstance(item, StateText):
-        value = scene.text_code(point, item.text) if spec.kind is PointKind.STATE else quantity(item.text, spec.unit)
+        value = inputs.text_code(point, item.text) if spec.kind is PointKind.STATE else quantity(item.text, spec.unit)
         if value != value:
-            scene.wrong(where, "number", value=item.text, point=name, unit=spec.unit or "1")
+            inputs.wrong(where, "number", value=item.text, point=name, unit=spec.unit or "1")
             return
     elif spec.kind is PointKind.STATE and item == item:
-        scene.wrong(where, "state", value=item, point=name, example=spec.values[0] if spec.values else "idle")
+        inputs.wrong(where, "state", value=item, point=name, example=spec.values[0] if spec.values else "idle")
         return
     else:
-        value = parse_unit(scene.unit(device, spec)).canonical(item)
-    scene.values.append(SceneValue(received, frame, at, device.id, point.id, value))
+        value = parse_unit(inputs.unit(device, spec)).canonical(item)
+    inputs.values.append(CaseReading(received, frame, at, device.id, point.id, value))
 
 
-def series(scene: Scene) -> None:
+def series(inputs: CaseInput) -> None:
     """Add one value for each step of time."""
-    data = scene.case.data
+    data = inputs.case.data
     every: int | None = None
     if data.get("every") is not None:
-        every = scene.moment(data["every"], "every") - scene.start
+        every = inputs.moment(data["every"], "every") - inputs.start
     frames: dict[tuple[int, str], int] = {}
-    for name, text in scene.table(data.get("series"), "series", "series: {gun_temp: 84 86*14}").items():
+    for name, text in inputs.table(data.get("series"), "series", "series: {gun_temp: 84 86*14}").items():
         where = f"series.{name}"
-        found = find(scene, str(name), where)
+        found = find(inputs, str(name), where)
         if found is None:
             continue
         step = every if every is not None else found[1].every
         if step <= 0:
-            scene.wrong(where, "every", point=name)
+            inputs.wrong(where, "every", point=name)
             continue
         try:
             items = parse_series(text if isinstance(text, str) else f"{text}")
         except ValueError as flaw:
-            scene.wrong(where, "series", value=flaw)
+            inputs.wrong(where, "series", value=flaw)
             continue
         except OverflowError:
-            scene.wrong(where, "many", limit=LIMIT)
+            inputs.wrong(where, "many", limit=LIMIT)
             continue
         for k, item in enumerate(items):
-            at = scene.start + k * step
+            at = inputs.start + k * step
             frame = frames.setdefault((at, found[0].code), len(frames))
-            add(scene, str(name), item, at, at, frame, where)
+            add(inputs, str(name), item, at, at, frame, where)
 
 
-def readings(scene: Scene) -> None:
+def readings(inputs: CaseInput) -> None:
     """Add values with explicit times."""
     frame = LIMIT  # after the series at the same instant
-    for where, table in scene.items(scene.case.data.get("readings"), "readings", "readings: [{at: 0s, gun_temp: 86}]"):
+    for where, table in inputs.items(
+        inputs.case.data.get("readings"), "readings", "readings: [{at: 0s, gun_temp: 86}]"
+    ):
         frame += 1
         if "at" not in table:
-            scene.wrong(where, "missing", key="at", write="at: 60s")
+            inputs.wrong(where, "missing", key="at", write="at: 60s")
             continue
-        at = scene.moment(table["at"], f"{where}.at")
-        received = scene.moment(table["received"], f"{where}.received") if "received" in table else at
+        at = inputs.moment(table["at"], f"{where}.at")
+        received = inputs.moment(table["received"], f"{where}.received") if "received" in table else at
         device = str(table.get("device") or "")
         if not table.keys() - _NOT_POINTS:
-            scene.wrong(where, "no_value")
+            inputs.wrong(where, "no_value")
         for name, value in table.items():
             if name in _NOT_POINTS:
                 continue
@@ -83,4 +87,4 @@ def readings(scene: Scene) -> None:
                 item = parse_item(str(value))
             else:
                 item = StateText(str(value).strip("'"))
-            add(scene, name, item, at, received, frame, f"{where}.{name}", device)
+            add(inputs, name, item, at, received, frame, f"{where}.{name}", device)

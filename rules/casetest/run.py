@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from gateway.domain.alarm import Change, Thing, Transition
 from gateway.domain.errors import ConfigError, Problem
-from rules.casetest.case_input import Scene
+from rules.casetest.case_input import CaseInput
 from rules.casetest.play import play
 from rules.casetest.read import read_case
 from rules.compiled import Rule
@@ -48,9 +48,9 @@ def run_cases(tests: TestFile, rules: Sequence[Rule], policy: bytes = b"") -> tu
     """
     outcomes: list[CaseResult] = []
     problems: list[Problem] = []
-    for scene in _scenes(tests, rules, policy, (), problems):
+    for inputs in _valid_cases(tests, rules, policy, (), problems):
         try:
-            outcomes.append(_outcome(scene))
+            outcomes.append(_outcome(inputs))
         except ConfigError as flaw:
             problems += flaw.problems
     return outcomes, problems
@@ -61,55 +61,55 @@ def check_cases(
 ) -> list[Problem]:
     """Problems of the cases, without running them; rules that did not load are `broken`."""
     problems: list[Problem] = []
-    for _ in _scenes(tests, rules, policy, broken, problems):
+    for _ in _valid_cases(tests, rules, policy, broken, problems):
         pass
     return problems
 
 
-def _scenes(
+def _valid_cases(
     tests: TestFile, rules: Sequence[Rule], policy: bytes, broken: Collection[str], problems: list[Problem]
-) -> Iterator[Scene]:
+) -> Iterator[CaseInput]:
     """Scenes of the valid cases, one after another; `problems` of the others."""
     by_id = {rule.id: rule for rule in rules}
     for case in tests.cases:
         rule = by_id.get(case.rule)
         if rule is not None:
-            scene = read_case(case, rule, tests, rules, policy)
-            problems += scene.problems
-            if not scene.problems:
-                yield scene
+            inputs = read_case(case, rule, tests, rules, policy)
+            problems += inputs.problems
+            if not inputs.problems:
+                yield inputs
         elif case.rule not in broken:
             problems.append(case.problem("", "casetest.rule", rule=case.rule, known=", ".join(by_id) or "-"))
 
 
-def _outcome(scene: Scene) -> CaseResult:
-    result = play(scene)
-    names = {device.id: code for code, device in scene.devices.items()}
+def _outcome(inputs: CaseInput) -> CaseResult:
+    result = play(inputs)
+    names = {device.id: code for code, device in inputs.devices.items()}
     return CaseResult(
-        scene.case,
-        scene.case.title("en"),
-        scene.start,
-        tuple(_shown(one, names) for one in _compared(scene, result.got)),
-        tuple(_shown(one, names) for one in _compared(scene, result.replayed)),
-        tuple(scene.expected),
+        inputs.case,
+        inputs.case.title("en"),
+        inputs.start,
+        tuple(_shown(one, names) for one in _compared(inputs, result.got)),
+        tuple(_shown(one, names) for one in _compared(inputs, result.replayed)),
+        tuple(inputs.expected),
         result.agree,
-        len(names) > 1 or scene.rule.watch.each,
+        len(names) > 1 or inputs.rule.watch.each,
     )
 
 
-def _compared(scene: Scene, made: Sequence[Transition]) -> Sequence[Transition]:
+def _compared(inputs: CaseInput, made: Sequence[Transition]) -> Sequence[Transition]:
     """Transitions to compare: of the rules under test; MERGED notes only if the case names them."""
-    merged = scene.merged
-    shown = [one for one in made if one.rule in scene.shown and (merged or one.change is not Change.MERGED)]
-    return [one for one in shown if not one.thing.component or _meant(scene, one.thing)]
+    merged = inputs.merged
+    shown = [one for one in made if one.rule in inputs.shown and (merged or one.change is not Change.MERGED)]
+    return [one for one in shown if not one.thing.component or _meant(inputs, one.thing)]
 
 
-def _meant(scene: Scene, thing: Thing) -> bool:
+def _meant(inputs: CaseInput, thing: Thing) -> bool:
     """False for another connector than the named one, when all points belong to the device itself: those transitions
     need not be written."""
-    device = next(one for one in scene.devices.values() if one.id == thing.device)
-    told_apart = any(component for kind, _, component in scene.points if kind == device.kind)
-    return told_apart or scene.only.get(device.id, thing.component) == thing.component
+    device = next(one for one in inputs.devices.values() if one.id == thing.device)
+    told_apart = any(component for kind, _, component in inputs.points if kind == device.kind)
+    return told_apart or inputs.only.get(device.id, thing.component) == thing.component
 
 
 def _shown(one: Transition, names: Mapping[int, str]) -> Shown:

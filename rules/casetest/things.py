@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from msgspec.structs import replace
 
 from gateway.domain.device import Attr, Customer, Device, Life, Point, PointSpec, Site
-from rules.casetest.case_input import Scene
+from rules.casetest.case_input import CaseInput
 
 DEVICE = (
     "attrs",
@@ -29,28 +29,28 @@ _COMPONENT = re.compile(r"(?P<device>.*)#(?P<component>[0-9]{1,9})")
 _FORMER = re.compile(r"(?P<device>.+\.)?(?P<point>[^.\[\]]+)\[(?P<component>[0-9]+)\]")
 
 
-def surroundings(scene: Scene) -> None:
+def surroundings(inputs: CaseInput) -> None:
     """Sites and customers of the file, and those of the case itself."""
-    data = scene.case.data
-    scene.sites = {site.code: site for site in scene.tests.sites}
-    scene.customers = {customer.code: customer for customer in scene.tests.customers}
-    for code, table in scene.table(data.get("sites"), "sites", "sites: {s1: {timezone: Asia/Shanghai}}").items():
+    data = inputs.case.data
+    inputs.sites = {site.code: site for site in inputs.tests.sites}
+    inputs.customers = {customer.code: customer for customer in inputs.tests.customers}
+    for code, table in inputs.table(data.get("sites"), "sites", "sites: {s1: {timezone: Asia/Shanghai}}").items():
         here = f"sites.{code}"
-        changes = scene.table(table, here, "{timezone: Asia/Shanghai}")
-        scene.sites[str(code)] = site_with(scene, scene.sites.get(str(code), Site(str(code))), changes, here)
-    for code, table in scene.table(data.get("customers"), "customers", "customers: {c1: {attrs: {..}}}").items():
+        changes = inputs.table(table, here, "{timezone: Asia/Shanghai}")
+        inputs.sites[str(code)] = site_with(inputs, inputs.sites.get(str(code), Site(str(code))), changes, here)
+    for code, table in inputs.table(data.get("customers"), "customers", "customers: {c1: {attrs: {..}}}").items():
         here = f"customers.{code}"
-        changes = scene.table(table, here, "{attrs: {class: household}}")
-        before = scene.customers.get(str(code), Customer(str(code)))
-        scene.customers[str(code)] = customer_with(scene, before, changes, here)
+        changes = inputs.table(table, here, "{attrs: {class: household}}")
+        before = inputs.customers.get(str(code), Customer(str(code)))
+        inputs.customers[str(code)] = customer_with(inputs, before, changes, here)
 
 
-def site_with(scene: Scene, site: Site, table: Mapping[str, object], where: str) -> Site:
+def site_with(inputs: CaseInput, site: Site, table: Mapping[str, object], where: str) -> Site:
     """The site with some fields changed; attributes are merged."""
-    scene.known(table, SITE, where)
+    inputs.known(table, SITE, where)
     found = {key: str(table[key]) for key in ("timezone", "name", "area", "region") if key in table}
     tags = tuple(map(str, tags)) if isinstance(tags := table.get("tags"), list) else site.tags
-    merged = {**site.attrs, **attrs_of(scene, table, where)}
+    merged = {**site.attrs, **attrs_of(inputs, table, where)}
     return Site(
         site.code,
         found.get("name", site.name),
@@ -63,65 +63,65 @@ def site_with(scene: Scene, site: Site, table: Mapping[str, object], where: str)
     )
 
 
-def customer_with(scene: Scene, customer: Customer, table: Mapping[str, object], where: str) -> Customer:
+def customer_with(inputs: CaseInput, customer: Customer, table: Mapping[str, object], where: str) -> Customer:
     """The customer with some fields changed; attributes are merged."""
-    scene.known(table, CUSTOMER, where)
-    merged = {**customer.attrs, **attrs_of(scene, table, where)}
+    inputs.known(table, CUSTOMER, where)
+    merged = {**customer.attrs, **attrs_of(inputs, table, where)}
     return Customer(customer.code, str(table.get("name", customer.name)), sites=customer.sites, attrs=merged)
 
 
-def attrs_of(scene: Scene, table: Mapping[str, object], where: str) -> dict[str, Attr]:
+def attrs_of(inputs: CaseInput, table: Mapping[str, object], where: str) -> dict[str, Attr]:
     """The `attrs` of a thing, checked."""
-    found = scene.table(table.get("attrs"), f"{where}.attrs", "attrs: {temp_trip: 95 degC}")
+    found = inputs.table(table.get("attrs"), f"{where}.attrs", "attrs: {temp_trip: 95 degC}")
     return {str(key): _attr(value) for key, value in found.items()}
 
 
-def devices(scene: Scene) -> None:
+def devices(inputs: CaseInput) -> None:
     """`devices`, or the one `device`, with the points of their kinds."""
-    data = scene.case.data
+    data = inputs.case.data
     written: dict[str, tuple[str, object]] = {}
     if data.get("devices") is not None:
-        named = scene.table(data["devices"], "devices", "devices: {p1: {}, p2: {}}")
+        named = inputs.table(data["devices"], "devices", "devices: {p1: {}, p2: {}}")
         written = {str(code): (f"devices.{code}", value) for code, value in named.items()}
     if not written:
         written = {"device": ("device", data.get("device"))}
     for number, (code, (where, value)) in enumerate(written.items(), 1):
-        table = scene.table(value, where, "device: {attrs: {temp_trip: 95 degC}}")
-        scene.known(table, DEVICE, where)
-        scene.devices[code] = _device(scene, number, code, table, where)
-        scene.home[number] = scene.whole(table, "component", 1, where)
+        table = inputs.table(value, where, "device: {attrs: {temp_trip: 95 degC}}")
+        inputs.known(table, DEVICE, where)
+        inputs.devices[code] = _device(inputs, number, code, table, where)
+        inputs.home[number] = inputs.whole(table, "component", 1, where)
         if "component" in table and "components" not in table:
-            scene.only[number] = scene.home[number]
-    _together(scene)
-    for profile, device in {device.profile: device for device in scene.devices.values()}.items():
-        _points(scene, device, max(d.components for d in scene.devices.values() if d.profile == profile))
+            inputs.only[number] = inputs.home[number]
+    _together(inputs)
+    for profile, device in {device.profile: device for device in inputs.devices.values()}.items():
+        _points(inputs, device, max(d.components for d in inputs.devices.values() if d.profile == profile))
 
 
-def _together(scene: Scene) -> None:
+def _together(inputs: CaseInput) -> None:
     """If the place matters and no device of the case has one, all are at one site, in UTC."""
-    rule = scene.rule
+    rule = inputs.rule
     shared = {rule.watch.group, *(rule.inhibit.same if rule.inhibit is not None else ())}
-    if any(device.site for device in scene.devices.values()) or not shared & {"site", "area", "region"}:
+    if any(device.site for device in inputs.devices.values()) or not shared & {"site", "area", "region"}:
         return
-    scene.sites[HOME] = Site(HOME, timezone="UTC", area=HOME, region=HOME)
-    scene.devices = {code: replace(device, site=HOME) for code, device in scene.devices.items()}
+    inputs.sites[HOME] = Site(HOME, timezone="UTC", area=HOME, region=HOME)
+    inputs.devices = {code: replace(device, site=HOME) for code, device in inputs.devices.items()}
 
 
-def _device(scene: Scene, number: int, code: str, table: Mapping[str, object], where: str) -> Device:
+def _device(inputs: CaseInput, number: int, code: str, table: Mapping[str, object], where: str) -> Device:
     site = str(table.get("site") or "")
-    if site and site not in scene.sites:
-        scene.wrong(f"{where}.site", "site", name=site)
+    if site and site not in inputs.sites:
+        inputs.wrong(f"{where}.site", "site", name=site)
     customer = str(table.get("customer") or "")
-    if customer and scene.customers and customer not in scene.customers:
-        scene.wrong(f"{where}.customer", "customer", name=customer, known=", ".join(scene.customers))
-    kind, profile = _kind(scene, table, where)
+    if customer and inputs.customers and customer not in inputs.customers:
+        inputs.wrong(f"{where}.customer", "customer", name=customer, known=", ".join(inputs.customers))
+    kind, profile = _kind(inputs, table, where)
     life = str(table.get("life") or "in_service")
     if life not in {item.value for item in Life}:
-        scene.wrong(f"{where}.life", "life", value=life)
+        inputs.wrong(f"{where}.life", "life", value=life)
         life = "in_service"
     tags = table.get("tags") or []
-    usual = scene.tests.components.get(kind, 1)
-    count = max(scene.whole(table, "components", usual, where), scene.whole(table, "component", 1, where))
+    usual = inputs.tests.components.get(kind, 1)
+    count = max(inputs.whole(table, "components", usual, where), inputs.whole(table, "component", 1, where))
     registered = table.get("registered")
     return Device(
         number,
@@ -133,26 +133,26 @@ def _device(scene: Scene, number: int, code: str, table: Mapping[str, object], w
         customer=customer,
         components=count,
         life=Life(life),
-        registered=scene.start if registered is None else scene.moment(registered, f"{where}.registered"),
-        attrs=attrs_of(scene, table, where),
+        registered=inputs.start if registered is None else inputs.moment(registered, f"{where}.registered"),
+        attrs=attrs_of(inputs, table, where),
         tags=tuple(str(tag) for tag in tags) if isinstance(tags, list) else (),
     )
 
 
-def _kind(scene: Scene, table: Mapping[str, object], where: str) -> tuple[str, str]:
+def _kind(inputs: CaseInput, table: Mapping[str, object], where: str) -> tuple[str, str]:
     """Kind and profile of a device. Without a profile it has the points of its kind, as in the first profile that has
     them."""
     profile = str(table.get("profile") or "")
-    model = scene.tests.models.get(profile)
-    kind = str(table.get("kind") or (model.kind if model is not None else scene.rule.watch.kinds[0]))
-    if kind not in scene.tests.vocabulary:
-        scene.wrong(f"{where}.kind", "kind", name=kind, known=", ".join(scene.tests.vocabulary) or "-")
+    model = inputs.tests.models.get(profile)
+    kind = str(table.get("kind") or (model.kind if model is not None else inputs.rule.watch.kinds[0]))
+    if kind not in inputs.tests.vocabulary:
+        inputs.wrong(f"{where}.kind", "kind", name=kind, known=", ".join(inputs.tests.vocabulary) or "-")
     elif profile and (model is None or model.kind != kind):
-        known = ", ".join(name for name, one in scene.tests.models.items() if one.kind == kind) or "-"
-        scene.wrong(f"{where}.profile", "profile", kind=kind, name=profile, known=known)
+        known = ", ".join(name for name, one in inputs.tests.models.items() if one.kind == kind) or "-"
+        inputs.wrong(f"{where}.profile", "profile", kind=kind, name=profile, known=known)
     if model is None:
         return kind, kind
-    scene.models[profile] = model
+    inputs.models[profile] = model
     return kind, profile
 
 
@@ -160,11 +160,11 @@ def _attr(value: object) -> str | float | bool:
     return value if isinstance(value, bool | str) else float(value) if isinstance(value, int | float) else str(value)
 
 
-def _points(scene: Scene, device: Device, components: int) -> None:
-    for spec in scene.specs(device).values():
+def _points(inputs: CaseInput, device: Device, components: int) -> None:
+    for spec in inputs.specs(device).values():
         for component in range(1, components + 1) if spec.each else (0,):
-            scene.points[device.profile, spec.name, component] = Point(
-                len(scene.points) + 1,
+            inputs.points[device.profile, spec.name, component] = Point(
+                len(inputs.points) + 1,
                 device.profile,
                 spec.name,
                 component,
@@ -178,49 +178,49 @@ def _points(scene: Scene, device: Device, components: int) -> None:
             )
 
 
-def component_of(scene: Scene, name: str, where: str) -> tuple[Device, int | None] | None:
+def component_of(inputs: CaseInput, name: str, where: str) -> tuple[Device, int | None] | None:
     """`p1`, `p1#2`, `#2` (of the first device), "" -> device, component (None = not given); None and a problem."""
-    match = None if name in scene.devices else _COMPONENT.fullmatch(name)
+    match = None if name in inputs.devices else _COMPONENT.fullmatch(name)
     code = match["device"] if match else name
-    device = scene.devices.get(code) if code else next(iter(scene.devices.values()))
+    device = inputs.devices.get(code) if code else next(iter(inputs.devices.values()))
     if device is None:
-        scene.wrong(where, "device", name=code, known=", ".join(scene.devices))
+        inputs.wrong(where, "device", name=code, known=", ".join(inputs.devices))
         return None
     if match is None:
         return device, None
     component = int(match["component"])
     if not 0 < component <= device.components:
-        scene.wrong(where, "component", name=device.code, count=device.components)
+        inputs.wrong(where, "component", name=device.code, count=device.components)
         return None
     return device, component
 
 
-def find(scene: Scene, name: str, where: str, default: str = "") -> tuple[Device, PointSpec, int] | None:
+def find(inputs: CaseInput, name: str, where: str, default: str = "") -> tuple[Device, PointSpec, int] | None:
     """`pressure`, `p1.pressure`, `p1#2.status`, `#2.status` -> device, declaration, component (0 = the device).
 
     `default` is the device of names without one. None and a problem if there is no such point.
     """
     if former := _FORMER.fullmatch(name):
         write = f"{(former['device'] or '').rstrip('.')}#{former['component']}.{former['point']}"
-        scene.wrong(where, "bracket", name=name, write=write)
+        inputs.wrong(where, "bracket", name=name, write=write)
         return None
     before, _, point = name.rpartition(".")
-    thing = component_of(scene, _joined(before, default), where)
+    thing = component_of(inputs, _joined(before, default), where)
     if thing is None:
         return None
     device, component = thing
-    specs = scene.specs(device)
+    specs = inputs.specs(device)
     spec = specs.get(point)
     if spec is None:
-        scene.wrong(where, "point", kind=device.profile, name=point, known=", ".join(specs))
+        inputs.wrong(where, "point", kind=device.profile, name=point, known=", ".join(specs))
         return None
     if component is not None and not spec.each:
-        scene.wrong(where, "whole", name=point, kind=device.kind)
+        inputs.wrong(where, "whole", name=point, kind=device.kind)
         return None
     if component is None:
-        component = scene.home[device.id] if spec.each else 0
+        component = inputs.home[device.id] if spec.each else 0
     if spec.each and not 0 < component <= device.components:
-        scene.wrong(where, "component", name=device.code, count=device.components)
+        inputs.wrong(where, "component", name=device.code, count=device.components)
         return None
     return device, spec, component
 

@@ -12,7 +12,7 @@ from rules.lint.subject import Subject
 
 
 def counted(written: Any) -> Iterator[tuple[str, Any]]:
-    """What is counted, and where it stands."""
+    """Place below the key and condition that is counted."""
     if isinstance(written, dict) and "of" in written:
         yield ".of", written["of"]
 

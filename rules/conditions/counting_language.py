@@ -12,8 +12,7 @@ _FIXED = frozenset({SlotKind.ATTR, SlotKind.ATTR_TEXT, SlotKind.ATTR_PART, SlotK
 
 
 def check_order(fields: MappingReader, of: Expression, compiler: RuleCompiler) -> None:
-    """Note a problem unless `of` is about readings, or about windows that close together: else nobody could say what
-    comes after what."""
+    """Note a problem unless `of` reads points only, or windows that close together: else the order is unknown."""
     if compiler.scope is None:
         return
     types = {name: kind.closes for name, kind in compiler.scope.signals.items()}
@@ -29,5 +28,5 @@ def check_order(fields: MappingReader, of: Expression, compiler: RuleCompiler) -
 
 
 def no_longer(conditions: ConditionPhrases, what: Any, _level: str) -> str:
-    """Why it ended: what was counted is not so."""
+    """Why it ended: the condition that is counted is false."""
     return conditions.clause(what["of"], yes=False)

@@ -1,4 +1,4 @@
-"""Comparisons with `age`: they turn by themselves, so a condition has to know when (RULES section 3)."""
+"""Comparisons with `age` change without a reading: the moments at which they do (RULES section 3)."""
 
 from itertools import product
 
@@ -11,7 +11,7 @@ _UNKNOWN_BEFORE = frozenset({SlotKind.SIGNAL, SlotKind.BEFORE, SlotKind.QUORUM, 
 
 
 def crossings(node: Node, slots: tuple[Slot, ...]) -> tuple[Crossing, ...] | None:
-    """Where the sides of each comparison with an age meet; None when some comparison cannot be foreseen."""
+    """Where the sides of each comparison with an age meet; None when this cannot be computed for one of them."""
     ages = frozenset(index for index, slot in enumerate(slots) if slot.kind is SlotKind.AGE)
     found: list[Crossing] = []
     for one in _comparisons(node, ages):
@@ -29,7 +29,7 @@ def _comparisons(node: Node, ages: frozenset[int]) -> list[Relation]:
 
 
 def _loose(node: Node, ages: frozenset[int]) -> bool:
-    """Is an age, or a number made of one, read outside every comparison, as the value of the expression?"""
+    """True if an age, or a number made of one, is outside every comparison, as the value of the expression."""
     if isinstance(node, Relation):
         return False
     if isinstance(node, SlotInput):

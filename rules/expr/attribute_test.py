@@ -1,7 +1,7 @@
 """`where` of a watch: the same grammar over the attributes and tags of a device, once per device, not per reading.
 
-Attributes are texts, numbers and truth values that people imported, so types are met at run time: a number and a text
-compare by the number the text holds (`95 degC` is 95 in the canonical unit, a bare number counts as canonical already);
+Attributes are texts, numbers and truth values from imported lists, so types are known at run time only: a number
+and a text compare by the number in the text (`95 degC` is 95 in the canonical unit, a bare number is canonical);
 what cannot be compared is unknown, and unknown does not pass.
 """
 

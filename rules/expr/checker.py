@@ -1,4 +1,4 @@
-"""What a function of an expression needs of the checker that meets it."""
+"""The checker, as the functions of expressions use it."""
 
 from typing import Protocol
 

@@ -58,7 +58,7 @@ def number(text: str, scope: NameScope) -> tuple[Expression, Node, Measure]:
 
 
 def meaning(expression: Expression, node: Node) -> str:
-    """What it means, whatever way it was written."""
+    """Meaning as text: equal for all ways to write one expression."""
     return signature(node, expression.slots)
 
 

@@ -1,4 +1,4 @@
-"""What can be wrong in an expression: a text of the catalogue, what fills it, and where it stands."""
+"""A mistake in an expression: the key of its message, the fields of the message, and the place."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field

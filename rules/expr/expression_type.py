@@ -47,7 +47,7 @@ class Measure:
 
     @property
     def example(self) -> str:
-        """The unit as people write it: 0.2 m3/day rather than m3/h is up to them, h rarely is."""
+        """The unit for examples in messages: min for times, else the canonical one."""
         return "min" if self.dimension == TIME else self.unit
 
 

@@ -1,4 +1,4 @@
-"""Is a position inside a fence? One formula for a float and for a column, so that both back ends agree to the bit.
+"""Is a position inside a fence: one formula for a float and for a column, so that both back ends agree to the bit.
 
 Only + - * and comparisons: a sine of NumPy may differ from one of the C library in the last digit. The boundary is
 inside.
@@ -20,7 +20,7 @@ _NEAR = 1e-12  # degrees: a tenth of a micrometre
 
 
 def known(lat: Any, lon: Any) -> Any:
-    """Is it a position at all? Not NaN, not the 255 of a receiver without fix."""
+    """True for a position: not NaN, not the 255 of a receiver without fix."""
     return (abs(lat) <= 90.0) & (abs(lon) <= 360.0)
 
 

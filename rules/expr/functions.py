@@ -114,7 +114,7 @@ def _before(checker: ExpressionChecker, node: CallNode) -> Typed:
 
 
 def _has(checker: ExpressionChecker, item: Syntax) -> Typed:
-    """Of a point or an attribute: a slot of its own. Of a signal or a field of a code: is its value known?"""
+    """Of a point or an attribute a slot of its own; of a signal or a field of a code whether its value is known."""
     if isinstance(item, Name):
         if item.name in checker.scope.signals or item.name.partition(".")[0] in checker.scope.codes:
             return IsKnown(checker.value(item)[0]), TRUTH

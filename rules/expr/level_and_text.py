@@ -29,7 +29,7 @@ def level(text: str, scope: NameScope) -> Checked:
 
 
 def text_of(text: str, scope: NameScope) -> tuple[TextOf, str]:
-    """A text that hangs on readings, and what it means: a state point, `code.name`, `a > 1 V ? 'x' : 'y'`.
+    """A text that depends on readings, and its meaning: a state point, `code.name`, `a > 1 V ? 'x' : 'y'`.
 
     Raises ExpressionError with all flaws.
     """

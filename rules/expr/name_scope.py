@@ -1,4 +1,4 @@
-"""What the names of an expression mean: points of the watched kinds, `let` signals, codes, fences."""
+"""Names that an expression may use: points of the watched kinds, `let` signals, codes, fences."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -37,7 +37,7 @@ def near_or_known(key: str, word: str, known: Sequence[str]) -> tuple[str, dict[
 
 @dataclass(frozen=True, slots=True)
 class SignalType:
-    """What an expression must know of a `let` signal.
+    """Type of a `let` signal.
 
     `unit` canonical; `calendar` None = a momentary value; `closes`: the windows whose ends give it a new value, None =
     readings do; `delta`: a difference of temperatures; `points` are what it
@@ -74,12 +74,12 @@ class NameScope:
     group: str = ""
 
     def members(self) -> "NameScope":
-        """What an expression about one member of the group may name; the scope itself when there is no group."""
+        """Scope of an expression about one member of the group; the scope itself when there is no group."""
         own = {name: signal for name, signal in self.signals.items() if not signal.group}
         return replace(self, signals=own, group="") if self.group else self
 
     def point(self, name: str, at: int = 0) -> PointSpec | Flaw:
-        """The point `name` as all watched kinds declare it; state texts are joined. A flaw says what is wrong."""
+        """The point `name` as all watched kinds declare it; state texts are joined; a flaw when they differ."""
         holders = {kind: points[name] for kind, points in self.vocabulary.items() if name in points}
         if not holders:
             return self._unknown(name, at)

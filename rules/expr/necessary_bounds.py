@@ -1,4 +1,4 @@
-"""What must hold before a condition can be true: numbers that one of its points, or a term of them, has to reach."""
+"""Necessary bounds of a condition: numbers that one of its points, or a term of them, must reach before it is true."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -31,7 +31,7 @@ def clauses(node: Node, slots: tuple[Slot, ...], *, true: bool = True) -> tuple[
 
 
 def exact(node: Node, slots: tuple[Slot, ...]) -> bool:
-    """Is `node` its only bar: true where it holds, unknown where its point or term is, else false?"""
+    """True if `node` equals its only bar: true where the bar holds, unknown where its point or term is, else false."""
     if not isinstance(node, Relation) or node.operator in ("==", "!="):
         return False
     bar = _bar(node, slots)
@@ -72,7 +72,7 @@ def _against(operator: str, value: str | Term, a: float) -> Bar | None:
 
 
 def _value(node: Node, slots: tuple[Slot, ...]) -> str | Term | None:
-    """The point that a node is, or the term of points; None when it hangs on anything else."""
+    """The point that a node is, or the term of points; None when it depends on anything else."""
     used = sorted(inputs(node))
     if not used or not _arithmetic(node) or any(slots[slot].kind is not SlotKind.POINT for slot in used):
         return None

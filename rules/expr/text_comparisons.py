@@ -57,7 +57,7 @@ def field(checker: ExpressionChecker, name: str, at: int, texts: tuple[str, ...]
 
 
 def contains(checker: ExpressionChecker, name: str, at: int, text: str) -> Typed:
-    """Does this field of the code contain the text?"""
+    """Test whether this field of the code contains the text."""
     coded, wanted = field_of(checker, name, at)
     written = {code: _written(entry, wanted) for code, entry in sorted(coded.table.entries.items())}
     mapping = tuple((code, float(text in one)) for code, one in written.items())

@@ -370,7 +370,7 @@ def _sample(measure: Measure) -> str:
 
 
 def _waits(node: Syntax) -> bool:
-    """Does the unit of `node` hang on an `attr` without a default?"""
+    """True if the unit of `node` depends on an `attr` without a default."""
     match node:
         case CallNode("attr", (_,)):
             return True
@@ -385,7 +385,7 @@ def _waits(node: Syntax) -> bool:
 
 
 def _flag(checker: Checker, node: Syntax) -> bool:
-    """Is it a point that counts nothing and has no unit? Then 0 is false, as in `ignition ? 15m : 26h`."""
+    """True for a gauge without unit: 0 is false, as in `ignition ? 15m : 26h`."""
     if not isinstance(node, Name) or node.name in checker.scope.signals:
         return False
     spec = checker.point(node.name, node.at)

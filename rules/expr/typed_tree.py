@@ -40,7 +40,7 @@ class IsKnown:
 
 @dataclass(frozen=True, slots=True)
 class Within:
-    """Does the position (degrees) lie in `fence`? Unknown when it is no position."""
+    """True if the position (degrees) is inside `fence`; unknown when it is no position."""
 
     lat: "Node"
     lon: "Node"
@@ -73,7 +73,7 @@ class Logic:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """`then` where `condition` is true, `otherwise` where false, unknown where unknown. `boolean` tells of what."""
+    """`then` where `condition` is true, `otherwise` where false, unknown where unknown. `boolean`: of truth values."""
 
     condition: "Node"
     then: "Node"
@@ -107,7 +107,7 @@ def inputs(node: Node) -> set[int]:
 
 
 def signature(node: Node, slots: Sequence[Slot]) -> str:
-    """What the expression means, whatever way it was written: the part of a rule's revision."""
+    """Meaning as text, for a rule's revision: equal for all ways to write one expression."""
     match node:
         case Literal(value):
             return number_text(value)

@@ -1,4 +1,4 @@
-"""`then`: the order and the notice a raised alarm asks for. Whether the names exist is the caller's question."""
+"""`then`: the order and the notice of a raised alarm. The caller checks that the names exist."""
 
 import re
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ _COMPUTED = re.compile(r"[A-Za-z_]\w*\.(?:level|skill|name|advice)|.*[()?<>='].*
 
 @dataclass(frozen=True, slots=True)
 class Actions:
-    """`level` is for rules that have one level only; `level_of` when it hangs on readings, as `skill_of`."""
+    """`level` is for rules that have one level only; `level_of` and `skill_of` depend on readings."""
 
     order: OrderPlan | None = None
     notice: NoticePlan | None = None
@@ -39,7 +39,7 @@ class References:
 
 
 def references(rule: Rule) -> References:
-    """What must exist in `config/` for `rule` to work."""
+    """Names that must exist in `config/` for `rule` to work."""
     order, notice = rule.order, rule.notice
     words = (order.skill, *(rule.skill_of.texts if rule.skill_of else ())) if order else ()
     return References(

@@ -41,7 +41,7 @@ def active(rule: MappingReader, calendar: WorkCalendar) -> Active | None:
 
 
 def _spans(fields: MappingReader) -> tuple[tuple[int, int], ...]:
-    """Minutes of the day, in order; one that says nothing is the whole day."""
+    """Minutes of the day, in order; the whole day by default."""
     found: list[tuple[int, int]] = []
     for _, item in fields.several("daily"):
         match = _SPAN.fullmatch(show(item))

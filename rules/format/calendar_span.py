@@ -1,4 +1,4 @@
-"""Calendar spans: `30 days`, `6 months`, `1 year`. Their length hangs on the date they are counted from."""
+"""Calendar spans: `30 days`, `6 months`, `1 year`. Their length depends on the date they are counted from."""
 
 import re
 
@@ -42,7 +42,7 @@ def span(fields: MappingReader, key: str, example: str) -> CalendarSpan | None:
 
 
 def _guess(tree: Tree) -> str:
-    """What a person probably meant: `6m`, `180d`, `半年`, `三个月`."""
+    """Suggested correction of `6m`, `180d`, `半年`, `三个月`."""
     raw = show(tree).strip().lower()
     match = _MEANT.match(raw)
     if match is None:

@@ -1,4 +1,4 @@
-"""Test cases as they stand in a file: their structure and lines for the runner, which judges what is in them."""
+"""Test cases as written in a file: structure and lines; the runner checks their contents."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -27,11 +27,11 @@ class Case:
     lines: Mapping[str, int] = field(default_factory=dict)
 
     def title(self, lang: Lang) -> str:
-        """What it shows: `say`, a text or one for each language."""
-        told = self.data.get("say")
-        if isinstance(told, dict):
-            told = told.get(lang) or next(iter(told.values()), "")
-        return str(told or "")
+        """Title (`say`): one text, or one for each language."""
+        text = self.data.get("say")
+        if isinstance(text, dict):
+            text = text.get(lang) or next(iter(text.values()), "")
+        return str(text or "")
 
     def problem(self, where: str, key: str, /, **fields: object) -> Problem:
         """A problem at `where` (`expect[0].at`) inside this case."""
@@ -50,10 +50,10 @@ class Model:
 
 @dataclass(frozen=True, slots=True)
 class TestFile:
-    """The tests of one file. `names` are what its rules and cases speak of: its own profiles, or the project's.
+    """The tests of one file. `names`: those of its own profiles, or the project's.
 
     `units` are the units its own profiles were written in, by kind and point: numbers of series are in these, while the
-    names are canonical as everywhere. `components`: how many each device of a kind has, where its own profiles say so.
+    names are canonical as everywhere. `components`: how many each device of a kind has, where its own profiles have it.
     `use` are paths of rule files, relative to this file, to be loaded with `names`. `models` are the project's profiles
     by id; a file with profiles of its own has none.
     """

@@ -18,18 +18,19 @@ WHEN_EXAMPLE = '"gun_temp >= 85 degC"'
 _JOINED = ("all", "any", "members")
 
 Parse = Callable[[MappingReader, MappingReader, RuleCompiler, Level], Condition | None]
-"""The rule, the mapping in which the key of the form stands, what compiling needs, the level of the order -> the
-condition; None after its problems were noted."""
+"""(rule, mapping that has the key of the form, compiler, level of the order) -> condition; None after its problems were
+noted."""
 
 
 @dataclass(frozen=True, slots=True)
 class YamlForm:
     """One way to write a condition.
 
-    `beside`: the keys of `TIMING` that may stand beside it; `own`: keys of a rule for it alone. `nested`: it may stand
-    below `when`. `grouped`: a group can have it: others are about one device's own word, date or counter. `identified`:
-    `identity` may stand beside it. `missing`: missing data clears it; else it means something already. `levels_below`:
-    the key of it where every level has its own condition. `level_of`: the level of its order may be an expression.
+    `beside`: the keys of `TIMING` allowed beside it; `own`: keys of a rule for it alone. `nested`: allowed below
+    `when`. `grouped`: allowed for groups; others are for the data, date or counter of one device. `identified`:
+    `identity` is allowed beside it. `missing`: missing data clears it; else it means something already.
+    `levels_below`: the key of it where every level has its own condition. `level_of`: the level of its order may be an
+    expression.
     """
 
     key: str
@@ -49,7 +50,7 @@ YAML_FORMS: Registered[str, YamlForm] = Registered("language", "YAML")
 
 
 def form_of(rule: MappingReader) -> tuple[YamlForm, MappingReader] | None:
-    """The only form of a rule and the mapping it stands in; None after its problems were noted."""
+    """The only form of a rule and the mapping that has its key; None after its problems were noted."""
     written = [form for key, form in YAML_FORMS.items() if rule.has(key)]
     if not written:
         rule.missing("rules.condition.none", write=f"when: {WHEN_EXAMPLE}")
@@ -72,7 +73,7 @@ def form_of(rule: MappingReader) -> tuple[YamlForm, MappingReader] | None:
 def condition(
     rule: MappingReader, form: YamlForm, holder: MappingReader, compiler: RuleCompiler, level: Level
 ) -> Condition | None:
-    """The condition; None after its problems were noted. `holder`: the mapping in which the key of the form stands."""
+    """The condition; None after its problems were noted. `holder`: the mapping that has the key of the form."""
     for key in TIMING:
         if rule.has(key) and key not in form.beside:
             beside = "rules.condition.beside_levels" if form.key == "levels" else "rules.condition.misplaced"

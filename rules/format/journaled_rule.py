@@ -1,4 +1,4 @@
-"""The rule as the journal keeps it: compile it again, edit it, tell what an edit means."""
+"""Rules from the journal: compiling and editing them, and the class of an edit."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -34,7 +34,7 @@ _decoder = msgspec.json.Decoder(_Source)
 def compile_source(source: bytes) -> Rule:
     """The rule of a RuleSet fact: the same rule, revision included, that was loaded from the file.
 
-    Raises ValueError when the bytes are damaged or of a format this build does not know.
+    Raises ValueError when the bytes are damaged or of an unknown format.
     """
     rule = _alive.get(source)
     if rule is None:
@@ -47,7 +47,7 @@ _alive: WeakValueDictionary[bytes, Rule] = WeakValueDictionary()
 
 
 def edit_between(old: Rule, new: Rule) -> Edit:
-    """What replacing `old` by `new` does to the state of the rule."""
+    """Effect of replacing `old` by `new` on the state of the rule."""
     return classify(old, new)
 
 

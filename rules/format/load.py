@@ -21,7 +21,7 @@ _ALONE = frozenset({"use", "profiles", "sites", "customers", "test"})
 
 @dataclass(frozen=True, slots=True)
 class RuleLocation:
-    """Where the rule `id` stands."""
+    """Place of the rule `id`."""
 
     id: str
     path: str
@@ -30,9 +30,9 @@ class RuleLocation:
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """What one file holds. `rules` are only those without a problem; use them when `problems` is empty.
+    """Contents of one file. `rules` are only those without a problem; use them when `problems` is empty.
 
-    `places` are where all rules with an id stand, sound or not; `policy` is what the file says for all rules.
+    `places` of all rules with an id, also of those with problems; `policy`: `quiet` and `limits`.
     """
 
     file: str
@@ -44,7 +44,7 @@ class Loaded:
 
 
 def load_text(text: str, file: str, names: Names) -> Loaded:
-    """Rules and tests of one file. A stand-alone test file is told by its keys test, use, profiles or sites.
+    """Rules and tests of one file. A stand-alone test file has one of the keys test, use, profiles, sites, customers.
 
     Its own `profiles` replace the points of `names`.
     """
@@ -94,7 +94,7 @@ def merge(files: Sequence[Loaded]) -> tuple[tuple[Rule, ...], tuple[Problem, ...
 
 
 def policy_source(files: Sequence[Loaded]) -> bytes:
-    """What several files say for all rules, for a PolicySet fact; b"" = nothing."""
+    """`quiet` and `limits` of several files, for a PolicySet fact; b"" = none."""
     return join_policies([(loaded.file, loaded.policy) for loaded in files])[0]
 
 

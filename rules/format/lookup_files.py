@@ -1,4 +1,4 @@
-"""Files that rules look things up in: tables of vendor codes, and areas on the map. All problems of a file at once.
+"""Lookup files of rules: tables of vendor codes, and areas on the map. All problems of a file at once.
 
 config/codes/charger_faults.yaml
     source: fault list of the vendor, edition 3
@@ -50,7 +50,7 @@ def code_table(text: str, file: str, name: str) -> tuple[CodeTable | None, tuple
 
 
 def _titles(top: MappingReader, names: set[str]) -> dict[str, dict[str, str]]:
-    """What people call the names of the entries."""
+    """Titles of the names of the entries, by language."""
     inside = top.inside("titles", sorted(names), "titles: {overtemp: {en: Over temperature, zh: 过温}}")
     if inside is None:
         return {}

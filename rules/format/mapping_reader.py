@@ -227,7 +227,7 @@ def _number(figure: str) -> int:
 
 
 def guess(value: Tree) -> str:
-    """What a person probably meant: a bare number is seconds, `5 min` and `五分钟` are 5m."""
+    """Suggested correction: a bare number is seconds, `5 min` and `五分钟` are 5m."""
     if (number := number_of(value)) is not None:
         return f"{number}s"
     packed = unicodedata.normalize("NFKC", text_of(value)).replace(" ", "").lower()

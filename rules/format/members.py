@@ -30,7 +30,7 @@ def names_of(tree: Syntax) -> set[str]:
 
 
 def named(fields: MappingReader, compiler: RuleCompiler) -> tuple[set[str], tuple[str, ...]]:
-    """(the names an aggregate asks its members for, the kinds of these members), before anything is judged."""
+    """(names that an aggregate needs of its members, kinds of these members), before anything is compiled."""
     inside = fields.get("members")
     if not isinstance(inside, YamlMapping) or compiler.scope is None:
         return set(), ()
@@ -84,7 +84,7 @@ def member_stat(name: str, fields: MappingReader, compiler: RuleCompiler) -> tup
 
 
 def _members(compiler: RuleCompiler, kinds: tuple[str, ...]) -> NameScope:
-    """What may be said of one member."""
+    """Scope of an expression about one member."""
     if compiler.scope is None:
         raise ValueError("the watched kinds are unknown")
     scope = compiler.scope.members()
@@ -114,7 +114,7 @@ def _of(
 
 
 def _calendar(of: Expression, signals: Mapping[str, SignalType], text: str) -> Calendar | None:
-    """The calendar of what is asked for: the group's value is one of the same windows."""
+    """Calendar of the members' windows, which is that of the group's value."""
     named = {slot.name for slot in of.slots if slot.kind in {SlotKind.SIGNAL, SlotKind.BEFORE}}
     windows = {signals[name].closes for name in named}
     points = sorted(points_of(of)) + sorted(name for name in named if signals[name].closes is None)

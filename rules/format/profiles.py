@@ -18,7 +18,7 @@ _EXAMPLE = "{points: {gun_temp: {unit: degC}}}"
 
 @dataclass(frozen=True, slots=True)
 class OwnProfiles:
-    """By kind: `points` in canonical units, the `units` they were written in, `components` where it is said."""
+    """By kind: `points` in canonical units, the `units` they were written in, `components` where written."""
 
     points: Mapping[str, Mapping[str, PointSpec]] = field(default_factory=dict)
     units: Mapping[str, Mapping[str, str]] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""`quiet` and `limits` of rule files: what holds for all rules, as a file says it, joined over files, and compiled."""
+"""`quiet` and `limits` of rule files, which apply to all rules: read from one file, joined over files, compiled."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -28,7 +28,7 @@ _BYTES = {"kB": 10**3, "MB": 10**6, "GB": 10**9, "KiB": 1 << 10, "MiB": 1 << 20,
 
 @dataclass(frozen=True, slots=True)
 class PolicyPart:
-    """What one file says: each quiet with the keys where, from, until, why; limits by name as written, with lines."""
+    """Contents of one file: each quiet with the keys where, from, until, why; limits by name as written, with lines."""
 
     quiet: tuple[Mapping[str, str], ...] = ()
     limits: Mapping[str, str] = field(default_factory=dict)
@@ -89,7 +89,7 @@ def span_of(fields: MappingReader) -> tuple[datetime, datetime] | None:
 
 
 def instant(moment: datetime, zone: str) -> int:
-    """µs; a moment without an offset is a local one of `zone` ("" and what nobody knows = UTC)."""
+    """µs; a moment without an offset is a local one of `zone` ("" and unknown ones = UTC)."""
     if moment.tzinfo is not None:
         return to_us(moment)
     try:
@@ -138,7 +138,7 @@ def size(text: str) -> int | None:
 
 
 def join_policies(parts: Sequence[tuple[str, PolicyPart]]) -> tuple[bytes, tuple[Problem, ...]]:
-    """The source of all files' policy, and a problem for each limit that is written twice. b"" = nothing is said."""
+    """The source of all files' policy, and a problem for each limit that is written twice. b"" = no policy."""
     first: dict[str, str] = {}
     limits: dict[str, str] = {}
     quiet: list[Mapping[str, str]] = []
@@ -161,7 +161,7 @@ def join_policies(parts: Sequence[tuple[str, PolicyPart]]) -> tuple[bytes, tuple
 def compile_policy(source: bytes, zone: str) -> RulePolicy:
     """The policy of a PolicySet fact; times without an offset are local ones of `zone`. b"" is the empty policy.
 
-    Raises ValueError when the bytes are damaged or of a format this build does not know.
+    Raises ValueError when the bytes are damaged or of an unknown format.
     """
     if not source:
         return RulePolicy()

@@ -18,8 +18,8 @@ _MOST = 1_000_000
 def quorum_of(
     fields: MappingReader, member: Callable[[], Expression | None], scope: NameScope | None
 ) -> tuple[Quorum, str] | None:
-    """The quorum, and how it reads in the text of a condition; None after problems were noted. `member` compiles `of`,
-    what is said of one member in `scope`.
+    """The quorum, and its text in a condition; None after problems were noted. `member` compiles `of`, the condition
+    over one member in `scope`.
     """
     before = len(fields.notes.problems)
     fields.require('of: "pressure < 1.6 kPa"')
@@ -32,10 +32,10 @@ def quorum_of(
     components = per_component(fields)
     if fields.has("at_least") and fields.has("at_most") and least > most:
         fields.wrong("at_most", "rules.members.bounds", least=least, most=most)
-    said = [f"{key} {fields.shown(key)}" for key in given]
-    said += [f"within {format_duration(within)}"] if within else []
-    said += [f"began within {format_duration(began)}"] if began else []
-    said += ["per component"] if components else []
+    parts = [f"{key} {fields.shown(key)}" for key in given]
+    parts += [f"within {format_duration(within)}"] if within else []
+    parts += [f"began within {format_duration(began)}"] if began else []
+    parts += ["per component"] if components else []
     of = member()
     if of is None or scope is None or len(fields.notes.problems) > before:
         return None
@@ -49,7 +49,7 @@ def quorum_of(
         components,
         repeated(of, scope),
     )
-    return quorum, f"members({', '.join([of.text, *said])})"
+    return quorum, f"members({', '.join([of.text, *parts])})"
 
 
 def per_component(fields: MappingReader) -> bool:
@@ -58,7 +58,7 @@ def per_component(fields: MappingReader) -> bool:
 
 
 def repeated(expression: Expression, scope: NameScope) -> bool:
-    """Does the expression read a point that every component has, itself or by a signal?"""
+    """True if the expression reads a point that every component has, itself or by a signal."""
     names = {slot.name for slot in expression.slots if slot.kind in OF_POINTS}
     for slot in expression.slots:
         if slot.name in scope.signals and slot.kind not in OF_POINTS:

@@ -1,4 +1,4 @@
-"""What a rule means, apart from how it is written: the ground of its revision.
+"""Meaning of a rule, independent of how it is written; the revision is a hash of it.
 
 Two texts of one meaning (`85 degC`, `185 degF`) are one revision; titles, whys and owners are no part of it.
 """
@@ -20,7 +20,7 @@ def points_read(rule: Rule) -> tuple[str, ...]:
 
 def meaning_of(rule: Rule, meanings: Mapping[str, str]) -> Mapping[str, object]:
     """`meanings` holds what each expression text means. Plain values only."""
-    said = partial(_said, meanings=meanings)
+    meaning = partial(_meaning, meanings=meanings)
     return {
         "id": rule.id,
         "scope": {
@@ -35,13 +35,13 @@ def meaning_of(rule: Rule, meanings: Mapping[str, str]) -> Mapping[str, object]:
             "identity": [meanings[one.name] for one in rule.identity],
         },
         "condition": {
-            "of": rule.condition.meaning(said),
+            "of": rule.condition.meaning(meaning),
             "clear_after": rule.clear_after,
             "downtime": rule.downtime,
-            "unless": said(rule.unless),
+            "unless": meaning(rule.unless),
             "active": _active(rule.active),
             "quorums": [
-                [said(one.of), one.at_least, one.at_most, one.fraction, one.within, one.began_within, one.components]
+                [meaning(one.of), one.at_least, one.at_most, one.fraction, one.within, one.began_within, one.components]
                 for one in rule.quorums
             ],
         },
@@ -49,7 +49,7 @@ def meaning_of(rule: Rule, meanings: Mapping[str, str]) -> Mapping[str, object]:
             "mode": rule.mode,
             "order": rule.order and {**msgspec.to_builtins(rule.order), "skill_of": None},
             "notice": _plain(rule.notice),
-            "levels": rule.condition.levels_meaning(said),
+            "levels": rule.condition.levels_meaning(meaning),
             "skill": rule.skill_of and meanings[rule.skill_of.name],
             "flap": _plain(rule.flap),
             "inhibit": _plain(rule.inhibit),
@@ -62,7 +62,7 @@ def _name(signal: Signal) -> str:
     return signal.name
 
 
-def _said(expression: Expression | None, meanings: Mapping[str, str]) -> str | None:
+def _meaning(expression: Expression | None, meanings: Mapping[str, str]) -> str | None:
     return None if expression is None else meanings[expression.text]
 
 

@@ -130,7 +130,7 @@ def _with_level(condition: Condition, level: Expression | None) -> Condition:
 
 
 def _check_combinations(fields: MappingReader, form: YamlForm | None, watch: Watch | None) -> None:
-    """Keys that do nothing, or nothing sensible, beside what else the rule says."""
+    """Check for keys that have no effect, or no sensible one, beside others."""
     group = watch is not None and watch.group
     if form and group and not form.grouped:
         known = ", ".join(key for key, one in YAML_FORMS.items() if one.grouped)
@@ -143,7 +143,7 @@ def _check_combinations(fields: MappingReader, form: YamlForm | None, watch: Wat
 
 
 def _clear_after(fields: MappingReader, form: YamlForm | None, defaults: Defaults) -> int:
-    """A rule about silence or a date has no missing data: what the file's defaults say of it is not for such a rule."""
+    """A rule about silence or a date has no missing data: the file's default does not apply to it."""
     if form is None or form.missing:
         return missing_of(fields, defaults.missing)
     if fields.has("missing"):
@@ -227,8 +227,8 @@ def _watch(fields: MappingReader, compiler: RuleCompiler) -> Watch | None:
 def _components(fields: MappingReader, rule: Rule, compiler: RuleCompiler) -> None:
     """`each` is for points that every component has; without it such a point has no single value.
 
-    A kind that repeats no point at all (as in a short test profile) is not asked: its readings count for all. The
-    members of a group are asked component by component where a point is repeated, `each` or not.
+    A kind that repeats no point at all (as in a short test profile) is left out: its readings count for all. The
+    members of a group are evaluated component by component where a point is repeated, `each` or not.
     """
     kind = rule.watch.kinds[0]
     specs = compiler.vocabulary[kind]

@@ -1,4 +1,4 @@
-"""What one rule needs while it is compiled: where its problems go, what its names mean, what its expressions meant."""
+"""State while one rule is compiled: its problems, the names in scope, the meanings of its expressions."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -38,7 +38,7 @@ class CompiledCondition:
 
 @dataclass(slots=True)
 class RuleCompiler:
-    """`scope` is None when the watched kinds are unknown: then expressions are only parsed, their names not judged."""
+    """`scope` is None when the watched kinds are unknown: then expressions are parsed, but names are not checked."""
 
     notes: Notes
     names: Names
@@ -94,7 +94,7 @@ class RuleCompiler:
         return CompiledCondition(self.keep(text, expression, node), node, tree)
 
     def level(self, text: str, path: str, line: int) -> Expression | None:
-        """A level that hangs on readings: 1 to 4."""
+        """A level that depends on readings: 1 to 4."""
         return self._value(level, text, path, line)
 
     def text(self, text: str, path: str, line: int) -> TextOf | None:
@@ -155,7 +155,7 @@ class RuleCompiler:
         return found.expression if found else None
 
     def time(self, text: str, path: str, line: int) -> Expression | None:
-        """A length of time that hangs on readings or attributes."""
+        """A length of time that depends on readings or attributes."""
         return self._value(duration, text, path, line)
 
     def _value(
@@ -198,7 +198,7 @@ class RuleCompiler:
         return found
 
     def attempt(self, make: Callable[[], T], path: str, line: int) -> T | None:
-        """What `make` returns; None after the flaws of an expression were noted, each with its place in the text."""
+        """Result of `make`; None after the flaws of an expression were noted, each with its place in the text."""
         try:
             return make()
         except ExpressionError as error:

@@ -1,4 +1,4 @@
-"""What stands in `let`: names, operators and the keys beside them (RULES section 4)."""
+"""Keys of `let`: names, operators and the keys beside them (RULES section 4)."""
 
 import re
 from collections.abc import Mapping
@@ -27,7 +27,7 @@ KEYS: Mapping[str, tuple[str, ...]] = {
     "members": (),
     "peers": (),
 }
-"""operator -> the keys that may stand beside it."""
+"""Operator -> the keys allowed beside it."""
 
 EXAMPLES = {
     "percentile": "high: {percentile(90): pressure, per: day}", "median": "usual: {median: pressure, over: 24h}",

@@ -195,7 +195,7 @@ def _point(entry: SignalEntry, scope: NameScope) -> PointSpec | None:
 
 
 def _is_predicate(text: str, tree: Syntax, scope: NameScope) -> bool:
-    """Is it true or false? A bare name is a point, also one that counts as true or false."""
+    """True for a condition. A bare name is a point, also one that counts as true or false."""
     if isinstance(tree, Compare | LogicNode | NotNode | MemberNode):
         return True
     try:
@@ -205,7 +205,7 @@ def _is_predicate(text: str, tree: Syntax, scope: NameScope) -> bool:
 
 
 def _no_predicate(fields: MappingReader, key: str, text: str) -> None:
-    """A condition stands where a point or a number belongs."""
+    """Note a condition in the place of a point or a number."""
     flaw = "rules.let.count_predicate" if key == "count" else "rules.let.predicate"
     fields.wrong(key, flaw, text=text, operator=key, write=f"times: {quoted(text)}", other=f"share: {quoted(text)}")
 
@@ -234,7 +234,7 @@ def _measured(entry: SignalEntry, scope: NameScope) -> PointSpec | None:
 
 
 def _counter(fields: MappingReader, spec: PointSpec) -> CounterModel | None:
-    """What the rule says of the counter; what it leaves out is the profile's."""
+    """Counter model of the rule; keys that it leaves out are the profile's."""
     inside = fields.inside("counter", ("rollover", "reset", "resolution"), "counter: {rollover: 1000}")
     if inside is None:
         return None

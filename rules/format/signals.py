@@ -22,7 +22,7 @@ _DIFFERENCES = frozenset({Aggregate.SPREAD, Aggregate.STDDEV})
 def signals(rule: MappingReader, compiler: RuleCompiler) -> tuple[Signal, ...] | None:
     """All signals of a rule in the order of the file; None when one of them could not be made.
 
-    `compiler.scope` learns the codes and the types of the signals on the way.
+    Adds the codes and the types of the signals to `compiler.scope`.
     """
     lets = rule.inside("let", None, f"let: {{{EXAMPLES['increase']}}}")
     if lets is None:
@@ -72,7 +72,7 @@ def scope_with(scope: NameScope, found: Sequence[Signal]) -> NameScope:
 
 
 def _needed(entries: Sequence[SignalEntry], compiler: RuleCompiler) -> dict[str, tuple[str, ...]]:
-    """name of a signal or code -> the kinds whose members are asked for it."""
+    """Name of a signal or code -> the kinds whose members need it."""
     out: dict[str, tuple[str, ...]] = {}
     for one in entries:
         if one.operator == "members" and compiler.scope is not None:
@@ -83,13 +83,13 @@ def _needed(entries: Sequence[SignalEntry], compiler: RuleCompiler) -> dict[str,
 
 
 def _misspelt(one: SignalEntry, compiler: RuleCompiler) -> bool:
-    """Does it name something that is nothing, but almost another signal?"""
+    """True if it has an unknown name that is nearly that of another signal."""
     points = {name for specs in compiler.vocabulary.values() for name in specs}
     return any(nearest(name, sorted(one.others)) for name in names_in(one.fields.get(one.key)) - one.others - points)
 
 
 def _inner_first(inner: Mapping[str, set[str]], needed: dict[str, tuple[str, ...]]) -> list[str]:
-    """The names, each after those that it is made of; those of a ring are left out. `needed` learns of inner ones."""
+    """The names, each after those that it is made of; those of a cycle are left out. Adds inner ones to `needed`."""
     order: list[str] = []
     while ready := [name for name in inner if name not in order and inner[name] & set(inner) <= set(order)]:
         order += ready
@@ -100,7 +100,7 @@ def _inner_first(inner: Mapping[str, set[str]], needed: dict[str, tuple[str, ...
 
 
 def _cycle(one: SignalEntry, inner: Mapping[str, set[str]]) -> None:
-    """Say so when a signal is made of itself."""
+    """Note a problem when a signal depends on itself."""
     path = [one.name]
     while (more := sorted(inner[path[-1]] & set(inner))) and path[-1] not in path[:-1]:
         path.append(one.name if one.name in more else more[0])
@@ -119,7 +119,7 @@ def _within(compiler: RuleCompiler, kinds: tuple[str, ...] | None, known: Mappin
 
 
 def _type(signal: Signal, found: Mapping[str, Signal], scope: NameScope) -> SignalType:
-    """What expressions must know of it, and those that it is made of; a MemberStat makes its own."""
+    """Type of a signal; a MemberStat has its own."""
     window = getattr(signal, "window", None)
     of, unit = operand_of(signal), getattr(signal, "unit", "")
     delta = isinstance(signal, Swing) or (isinstance(signal, Stat) and signal.what in _DIFFERENCES)

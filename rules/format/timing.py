@@ -37,7 +37,7 @@ def stale_after(rule: MappingReader) -> int:
 
 
 def lateness_of(fields: MappingReader, default: int = 0) -> int:
-    """How long the engine waits for readings out of order, µs; at most a week, for it holds them back in memory."""
+    """How long the engine waits for readings out of order, µs; at most a week, because they are kept in memory."""
     found = fields.duration("lateness", default)
     if found > _WEEK:
         fields.wrong("lateness", "rules.value.range", span=f"0s … {format_duration(_WEEK)}")

@@ -1,4 +1,4 @@
-"""Which code tables and fences a rule looked up: those its journaled source must carry."""
+"""Code tables and fences that a rule looked up: its journaled source must contain them."""
 
 from collections.abc import Iterator, Mapping
 from typing import TypeVar
@@ -9,7 +9,7 @@ V = TypeVar("V")
 
 
 class UsedLookups(Mapping[str, V]):
-    """A mapping that remembers the keys it was asked for and had."""
+    """A mapping that records which of its entries were read."""
 
     def __init__(self, inner: Mapping[str, V]) -> None:
         self._inner = inner
@@ -30,12 +30,12 @@ class UsedLookups(Mapping[str, V]):
 
 
 def watched(names: Names) -> Names:
-    """The same names; `used(..)` tells afterwards which tables and fences were needed."""
+    """The same names, with a record of the tables and fences that are read."""
     return Names(names.points, UsedLookups(names.codes), UsedLookups(names.fences), names.calendar)
 
 
 def used(names: Names, points: Mapping[str, Mapping[str, object]]) -> dict[str, object]:
-    """What the source of a rule embeds: its points by kind, and the tables and fences that `names` were asked for."""
+    """Names in the source of a rule: its points by kind, and the tables and fences read from `names`."""
     out: dict[str, object] = {"points": points}
     for word, table in (("codes", names.codes), ("fences", names.fences)):
         if isinstance(table, UsedLookups) and table.used:

@@ -1,7 +1,7 @@
-"""YAML 1.2 text -> a plain tree that knows the line of every key; `off`, `22:00` and dates are text.
+"""YAML 1.2 text -> a plain tree with the line of every key; `off`, `22:00` and dates are text.
 
-Nothing of YAML that can grow or construct is obeyed: anchors, aliases, tags, several documents and deep nesting are
-problems, duplicate keys too.
+YAML features that can expand or construct objects are refused: anchors, aliases, tags, several documents and deep
+nesting are problems, duplicate keys too.
 """
 
 import re
@@ -127,7 +127,7 @@ def show(tree: Tree) -> str:
 
 
 _PER = re.compile(r"(\bper:[ \t]*\w+\([ \t]*from:)[ \t]+(?=[0-9])")
-"""`per: month(from: 26)` as people write it: without the space it is one plain scalar, and needs no quotes."""
+"""`per: month(from: 26)` without quotes: without the space it is one plain scalar."""
 
 
 def read(text: str, notes: Notes) -> Tree | None:
@@ -147,7 +147,7 @@ def _parsed(text: str) -> tuple[Tree | None, tuple[Problem, ...]]:
 
 _KEPT_TEXT = 1 << 15
 _kept = lru_cache(maxsize=32)(_parsed)
-"""Loading, checking and linting want the same few files, and parsing is most of a start."""
+"""Loading, checking and linting read the same few files, and parsing is most of a start."""
 
 
 def _parse(text: str, notes: Notes) -> Tree | None:
@@ -166,7 +166,7 @@ _STRUCTURE = "：，“”‘’｛｝［］【】＃－\u3000"
 
 
 def _syntax(text: str, line: int, first: int, detail: str, notes: Notes) -> None:
-    """Say it; when a full-width character near the place explains it, say that instead."""
+    """Note the error, or the full-width character near the place that explains it."""
     lines = text.splitlines()
     for number in range(max(min(first, line) - 1, 1), min(line, len(lines)) + 1):
         bare = re.sub(r"#.*|\"[^\"]*\"|'[^']*'", "", lines[number - 1])

@@ -1,4 +1,4 @@
-"""Pages about a rule library for the people who live with it, made from the rules themselves."""
+"""Pages about a rule library, made from the rules."""
 
 from rules.handbook.page import Chapter, page
 

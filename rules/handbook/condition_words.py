@@ -16,10 +16,10 @@ LEVELS = ("notice", "minor", "major", "critical")
 
 @dataclass(frozen=True, slots=True)
 class HandbookWords:
-    """How a page says a form of condition, from the rule as it is written and what stands below the key of the form.
+    """Words of a page for a form of condition, made from the rule as written and the value of the form's key.
 
     `raised`: one line, or one for each level. `cleared`: the text of the catalogue for how it ends without `clear`;
-    `ended` instead where that hangs on more.
+    `ended` instead where that depends on more.
     """
 
     raised: Callable[[Body, Any, Lang], list[str]]
@@ -32,7 +32,7 @@ HANDBOOK_WORDS: Registered[str, HandbookWords] = Registered("language", "HANDBOO
 
 
 def form_of(body: Body) -> tuple[str, Any]:
-    """The form of the condition and what is said of it."""
+    """Key of the form and its value."""
     named = [form for form in HANDBOOK_WORDS if form != "when"]
     for form in named:
         if form in body:
@@ -48,21 +48,21 @@ def form_of(body: Body) -> tuple[str, Any]:
 
 
 def raised(body: Body, lang: Lang) -> list[str]:
-    """When it is raised: one line, or one for each level."""
+    """Condition of raising: one line, or one for each level."""
     form, what = form_of(body)
     veto = localize("handbook.unless", lang, unless=_text(body["unless"], lang)) if "unless" in body else ""
     return [line + veto for line in HANDBOOK_WORDS[form].raised(body, what, lang)]
 
 
 def ended(body: Body, lang: Lang) -> list[str]:
-    """When it ends: one line, or one for each level."""
+    """Condition of clearing: one line, or one for each level."""
     form, what = form_of(body)
     words = HANDBOOK_WORDS[form]
     return words.ended(body, what, lang) if words.ended else [end_of(body, words.cleared, lang)]
 
 
 def end_of(body: Body, default: str, lang: Lang) -> str:
-    """How a rule or a level ends: by `clear`, else as the text `default` of the catalogue says."""
+    """How a rule or a level ends: by `clear`, else the text `default` of the catalogue."""
     latched = localize("handbook.latched", lang) if body.get("auto_clear") is False else ""
     if "clear" in body:
         held = (

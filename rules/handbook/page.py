@@ -196,7 +196,7 @@ def _texts(tree: object) -> Iterator[str]:
 
 
 def _attributes(rule: Rule, body: Body, lang: Lang) -> list[str]:
-    """Every attribute the rule asks for with what it falls back to, the date it counts from, and its tags."""
+    """Attributes of the rule with their defaults, its date, and its tags."""
     found: dict[str, str] = {}
     for text in _texts({key: value for key, value in body.items() if key not in {"why", "title"}}):
         for name, default in _ATTR.findall(text):
@@ -241,7 +241,7 @@ def _notice(body: Body, lang: Lang) -> list[str]:
 
 
 def _case(case: Case, lang: Lang) -> str:
-    """What a case shows and what comes of it."""
+    """Title of a case and its transitions."""
     expect = case.data.get("expect")
     steps = [_step(one, lang) for one in expect if isinstance(one, Mapping)] if isinstance(expect, list) else []
     return f"{case.title(lang)} → {listed(steps, lang) or localize('handbook.nothing', lang)}"

@@ -8,7 +8,7 @@ _UNITS = ("day", "week", "month", "year")
 
 
 def level_word(level: str, lang: Lang) -> str:
-    """What people call a level; in English its key, which is the word."""
+    """Name of a level."""
     return localize(f"word.level.{level}", lang)
 
 

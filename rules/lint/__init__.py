@@ -2,7 +2,7 @@
 
 from rules.lint.cost import Cost, estimate
 from rules.lint.finding import CODES, LintFinding, Severity
-from rules.lint.inventory import RuleInventory, fleet
+from rules.lint.inventory import RuleInventory, inventory_of
 from rules.lint.run import CheckedFile, Lint, is_alone, lint
 from rules.lint.subject import LintContext
 
@@ -16,7 +16,7 @@ __all__ = [
     "RuleInventory",
     "Severity",
     "estimate",
-    "fleet",
+    "inventory_of",
     "is_alone",
     "lint",
 ]

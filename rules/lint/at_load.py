@@ -34,18 +34,18 @@ class RuleAtLoad:
     """Data for a rule that comes into force: the lists, the devices in service that it watches, the newest readings
     (None = not known)."""
 
-    lists: RuleInventory
+    inventory: RuleInventory
     devices: Sequence[Device]
     newest: NewestReadings | None
 
 
 def rule_at_load(subject: Subject, context: LintContext) -> RuleAtLoad | None:
     """Data for the check; None without lists, or if the rule is never in force there."""
-    lists = context.fleet
-    if lists is None or subject.stand_alone or subject.rule.mode == "off":
+    inventory = context.inventory
+    if inventory is None or subject.stand_alone or subject.rule.mode == "off":
         return None
     newest = None if context.seen is None else NewestReadings(context.seen, max(context.seen.values(), default=NEVER))
-    return RuleAtLoad(lists, lists.watched(subject.rule), newest)
+    return RuleAtLoad(inventory, inventory.watched(subject.rule), newest)
 
 
 def at_load(subject: Subject, around: LintContext) -> Iterator[LintFinding]:

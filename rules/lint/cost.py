@@ -54,20 +54,20 @@ class StateBytes:
     windows: float
 
 
-def estimate(rule: Rule, names: Names, lists: RuleInventory | None) -> Cost:
-    """Cost of `rule` on the devices of `lists`; zero for a rule that is off."""
+def estimate(rule: Rule, names: Names, inventory: RuleInventory | None) -> Cost:
+    """Cost of `rule` on the devices of `inventory`; zero for a rule that is off."""
     if rule.mode == "off":
-        return Cost(rule.id, 0, None if lists is None else 0)
+        return Cost(rule.id, 0, None if inventory is None else 0)
     held = list(_held(rule, names))
     per_thing = round(sum(one.own + one.windows for one in held))
-    if lists is None:
+    if inventory is None:
         return Cost(rule.id, per_thing)
-    things, state = lists.things(rule), 0.0
+    things, state = inventory.things(rule), 0.0
     for one in held:
-        rows = len(lists.space(one.kind)) if one.kind else len(lists.groups(rule))
+        rows = len(inventory.space(one.kind)) if one.kind else len(inventory.groups(rule))
         if rows:
             state += one.own * room_for(rows) + one.windows * rows
-    return Cost(rule.id, per_thing, things, round(state), _per_second(rule, names, lists))
+    return Cost(rule.id, per_thing, things, round(state), _per_second(rule, names, inventory))
 
 
 def room_for(rows: int) -> int:
@@ -198,17 +198,17 @@ def _intervals(names: Names, rule: Rule, wanted: set[str]) -> list[int]:
     return [spec.every for spec in specs if spec.every]
 
 
-def _per_second(rule: Rule, names: Names, lists: RuleInventory) -> float:
+def _per_second(rule: Rule, names: Names, inventory: RuleInventory) -> float:
     """Evaluations per second: one for every frame with a point of the rule, as often as its fastest point."""
     read, total = points(rule), 0.0
     for kind in rule.watch.kinds:
-        rows = lists.rows(rule, kind)
+        rows = inventory.rows(rule, kind)
         if not len(rows):
             continue
-        profiles, counts = np.unique(lists.space(kind).profile[rows], return_counts=True)
-        named = {number: name for name, number in lists.world.profiles.items()}
+        profiles, counts = np.unique(inventory.space(kind).profile[rows], return_counts=True)
+        named = {number: name for name, number in inventory.fleet.profiles.items()}
         for profile, count in zip(profiles.tolist(), counts.tolist(), strict=True):
-            specs = [lists.world.spec(named[profile], point, 0) for point in read]
+            specs = [inventory.fleet.spec(named[profile], point, 0) for point in read]
             every = [spec.every for spec in specs if spec is not None and spec.every]
             if not any(specs) and not every:
                 every = _intervals(names, rule, read)

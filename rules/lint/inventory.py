@@ -31,9 +31,9 @@ class Lists(Fleet):
 
 @dataclass(frozen=True, slots=True)
 class RuleInventory:
-    """`world` holds sites, customers, devices and points; the rows of each watch are cached."""
+    """`fleet` holds sites, customers, devices and points; the rows of each watch are cached."""
 
-    world: Fleet
+    fleet: Fleet
     _found: dict[tuple[Watch, str, bool], Rows] = field(default_factory=dict)
     _devices: dict[Watch, tuple[Device, ...]] = field(default_factory=dict)
     _numbers: dict[Watch, frozenset[int]] = field(default_factory=dict)
@@ -43,8 +43,8 @@ class RuleInventory:
         in_service = rule.condition.in_service or bool(rule.watch.group)
         key = (rule.watch, kind, in_service)
         if key not in self._found:
-            space = self.world.space(kind)
-            mask = WatchScope(self.world, rule.watch, space, in_service=in_service).inside(range(len(space)))
+            space = self.fleet.space(kind)
+            mask = WatchScope(self.fleet, rule.watch, space, in_service=in_service).inside(range(len(space)))
             self._found[key] = np.flatnonzero(mask[: len(space)])
         return self._found[key]
 
@@ -52,11 +52,11 @@ class RuleInventory:
         """The devices in service that the rule watches, each once."""
         if rule.watch not in self._devices:
             numbers = {
-                self.world.space(kind).things[row].device: None
+                self.fleet.space(kind).things[row].device: None
                 for kind in rule.watch.kinds
                 for row in self.rows(rule, kind)
             }
-            found = (self.world.devices[number] for number in numbers)
+            found = (self.fleet.devices[number] for number in numbers)
             self._devices[rule.watch] = tuple(device for device in found if device.life is Life.IN_SERVICE)
         return self._devices[rule.watch]
 
@@ -76,25 +76,25 @@ class RuleInventory:
         """Name of each group of the rule -> its watched devices, or their components."""
         out: dict[str, int] = {}
         for device in self.watched(rule):
-            value = self.world.facts(device).get(rule.watch.group)
+            value = self.fleet.facts(device).get(rule.watch.group)
             if value not in (None, ""):
                 out[str(value)] = out.get(str(value), 0) + (max(1, device.components) if components else 1)
         return out
 
     def space(self, kind: str) -> ThingTable:
         """The table of a kind."""
-        return self.world.space(kind)
+        return self.fleet.space(kind)
 
 
-def fleet(
+def inventory_of(
     sites: Iterable[Site], customers: Iterable[Customer], devices: Iterable[Device], points: Iterable[Point]
 ) -> RuleInventory:
     """Lists of an installation. Devices must have distinct ids."""
-    world = Lists()
-    world.sites = {site.code: site for site in sites}
-    world.customers = {customer.code: customer for customer in customers}
+    fleet = Lists()
+    fleet.sites = {site.code: site for site in sites}
+    fleet.customers = {customer.code: customer for customer in customers}
     for point in points:
-        world.set_point(point)
+        fleet.set_point(point)
     for device in devices:
-        world.set_device(device)
-    return RuleInventory(world)
+        fleet.set_device(device)
+    return RuleInventory(fleet)

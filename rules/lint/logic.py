@@ -46,10 +46,10 @@ def impossible(subject: Subject, parts: Parts) -> str:
     for name, left in ranges(parts, subject.unit).items():
         if left.empty or left.meet(reach(subject, name)).empty:
             return name
-    return next((name for name, left in states(parts).items() if not left), "") or _unheard_of(subject, parts)
+    return next((name for name, left in states(parts).items() if not left), "") or _no_such_text(subject, parts)
 
 
-def _unheard_of(subject: Subject, parts: Parts) -> str:
+def _no_such_text(subject: Subject, parts: Parts) -> str:
     """Point of a `contains` whose text is in none of the values of the profile."""
     for part in parts:
         match part:
@@ -62,20 +62,20 @@ def _unheard_of(subject: Subject, parts: Parts) -> str:
 
 def certain(subject: Subject, parts: Parts) -> str:
     """Name for which every possible value makes all of `parts` true; "" = none."""
-    asked = ranges(parts, subject.unit)
-    if len(asked) != len(parts):
+    needed = ranges(parts, subject.unit)
+    if len(needed) != len(parts):
         return ""
-    found = {name: reach(subject, name) for name in asked}
-    always = all(found[name] != EVERYTHING and found[name].inside(left) for name, left in asked.items())
-    return next(iter(asked), "") if always else ""
+    found = {name: reach(subject, name) for name in needed}
+    always = all(found[name] != EVERYTHING and found[name].inside(left) for name, left in needed.items())
+    return next(iter(needed), "") if always else ""
 
 
 def implies(subject: Subject, when: Parts, veto: Parts) -> bool:
     """True if `veto` is certainly true wherever `when` is, judged by ranges and texts only."""
-    known, asked = ranges(when, subject.unit), ranges(veto, subject.unit)
+    known, needed = ranges(when, subject.unit), ranges(veto, subject.unit)
     texts, wanted = states(when), states(veto)
-    if len(asked) + len(wanted) != len(veto):
+    if len(needed) + len(wanted) != len(veto):
         return all(part in when for part in veto)  # it has other conditions too
-    return all(name in known and known[name].inside(left) for name, left in asked.items()) and all(
+    return all(name in known and known[name].inside(left) for name, left in needed.items()) and all(
         name in texts and texts[name] <= left for name, left in wanted.items()
     )

@@ -53,13 +53,13 @@ def overlaps(subjects: Sequence[Subject], context: LintContext) -> Iterator[Lint
             other = next((first for first, before in others if _doubled(first, before, second, trigger, context)), None)
             if other is not None:
                 reported.add(second.rule.id)
-                yield _told(other, second, trigger)
+                yield _finding(other, second, trigger)
 
 
 def _doubled(first: Subject, one: Trigger, second: Subject, other: Trigger, context: LintContext) -> bool:
     if first.rule.id == second.rule.id or not _agree(one, other):
         return False
-    return _meet(first, second, context.fleet) and not _tied(first, second)
+    return _meet(first, second, context.inventory) and not _tied(first, second)
 
 
 def _agree(one: Trigger, other: Trigger) -> bool:
@@ -88,7 +88,7 @@ def _within(narrow: Trigger, wide: Trigger) -> bool:
     ) and all(name in narrow.texts and narrow.texts[name] <= left for name, left in wide.texts.items())
 
 
-def _told(first: Subject, second: Subject, trigger: Trigger) -> LintFinding:
+def _finding(first: Subject, second: Subject, trigger: Trigger) -> LintFinding:
     fault, other = (one.rule.order.fault if one.rule.order else one.rule.id for one in (first, second))
     write = f"inhibit: {{by: {first.rule.id}, same: [code], settle: 90s}}"
     if isinstance(first.rule.condition, Levels) and isinstance(second.rule.condition, Levels) and fault == other:
@@ -148,12 +148,12 @@ def _meaning(subject: Subject, name: str) -> str:
     return name if signal is None else repr(replace(signal, name=""))
 
 
-def _meet(first: Subject, second: Subject, lists: RuleInventory | None) -> bool:
+def _meet(first: Subject, second: Subject, inventory: RuleInventory | None) -> bool:
     """True if both watch a common thing. Without lists: the same kinds with the same `where`, or one without any."""
     a, b = first.rule, second.rule
     kinds = set(a.watch.kinds) & set(b.watch.kinds)
-    if lists is not None and (lists.numbers(a) or lists.numbers(b)):
-        return not lists.numbers(a).isdisjoint(lists.numbers(b))
+    if inventory is not None and (inventory.numbers(a) or inventory.numbers(b)):
+        return not inventory.numbers(a).isdisjoint(inventory.numbers(b))
     return bool(kinds) and (
         a.watch.where_text == b.watch.where_text or not a.watch.where_text or not b.watch.where_text
     )

@@ -106,7 +106,7 @@ def lint(files: Sequence[CheckedFile], context: LintContext) -> Lint:
         kept, taken = accept(of_file.get(file.loaded.file, []), noted, file.loaded.file)
         left += sorted(kept, key=_place)
         accepted += taken
-    costs = tuple(estimate(one.rule, one.names, context.fleet) for one in subjects if not one.stand_alone)
+    costs = tuple(estimate(one.rule, one.names, context.inventory) for one in subjects if not one.stand_alone)
     return Lint(tuple(left), tuple(accepted), costs, policy.state, tuple(_unchecked(context)))
 
 
@@ -115,7 +115,7 @@ def _place(finding: LintFinding) -> tuple[int, str, str]:
 
 
 def _unchecked(context: LintContext) -> Iterator[str]:
-    if context.fleet is None:
+    if context.inventory is None:
         yield "fleet"
     if context.retention is None:
         yield "retention"

@@ -24,7 +24,7 @@ class LintContext:
     in the zone.
     """
 
-    fleet: RuleInventory | None = None
+    inventory: RuleInventory | None = None
     retention: int | None = None
     seen: Mapping[tuple[int, str], int] | None = None
     zone: str = "UTC"

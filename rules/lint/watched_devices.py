@@ -16,13 +16,13 @@ SHOWN = 3
 
 def watching(subject: Subject, context: LintContext) -> Iterator[LintFinding]:
     """Check devices, points, attributes, groups."""
-    rule, lists = subject.rule, context.fleet
-    if lists is None or subject.stand_alone or rule.mode == "off":
+    rule, inventory = subject.rule, context.inventory
+    if inventory is None or subject.stand_alone or rule.mode == "off":
         return
-    devices = lists.watched(rule)
+    devices = inventory.watched(rule)
     if not devices:
         kinds, where = ", ".join(rule.watch.kinds), rule.watch.where_text or "-"
-        every = lists.world.devices.values()
+        every = inventory.fleet.devices.values()
         others = sorted({device.kind for device in every if device.life is Life.IN_SERVICE})
         same = [device for device in every if device.kind in rule.watch.kinds]
         planned = any(device.life is Life.PLANNED for device in same)  # the rule waits for devices
@@ -37,16 +37,16 @@ def watching(subject: Subject, context: LintContext) -> Iterator[LintFinding]:
             severity=Severity.INFO if planned else None,
         )
         return
-    yield from _points(subject, lists, devices, context)
-    yield from _attributes(subject, lists, devices)
-    yield from _quorum(subject, lists)
-    yield from _peers(subject, lists)
+    yield from _points(subject, inventory, devices, context)
+    yield from _attributes(subject, inventory, devices)
+    yield from _quorum(subject, inventory)
+    yield from _peers(subject, inventory)
 
 
 def _points(
-    subject: Subject, lists: RuleInventory, devices: Sequence[Device], context: LintContext
+    subject: Subject, inventory: RuleInventory, devices: Sequence[Device], context: LintContext
 ) -> Iterator[LintFinding]:
-    world, lacking = lists.world, list[str]()
+    world, lacking = inventory.fleet, list[str]()
     profiles = {device.profile for device in devices}
     for point in sorted(points(subject.rule)):
         with_it = {name for name in profiles if any(world.spec(name, point, component) for component in (0, 1))}
@@ -62,25 +62,25 @@ def _points(
         yield subject.find("point-not-everywhere", "watch", points="; ".join(lacking))
 
 
-def _attributes(subject: Subject, lists: RuleInventory, devices: Sequence[Device]) -> Iterator[LintFinding]:
+def _attributes(subject: Subject, inventory: RuleInventory, devices: Sequence[Device]) -> Iterator[LintFinding]:
     """Check for attributes without a default that no device has: the condition is unknown for ever."""
-    asked = dict(subject.rule.condition.attributes())
+    required = dict(subject.rule.condition.attributes())
     for expression in expressions(subject.rule):
         for slot in expression.slots:
             nothing = slot.kind is SlotKind.ATTR and slot.default != slot.default
             if nothing or slot.kind in {SlotKind.ATTR_TEXT, SlotKind.ATTR_PART}:
-                asked.setdefault(slot.name, "when")
-    for name, place in asked.items():
-        if not any(name in attrs for device in devices for _, attrs in lists.world.owners(device)):
+                required.setdefault(slot.name, "when")
+    for name, place in required.items():
+        if not any(name in attrs for device in devices for _, attrs in inventory.fleet.owners(device)):
             yield subject.find("attribute-nowhere", place, name=name, count=len(devices))
 
 
-def _quorum(subject: Subject, lists: RuleInventory) -> Iterator[LintFinding]:
+def _quorum(subject: Subject, inventory: RuleInventory) -> Iterator[LintFinding]:
     if not subject.rule.watch.group:
         return
     for quorum in subject.rule.quorums:
         components = quorum.components and (quorum.each or subject.rule.watch.each)
-        largest = max(lists.groups(subject.rule, components=components).values(), default=0)
+        largest = max(inventory.groups(subject.rule, components=components).values(), default=0)
         if quorum.at_least is not None and largest and quorum.at_least > largest:
             yield subject.find(
                 "quorum-unreachable",
@@ -92,16 +92,16 @@ def _quorum(subject: Subject, lists: RuleInventory) -> Iterator[LintFinding]:
             )
 
 
-def _peers(subject: Subject, lists: RuleInventory) -> Iterator[LintFinding]:
+def _peers(subject: Subject, inventory: RuleInventory) -> Iterator[LintFinding]:
     """Check for devices without peers: the value is unknown for ever."""
-    rule, world = subject.rule, lists.world
+    rule, world = subject.rule, inventory.fleet
     for signal in rule.signals:
         if not isinstance(signal, PeerStat):
             continue
         beside = Counter(
             (kind, name)
             for kind in rule.watch.kinds
-            for row in lists.rows(rule, kind)
+            for row in inventory.rows(rule, kind)
             if (device := world.devices[world.space(kind).things[row].device]).life is Life.IN_SERVICE
             and (name := name_of(world.facts(device).get(signal.by)))
         )

@@ -1,6 +1,6 @@
 """Why an alarm changed, as one sentence a dispatcher reads, in English and in Chinese.
 
-Made of the rule as written (its condition, the titles of its points, its signals) and of what was seen. Pure.
+Made of the rule as written (its condition, the titles of its points, its signals) and of the evidence. Pure.
 """
 
 from collections.abc import Iterable, Mapping
@@ -37,16 +37,16 @@ class SentenceParts:
     english: SentenceTemplate
     chinese: SentenceTemplate
     claims: tuple[tuple[Syntax, bool], ...] = ()
-    asked: tuple[Syntax, ...] = ()
+    comparisons: tuple[Syntax, ...] = ()
 
     @property
     def choosing(self) -> bool:
-        """Has it alternatives, of which the evidence says which were so?"""
+        """True if it has alternatives that the evidence decides."""
         return self.english.choosing
 
 
 class _Source(msgspec.Struct):
-    """What a sentence needs of the source of a rule."""
+    """Parts of a rule's source that a sentence needs."""
 
     rule: dict[str, Any]
     points: dict[str, dict[str, PointSpec]] = {}
@@ -57,12 +57,12 @@ _decoder = msgspec.json.Decoder(_Source)
 
 
 def with_sentences(transitions: Iterable[Transition], rules: Mapping[str, tuple[RuleSet, object]]) -> list[Transition]:
-    """The transitions with their sentences; `rules` are those in force after them. One that is gone, or another by now,
-    ended its alarms for a reason, and that is what is said."""
-    return [_told(one, rules[one.rule][0].source if one.rule in rules else b"") for one in transitions]
+    """The transitions with their sentences; `rules` are those in force after them. A rule that was removed or
+    replaced ended its alarms for a reason, which is the sentence."""
+    return [_with_sentence(one, rules[one.rule][0].source if one.rule in rules else b"") for one in transitions]
 
 
-def _told(one: Transition, source: bytes) -> Transition:
+def _with_sentence(one: Transition, source: bytes) -> Transition:
     if not source and not one.reason:
         return one
     english, chinese = sentences(source, one.change, one.level, one.evidence, one.at, one.reason)
@@ -77,8 +77,8 @@ def sentences(
     `source`: that of the rule (`Rule.source`).
     """
     words = _words(source, change, level, reason)
-    if words.asked:
-        words = _fitting(source, change, level, tuple(holds(one, evidence) for one in words.asked))
+    if words.comparisons:
+        words = _fitting(source, change, level, tuple(holds(one, evidence) for one in words.comparisons))
     return words.english.fill(SeenEvidence(evidence, at, "en")), words.chinese.fill(SeenEvidence(evidence, at, "zh"))
 
 
@@ -99,9 +99,9 @@ def _both(key: str, why: str) -> tuple[SentenceTemplate, SentenceTemplate]:
 
 @lru_cache(maxsize=4096)
 def _fitting(source: bytes, change: Change, level: Level, found: tuple[bool | None, ...]) -> SentenceParts:
-    """The words when the comparisons in them were so, were not (False), or nobody can tell (None)."""
+    """The words for comparisons that were true, false or unknown (None)."""
     words = _words(source, change, level, "")
-    truth = dict(zip(words.asked, found, strict=True))
+    truth = dict(zip(words.comparisons, found, strict=True))
     if any((so := judged(node, truth)) is not None and so is not yes for node, yes in words.claims):
         return _made(source, change, level, None, valued=False)  # another reading than the newest decided
     return _made(source, change, level, truth) if words.choosing else words
@@ -112,8 +112,8 @@ def _made(source: bytes, change: Change, level: Level, seen: Truth | None, *, va
     points, lets = _titled(found.points), found.rule.get("let") or {}
     titles = {name: table.titles for name, table in found.codes.items()}
     made = [ConditionPhrases(Phrases(lang, points, lets, titles, valued, seen), found.rule) for lang in LANGS]
-    said = [template(_of(one, change, level), texts_of(one.words)) for one in made]
-    return SentenceParts(said[0], said[1], tuple(made[0].claims), tuple(made[0].asked))
+    templates = [template(_of(one, change, level), texts_of(one.words)) for one in made]
+    return SentenceParts(templates[0], templates[1], tuple(made[0].claims), tuple(made[0].comparisons))
 
 
 def _of(conditions: ConditionPhrases, change: Change, level: Level) -> str:

@@ -6,7 +6,7 @@ from rules.sentence.template import CHOOSING, has_place, spoken
 from rules.sentence.wording import Wording
 
 MOST_CLAUSES, LONG_CLAUSE = 3, {"en": 220, "zh": 110}
-"""Of a condition of many parts so many are told, and none that is longer (characters)."""
+"""Largest number of parts of a condition in a sentence, and the longest of them in characters."""
 
 
 def bracketed(words: Wording, text: str) -> str:
@@ -16,7 +16,7 @@ def bracketed(words: Wording, text: str) -> str:
 
 
 def joined(words: Wording, word: str, parts: Sequence[tuple[str, bool | None]]) -> str:
-    """`and`, `or` of clauses, each with whether it was so: of alternatives only those that were are told."""
+    """`and`, `or` of clauses, each with whether it was true; of alternatives only those that were."""
     texts = [text for text, _ in parts]
     if not words.valued:
         return _several(words, f"{word}_plain", texts)
@@ -27,7 +27,7 @@ def joined(words: Wording, word: str, parts: Sequence[tuple[str, bool | None]]) 
 
 
 def _several(words: Wording, word: str, texts: list[str]) -> str:
-    """At most a few of them, those first that say what was read, and no very long one if there are others."""
+    """At most a few of them, first those with a reading, and no very long one if there are others."""
     good = [text for text in texts if spoken(text) < LONG_CLAUSE[words.lang]] or [min(texts, key=spoken)]
     best = sorted(good, key=lambda text: not has_place(text))[:MOST_CLAUSES]
     kept = [text for text in good if text in best][:MOST_CLAUSES]

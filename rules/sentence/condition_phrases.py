@@ -20,28 +20,28 @@ from rules.sentence.wording import read
 class ConditionPhrases:
     """The forms of a condition. `body` is the rule as written.
 
-    `claims`: what the words say was so, or was not, for the evidence to bear out; `asked`: the
-    comparisons in it.
+    `claims`: conditions that the words state as true or false, to be checked against the evidence; `comparisons`: those
+    in it.
     """
 
     words: Phrases
     body: Body
     claims: list[tuple[Syntax, bool]] = field(default_factory=list)
-    asked: list[Syntax] = field(default_factory=list)
+    comparisons: list[Syntax] = field(default_factory=list)
 
     def began(self, level: str) -> str:
-        """Why it was raised, or came to this level."""
+        """Reason for raising, or for coming to this level."""
         form, what = form_of(self.body)
         return SENTENCE_WORDS[form].began(self, what, level)
 
     def lowered(self, level: str) -> str:
-        """Why it came down to this level: the next one above it ended."""
+        """Reason for coming down to this level: the next one above it ended."""
         levels = [one for one in LEVELS if one in self.body.get("levels", {})]
         above = levels[levels.index(level) + 1 :] if level in levels else []
         return self.ended(above[0]) if above else self.began(level)
 
     def ended(self, level: str) -> str:
-        """Why it cleared, when its condition did it."""
+        """Reason for clearing by its condition."""
         form, what = form_of(self.body)
         if self.body.get("clear") is not None:
             return self.held(self.body["clear"], self.body.get("clear_hold"))
@@ -63,7 +63,7 @@ class ConditionPhrases:
         if not isinstance(what, Mapping):
             node = read(str(what))
             self.claims.append((node, yes))
-            self.asked.extend(leaves(node))
+            self.comparisons.extend(leaves(node))
             return self.words.clause(node, yes)
         if "members" in what:
             return self._quorum(what["members"], yes=yes)
@@ -74,13 +74,13 @@ class ConditionPhrases:
 
     def _part(self, what: Any, *, yes: bool) -> str:
         """Part of a condition: what it claims alone is not claimed by the whole."""
-        inner = ConditionPhrases(self.words, self.body, asked=self.asked)
+        inner = ConditionPhrases(self.words, self.body, comparisons=self.comparisons)
         text = inner.clause(what, yes=yes)
         several = isinstance(what, Mapping) or not _single(str(what))
         return bracketed(self.words, text) if several else text
 
     def _so(self, what: Any, *, yes: bool) -> bool | None:
-        """Was it so, by what was seen?"""
+        """Whether it was true, by the evidence."""
         found = None
         if self.words.seen is not None and not isinstance(what, Mapping):
             found = judged(read(str(what)), self.words.seen)
@@ -123,8 +123,8 @@ def _over(conditions: ConditionPhrases, what: Any, level: str) -> str:  # noqa: 
 
 @dataclass(frozen=True, slots=True)
 class SentenceWords:
-    """How a sentence says a form of condition, from what stands below its key: why an alarm began at a level, and why
-    it ended where no `clear` is written."""
+    """Words of a sentence for a form of condition, from the value of its key: why an alarm began at a level, and why it
+    ended where no `clear` is written."""
 
     began: Callable[[ConditionPhrases, Any, str], str]
     ended: Callable[[ConditionPhrases, Any, str], str] = _over

@@ -1,4 +1,4 @@
-"""Which part of a condition held, by the evidence: of `a or b` a sentence says only what was so. Three-valued."""
+"""Parts of a condition that were true, by the evidence: of `a or b` a sentence has only those. Three-valued."""
 
 from collections.abc import Iterator, Mapping
 
@@ -43,7 +43,7 @@ def leaves(node: Syntax) -> Iterator[Syntax]:
 
 
 def judged(node: Syntax, truth: Truth) -> bool | None:
-    """Was it so, by what is known of its comparisons? None: nobody can tell."""
+    """Truth of a condition by that of its comparisons; None = unknown."""
     match node:
         case NotNode(item):
             found = judged(item, truth)
@@ -55,7 +55,7 @@ def judged(node: Syntax, truth: Truth) -> bool | None:
 
 
 def holds(node: Syntax, evidence: Evidence) -> bool | None:
-    """Was this comparison so? None: the evidence does not tell."""
+    """Truth of a comparison; None: not in the evidence."""
     match node:
         case Compare(operator, left, right):
             return _compared(operator, _value(left, evidence), _value(right, evidence))

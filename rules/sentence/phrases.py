@@ -42,8 +42,8 @@ class Phrases:
     """Words for the expressions of one rule: `points` its points with their titles, `lets` its signals as written,
     `titles` the names of its code tables by table, name and language.
 
-    `valued`: what was read stands beside each name; else the names alone (of members of a group, inside signals).
-    `seen`: of alternatives those that it denies are left out. `within`: inside a signal.
+    `valued`: each name is followed by its reading; else the names alone (of members of a group, inside signals).
+    `seen`: alternatives that were false are left out. `within`: inside a signal.
     """
 
     lang: Lang
@@ -105,7 +105,7 @@ class Phrases:
 
     # -- conditions
     def clause(self, node: Syntax, yes: bool = True) -> str:
-        """What is true when `node` is, or when it is not."""
+        """Words for `node` true, or for `node` false."""
         match node:
             case NotNode(item):
                 return self.clause(item, not yes)
@@ -155,7 +155,7 @@ class Phrases:
         return self.localize(word if has_place(head) else f"plain.{word}", head=head, limit=limit)
 
     def _one_of(self, item: Name, options: Sequence[Syntax]) -> str:
-        """Which of them it was."""
+        """The value, one of the options."""
         name = item.name
         named = self.localize("or_plain").join(called(self, one, item) for one in options)
         place = self.value(name, form="bare") if "." not in name else ""
@@ -214,7 +214,7 @@ class Phrases:
                 return self.number(node)
 
     def number(self, node: Syntax, strength: int = 0) -> str:
-        """A number, a text or what they are made of; what was read stands in brackets."""
+        """Words for a number or a text, with readings in brackets."""
         match node:
             case Number(value, unit):
                 return literal(value, unit, self.lang)
@@ -277,7 +277,7 @@ class Phrases:
         return signal(let, self) if let else self.bare().number(item)
 
     def _attr(self, attr: str, defaults: list[Syntax]) -> str:
-        """What it was, and where it stands; inside a signal the name alone: the evidence does not say it."""
+        """Value and name of an attribute; inside a signal the name alone, as its value is not in the evidence."""
         alone, usual = self.localize("attr_alone", name=attr), defaults[0] if defaults else None
         if self.within or isinstance(usual, TextNode):
             return alone

@@ -1,4 +1,4 @@
-"""Numbers with their units and lengths of time, as a sentence says them."""
+"""Numbers with units and lengths of time, for sentences."""
 
 import re
 from functools import lru_cache

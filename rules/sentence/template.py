@@ -1,6 +1,6 @@
-"""A sentence of a rule with places for what was seen, and putting the evidence there.
+"""Template of a sentence: words of the rule with places for readings, filled from the evidence.
 
-The words hang on the rule alone and are made once; what was read is put in for every alarm.
+The words depend on the rule alone and are made once; the readings are put in for every alarm.
 """
 
 import re
@@ -15,7 +15,7 @@ from rules.sentence.quantities import length, written
 
 _OPEN, _CLOSE, _BAR = "\ue000", "\ue001", "\ue002"
 CHOOSING = "\ue003"
-"""Stands among the words of alternatives."""
+"""Mark among the words of alternatives."""
 _PLACE = re.compile(f"{_OPEN}([^{_CLOSE}]*){_CLOSE}")
 _NAMED = 5
 _HAN = "[\u3000-\u303f\u4e00-\u9fff\uff00-\uffef“”]"
@@ -25,8 +25,8 @@ _GAPS = re.compile(f"(?<={_HAN}) +(?={_HAN})|(?<=[，；：。、（）]) +| +(?
 
 @dataclass(frozen=True, slots=True)
 class Placeholder:
-    """Where something seen stands: `kind` says what, `name` of what; `unit` of the rule; `other` where it is missing,
-    `default` what the rule says where the device list says nothing.
+    """Place for evidence: `kind` of evidence, `name` of its point, signal or attribute; `unit` of the rule; `other`
+    when it is missing, `default` of the rule when the device list has no value.
 
     `form`: plain, with a space before it · is, as a verb · inside, in brackets · bare.
     """
@@ -39,14 +39,14 @@ class Placeholder:
     default: str = ""
 
     def text(self) -> str:
-        """As it stands among the words until it is filled; a place inside `other` is missing there, too."""
+        """Mark among the words, until it is filled; without places inside `other`."""
         other = _PLACE.sub(lambda inner: inner[1].split(_BAR)[4], self.other)
         return _OPEN + _BAR.join((self.kind, self.name, self.unit, self.form, other, self.default)) + _CLOSE
 
 
 @dataclass(frozen=True, slots=True)
 class SeenEvidence:
-    """What a place is filled with: the evidence, and when the change happened, µs."""
+    """Values for the places: the evidence, and the time of the change, µs."""
 
     evidence: Evidence
     at: int
@@ -55,8 +55,8 @@ class SeenEvidence:
 
 @dataclass(frozen=True, slots=True)
 class SentenceTemplate:
-    """Words and places in turn. `choosing`: it has alternatives, of which the evidence says which were so.
-    `texts`: (point, value) -> what people call it."""
+    """Words and places in turn. `choosing`: it has alternatives that the evidence decides. `texts`: (point, value) ->
+    title."""
 
     parts: tuple[str | Placeholder, ...]
     choosing: bool = False
@@ -78,8 +78,8 @@ def template(words: str, texts: Mapping[tuple[str, str], str] = MappingProxyType
 
 def _filled(place: Placeholder, seen: SeenEvidence, texts: Mapping[tuple[str, str], str]) -> str:
     found = _reading(place.name, seen.evidence) if place.kind == "point" else None
-    said = texts.get((place.name, found.value)) if found is not None and isinstance(found.value, str) else None
-    text = said or _READ[place.kind](place, seen) or place.other
+    called = texts.get((place.name, found.value)) if found is not None and isinstance(found.value, str) else None
+    text = called or _READ[place.kind](place, seen) or place.other
     if not text or place.form == "bare":
         return text
     return f" {text}" if place.form == "plain" else localize(f"sentence.{place.form}", seen.lang, text=text)
@@ -130,10 +130,10 @@ def _silence(place: Placeholder, seen: SeenEvidence) -> str:  # noqa: ARG001 - o
 
 
 def _votes(seen: SeenEvidence) -> tuple[float, float] | None:
-    """How many voted, of how many members; None when the condition asks them several things, or nothing."""
+    """(number of votes, of members); None when the condition has several quorums, or none."""
     counts = {one.name: one.value for one in seen.evidence.signals}
-    asked = [name.removesuffix(" voting") for name in counts if name.endswith(" voting")]
-    votes, known = (counts.get(f"{asked[0]} voting"), counts.get(asked[0])) if len(asked) == 1 else (None, None)
+    quorums = [name.removesuffix(" voting") for name in counts if name.endswith(" voting")]
+    votes, known = (counts.get(f"{quorums[0]} voting"), counts.get(quorums[0])) if len(quorums) == 1 else (None, None)
     return None if votes is None or known is None else (votes, known)
 
 
@@ -158,7 +158,7 @@ def _member(one: MemberSeen) -> str:
 
 
 def _due(place: Placeholder, seen: SeenEvidence) -> str:
-    """The evidence of a date says `due insurance_until 2026-05-01 -14d`."""
+    """The evidence of a date is `due insurance_until 2026-05-01 -14d`."""
     words = seen.evidence.condition.split()
     if len(words) != 4 or words[0] != "due":
         return ""
@@ -175,12 +175,12 @@ _READ = {
 
 
 def has_place(words: str) -> bool:
-    """Is there a place for something seen among these words?"""
+    """True if the words have a place for evidence."""
     return _OPEN in words
 
 
 def spoken(words: str) -> int:
-    """How long they are without what is put in."""
+    """Number of characters without places."""
     return len(_PLACE.sub("", words))
 
 

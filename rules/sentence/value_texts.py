@@ -1,4 +1,4 @@
-"""Texts of the field as people call them: values of state points, names of fault codes."""
+"""Titles of values of state points and of names of fault codes."""
 
 from collections.abc import Mapping
 
@@ -8,13 +8,13 @@ from rules.sentence.wording import Wording
 
 
 def texts_of(words: Wording) -> Mapping[tuple[str, str], str]:
-    """(point, value) -> what people call it."""
+    """(point, value) -> title."""
     at = 2 if words.lang == "zh" else 1
     return {(name, one[0]): one[at] for name, spec in words.points.items() for one in spec.texts}
 
 
 def called(words: Wording, node: Syntax, left: Syntax) -> str:
-    """What the left side is compared with: a text as people call it, else in quotes."""
+    """The right side of a comparison: the title of a text, else the text in quotes."""
     found = None
     if isinstance(node, TextNode) and isinstance(left, CallNode) and left.name == "weekday":
         return localize(f"handbook.day.{node.value.casefold()[:3]}", words.lang)

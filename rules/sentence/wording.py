@@ -1,4 +1,4 @@
-"""What words for a part of an expression need of the words for the whole: language, names, texts."""
+"""The words for an expression, as the words for its parts use them."""
 
 from collections.abc import Mapping
 from typing import Any, Protocol, Self
@@ -37,5 +37,5 @@ class Wording(Protocol):
 
 
 def read(text: str, durations: bool = False) -> Syntax:
-    """An expression as it stands in the rule, which compiled."""
+    """The tree of an expression that is known to parse."""
     return parse(text, durations)

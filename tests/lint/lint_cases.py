@@ -26,13 +26,13 @@ def _when(text: str) -> str:
 
 def _insured(until: str) -> dict[str, Any]:
     device = Device(1, "C1", "charger", "charger", attrs={"insured": until})
-    return {"today": date(2026, 11, 30), "fleet": lists(device)}
+    return {"today": date(2026, 11, 30), "inventory": lists(device)}
 
 
 def _registered(*day: int) -> dict[str, Any]:
     at = to_us(datetime(*day, tzinfo=UTC))  # type: ignore[arg-type, misc]
     device = Device(1, "C1", "charger", "charger", registered=at)
-    return {"today": date(2026, 11, 30), "fleet": lists(device)}
+    return {"today": date(2026, 11, 30), "inventory": lists(device)}
 
 
 NEVER: list[tuple[str, str, str, dict[str, Any]]] = [
@@ -75,7 +75,7 @@ NEVER: list[tuple[str, str, str, dict[str, Any]]] = [
                                            .replace(" degC", "")), {}),
     (
         "silent-without-point", "profile != 'other'", rule("  silent: {any_of: temp, longer_than: 10m}"),
-        {"fleet": lists(Device(1, "C1", "charger", "charger"), Device(2, "C2", "other", "charger"))},
+        {"inventory": lists(Device(1, "C1", "charger", "charger"), Device(2, "C2", "other", "charger"))},
     ),
     ("silent-at-load", "", rule("  silent: {any_of: temp, longer_than: 10m}"), {"seen": heard(1, "temp", None)}),
     ("silent-at-load", "", rule("  silent: {any_of: temp, longer_than: 10m}"), {"seen": heard(1, "temp", 11 * MINUTE)}),
@@ -87,7 +87,7 @@ NEVER: list[tuple[str, str, str, dict[str, Any]]] = [
     ("due-at-load", "", rule(INSURED), _insured("2026-11-19")),
     ("dates-overlap", "", rule(INSURED.replace("}}", "}, repeat: 3 weeks}")), {}),
     ("step-never", "", rule("  every: {counter: run_hours, step: 5000 h, or_after: 6 months}", "{kind: pump}"),
-     {"fleet": lists(Device(1, "U1", "pump", "pump"))}),
+     {"inventory": lists(Device(1, "U1", "pump", "pump"))}),
     ("term-at-load", "", rule(SERVICE.replace("}", ", or_after: 1 year}")), _registered(2025, 11, 28)),
     (
         "overlap", "inhibit:",

@@ -8,7 +8,7 @@ from gateway.domain.duration import DAY, HOUR, SECOND
 from gateway.domain.workdays import WorkCalendar
 from rules.compiled import Names
 from rules.format import load_text
-from rules.lint import CheckedFile, Lint, LintContext, LintFinding, RuleInventory, fleet, is_alone, lint
+from rules.lint import CheckedFile, Lint, LintContext, LintFinding, RuleInventory, inventory_of, is_alone, lint
 
 S = SECOND
 POINTS = {
@@ -43,7 +43,7 @@ def lists(*devices: Device) -> RuleInventory:
         Device(3, "P1", "sensor", "sensor", site="s1"),
         Device(4, "P2", "sensor", "sensor", site="s1"),
     )
-    return fleet([Site("s1")], [Customer("c1")], mine, DEFINED)
+    return inventory_of([Site("s1")], [Customer("c1")], mine, DEFINED)
 
 
 NOW = 1_790_000_000 * SECOND
@@ -59,7 +59,7 @@ def heard(device: int, point: str, ago: int | None) -> dict[tuple[int, str], int
 
 def around(**more: Any) -> LintContext:
     """Everything is known and in order."""
-    known: dict[str, Any] = {"fleet": lists(), "retention": 365 * DAY, "seen": ALL, "today": date(2026, 5, 1)}
+    known: dict[str, Any] = {"inventory": lists(), "retention": 365 * DAY, "seen": ALL, "today": date(2026, 5, 1)}
     return LintContext(**(known | more))
 
 

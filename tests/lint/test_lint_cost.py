@@ -122,17 +122,17 @@ def test_evaluations_follow_the_fastest_point() -> None:
 
 def test_a_rule_that_is_off_costs_nothing() -> None:
     text = rule('  when: "temp > 85 degC"').replace("  why", "  mode: off\n  why")
-    [cost] = look(text, fleet=LISTS).costs
+    [cost] = look(text, inventory=LISTS).costs
     assert (cost.state, cost.per_thing, cost.per_second) == (0, 0, 0.0)
 
 
 def test_the_sum_is_held_against_limits() -> None:
     text = rule('  let: {m: {mean: temp, over: 30d}}\n  when: "m > 5 degC"\n  clear: "m < 2 degC"')
     file = checked(text, head="limits: {state: 10 MB}\n")
-    found = lint([file], around(fleet=LISTS))
+    found = lint([file], around(inventory=LISTS))
     assert found.limit == 10_000_000
     assert found.over
     assert found.state > COUNT * 30 * 86400 // 10 * 24
-    assert not lint([checked(text, head="limits: {state: 100 GB}\n")], around(fleet=LISTS)).over
-    assert not lint([checked(text)], around(fleet=LISTS)).over
+    assert not lint([checked(text, head="limits: {state: 100 GB}\n")], around(inventory=LISTS)).over
+    assert not lint([checked(text)], around(inventory=LISTS)).over
     assert policy_source([file.loaded])

@@ -86,7 +86,7 @@ CASES: list[tuple[str, str, str, dict[str, Any]]] = [
     ("point-never-seen", "", rule(GOOD), {"seen": heard(1, "temp", None)}),
     (
         "point-not-everywhere", "", rule(GOOD, "{kind: charger}"),
-        {"fleet": lists(Device(1, "C1", "charger", "charger"), Device(2, "C2", "other", "charger"))},
+        {"inventory": lists(Device(1, "C1", "charger", "charger"), Device(2, "C2", "other", "charger"))},
     ),
     (
         "peers-alone", "",
@@ -193,9 +193,9 @@ def test_rules_that_watch_different_devices_do_not_overlap() -> None:
     first = rule(GOOD, "{kind: charger, where: \"code == 'C1'\"}", rule_id="a")
     second = rule(GOOD, "{kind: charger, where: \"code == 'C2'\"}")
     one, two = (Device(n, f"C{n}", "charger", "charger") for n in (1, 2))
-    assert codes(look(first, second, fleet=lists(one, two))) == []
+    assert codes(look(first, second, inventory=lists(one, two))) == []
     again = rule(GOOD, "{kind: charger, where: \"code in ['C1', 'C2']\"}")
-    found = only(look(first, again, fleet=lists(one, two)), "overlap")
+    found = only(look(first, again, inventory=lists(one, two)), "overlap")
     assert found.fields["other"] == "a"
 
 
@@ -218,12 +218,12 @@ def test_an_own_clear_hold_makes_it_an_info() -> None:
 def test_devices_that_are_planned_are_waited_for() -> None:
     planned = Device(1, "C1", "charger", "charger", life=Life.PLANNED)
     watch = "{kind: charger, where: \"life == 'in_service'\"}"
-    found = only(look(rule(GOOD, watch), fleet=lists(planned)), "no-device")
+    found = only(look(rule(GOOD, watch), inventory=lists(planned)), "no-device")
     assert (found.severity, found.write) == (Severity.INFO, "")
 
 
 def test_what_is_not_known_is_not_checked() -> None:
-    found = look(rule(GOOD, "{kind: charger, where: \"site == 'x'\"}"), fleet=None, retention=None, seen=None)
+    found = look(rule(GOOD, "{kind: charger, where: \"site == 'x'\"}"), inventory=None, retention=None, seen=None)
     assert codes(found) == []
     assert found.unchecked == ("fleet", "retention", "seen")
 
@@ -269,7 +269,9 @@ def test_stand_alone_files_are_examples() -> None:
     )
     assert is_alone(text)
     loaded = load_text(text, "alone.yaml", NAMES)
-    found = lint([CheckedFile(loaded, text, stand_alone=True)], around(fleet=lists(Device(1, "M", "meter", "meter"))))
+    found = lint(
+        [CheckedFile(loaded, text, stand_alone=True)], around(inventory=lists(Device(1, "M", "meter", "meter")))
+    )
     assert (codes(found), found.costs) == ([], ())
 
 
@@ -311,9 +313,9 @@ def test_linting_never_raises(
     body = "".join(f"  {key}: {json.dumps(value)}\n" for key, value in keys.items() if value is not None)
     text = "format: 1\nrules:\n" + rule(body, f"{{kind: charger{where}}}")
     loaded = load_text(text.replace("why: w", f"missing: clear_after {quiet}"), "any.yaml", NAMES)
-    for_all: dict[str, Any] = {"fleet": lists(), "retention": DAY, "seen": {}}
+    for_all: dict[str, Any] = {"inventory": lists(), "retention": DAY, "seen": {}}
     given_ = {key: value for (key, value), give in zip(for_all.items(), known, strict=True) if give}
-    found = lint([CheckedFile(loaded, text)], around(**({"fleet": None, "retention": None, "seen": None} | given_)))
+    found = lint([CheckedFile(loaded, text)], around(**({"inventory": None, "retention": None, "seen": None} | given_)))
     for one in found.findings:
         assert one.render("en")
         assert one.render("zh")

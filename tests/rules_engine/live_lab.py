@@ -23,7 +23,7 @@ from gateway.intake import Intake, IntakeConfig, Ticker
 from gateway.journal import SqliteJournal
 from gateway.ports import Append
 from gateway.registry import DeclaredInventory, Registry
-from rules.casetest.case_input import CaseEvent, Scene, SceneValue
+from rules.casetest.case_input import CaseEvent, CaseInput, CaseReading
 from rules.engine import Engine
 from rules.format import compile_source, edit
 from sinks.series.duckdb.config import DuckDbConfig
@@ -41,7 +41,7 @@ async def inline(call: Callable[[], Any]) -> Any:
 class LiveCase:
     """One gateway over one scene. `got` are the transitions that reached the desk."""
 
-    def __init__(self, scene: Scene, folder: Path, *, together: bool, crash: bool) -> None:
+    def __init__(self, scene: CaseInput, folder: Path, *, together: bool, crash: bool) -> None:
         self.scene, self.folder, self.together, self.crash = scene, folder, together, crash
         self.clock, self.rows, self.desk = HandClock(scene.start), Rows(), MemoryDesk()
         self.journal = SqliteJournal(folder / "journal.sqlite", JOURNAL, partition=0)
@@ -166,7 +166,7 @@ class LiveCase:
         self.journal.close()
         return self.desk.transitions
 
-    async def _deliver(self, told: Sequence[SceneValue]) -> None:
+    async def _deliver(self, told: Sequence[CaseReading]) -> None:
         """One parcel for each message, all at once or one after another."""
         frames = [list(group) for _, group in groupby(told, key=lambda one: one.frame)]
         batches = [batch_of([[one for one in map(self._reading, frame) if one is not None]]) for frame in frames]
@@ -179,7 +179,7 @@ class LiveCase:
                 await self.settle()
         await self.settle()
 
-    def _reading(self, one: SceneValue) -> Reading | None:
+    def _reading(self, one: CaseReading) -> Reading | None:
         """As a source hands it over, by the registry's ids; None = of a device that is not in service."""
         written = next(point for point in self.scene.points.values() if point.id == one.point)
         device = next(device for device in self.scene.devices.values() if device.id == one.device)

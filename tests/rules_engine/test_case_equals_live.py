@@ -15,7 +15,7 @@ from rules_engine.live_lab import LiveCase
 
 from gateway.domain.alarm import Transition
 from gateway.domain.duration import SECOND
-from rules.casetest.case_input import Scene
+from rules.casetest.case_input import CaseInput
 from rules.casetest.play import play
 from rules.casetest.read import read_case
 from rules.compiled import Names
@@ -131,7 +131,7 @@ def readings(draw: st.DrawFn, kind: str) -> dict[str, Any]:
     return one
 
 
-def scene_of(rule: dict[str, Any], said: list[dict[str, Any]], events: list[dict[str, Any]]) -> Scene:
+def scene_of(rule: dict[str, Any], said: list[dict[str, Any]], events: list[dict[str, Any]]) -> CaseInput:
     """A rule and what happens to two devices."""
     case = {"rule": "r", "say": "s", "devices": {"d1": {}, "d2": {}}, "readings": said, "events": events, "expect": []}
     loaded = load_text(json.dumps({"profiles": PROFILES, "rules": [rule], "test": [case]}), "s.yaml", Names({}))
@@ -143,7 +143,7 @@ def scene_of(rule: dict[str, Any], said: list[dict[str, Any]], events: list[dict
 
 
 @st.composite
-def scenes(draw: st.DrawFn) -> Scene:
+def scenes(draw: st.DrawFn) -> CaseInput:
     """A rule, two devices, at most forty readings, at most two events."""
     rule = draw(st.sampled_from(RULES))
     told = draw(st.lists(readings(rule["watch"]["kind"]), min_size=1, max_size=40))
@@ -215,7 +215,7 @@ def apart(messages: Sequence[dict[str, Any]]) -> bool:
 
 @settings(deadline=None, max_examples=examples(12))
 @given(scenes(), st.booleans(), st.booleans())
-def test_a_case_and_live_give_the_same(scene: Scene, together: bool, crash: bool) -> None:
+def test_a_case_and_live_give_the_same(scene: CaseInput, together: bool, crash: bool) -> None:
     assume(together or apart(scene.case.data["readings"]))
     expected = play(scene)
     assert expected.agree
@@ -232,5 +232,5 @@ def test_each_message_of_one_moment_replaces_the_one_before(values: tuple[Any, .
     assert asyncio.run(_lived(scene, tmp_path, together=False, crash=False)) == []
 
 
-async def _lived(scene: Scene, folder: Path, *, together: bool, crash: bool) -> list[Transition]:
+async def _lived(scene: CaseInput, folder: Path, *, together: bool, crash: bool) -> list[Transition]:
     return await LiveCase(scene, folder, together=together, crash=crash).run(scene.until or scene.start)

@@ -38,7 +38,7 @@ def of_project(project: "Project") -> RuleContext:
 
     settings = project.settings
     known = installed(settings.data_dir, settings.tenant)
-    lists = _fleet(known) if known is not None and known.devices else _planned(project.declared)
+    lists = _inventory(known) if known is not None and known.devices else _planned(project.declared)
     zone = settings.timezone
     today = datetime.now(ZoneInfo(zone)).date()
     context = LintContext(
@@ -72,13 +72,13 @@ def of_folder(profiles: Path | None, names: "Names", problems: list[Problem]) ->
 def _planned(wanted: "DeclaredInventory") -> "RuleInventory":
     from gateway.registry import difference
 
-    return _fleet(difference(NOTHING, wanted, 0, LastIds()).rows)
+    return _inventory(difference(NOTHING, wanted, 0, LastIds()).rows)
 
 
-def _fleet(known: RegistryContents) -> "RuleInventory":
-    from rules.lint import fleet
+def _inventory(known: RegistryContents) -> "RuleInventory":
+    from rules.lint import inventory_of
 
-    return fleet(known.sites, known.customers, known.devices, known.points)
+    return inventory_of(known.sites, known.customers, known.devices, known.points)
 
 
 def installed(data: Path, tenant: str) -> RegistryContents | None:

@@ -18,13 +18,13 @@ def _overlap(subject: Subject, condition: Due, _around: LintContext) -> Iterator
     """The next date begins when the stages of this one are over."""
     if condition.repeat is None:
         return
-    told, between = (condition.stages[-1][1] - condition.stages[0][1]) // DAY, _shortest(condition.repeat)
-    if told >= between:
-        yield subject.find("dates-overlap", "due.repeat", told=told, between=between)
+    length, between = (condition.stages[-1][1] - condition.stages[0][1]) // DAY, _shortest(condition.repeat)
+    if length >= between:
+        yield subject.find("dates-overlap", "due.repeat", told=length, between=between)
 
 
 def _shortest(span: CalendarSpan) -> int:
-    """How many days it has at least."""
+    """Smallest number of days in a span."""
     first = [date(year, month, 1) for year in range(2024, 2028) for month in range(1, 13)]
     return min((later(one, span) - one).days for one in first)
 
@@ -37,11 +37,11 @@ def _past(subject: Subject, condition: Due, around: LintContext) -> Iterator[Lin
     last = timedelta(days=condition.stages[-1][1] // DAY)
     past: list[Device] = []
     for device in now.devices:
-        told = next(
-            (attrs[condition.date] for _, attrs in now.lists.world.owners(device) if condition.date in attrs), ""
+        value = next(
+            (attrs[condition.date] for _, attrs in now.inventory.fleet.owners(device) if condition.date in attrs), ""
         )
         try:
-            day = date.fromisoformat(str(told)[:10])
+            day = date.fromisoformat(str(value)[:10])
         except ValueError:
             continue
         if day + last < around.today:

@@ -1,4 +1,4 @@
-"""`due`: stages before and after a date that stands in an attribute."""
+"""`due`: stages before and after a date in an attribute."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass

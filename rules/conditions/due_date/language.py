@@ -23,7 +23,7 @@ _CLOCK = re.compile(r"([01]?[0-9]|2[0-3]):([0-5][0-9])", re.ASCII)
 
 
 def parse(rule: MappingReader, holder: MappingReader, compiler: RuleCompiler, _level: Level) -> Due | None:
-    """Stages before and after a date that stands in an attribute."""
+    """Stages before and after a date in an attribute."""
     example = "due: {date: insurance_until, stages: {minor: -14d, major: 0d}}"
     fields = holder.inside("due", ("date", "stages", "at", "repeat", "basis"), example)
     if fields is None:
@@ -67,7 +67,7 @@ def _stages(fields: MappingReader) -> tuple[tuple[Level, int], ...]:
 
 
 def _days(tree: Tree, offset: int | None) -> str:
-    """What was probably meant: a bare number is days."""
+    """Suggested correction: a bare number is days."""
     if isinstance(number := number_of(tree), int):
         return f"{number}d"
     return "-14d" if offset is None else f"{offset // DAY}d"
@@ -99,11 +99,11 @@ def _raised(_body: Body, what: Body, lang: Lang) -> list[str]:
                     span=duration_text(format_duration(abs(offset)), lang),
                 )
             )
-    told = localize("handbook.due", lang, date=what["date"], stages=listed(stages, lang), at=what.get("at", "00:00"))
+    text = localize("handbook.due", lang, date=what["date"], stages=listed(stages, lang), at=what.get("at", "00:00"))
     if "repeat" not in what:
-        return [told]
+        return [text]
     span, again = calendar_span(what["repeat"], lang), each_span(what["repeat"], lang)
-    return [told + localize(f"handbook.repeat_{what.get('basis', 'date')}", lang, span=span, every=again)]
+    return [text + localize(f"handbook.repeat_{what.get('basis', 'date')}", lang, span=span, every=again)]
 
 
 def _ended(body: Body, what: Body, lang: Lang) -> list[str]:

@@ -20,7 +20,7 @@ def _seen(written: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _in_vain(subject: Subject, condition: Sequence, _around: LintContext) -> Iterator[LintFinding]:
-    """What is waited for in vain must have had the time to come."""
+    """The wait for an absent reading must be longer than its interval."""
     if not condition.absent:
         return
     intervals = subject.intervals(condition.second)
@@ -42,7 +42,7 @@ def _round(span: int) -> int:
 
 
 def _no_end(subject: Subject, condition: Sequence, _around: LintContext) -> Iterator[LintFinding]:
-    """Only a person ends it, and nobody is asked to."""
+    """Only closing the order ends it, and there is no order."""
     if condition.clear is None and subject.rule.mode == "live" and not subject.rule.order:
         yield subject.find("no-end", "sequence", write='clear: ".."')
 

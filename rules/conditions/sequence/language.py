@@ -20,7 +20,7 @@ _KEYS = (("see", "as"), ("see", "not_see", "within", "unless"))
 
 
 def parse(rule: MappingReader, holder: MappingReader, compiler: RuleCompiler, level: Level) -> Sequence | None:
-    """Two steps; more of them would need state that nobody can bound."""
+    """Two steps; more would need unbounded state."""
     steps = _tables(holder)
     restart = rule.choice("again", ("keep_first", "restart"), "keep_first") == "restart"
     clear, sound = clear_of(rule, compiler)

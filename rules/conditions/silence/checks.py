@@ -56,13 +56,13 @@ def _lengths(text: str) -> Iterator[tuple[int, int, int]]:
 
 
 def _simple(span: int) -> str:
-    """A length of time in one unit: expressions know no compound ones."""
+    """A length of time in one unit, as expressions have no compound ones."""
     name, size = next((one for one in (("h", HOUR), ("m", MINUTE)) if span % one[1] == 0), ("s", SECOND))
     return f"{-(-span // size)}{name}"
 
 
 def _on_change(subject: Subject, condition: Silence, _around: LintContext) -> Iterator[LintFinding]:
-    """Points that come on change only fall silent without being ill."""
+    """Points sent on change only are silent while their value stays the same."""
     if condition.all_of:
         points = [one for name in condition.points for one in points_on_change(subject, {name})]
     else:
@@ -77,31 +77,31 @@ def _at_load(subject: Subject, condition: Silence, around: LintContext) -> Itera
     now = rule_at_load(subject, around)
     if now is None:
         return
-    devices, heard = now.devices, now.newest
+    devices, newest = now.devices, now.newest
     needed, last = (all, min) if condition.all_of else (any, max)
     names = ", ".join(condition.points)
     having = {
         profile
         for profile in {device.profile for device in devices}
-        if needed(any(now.lists.world.spec(profile, name, k) for k in (0, 1)) for name in condition.points)
+        if needed(any(now.inventory.fleet.spec(profile, name, k) for k in (0, 1)) for name in condition.points)
     }
-    if mute := [device for device in devices if device.profile not in having]:
+    if lacking := [device for device in devices if device.profile not in having]:
         yield subject.find(
             "silent-without-point",
             "silent",
             points=names,
-            count=len(mute),
-            devices=shown(mute),
-            write=f"watch: {{kind: {mute[0].kind}, where: \"profile != '{mute[0].profile}'\"}}",
+            count=len(lacking),
+            devices=shown(lacking),
+            write=f"watch: {{kind: {lacking[0].kind}, where: \"profile != '{lacking[0].profile}'\"}}",
         )
-    if heard is None:
+    if newest is None:
         return
     limit = condition.longer_than if isinstance(condition.longer_than, int) else None
     quiet = [
         device
         for device in devices
         if device.profile in having
-        and heard.older(last(heard.at.get((device.id, name), NEVER) for name in condition.points), limit)
+        and newest.older(last(newest.at.get((device.id, name), NEVER) for name in condition.points), limit)
     ]
     if quiet:
         yield subject.find("silent-at-load", "silent", points=names, count=len(quiet), devices=shown(quiet))

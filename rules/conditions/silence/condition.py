@@ -1,4 +1,4 @@
-"""`silent`: no word of a thing for longer than a time."""
+"""`silent`: no data of a thing for longer than a time."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,16 +10,16 @@ from rules.compiled.condition import Condition, Meant
 from rules.compiled.expression import Expression
 
 LONG = 48.0
-"""Hours that we reckon with where a limit hangs on readings or attributes."""
+"""Hours assumed where a limit depends on readings or attributes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Silence(Condition):
     """Raised at the last event + longer_than (>=), by ticks even with no traffic; clears on the next reading.
 
-    any_of: any of these points proves life (`all_of` False), else each must be heard. `longer_than` is µs, or an
-    expression in hours evaluated on the newest values when it cannot be fixed at load. Any reading is life, whatever
-    its quality; `good`: only known values are.
+    `all_of` False: a reading of any of the points is enough, else each must send. `longer_than` is µs, or an
+    expression in hours evaluated on the newest values when it cannot be fixed at load. A reading of any quality
+    counts; `good`: only known values do.
     """
 
     points: tuple[str, ...]

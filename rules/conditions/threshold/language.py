@@ -89,7 +89,7 @@ def _bound(node: Node) -> tuple[int, str, float] | None:
 
 
 def _weaker(node: Node, than: Node) -> bool:
-    """Is a higher level reached before the lower one? Known for two limits of one value only."""
+    """True if the higher level is reached before the lower one; decided for two limits of one value only."""
     mine, other = _bound(node), _bound(than)
     if mine is None or other is None or mine[0] != other[0] or mine[1][0] != other[1][0] or mine[0] != 0:
         return False
@@ -97,7 +97,7 @@ def _weaker(node: Node, than: Node) -> bool:
 
 
 def _overlap(when: CompiledCondition, clear: CompiledCondition) -> bool:
-    """Can both be true for one value? Known for two limits of one value only."""
+    """True if both can be true for one value; decided for two limits of one value only."""
     mine, other = _bound(when.node), _bound(clear.node)
     if mine is None or other is None or _input(when.expression, mine) != _input(clear.expression, other):
         return False
