@@ -1,5 +1,6 @@
 """`sources.NAME` with `type: mqtt`: one broker, one persistent session, its routes."""
 
+import re
 from ipaddress import ip_address
 from itertools import combinations
 from pathlib import Path as FilePath
@@ -12,6 +13,10 @@ from gateway.domain.duration import DAY, HOUR, MINUTE, MS, SECOND, format_durati
 from gateway.section import Bytes, Duration, Section, read_secret, wrong
 from protocols.mapping.config import RoutesSection
 from protocols.mapping.topic import TopicPattern, covers, overlap, parse_pattern
+
+_PORTS = {"mqtt": 1883, "mqtts": 8883, "ws": 80, "wss": 443}
+"""By scheme, where the address names none."""
+_HEADER = re.compile(r"[A-Za-z0-9-]+")
 
 
 class Reconnect(Section):
@@ -49,6 +54,7 @@ class MqttConfig(RoutesSection):
     username: str | None = None
     password: SecretStr | None = None
     password_file: FilePath | None = None
+    headers: dict[str, SecretStr] = Field(default_factory=dict)
     ca_file: FilePath | None = None
     cert_file: FilePath | None = None
     key_file: FilePath | None = None
@@ -70,10 +76,20 @@ class MqttConfig(RoutesSection):
             port = parts.port
         except ValueError:
             raise wrong("mqtt.url", got=value) from None
-        extra = parts.path.strip("/") or parts.query or parts.fragment or parts.username or parts.password
-        if parts.scheme not in {"mqtt", "mqtts"} or not parts.hostname or extra or port == 0:
-            # a password inside a wrong address must not reach a log
-            raise wrong("mqtt.url", got=value.rpartition("@")[2])
+        path = parts.path.strip("/") if parts.scheme in ("mqtt", "mqtts") else ""
+        extra = path or parts.query or parts.fragment or parts.username or parts.password
+        if parts.scheme not in _PORTS or not parts.hostname or extra or port == 0:
+            # a password or token inside a wrong address must not reach a log
+            raise wrong("mqtt.url", got=value.rpartition("@")[2].partition("?")[0])
+        return value
+
+    @field_validator("headers")
+    @classmethod
+    def _headers(cls, value: dict[str, SecretStr]) -> dict[str, SecretStr]:
+        for name, text in value.items():
+            own = name.lower() in ("host", "upgrade", "connection") or name.lower().startswith("sec-websocket-")
+            if own or not _HEADER.fullmatch(name) or not text.get_secret_value().isprintable():
+                raise wrong("mqtt.header", got=name)
         return value
 
     @model_validator(mode="after")
@@ -102,6 +118,8 @@ class MqttConfig(RoutesSection):
             raise wrong("mqtt.password_twice")
         if self.username is None and (self.password is not None or self.password_file is not None):
             raise wrong("mqtt.password_alone")
+        if self.headers and not self.over_websocket:
+            raise wrong("mqtt.headers_only")
         if not self.encrypted:
             for key in ("ca_file", "cert_file", "key_file"):
                 if getattr(self, key) is not None:
@@ -119,14 +137,19 @@ class MqttConfig(RoutesSection):
 
     @property
     def encrypted(self) -> bool:
-        """mqtts://"""
-        return urlsplit(self.url).scheme == "mqtts"
+        """mqtts:// or wss://"""
+        return urlsplit(self.url).scheme in ("mqtts", "wss")
+
+    @property
+    def over_websocket(self) -> bool:
+        """ws:// or wss://"""
+        return urlsplit(self.url).scheme in ("ws", "wss")
 
     @property
     def address(self) -> tuple[str, int]:
-        """(host, port); 1883 and 8883 by default."""
+        """(host, port)."""
         parts = urlsplit(self.url)
-        return parts.hostname or "", parts.port or (8883 if self.encrypted else 1883)
+        return parts.hostname or "", parts.port or _PORTS[parts.scheme]
 
     @property
     def local(self) -> bool:

@@ -11,7 +11,8 @@ from gateway.domain.error_reasons import reason
 from gateway.domain.errors import SourceError
 from gateway.domain.finding import DoctorFinding, bad, ok, warn
 from protocols.mqtt.config import MqttConfig
-from protocols.mqtt.probe import BrokerGrants, probe
+from protocols.mqtt.probe import probe
+from protocols.mqtt.session import BrokerGrants
 
 FILES: Final = (Path("/etc/mosquitto/mosquitto.conf"), Path("/etc/mosquitto/conf.d"))
 WANTED: Final = {
@@ -41,8 +42,11 @@ async def broker(name: str, config: MqttConfig, conf: Sequence[Path] = FILES) ->
     ]
 
 
-def granted(name: str, config: MqttConfig, found: BrokerGrants) -> Iterator[DoctorFinding]:
+def granted(name: str, config: MqttConfig, found: BrokerGrants | None) -> Iterator[DoctorFinding]:
     """What it grants against what the configuration asks for. Pure."""
+    if found is None:
+        yield ok("doctor.broker_311", source=name, url=config.url)
+        return
     yield ok("doctor.broker", source=name, url=config.url, receive=found.receive_maximum)
     if found.qos < 1:
         yield bad("doctor.broker_qos", "doctor.broker_qos.do", source=name)

@@ -9,6 +9,7 @@ come again.
 from gateway.domain.errors import SourceError, SourceRejected, SourceUnavailable
 from protocols.mqtt.paho_client import PahoClient, PahoEvents
 from protocols.mqtt.session import (
+    BrokerGrants,
     ConnectOptions,
     Message,
     Phase,
@@ -43,6 +44,7 @@ class Mqtt311Session:
         self.resumed = self.taken_over = self.refused_version = False
         self.keepalive = options.keepalive
         self.degraded: tuple[str, ...] = ()
+        self.grants: BrokerGrants | None = None
         self.counting = self._wanted = wanted
         self._most = options.max_packet
         self._held = set[str]() if held is None else held
@@ -159,7 +161,7 @@ class Mqtt311Session:
         self.resumed = resumed
         if not resumed:
             self._held.clear()
-        self.phase = Phase.SUBSCRIBING
+        self.phase = Phase.SUBSCRIBING if self._wanted.filters else Phase.READY
         self._follow()
 
     def _follow(self) -> None:

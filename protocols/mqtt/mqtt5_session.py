@@ -5,6 +5,7 @@ import mqtt5
 from gateway.domain.errors import SourceError, SourceRejected, SourceUnavailable
 from gateway.domain.language_values import Phrase
 from protocols.mqtt.session import (
+    BrokerGrants,
     ConnectOptions,
     DamagedPublish,
     Message,
@@ -63,6 +64,7 @@ class Mqtt5Session:
         self.resumed = self.taken_over = self.refused_version = False
         self.keepalive = options.keepalive
         self.degraded: tuple[str, ...] = ()
+        self.grants: BrokerGrants | None = None
         self._options = options
         self._wanted = self.counting = wanted
         self._on: dict[str, tuple[mqtt5.TopicFilter, int | None]] = {}
@@ -82,7 +84,7 @@ class Mqtt5Session:
             options.client_id,
             username=options.username,
             password=None if options.password is None else options.password.encode(),
-            clean_start=False,
+            clean_start=options.clean,
             keep_alive=options.keepalive,
             session_expiry_interval=options.session_expiry,
             receive_max=options.receive_maximum,
@@ -189,12 +191,20 @@ class Mqtt5Session:
             clash = ", ".join(self._wanted.numbers)
             self._fail(SourceRejected.of("source.no_identifiers", more=Phrase("source.more", {"why": clash})))
             return
+        self.grants = BrokerGrants(
+            packet.receive_max,
+            packet.session_expiry_interval,
+            int(packet.max_qos),
+            packet.wildcard_subscription_available,
+            packet.subscription_id_available,
+            packet.max_packet_size,
+        )
         self.resumed = packet.session_present
         if packet.server_keep_alive is not None:
             self.keepalive = packet.server_keep_alive
         if not self.resumed:
             self._held.clear()
-        self.phase = Phase.SUBSCRIBING
+        self.phase = Phase.SUBSCRIBING if self._wanted.filters else Phase.READY
         self._follow()
 
     def _follow(self) -> None:

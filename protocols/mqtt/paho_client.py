@@ -69,7 +69,7 @@ class PahoClient(Client):
         super().__init__(
             CallbackAPIVersion.VERSION2,
             options.client_id,
-            clean_session=False,
+            clean_session=options.clean,
             protocol=MQTTv311,
             reconnect_on_failure=False,
             manual_ack=True,

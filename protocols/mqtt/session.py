@@ -16,7 +16,9 @@ from protocols.mqtt.subscriptions import Subscriptions
 
 @dataclass(frozen=True, slots=True)
 class ConnectOptions:
-    """Fields of CONNECT, as far as the version has them. `keepalive`, `session_expiry`: s; `max_packet`: bytes."""
+    """Fields of CONNECT, as far as the version has them. `keepalive`, `session_expiry`: s; `max_packet`: bytes.
+    `clean`: a session of its own, forgotten at the end.
+    """
 
     client_id: str
     username: str | None
@@ -25,6 +27,20 @@ class ConnectOptions:
     session_expiry: int
     receive_maximum: int
     max_packet: int
+    clean: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerGrants:
+    """What a broker of MQTT 5 grants: `receive_maximum` messages on the way, `session_expiry` s (None = as asked for),
+    `qos` at most, wildcards, identifiers of subscriptions, the longest packet in bytes (None = any)."""
+
+    receive_maximum: int
+    session_expiry: int | None
+    qos: int
+    wildcards: bool
+    identifiers: bool
+    max_packet: int | None
 
 
 @dataclass(slots=True)
@@ -90,6 +106,8 @@ class Session(Protocol):
     """s; what the broker wants instead of ours, if it says so."""
     degraded: tuple[str, ...]
     """Filters that were granted QoS 0 only: their messages are not acknowledged."""
+    grants: BrokerGrants | None
+    """From CONNACK; MQTT 3.1.1 says nothing of it."""
     counting: Subscriptions
     """The subscriptions by which a message that comes now is distinguished from its copies."""
 

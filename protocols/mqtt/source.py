@@ -2,7 +2,6 @@
 
 import asyncio
 import random
-import ssl
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -22,17 +21,20 @@ from protocols.mqtt.client_id_conflict import WAIT, ClientIdConflict
 from protocols.mqtt.config import MqttConfig
 from protocols.mqtt.last_subscriptions import LastSubscriptions
 from protocols.mqtt.metrics import samples
-from protocols.mqtt.mqtt5_session import Mqtt5Session
 from protocols.mqtt.protocol_choice import ProtocolChoice
 from protocols.mqtt.session import ConnectOptions, Phase, Session
+from protocols.mqtt.sessions import session_of
 from protocols.mqtt.stats import MqttStats
 from protocols.mqtt.subscriptions import Subscriptions, subscriptions
-from protocols.mqtt.transport import MqttConnection, establish, tls_context
+from protocols.mqtt.tls import BrokerTls
+from protocols.mqtt.transport import MqttConnection, establish, websocket_of
 
 _STABLE = 60.0  # seconds of connection after which the backoff starts over
 _LAST_PARCELS = 2.0  # seconds for the last parcels at shut-down
 _PATIENCE = 30.0  # seconds for them before another session: what is cut off may be on disk, and would come again
 _MAPPING = ("routes", "unmatched", "max_payload")  # what a connection does not know of
+TLS_LOOK = 30.0
+"""s between two looks at the TLS files of a connection."""
 _HUNG_UP = ("source.closed", "source.lost")
 
 log = structlog.get_logger()
@@ -126,11 +128,7 @@ class MqttSource:
         Raises SourceRejected when the broker or our TLS files say no: trying again soon would not help.
         """
         config, self._patience = self._config, _LAST_PARCELS
-        try:
-            tls = await asyncio.to_thread(tls_context, config)
-        except SourceError as error:
-            self._down(error)
-            raise
+        files = BrokerTls(config)
         context = self._context = SourceContext(
             self._name, config, self._mapper, self._ledger, self._clock, emit, self.stats, self._digests, self._wanted
         )
@@ -141,7 +139,7 @@ class MqttSource:
             self._held |= self._wanted.inside
             await asyncio.to_thread(self._last_subscriptions.remember, self._held.union(self._wanted.patterns))
             version = self._choice.version
-            stable, why = await self._once(context, tls)
+            stable, why = await self._once(context, files)
             if version != self._choice.version:
                 log.warning("MQTT version changes", source=self._name, before=version, version=self._choice.version)
             elif isinstance(why, SourceRejected):
@@ -165,21 +163,21 @@ class MqttSource:
         public = Phrase(why.key, {**why.fields, "more": ""}) if why.key else Phrase("source.other")
         return Phrase("source.away" if stats.connects else "source.never", {"why": public})
 
-    async def _once(self, context: SourceContext, tls: ssl.SSLContext | None) -> tuple[bool, SourceError]:
+    async def _once(self, context: SourceContext, files: BrokerTls) -> tuple[bool, SourceError]:
         """One connection from CONNECT to its end -> (it was stable, why it ended)."""
         loop = asyncio.get_running_loop()
         acknowledger = Acknowledger(context)
-        session = self._session()
-        connection = acknowledger.connection = self._connection = MqttConnection(session, acknowledger.take)
+        session = session_of(self._choice.version, self._options, self._wanted, self._held)
+        connection = MqttConnection(session, acknowledger.take, websocket_of(self._config))
+        acknowledger.connection = self._connection = connection
         since = None
         try:
             try:
-                await establish(self._config, tls, connection)
+                await establish(self._config, await asyncio.to_thread(files.context), connection)
                 since = loop.time()
                 self._connected(connection)
                 await asyncio.to_thread(self._last_subscriptions.remember, frozenset(self._held))
-                await asyncio.wait([connection.closed])
-                why = connection.closed.result()
+                why = await self._until_closed(connection, files)
             except SourceError as error:
                 why = error
             except asyncio.CancelledError:
@@ -197,15 +195,20 @@ class MqttSource:
             raise acknowledger.broken
         return stable, why
 
+    async def _until_closed(self, connection: MqttConnection, files: BrokerTls) -> SourceError:
+        """The end of the connection; ended from here when there are other TLS files."""
+        while not connection.closed.done():
+            await asyncio.wait([connection.closed], timeout=TLS_LOOK if files.watched else None)
+            try:
+                if not connection.closed.done() and await asyncio.to_thread(files.renewed):
+                    log.info("TLS files changed", source=self._name)
+                    await connection.leave()
+            except SourceRejected as error:
+                log.warning("TLS files cannot be used", source=self._name, error=error)
+        return connection.closed.result()
+
     def _subscriptions(self) -> Subscriptions:
         return subscriptions(self._config, identifiers=self._choice.version == "5")
-
-    def _session(self) -> Session:
-        if self._choice.version == "5":
-            return Mqtt5Session(self._options, self._wanted, self._held)
-        from protocols.mqtt.mqtt311_session import Mqtt311Session
-
-        return Mqtt311Session(self._options, self._wanted, self._held)
 
     def _learn_version(self, session: Session, why: SourceError, *, accepted: bool) -> None:
         if accepted:

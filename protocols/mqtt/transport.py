@@ -1,10 +1,11 @@
-"""One TCP or TLS connection that feeds a `Session`: asyncio, timers, back-pressure."""
+"""One connection (TCP, TLS, WebSocket) that feeds a `Session`: asyncio, timers, back-pressure."""
 
 import asyncio
 import errno
 import socket
 import ssl
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from gateway.domain.error_reasons import reason
 from gateway.domain.errors import SourceError, SourceRejected, SourceUnavailable
@@ -13,13 +14,19 @@ from protocols.mqtt.config import MqttConfig
 from protocols.mqtt.keepalive import Keepalive, KeepaliveAction
 from protocols.mqtt.session import GOODBYE, PING, Message, Phase, Session
 
-_PATIENCE = 10.0  # seconds for TCP, TLS, CONNACK and SUBACK together
+if TYPE_CHECKING:
+    from protocols.mqtt.websocket import WebSocket
+
+_PATIENCE = 10.0  # seconds for TCP, TLS, WebSocket, CONNACK and SUBACK together
 
 
 class MqttConnection(asyncio.Protocol):
-    """`messages(list)` is called with what each read brought. `closed` ends with the reason."""
+    """`messages(list)` is called with what each read brought. `closed` ends with the reason. `websocket`: what the MQTT
+    bytes travel in."""
 
-    def __init__(self, session: Session, messages: Callable[[list[Message]], None]) -> None:
+    def __init__(
+        self, session: Session, messages: Callable[[list[Message]], None], websocket: "WebSocket | None" = None
+    ) -> None:
         loop = asyncio.get_running_loop()
         self.session = session
         self.ready: asyncio.Future[None] = loop.create_future()
@@ -28,6 +35,7 @@ class MqttConnection(asyncio.Protocol):
         self.paused = False
         self._loop = loop
         self._messages = messages
+        self._websocket = websocket
         self._transport: asyncio.Transport | None = None
         self._keepalive = Keepalive(session.keepalive, loop.time())
         self._timer: asyncio.TimerHandle | None = None
@@ -35,15 +43,20 @@ class MqttConnection(asyncio.Protocol):
 
     # ---- asyncio ----------------------------------------------------------------------------------------------
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Say CONNECT."""
+        """Send CONNECT, or the request for a WebSocket."""
         assert isinstance(transport, asyncio.Transport)
         self._transport, self.open = transport, True
-        self.write(self.session.connect())
+        if self._websocket is None:
+            self.write(self.session.connect())
+        else:
+            transport.write(self._websocket.begin())
 
     def data_received(self, data: bytes) -> None:
         """Everything that came, at once."""
         session = self.session
         self._keepalive.received(self._loop.time())
+        if self._websocket is not None:
+            data = self._unwrapped(self._websocket, data)
         messages = session.receive(data)
         self.write(session.outgoing())
         if messages:
@@ -55,6 +68,17 @@ class MqttConnection(asyncio.Protocol):
             if session.keepalive:
                 self._beat()
             self.ready.set_result(None)
+
+    def _unwrapped(self, websocket: "WebSocket", data: bytes) -> bytes:
+        before = websocket.opened
+        found = websocket.receive(data)
+        if self._transport is not None:
+            self._transport.write(websocket.outgoing())
+        if websocket.failure is not None:
+            self.abort(websocket.failure)
+        elif websocket.opened and not before:
+            self.write(self.session.connect())
+        return found
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The end, whoever wanted it."""
@@ -74,7 +98,7 @@ class MqttConnection(asyncio.Protocol):
         """Send, when the connection is still there; otherwise nothing: the next one knows nothing of these bytes."""
         if data and self.open and self._transport is not None:
             self._keepalive.sent(self._loop.time())
-            self._transport.write(data)
+            self._transport.write(data if self._websocket is None else self._websocket.wrap(data))
 
     def pause(self, paused: bool) -> None:
         """Back-pressure: stop or go on reading. Pings go on."""
@@ -114,44 +138,39 @@ class MqttConnection(asyncio.Protocol):
         self._timer = self._loop.call_later(self.session.keepalive / 8, self._beat)
 
 
-def tls_context(config: MqttConfig) -> ssl.SSLContext | None:
-    """For mqtts://: the system's authorities, or `ca_file` alone; certificate and host name are always verified.
-
-    Raises SourceRejected when a file cannot be used.
-    """
-    if not config.encrypted:
+def websocket_of(config: MqttConfig) -> "WebSocket | None":
+    """For ws:// and wss://."""
+    if not config.over_websocket:
         return None
-    try:
-        context = ssl.create_default_context(cafile=config.ca_file)
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
-        if config.cert_file is not None:
-            context.load_cert_chain(config.cert_file, config.key_file)
-    except (OSError, ssl.SSLError) as error:
-        raise SourceRejected.of("source.tls_files", more=_more(error)) from None
-    return context
+    from protocols.mqtt.websocket import WebSocket
+
+    headers = {name: value.get_secret_value() for name, value in config.headers.items()}
+    return WebSocket(config.url, headers, config.max_packet)
 
 
-async def establish(config: MqttConfig, context: ssl.SSLContext | None, connection: MqttConnection) -> None:
+async def establish(
+    config: MqttConfig, context: ssl.SSLContext | None, connection: MqttConnection, seconds: float = _PATIENCE
+) -> None:
     """Connect and wait until the subscriptions are granted. Raises SourceUnavailable or SourceRejected."""
     host, port = config.address
     try:
-        async with asyncio.timeout(_PATIENCE):
+        async with asyncio.timeout(seconds):
             await asyncio.get_running_loop().create_connection(lambda: connection, host, port, ssl=context)
             await connection.ready
         return
     except TimeoutError:
-        failure: SourceError = SourceUnavailable.of("source.no_answer", seconds=f"{_PATIENCE:g}")
+        failure: SourceError = SourceUnavailable.of("source.no_answer", seconds=f"{seconds:g}")
     except ssl.SSLCertVerificationError as error:
         failure = SourceRejected.of("source.certificate", more=_more(error))
     except OSError as error:
-        failure = unreachable(error, encrypted=context is not None)
+        failure = _unreachable(error, encrypted=context is not None)
     except SourceError as error:
         failure = error
     connection.abort(failure)
     raise failure
 
 
-def unreachable(error: OSError, *, encrypted: bool) -> SourceUnavailable:
+def _unreachable(error: OSError, *, encrypted: bool) -> SourceUnavailable:
     """A server that is no TLS server, or a very old one, just hangs up: then the error alone does not help anybody."""
     if isinstance(error, ConnectionRefusedError) or error.errno == errno.ECONNREFUSED:
         return SourceUnavailable.of("source.refused_port", more="")

@@ -18,7 +18,7 @@ from gateway.settings import load_project
 from gateway.settings.disk_forecast import FOREVER, DiskForecast, time_until_full
 from protocols.mqtt import doctor as broker
 from protocols.mqtt.config import MqttConfig
-from protocols.mqtt.probe import BrokerGrants
+from protocols.mqtt.session import BrokerGrants
 from simulators.servers import mosquitto, mosquitto_binary
 
 GIB = 2**30

@@ -162,7 +162,7 @@ def uncommented(first: str, last: str) -> str:
 
 
 def test_every_default_of_the_shipped_broker_is_the_default() -> None:
-    block = parse_document(uncommented("session_expiry", "unmatched"), "comments").value
+    block = parse_document(uncommented("headers", "unmatched"), "comments").value
     base = {"type": "mqtt", "url": "mqtt://x", "client_id": "c"}
     routes = [{"filter": "a", "device": "d", "points": {"p": {"path": "p"}}}]
     stated = MqttConfig.model_validate({**base, "routes": routes, **block})

@@ -85,6 +85,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "source {source}: {url} answers, MQTT 5, {receive} messages on the way",
         "数据源 {source}：{url} 有应答，MQTT 5，允许 {receive} 条在途消息",
     ),
+    "doctor.broker_311": (
+        "source {source}: {url} answers, MQTT 3.1.1; what it keeps and how many messages it has on the way is set at the broker",
+        "数据源 {source}：{url} 有应答，MQTT 3.1.1；会话保留多久、允许多少在途消息由 MQTT 服务器设定",
+    ),
     "doctor.broker_away": ("source {source}: {url}: {why}", "数据源 {source}：{url}：{why}"),
     "doctor.broker_away.do": (
         "is the broker running, do address, TLS and user fit? mosquitto_sub with the same settings says more",

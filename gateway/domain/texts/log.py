@@ -52,6 +52,14 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     # ---- sources
     "log.source_up": ("source {source} is connected to {url}", "数据源 {source} 已连接 {url}"),
+    "log.tls_files_changed": (
+        "source {source}: other TLS files lie there, it connects anew with them",
+        "数据源 {source}：TLS 文件已更换，将用新文件重新连接",
+    ),
+    "log.tls_files_cannot_be_used": (
+        "source {source}: the TLS files changed and cannot be used, the connection stays as it is: {error}",
+        "数据源 {source}：TLS 文件已更改但无法使用，连接保持不变：{error}",
+    ),
     "log.mqtt_version_changes": (
         "source {source}: the broker does not take MQTT {before}; the next connection speaks MQTT {version}",
         "数据源 {source}：MQTT 服务器不接受 MQTT {before}；下次连接改用 MQTT {version}",

@@ -2,12 +2,20 @@
 
 TEXTS: dict[str, tuple[str, str]] = {
     "mqtt.url": (
-        "{got!r} is not a broker address; write mqtt://host, mqtt://host:1883 or mqtts://host:8883 (user name and password have their own keys)",
-        "{got!r} 不是 MQTT 服务器的地址；请写 `mqtt://主机`、`mqtt://主机:1883` 或 `mqtts://主机:8883`（用户名和密码另有配置项）",
+        "{got!r} is not a broker address; write mqtt://host, mqtt://host:1883, mqtts://host:8883, ws://host/path or wss://host/path (user name, password and tokens have their own keys)",
+        "{got!r} 不是 MQTT 服务器的地址；请写 `mqtt://主机`、`mqtt://主机:1883`、`mqtts://主机:8883`、`ws://主机/路径` 或 `wss://主机/路径`（用户名、密码和令牌另有配置项）",
     ),
     "mqtt.tls_only": (
-        "{got} needs an encrypted connection; write url: mqtts://… or remove it",
-        "{got} 只用于加密连接；请写 url: mqtts://…，或删去它",
+        "{got} needs an encrypted connection; write url: mqtts://… or wss://…, or remove it",
+        "{got} 只用于加密连接；请写 url: mqtts://… 或 wss://…，或删去它",
+    ),
+    "mqtt.header": (
+        "headers: {got} cannot be set; write names of letters, digits and -, values on one line, and none that belong to the WebSocket itself",
+        "headers：无法设置 {got}；名称只含字母、数字和 -，值须为单行，且不能是 WebSocket 自身的请求头",
+    ),
+    "mqtt.headers_only": (
+        "headers are for WebSocket connections; write url: ws://… or wss://…, or remove them",
+        "headers 只用于 WebSocket 连接；请写 url: ws://… 或 wss://…，或删去它",
     ),
     "mqtt.cert_pair": (
         "a client certificate needs both cert_file and key_file; write both or none",

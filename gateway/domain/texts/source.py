@@ -24,6 +24,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "连接在 TLS 握手时中断；该端口是否支持 TLS 1.2 或更新版本？",
     ),
     "source.certificate": ("its certificate is not accepted{more}", "其证书不被接受{more}"),
+    "source.websocket": ("the WebSocket was not opened or broke{more}", "WebSocket 未能建立或已中断{more}"),
     "source.tls_files": ("the TLS files cannot be used{more}", "无法使用 TLS 文件{more}"),
     "source.sent_away": ("the broker closed the connection: {code}{more}", "MQTT 服务器关闭了连接：{code}{more}"),
     "source.refused": ("the broker refused the connection: {code}{more}", "MQTT 服务器拒绝连接：{code}{more}"),
