@@ -13,7 +13,6 @@ from rules.engine.frames.batch_view import BatchView, Bools, ReadingRows
 from rules.engine.peers.peer_columns import Peers
 from rules.engine.peers.peer_values import others
 from rules.engine.state.downtime import QUIET
-from rules.engine.state.reevaluations import MOST_BESIDE
 from rules.engine.state.thing_table import LONG_AGO, NEVER
 
 AT_ONCE = 2_000_000
@@ -70,7 +69,10 @@ def judge(evaluator: ConditionEvaluator, view: BatchView) -> None:
     if recent is not None:
         judged = wide.carry(evaluator.judged) | (wide.newest_before() == LONG_AGO)
         recent.add(view)
-        recent.note(wide, judged & evaluator.watched[wide.thing], evaluator.context.truth)
+        for unit in recent.note(wide, judged & evaluator.watched[wide.thing], evaluator.context.truth).tolist():
+            thing = int(wide.thing[unit])
+            if not peers.crowded(0, int(peers.group[0, thing])):
+                evaluator.decided.reevaluate_soon(thing, int(wide.t[unit]))
     for k, things_of, worth in newest:
         peers.write(k, things_of, worth)
     for n in np.flatnonzero(changed(tables, before, things)).tolist():
@@ -82,8 +84,9 @@ def judge(evaluator: ConditionEvaluator, view: BatchView) -> None:
 
 
 def _overtaken(peers: Peers, view: BatchView, evaluator: ConditionEvaluator) -> list[Overtaken]:
-    """What in the view is older than the newest reading of its group, not that from files; of groups so large that
-    nobody else looks back, those alone whose readings are much older.
+    """What in the view is older than the newest reading of its group, not that from files, or as old where recent
+    values do not tell what that moment had turned; of groups so large that nobody else looks back, those alone whose
+    readings are much older.
     """
     found, space = [], view.space
     own = tuple(column for column in evaluator.judged if column not in peers.columns)
@@ -94,10 +97,11 @@ def _overtaken(peers: Peers, view: BatchView, evaluator: ConditionEvaluator) -> 
         clock = np.full(len(peers.names) + 1, LONG_AGO, np.int64)
         np.maximum.at(clock, group, space.newest[: len(space)])
         inside, said = peers.group[k, view.thing], view.present(point)
-        late = np.flatnonzero(live & (said | takes) & (inside >= 0) & (view.t < clock[inside]))
+        first = clock + (peers.recent is None)
+        late = np.flatnonzero(live & (said | takes) & (inside >= 0) & (view.t < first[inside]))
         for row in np.unique(inside[late]).tolist():
             units, members = late[inside[late] == row], peers.members(k, row)
-            if len({space.things[one].device for one in members.tolist()}) > MOST_BESIDE:
+            if peers.crowded(k, row):
                 some = units[takes[units] & (clock[row] - view.t[units] > peers.gap(k, view.thing[units]))]
                 for thing, at in zip(view.thing[some].tolist(), view.t[some].tolist(), strict=True):
                     evaluator.decided.reevaluate_soon(thing, at)

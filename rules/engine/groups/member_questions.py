@@ -103,7 +103,27 @@ class MemberQuestions:
     ) -> None:
         """The answers of these things at `t` are `values`."""
         source, group = (self.table.number, k), self.table.group[thing]
-        self.send(QuestionAnswers(source, self.bounds[k].columns, view, units, thing, group, t, _finite(values)))
+        answers = QuestionAnswers(source, self.bounds[k].columns, view, units, thing, group, t, _finite(values))
+        if view is not None and self.table.votes[k].turning:
+            self._note_turns(k, view, answers)
+        self.send(answers)
+
+    def _note_turns(self, k: int, view: BatchView, answers: QuestionAnswers) -> None:
+        """A vote that time alone turned is in doubt when a reading of the member from before that comes (041)."""
+        decided, alone = self.context.decided, view.moments[answers.units]
+        if alone.all():
+            before = self.table.votes[k].answer[answers.thing]
+            turned = (answers.value != before) & ~(np.isnan(answers.value) & np.isnan(before))
+            for n in np.flatnonzero(turned).tolist() if not self.table.questions[k].numeric else ():
+                decided.note(int(answers.thing[n]), int(answers.t[n]))
+        elif decided.until:
+            since = answers.on_our_clock()
+            for n in np.flatnonzero(~alone & np.isin(answers.thing, list(decided.until))).tolist():
+                thing = int(answers.thing[n])
+                if thing in decided.until and decided.until[thing] < answers.t[n]:
+                    del decided.until[thing]
+                elif thing in decided.until:
+                    self.groups.table.reevaluate(int(answers.group[n]), int(since[n]))
 
     def _ends(self, thing: int, one: Question, end: int) -> bool:
         """Does a window of this question end then?"""

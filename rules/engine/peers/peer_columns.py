@@ -23,6 +23,7 @@ from rules.engine.frames.batch_view import BatchView, Bools
 from rules.engine.peers.peer_values import others
 from rules.engine.peers.recent_values import RecentPeerValues
 from rules.engine.state.fleet import Fleet, name_of
+from rules.engine.state.reevaluations import MOST_BESIDE
 from rules.engine.state.thing_table import NEVER, ThingTable, widened
 from rules.engine.state.watch_scope import rows
 from rules.engine.windows.base import Gaps, StateTable
@@ -147,6 +148,10 @@ class Peers(StateTable):
             for row in {int(self.group[k, thing]) for thing in things} - {-1}:
                 found.update(self.space.things[thing].device for thing in self.members(k, row).tolist())
         return found
+
+    def crowded(self, k: int, row: int) -> bool:
+        """Are there so many devices in group `row` of signal `k` that a reading of one has no other judged again?"""
+        return len({self.space.things[thing].device for thing in self.members(k, row).tolist()}) > MOST_BESIDE
 
     def gap(self, k: int, things: NDArray[np.integer]) -> I64:
         """How long readings of signal `k` may be on their way until nobody can have waited for them, µs."""

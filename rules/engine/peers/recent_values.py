@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from gateway.domain.reading import F64, I64
+from gateway.domain.reading import F64, I64, Flag
 from rules.compiled import PeerStat
 from rules.engine.binding.bound_expression import BoundExpression
 from rules.engine.frames.batch_view import BatchView, Bools, Reader, UnitsAt
@@ -62,24 +62,31 @@ class RecentPeerValues(StateTable):
         for k, column in enumerate(self.columns):
             self.said[0, k, things] = view.value(column)[units]
 
-    def note(self, wide: BatchView, judged: Bools, truth: Truth) -> None:
-        """The units of a view that were `judged`, by thing and time; its moments among them."""
+    def note(self, wide: BatchView, judged: Bools, truth: Truth) -> Index:
+        """The units of a view that were `judged`, by thing and time; its moments among them. Those whose moment had
+        been judged without these readings, had turned something, and turns it again.
+        """
         units = np.flatnonzero(judged)
         if not len(units):
-            return
-        things, picked = wide.thing[units], UnitsAt(wide, units)
+            return units
+        things, t, picked = wide.thing[units], wide.t[units], UnitsAt(wide, units)
         now = np.array([truth(bound, picked) for bound in self.conditions])
-        before = self.truth[:, things]
-        again = np.flatnonzero(np.diff(things) == 0) + 1
-        before[:, again] = now[:, again - 1]
+        before, since = self.truth[:, things], self.since[things]
+        later = np.flatnonzero(np.diff(things) == 0) + 1
+        before[:, later] = now[:, later - 1]
         other = _differ(now, before).any(axis=0)
-        fresh = self.since[things] == LONG_AGO
-        fresh[again] = False
+        fresh = since == LONG_AGO
+        fresh[later] = False
+        first = (self.heard[1, things] == LONG_AGO) & (t == self.heard[0, things])
+        again = other & ~fresh & (first | (t == since)) & ((wide.flags[units] & Flag.IMPORTED) == 0)
+        again[later] = False
         self.since[things[fresh]] = LONG_AGO + 1  # as ever
         turned = np.flatnonzero(other & ~fresh)
-        self.since[things[turned]] = wide.t[units[turned]]  # the last one of each thing stays
+        self.since[things[turned]] = t[turned]  # the last one of each thing stays
         last = np.append(np.diff(things) != 0, np.ones(1, np.bool_))
         self.truth[:, things[last]] = now[:, last]
+        found: Index = units[again]
+        return found
 
     # --- what would have been
     def otherwise(self, members: Index, whose: Index, since: int, truth: Truth) -> Index:
