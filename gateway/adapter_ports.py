@@ -188,6 +188,11 @@ class SourceAdapter(Generic[C]):
     """(name, configuration, services, device): one real poll; None when this source does not poll the device."""
 
 
+def can_be_read(_: object) -> bool:
+    """For a store that answers every question about what it holds."""
+    return True
+
+
 def takes_every_template(_: object, __: str) -> bool:
     """For an endpoint that needs no template codes: returns True."""
     return True
@@ -248,6 +253,8 @@ class SeriesAdapter(Generic[C]):
     open_history: Callable[[Mapping[str, str], OpenHeldReadings | None], HistoryReader]
     """(place, how the gateway that runs is asked, None = there is none). It is asked only for what cannot be read
     beside it. Raises StoreError."""
+    readable: Callable[[C], bool] = can_be_read
+    """Whether it can be asked for readings. One that cannot is written to, beside another."""
     check: Callable[[C, str, str], ConfigFindings] = nothing_found
     """(configuration, its place in the main file, main file); connects to nobody."""
     examine: Callable[..., Awaitable[list[DoctorFinding]]] = nothing_to_see

@@ -163,7 +163,13 @@ class SeriesStore(Protocol):
     """Time-series store. Blocking; called from its own thread. Identity of a row is (device, point, at)."""
 
     def cursor(self, partition: int) -> int:
-        """The last sequence number written; it moves in the same transaction as the rows."""
+        """The last sequence number written. It goes back when acknowledged rows may be lost: they are written again."""
+
+    def secured(self, partition: int) -> int:
+        """Up to here nothing is lost any more, so the journal may delete it: `cursor`, if a write ends on a disk."""
+
+    def learn(self, kept: Callable[[], Iterable[Record]]) -> None:
+        """Before the first write: `kept` gives the journal's definitions and facts to a store that writes names."""
 
     def write(self, partition: int, records: Sequence[Record]) -> Written:
         """Store all batches of `records` and move the cursor to the last seq. Idempotent: at or below the cursor

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 from typing import Annotated, Any, Protocol
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, SecretStr
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 from pydantic_core import PydanticCustomError
 
 from gateway.domain.duration import parse_duration
@@ -61,8 +61,19 @@ class EndpointSection(AdapterSection, Protocol):
         """Where it is, without secrets."""
 
 
+class StoreSection(Section):
+    """What every store of readings is configured with."""
+
+    name: Annotated[str, Field(pattern="^([A-Za-z0-9][A-Za-z0-9_-]{0,59})?$")] = ""
+    """In logs and metrics; left out: its type."""
+
+
 class SeriesSection(AdapterSection, Protocol):
     """The configuration of a store of readings."""
+
+    @property
+    def name(self) -> str:
+        """Its own name, "" = that of its type."""
 
     @property
     def retention(self) -> int:

@@ -14,8 +14,7 @@ from gateway.api.source_metrics import source_metrics
 from gateway.domain.duration import SECOND
 from gateway.domain.errors import StoreError
 from gateway.domain.record import RecordKind
-from gateway.domain.series import Written
-from gateway.health import GatewayStatus, HealthState
+from gateway.health import GatewayStatus, HealthState, StoreStatus
 from gateway.latency import quantile
 
 MESSAGE_STATES = ("received", "journaled", "duplicate", "rejected", "refused", "in_flight")
@@ -148,13 +147,15 @@ class Collector:
     def _condition(self) -> Iterator[Metric]:
         """Current problems, by the same judgement as `/readyz`."""
         status, condition = self._status, self._found
-        trouble = gauges("trouble", "1 while something is wrong with a part, a source or an endpoint", "area", "name")
+        trouble = gauges("trouble", "1 while something is wrong with a part, source, endpoint or store", "area", "name")
         for name in ("disk", "clock", "rules", "configuration"):
             trouble.add_metric(["part", name], float(name in condition.parts))
         for name in status.sources:
             trouble.add_metric(["source", name], float(name in condition.sources))
         for name in status.endpoints:
             trouble.add_metric(["endpoint", name], float(name in condition.endpoints))
+        for name in status.consumers.stores:
+            trouble.add_metric(["store", name], float(name in condition.stores))
         yield trouble
         yield gauge("disk_free_bytes", "Left on the disk of the data folder", condition.free)
         yield gauge("disk_floor_bytes", "Below this the journal does not grow", condition.floor)
@@ -165,11 +166,11 @@ class Collector:
         Readings under way are counted on the journal's side, so that they cannot hide a loss."""
         consumers, total = self._status.consumers, self._status.intake.total
         written, replayed, upto = consumers.series.written, consumers.series.replayed, consumers.journaled
-        settled = _rows(written) - _rows(replayed)
+        settled = written.rows - replayed.rows
         under_way = total.readings_journaled - (settled if upto is None else upto)
         fill(readings, "", (
             ("stored", written.stored), ("duplicate", written.duplicate), ("expired", written.expired),
-            ("conflict", written.conflict), ("replayed", _rows(replayed)), ("in_flight", under_way),
+            ("conflict", written.conflict), ("replayed", replayed.rows), ("in_flight", under_way),
         ))  # fmt: skip
         accounted = settled + under_way + total.readings_refused + total.readings_in_flight
         balance.add_metric([""], total.decoded - accounted)
@@ -199,6 +200,7 @@ class Collector:
         lag.add_metric(["desk"], head - consumers.committed)
         lag.add_metric(["series"], head - consumers.series.cursor)
         yield lag
+        yield from self._stores(consumers.stores, head)
         yield counter("transitions", "Transitions the engine made", consumers.transitions)
         latency = gauges(
             "order_latency_ms",
@@ -211,6 +213,30 @@ class Collector:
                 if (value := quantile(list(values), share)) is not None:
                     latency.add_metric([kind, name], value)
         yield latency
+
+    def _stores(self, stores: Mapping[str, StoreStatus], head: int) -> Iterator[Metric]:
+        lag = gauges("store_lag_records", "Journal records that a store of readings does not have yet", "store")
+        up = gauges("store_up", "1 while a store of readings takes what comes", "store")
+        readings = counters("store_readings", "Readings by what became of them in a store", "store", "state")
+        missed = counters("store_missed_records", "Journal records that a store never got", "store")
+        for name, one in stores.items():
+            lag.add_metric([name], head - one.progress.cursor)
+            up.add_metric([name], float(one.error is None))
+            missed.add_metric([name], one.missed)
+            written = one.progress.written
+            fill(
+                readings,
+                name,
+                (
+                    ("stored", written.stored),
+                    ("duplicate", written.duplicate),
+                    ("expired", written.expired),
+                    ("conflict", written.conflict),
+                    ("refused", written.refused),
+                    ("replayed", one.progress.replayed.rows),
+                ),
+            )
+        yield from (lag, up, readings, missed)
 
     def _journal(self) -> Iterator[Metric]:
         stats = self._status.journal
@@ -281,7 +307,3 @@ class Collector:
         for reason, count in sorted(self._requests.refused.items()):
             refused.add_metric([reason], count)
         yield from (answers, refused)
-
-
-def _rows(written: Written) -> int:
-    return written.stored + written.duplicate + written.expired

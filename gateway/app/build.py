@@ -18,13 +18,14 @@ from gateway.app.apply_changes import ApplyChanges, PartFactory
 from gateway.app.commit import Committed
 from gateway.app.housekeeping import Housekeeping
 from gateway.app.in_force import ProjectInForce
-from gateway.app.lifecycle import App, Consumers, Ingest, Operation
-from gateway.app.progress import PipelineProgress
+from gateway.app.lifecycle import App, Ingest, Operation
+from gateway.app.progress import Consumers, PipelineProgress
 from gateway.app.reload import Reload, RuleJournal
 from gateway.app.running_endpoints import RunningEndpoints
 from gateway.app.running_sources import RunningSources
 from gateway.app.status import Readiness, StatusReader
 from gateway.app.stores import OpenStores, open_stores, restrict_access
+from gateway.app.stores_beside import kept, refuse, stores_beside
 from gateway.app.threads import Threads
 from gateway.clock import SystemClock
 from gateway.consumers import LookBackProcess, Reruns, RulesConsumer, SeriesConsumer, Snapshots
@@ -125,9 +126,7 @@ def _built(project: Project, clock: Clock, lock: FileLock, opened: ExitStack) ->
         clock=clock,
         steady=steady,
     )
-    housekeeping = Housekeeping(
-        clock, in_force, stores, threads, desk, intake, ingest.pump, consumers.rules, consumers.series, committed
-    )
+    housekeeping = Housekeeping(clock, in_force, stores, threads, desk, intake, ingest.pump, consumers, committed)
     operation = Operation(supervisor, scheduler, housekeeping, changes, reload, monitor, readiness)
     imports = _imports(in_force, stores, threads, intake, consumers.progress, clock)
     context = _context(in_force, stores, desk, threads, ingest, consumers, delivery, imports, operation, clock)
@@ -152,8 +151,8 @@ def _status_reader(
         ingest.ticker,
         stores.journal,
         stores.registry,
-        consumers.rules,
-        consumers.series,
+        consumers,
+        stores.name,
         latency,
         delivery,
         lambda: reload.last,
@@ -187,7 +186,20 @@ def _consumers(
         add_sentences=lambda found: with_sentences(found, engine.rules),
         most_work=settings.journal.max_bytes // SNAPSHOT_SHARE,
     )
-    series = SeriesConsumer(stores.journal, stores.series, threads.series, stores.partition)
+    series = SeriesConsumer(
+        stores.journal,
+        stores.series,
+        threads.series,
+        stores.partition,
+        kept=partial(kept, stores),
+        refuse=refuse(stores.name, ingest.intake, clock),
+    )
+    stored, floor = stores.series.cursor(stores.partition), stores.journal.stats().floor
+    if stored < floor:  # a server that is new, or was away: the embedded store is refused before
+        series.skip(floor)
+        if stored:
+            log.error("a store misses records that the journal has given up", store=stores.name, count=floor - stored)
+    beside = stores_beside(settings, stores, threads, ingest.intake, clock)
     reruns = Reruns(
         rules,
         engine,
@@ -200,7 +212,7 @@ def _consumers(
         until=lambda: clock.now() + settings.clock.ahead_limit,
     )
     progress = PipelineProgress(stores.partition, stores.journal, rules, series, reruns, supervisor)
-    return Consumers(rules, series, reruns, progress)
+    return Consumers(rules, series, beside, reruns, progress)
 
 
 def _imports(

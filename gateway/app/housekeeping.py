@@ -1,22 +1,39 @@
 """Recurring work of the running gateway: deadlines, release of journal records, deletion of old rows."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 
 from gateway.app.commit import Committed
 from gateway.app.in_force import ProjectInForce
+from gateway.app.progress import Consumers
 from gateway.app.stores import OpenStores
 from gateway.app.threads import Threads
-from gateway.consumers import RulesConsumer, SeriesConsumer
 from gateway.desk import Desk
 from gateway.domain.duration import DAY
 from gateway.intake import ControlPump, Intake
-from gateway.ports import Clock
+from gateway.journal.stats import JournalStats
+from gateway.ports import Clock, SeriesStore
 from gateway.registry import shorter
 from gateway.scheduler import Scheduler
 from gateway.store import blank_dead, delete_expired
 
+ROOM = 0.75
+"""Share of the journal that may be in use before it goes on without the stores beside the first."""
 HISTORY = 30 * DAY  # settled deliveries, attempts and journaled facts are kept this long in SQL
+
+
+def held_back(journal: JournalStats, secured: int) -> int:
+    """Up to where the journal may give up records of which the stores beside the first have those up to `secured`. When
+    it is nearly full an eighth of it is given up without them: a store that is away must not stop what comes in."""
+    if journal.used_bytes < ROOM * journal.limit:
+        return secured
+    return max(secured, journal.floor + (journal.head - journal.floor) // 8)
+
+
+def _expire(store: SeriesStore, before: int, moments: Mapping[int, int]) -> bool:
+    store.retain(before)
+    return store.expire(moments)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +47,7 @@ class Housekeeping:
     desk: Desk
     intake: Intake
     pump: ControlPump
-    rules: RulesConsumer
-    series: SeriesConsumer
+    consumers: Consumers
     committed: Committed
 
     def schedule(self, scheduler: Scheduler) -> None:
@@ -49,7 +65,9 @@ class Housekeeping:
     async def release(self) -> None:
         """Release the journal records that every consumer has passed; save new state texts."""
         stores = self.stores
-        floor = min(self.rules.committed, self.series.cursor, stores.snapshots.oldest())
+        consumers = self.consumers
+        floor = min(consumers.rules.committed, consumers.series.progress.secured, stores.snapshots.oldest())
+        floor = min(floor, held_back(stores.journal.stats(), consumers.beside.secured(floor)))
         if floor:
             stores.journal.release(stores.partition, floor)
         await self.threads.desk(stores.registry.save_texts)
@@ -59,8 +77,8 @@ class Housekeeping:
         if not self.intake.clock_is_trusted():
             return
         now, stores, sql = self.clock.now(), self.stores, self.stores.sql
-        retention, old = self.in_force.settings.series.retention, now - HISTORY
-        await self.threads.series(lambda: stores.series.retain(now - retention))
+        settings, old = self.in_force.settings, now - HISTORY
+        await self.threads.series(lambda: stores.series.retain(now - settings.history.retention))
         for clean in (
             sql.deliveries.purge,
             sql.outbox.purge,
@@ -72,3 +90,6 @@ class Housekeeping:
         moments = shorter(self.in_force.profiles.values(), stores.registry.contents().points, now)
         while self.intake.clock_is_trusted() and await self.threads.series(lambda: stores.series.expire(moments)):
             pass
+        await self.consumers.beside.each(
+            lambda name, store: partial(_expire, store, now - settings.stores[name].retention, moments)
+        )

@@ -36,7 +36,7 @@ class ProjectInForce:
         )
         silent_after = {name: getattr(source, "silent_after", 0) for name, source in settings.sources.items()}
         self.health = HealthSettings(settings.data_dir / JOURNAL, settings.journal.free_space_floor, silent_after)
-        self.imports = ImportLimits(settings.series.retention, settings.api.max_body)
+        self.imports = ImportLimits(settings.history.retention, settings.api.max_body)
 
     @property
     def settings(self) -> Settings:

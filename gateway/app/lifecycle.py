@@ -14,14 +14,13 @@ from gateway.api.server import ApiServer
 from gateway.app.apply_changes import ApplyChanges
 from gateway.app.housekeeping import Housekeeping
 from gateway.app.in_force import ProjectInForce
-from gateway.app.progress import JUDGE, PipelineProgress
+from gateway.app.progress import JUDGE, Consumers
 from gateway.app.reload import CONFIGURATION, Reload
 from gateway.app.running_endpoints import RunningEndpoints
 from gateway.app.running_sources import RunningSources
 from gateway.app.status import Readiness
 from gateway.app.stores import OpenStores
 from gateway.app.threads import Threads
-from gateway.consumers import Reruns, RulesConsumer, SeriesConsumer
 from gateway.desk import Desk
 from gateway.health import HealthMonitor
 from gateway.import_service.service import Imports
@@ -44,16 +43,6 @@ class Ingest:
     ticker: Ticker
     pump: ControlPump
     sources: RunningSources
-
-
-@dataclass(frozen=True, slots=True)
-class Consumers:
-    """Parts that read the journal. The engine belongs to `rules` and its thread; others read `rules.status`."""
-
-    rules: RulesConsumer
-    series: SeriesConsumer
-    reruns: Reruns
-    progress: PipelineProgress
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +114,7 @@ class App:
         supervisor.start(JUDGE, rules.judge, fatal=True)
         supervisor.start("rules.commit", rules.commit, longest=STORE_RETRY)
         supervisor.start("series", self.consumers.series.run, longest=STORE_RETRY)
+        self.consumers.beside.start(supervisor)
 
     async def _serve(self, api: ApiServer) -> None:
         operation = self.operation
@@ -166,7 +156,7 @@ class App:
         await supervisor.stop("rules.commit", "series")
         head = consumers.progress.head()
         await consumers.rules.drain(head)
-        await consumers.series.drain(head)
+        await asyncio.gather(consumers.series.drain(head), consumers.beside.stop(supervisor, head))
         await relay
         await self.threads.desk(self.stores.registry.save_texts)
         await self.delivery.close()
@@ -179,7 +169,8 @@ class App:
             await self.api.stop()
 
     async def _close(self) -> None:
-        """Close the files, off the event loop, so that a caller with a time limit can give up."""
+        """Close the files, off the event loop: whoever waits for this may have to give up."""
+        await self.consumers.beside.close()
         await self.threads.series(self.stores.series.close)
         # The journal last: it lets others have the data.
         for close in (self.threads.close, self.stores.sql.database.close, self.stores.journal.close):

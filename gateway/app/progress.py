@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import dataclass
 
+from gateway.app.stores_beside import StoresBeside
 from gateway.consumers import Reruns, RulesConsumer, SeriesConsumer
 from gateway.ports import PartitionedLog
 from gateway.supervisor import Supervisor
@@ -49,3 +50,14 @@ class PipelineProgress:
         while self.rules.judged < seq and JUDGE in self.supervisor.health:
             self.check()
             await asyncio.sleep(0.005)
+
+
+@dataclass(frozen=True, slots=True)
+class Consumers:
+    """Out of the journal. The engine belongs to `rules` and its thread: others read `rules.status`."""
+
+    rules: RulesConsumer
+    series: SeriesConsumer
+    beside: StoresBeside
+    reruns: Reruns
+    progress: PipelineProgress

@@ -3,16 +3,17 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from gateway.app.progress import Consumers
 from gateway.app.running_endpoints import RunningEndpoints
 from gateway.app.running_sources import RunningSources
-from gateway.consumers import RulesConsumer, SeriesConsumer
+from gateway.app.stores_beside import task
 from gateway.domain.reloaded import Reloaded
-from gateway.health import ConsumerStatus, GatewayStatus, IntakeStatus, TaskStatus
+from gateway.health import ConsumerStatus, GatewayStatus, IntakeStatus, StoreStatus, TaskStatus
 from gateway.intake import Intake, Ticker
 from gateway.journal import SqliteJournal
 from gateway.latency import Latency
 from gateway.registry import Registry
-from gateway.supervisor import Supervisor
+from gateway.supervisor import Supervisor, TaskHealth
 
 
 @dataclass(slots=True)
@@ -25,7 +26,8 @@ class Readiness:
 
 @dataclass(frozen=True, slots=True)
 class StatusReader:
-    """Called on the ingest loop, which owns the parts; the result may be read in any thread."""
+    """Called on the event loop that owns the parts; what it returns may be read anywhere. `store`: the name of the one
+    that readings are read from."""
 
     readiness: Readiness
     supervisor: Supervisor
@@ -34,8 +36,8 @@ class StatusReader:
     ticker: Ticker
     journal: SqliteJournal
     registry: Registry
-    rules: RulesConsumer
-    series: SeriesConsumer
+    consumers: Consumers
+    store: str
     latency: Latency
     delivery: RunningEndpoints
     files: Callable[[], Reloaded]
@@ -52,7 +54,7 @@ class StatusReader:
             self._intake(),
             self.journal.stats(),
             self._consumers(),
-            self.rules.status,
+            self.consumers.rules.status,
             self.delivery.relay.stats(),
             self.files(),
             self.registry.refused(),
@@ -74,7 +76,11 @@ class StatusReader:
         )
 
     def _consumers(self) -> ConsumerStatus:
-        rules, stored = self.rules, self.series.progress
+        rules, main = self.consumers.rules, self.consumers.series
+        stored, health = main.progress, self.supervisor.health
+        stores = {self.store: StoreStatus(stored, 0, _error(health.get("series")))}
+        for name, one in self.consumers.beside.stores.items():
+            stores[name] = StoreStatus(one.progress, one.missed, _error(health.get(task(name))))
         return ConsumerStatus(
             rules.judged,
             rules.committed,
@@ -82,4 +88,9 @@ class StatusReader:
             stored,
             self.intake.journaled_readings.upto(stored.cursor),
             *self.latency.values(),
+            stores,
         )
+
+
+def _error(task: TaskHealth | None) -> BaseException | None:
+    return None if task is None or task.up else task.error

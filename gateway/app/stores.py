@@ -10,7 +10,7 @@ from pathlib import Path
 import structlog
 
 from gateway import expected_stores
-from gateway.adapters import SERIES
+from gateway.adapters import EMBEDDED, SERIES
 from gateway.consumers import Snapshots
 from gateway.desk import Desk
 from gateway.domain.error_reasons import library_text, reason
@@ -21,7 +21,7 @@ from gateway.journal import SqliteJournal
 from gateway.lock import FileLock
 from gateway.ports import Clock, SeriesStore
 from gateway.registry import Registry
-from gateway.settings.model import Settings
+from gateway.settings.model import Settings, store_name
 from gateway.store import Database, Repositories, SqlDeskStore, SqlRegistryStore
 from gateway.store.integrity_check import find_damage, identity
 
@@ -32,10 +32,12 @@ KEPT = 5_000  # records per read
 
 @dataclass(frozen=True, slots=True)
 class OpenStores:
-    """Stores of one data folder, which holds one partition. `lock` keeps other processes out while they are open."""
+    """Of one data folder, which holds one partition. `lock` keeps other processes out while they are open. `series`,
+    with its `name`, is the store that readings are read from; those beside it are opened by their consumers."""
 
     partition: int
     lock: FileLock
+    name: str
     sql: Repositories
     series: SeriesStore
     journal: SqliteJournal
@@ -50,22 +52,24 @@ def open_stores(settings: Settings, clock: Clock, lock: FileLock, opened: ExitSt
     expected_stores.check_present(data)
     database = _database(data / DATABASE)
     opened.callback(database.dispose)
-    series = SERIES[settings.series.type].build(data, settings.series, clock)
+    series = SERIES[settings.history.type].build(data, settings.history, clock)
     opened.callback(series.close)
     stored = series.cursor(partition)
     consumed = max(Desk(SqlDeskStore(database), partition=partition).cursor(), stored)
     path = data / JOURNAL
     journal = SqliteJournal(path, settings.journal, partition=partition, consumed=consumed, lock=lock)
     opened.callback(journal.close)
-    if stored < (floor := journal.stats().floor):
+    if stored < (floor := journal.stats().floor) and settings.history.type == EMBEDDED.name:
         raise StoreError.of("store.series.behind", path=data / "series", cursor=stored, floor=floor)
     identities = {"database": identity(data / DATABASE), "journal": journal.identity}
-    expected_stores.settle(data, {**identities, "series": 0})
+    if any(config.type == EMBEDDED.name for config in settings.series):
+        identities["series"] = 0
+    expected_stores.settle(data, identities)
     registry = Registry(SqlRegistryStore(database, clock, settings.tenant), settings.tenant, clock)
     registry.recover(_definitions(journal))
     snapshots = Snapshots(data / "snapshots", partition)
     sql = Repositories.of(database, settings.tenant)
-    return OpenStores(partition, lock, sql, series, journal, registry, snapshots)
+    return OpenStores(partition, lock, store_name(settings.history), sql, series, journal, registry, snapshots)
 
 
 def restrict_access(data: Path) -> None:

@@ -92,8 +92,8 @@ class Installation:
         from gateway.adapters import SERIES
         from gateway.backtest.gateway_client import Address, GatewayClient, HistoryPlace
 
-        adapter, address = SERIES[self.settings.series.type], Address()
-        place = adapter.place(self.settings.data_dir, self.settings.series)
+        adapter, address = SERIES[self.settings.history.type], Address()
+        place = adapter.place(self.settings.data_dir, self.settings.history)
         with ExitStack() as opened:
 
             def connect() -> GatewayClient:

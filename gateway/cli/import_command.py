@@ -167,7 +167,7 @@ async def _alone(order: ImportOptions, url: str) -> int:
     if order.data is not None:
         project = replace(project, settings=project.settings.model_copy(update={"data_dir": order.data}))
     if order.dry_run:
-        oldest = time.time_ns() // 1000 - project.settings.series.retention
+        oldest = time.time_ns() // 1000 - project.settings.history.retention
         return await _run(order, DryRunTarget(project.declared, oldest))
     os.umask(0o077)
     logs.configure("warning", project.settings.log.format, project.settings.language)

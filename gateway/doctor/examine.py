@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from gateway.adapters import SOURCES
+from gateway.adapters import SERIES, SOURCES
 from gateway.api.config import key_file
 from gateway.doctor import machine, running_gateway
 from gateway.domain.errors import GatewayError, InvariantBroken, StoreUnavailable
@@ -42,6 +42,8 @@ def examine(project: Project, lang: Lang) -> Iterator[DoctorFinding]:
     for problem in project.filled:
         yield warn("doctor.unset", "doctor.unset.do", place=problem.path)
     yield from asyncio.run(_sources(settings, running=running, unset=unset))
+    if not any(problem.path.startswith("series") for problem in project.filled):
+        yield from asyncio.run(_stores(settings, running=running))
 
 
 def _running(data: Path) -> bool:
@@ -87,6 +89,13 @@ def _private(settings: Settings) -> dict[Path, str]:
             if isinstance(value, Path) and name in ("password_file", "secret_file", "key_file", "token_file", "key"):
                 found[value] = "secret"
     return {path: kind for path, kind in found.items() if path.exists()}
+
+
+async def _stores(settings: Settings, *, running: bool) -> list[DoctorFinding]:
+    found: list[DoctorFinding] = []
+    for name, config in settings.stores.items():
+        found += await SERIES[config.type].examine(name, config, running=running)
+    return found
 
 
 async def _sources(settings: Settings, *, running: bool, unset: Collection[str]) -> list[DoctorFinding]:

@@ -37,7 +37,7 @@ def readiness(answer: Mapping[str, Any]) -> Iterator[DoctorFinding]:
         yield ok("doctor.ready")
     else:
         yield bad("doctor.unready", "doctor.unready.do")
-    for area in ("parts", "sources", "endpoints"):
+    for area in ("parts", "stores", "sources", "endpoints"):
         for name, words in answer.get(area, {}).items():
             if words != OK:
                 yield warn("doctor.part", "doctor.part.do", area=area, name=name, words=words)

@@ -30,13 +30,31 @@ class Buckets:
 
 
 @dataclass(frozen=True, slots=True)
+class RefusedReading:
+    """A reading that the store will never take: `address` is its device and point, `payload` what was sent, `detail`
+    the store's answer."""
+
+    address: str
+    payload: bytes
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
 class Written:
-    """Result of one write: rows = stored + duplicate + expired; `conflict` of the stored replaced another value."""
+    """Result of one write: rows = stored + duplicate + expired + refused; `conflict` of the stored replaced another
+    value. `letters`: the refused ones, of this write alone."""
 
     stored: int
     duplicate: int
     expired: int
     conflict: int = 0
+    refused: int = 0
+    letters: tuple[RefusedReading, ...] = ()
+
+    @property
+    def rows(self) -> int:
+        """All of them."""
+        return self.stored + self.duplicate + self.expired + self.refused
 
     def plus(self, other: "Written") -> "Written":
         """Sum of two results."""
@@ -45,6 +63,7 @@ class Written:
             self.duplicate + other.duplicate,
             self.expired + other.expired,
             self.conflict + other.conflict,
+            self.refused + other.refused,
         )
 
 

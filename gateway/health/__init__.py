@@ -3,7 +3,7 @@
 from gateway.health.alarm_log import AlarmLog
 from gateway.health.judgements import HealthState, Trouble
 from gateway.health.monitor import HealthMonitor, HealthSettings
-from gateway.health.status import ConsumerStatus, GatewayStatus, IntakeStatus, TaskStatus
+from gateway.health.status import ConsumerStatus, GatewayStatus, IntakeStatus, StoreStatus, TaskStatus
 
 __all__ = [
     "AlarmLog",
@@ -13,6 +13,7 @@ __all__ = [
     "HealthSettings",
     "HealthState",
     "IntakeStatus",
+    "StoreStatus",
     "TaskStatus",
     "Trouble",
 ]

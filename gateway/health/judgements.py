@@ -8,7 +8,7 @@ from pathlib import Path
 from gateway.domain.byte_size import format_size
 from gateway.domain.clocks import BUILT
 from gateway.domain.duration import HOUR, MINUTE, SECOND, iso
-from gateway.domain.errors import Problem
+from gateway.domain.errors import Problem, StoreError, StoreFull
 from gateway.domain.language_values import DurationText, Phrase
 from gateway.domain.record import ClockStep
 from gateway.domain.refused_text import RefusedText
@@ -17,6 +17,8 @@ LOW = 2
 """The disk is low below so many times its floor."""
 CLAMPED_SHARE, CLAMPED_LEAST = 0.5, 10
 """When so large a share of at least so many readings came with an impossible time, a clock is wrong."""
+FOR_ALL = "store.why."
+"""Errors of stores whose text names no address."""
 SHOWN = HOUR
 """A step of the clock is shown so long."""
 
@@ -35,12 +37,13 @@ class Trouble:
 
 @dataclass(frozen=True, slots=True)
 class HealthState:
-    """Problems at one moment; parts in order are left out. `sources` and `endpoints` by name, `parts`: disk, clock,
-    rules, configuration, texts."""
+    """Of one moment; what is in order is not in it. `sources`, `endpoints` and `stores` of readings by name,
+    `parts`: disk, clock, rules, configuration, texts."""
 
     parts: Mapping[str, Trouble] = field(default_factory=dict)
     sources: Mapping[str, Trouble] = field(default_factory=dict)
     endpoints: Mapping[str, Trouble] = field(default_factory=dict)
+    stores: Mapping[str, Trouble] = field(default_factory=dict)
     free: int = 0
     """Bytes the disk of the data folder has left."""
     floor: int = 0
@@ -50,8 +53,8 @@ class HealthState:
 
     @property
     def ready(self) -> bool:
-        """True if there is no vital problem."""
-        every = (*self.parts.values(), *self.sources.values(), *self.endpoints.values())
+        """Nothing vital is wrong."""
+        every = (*self.parts.values(), *self.sources.values(), *self.endpoints.values(), *self.stores.values())
         return not any(trouble.vital for trouble in every)
 
 
@@ -132,6 +135,25 @@ def texts(refused: Sequence[RefusedText]) -> Trouble | None:
         "points": len({(one.profile, one.point) for one in refused}),
     }
     return Trouble(Phrase("ready.texts_refused", fields), logged=True)
+
+
+def store(error: BaseException | None, waiting: int, missed: int, pressed: bool) -> Trouble | None:
+    """A store of readings: `waiting` records of the journal are not in it yet, `missed` never will be, `pressed`: the
+    journal has begun to give them up. That it is down is logged by whoever runs it."""
+    if missed:
+        return Trouble(Phrase("ready.store_missed", {"count": missed}), logged=True)
+    if pressed:
+        return Trouble(Phrase("ready.store_pressed", {"count": waiting}))
+    if error is not None:
+        return Trouble(Phrase("ready.store_down", {"why": why(error), "count": waiting}), logged=True)
+    return None
+
+
+def why(error: BaseException) -> Phrase:
+    """Of a store, for everyone: never an address or a path."""
+    if isinstance(error, StoreError) and error.key.startswith(FOR_ALL):
+        return Phrase(error.key, error.fields)
+    return Phrase("ready.why.full" if isinstance(error, StoreFull) else "store.why.away")
 
 
 def silence(connected: int, newest: int | None, after: int, now: int) -> Trouble | None:

@@ -18,8 +18,19 @@ from gateway.domain.once_per_period import OncePerPeriod
 from gateway.domain.record import Raw, Record
 from gateway.domain.text import catalogue
 from gateway.health.alarm_log import AlarmLog
-from gateway.health.judgements import Clocks, HealthState, Trouble, clock, configuration, disk, rules, silence, texts
-from gateway.health.status import GatewayStatus
+from gateway.health.judgements import (
+    Clocks,
+    HealthState,
+    Trouble,
+    clock,
+    configuration,
+    disk,
+    rules,
+    silence,
+    store,
+    texts,
+)
+from gateway.health.status import GatewayStatus, StoreStatus
 from gateway.health.traffic_summary import Summary, TrafficCounts
 from gateway.journal.schema import free_space
 from gateway.ports import Clock
@@ -99,7 +110,16 @@ class HealthMonitor:
             for name, phrase in status.sources.items()
         }
         endpoints = {name: _endpoint(stats) for name, stats in status.endpoints.items()}
-        return HealthState(_wrong(found), _wrong(sources), _wrong(endpoints), free, settings.floor, clocks.share)
+        stores = {name: _store(status, one) for name, one in status.consumers.stores.items()}
+        return HealthState(
+            _wrong(found),
+            _wrong(sources),
+            _wrong(endpoints),
+            _wrong(stores),
+            free=free,
+            floor=settings.floor,
+            clamped=clocks.share,
+        )
 
     def _clocks(self, status: GatewayStatus) -> Clocks:
         intake, now = status.intake, self._clock.now()
@@ -158,6 +178,7 @@ class HealthMonitor:
         """Log each problem once when it begins and once when it is over; one that comes and goes, once an hour."""
         found = {("part", name): trouble for name, trouble in condition.parts.items()}
         found |= {("source", name): trouble for name, trouble in condition.sources.items()}
+        found |= {("store", name): trouble for name, trouble in condition.stores.items()}
         for place, trouble in found.items():
             if trouble.logged:  # whoever found it logs it
                 continue
@@ -208,5 +229,11 @@ def _endpoint(stats: EndpointStats) -> Trouble | None:
     return Trouble(Phrase("ready.endpoint_paused", {"reason": Reason(stats.last_error)}), logged=True)
 
 
+def _store(status: GatewayStatus, one: StoreStatus) -> Trouble | None:
+    waiting = status.journal.head - one.progress.cursor
+    pressed = one.progress.secured < status.journal.released and one.error is not None
+    return store(one.error, waiting, one.missed, pressed)
+
+
 def _part(kind: str, name: str) -> Phrase:
-    return Phrase("ready.part.source", {"name": name}) if kind == "source" else Phrase(f"ready.part.{name}")
+    return Phrase(f"ready.part.{name}") if kind == "part" else Phrase(f"ready.part.{kind}", {"name": name})

@@ -4,7 +4,7 @@ The engine publishes its part with each piece of work; the rest is copied on the
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from gateway.consumers.series import Progress
 from gateway.delivery import EndpointStats
@@ -45,10 +45,20 @@ class IntakeStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class StoreStatus:
+    """A store of readings. `missed` records that the journal gave up before it had them; `error`: why it takes
+    nothing."""
+
+    progress: Progress
+    missed: int = 0
+    error: BaseException | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ConsumerStatus:
-    """Sequence numbers up to which the journal is evaluated, committed by the desk, and stored. `journaled` readings
-    up to the stored record, None = no longer remembered. Latencies in µs from the reading, or the due time, to the
-    order."""
+    """How far the journal is judged, committed by the desk, stored (sequence numbers). `journaled` readings up to the
+    record that is stored, None = no longer remembered. Latencies µs from the reading, or the due time, to the order.
+    `stores` by name, the one that is read first: `series` is its progress."""
 
     judged: int
     committed: int
@@ -57,6 +67,7 @@ class ConsumerStatus:
     journaled: int | None
     by_reading: Sequence[int]
     by_timer: Sequence[int]
+    stores: Mapping[str, StoreStatus] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

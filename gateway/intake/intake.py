@@ -274,6 +274,10 @@ class Intake:
         self.watermark.observe(now)
         return await self.journal.append(self.partition, append, now)
 
+    async def dead_letters(self, raws: Sequence[Raw]) -> None:
+        """Journal what a part behind the journal could not use. No message of a source: it was one before."""
+        await self.append(Append(tuple(self._bounded(raw) for raw in raws)))
+
     def sources(self) -> list[str]:
         """Names of the sources that emitted something."""
         return sorted(self._counts)

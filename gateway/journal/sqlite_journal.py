@@ -156,6 +156,7 @@ class SqliteJournal:
             latency_max=counts.latency_max,
             file_bytes=file.file_bytes,
             used_bytes=file.used_bytes,
+            limit=file.limit,
             memory_bytes=self._recent.bytes,
             deleted=file.counters.deleted,
             expired=file.counters.expired,

@@ -11,9 +11,9 @@ class JournalStats:
     """A snapshot; counts are since the start of the process.
 
     `bytes` of bodies written; latencies are µs of one commit (begin to fsync done); `file_bytes` the database file,
-    `used_bytes` its pages in use; `deleted` by retention, `expired` dead letters that lost their content, `refused`
-    appends (StoreFull), `failed` commits (disk errors). [floor + 1, head] can be read; `released` is what every
-    consumer has passed; `memory_bytes` what live consumers find in memory. `ballast`: it is still there.
+    `used_bytes` its pages in use, of `limit` at most; `deleted` by retention, `expired` dead letters that lost their
+    content, `refused` appends (StoreFull), `failed` commits (disk errors). [floor + 1, head] can be read; `released`
+    is what every consumer has passed; `memory_bytes` what live consumers find in memory. `ballast`: it is still there.
     """
 
     head: int
@@ -27,6 +27,7 @@ class JournalStats:
     latency_max: int
     file_bytes: int
     used_bytes: int
+    limit: int
     memory_bytes: int
     deleted: int
     expired: int

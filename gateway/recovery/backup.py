@@ -86,8 +86,12 @@ def _copied(data: Path, copy: Path) -> int:
     for left in range(TRIES - 1, -1, -1):
         shutil.rmtree(copy, ignore_errors=True)
         copy.mkdir(mode=0o700)
-        _series(data / "series", copy / "series")
-        (copy / "snapshots").mkdir(mode=0o700)
+        if (data / "series").is_dir():
+            _series(data / "series", copy / "series")
+        for name in ("snapshots", "stores"):
+            (copy / name).mkdir(mode=0o700)
+        for path in (data / "stores").glob("*.json"):
+            copy_plain(path, copy / "stores" / path.name)
         for path in sorted((data / "snapshots").glob("*.snapshot")):
             with suppress(FileNotFoundError):  # only the newest are kept
                 copy_plain(path, copy / "snapshots" / path.name)
@@ -132,8 +136,10 @@ def _checked(copy: Path) -> int:
         floor, head = reader.floor(), newest.seq if newest is not None else 0
     with closing(Database.at(copy / DATABASE)) as database:
         desk = Desk(SqlDeskStore(database), partition=partition).cursor()
-    with closing(EMBEDDED.build(copy, EMBEDDED.config(), SystemClock())) as series:
-        stored = series.cursor(partition)
+    stored = floor
+    if (copy / expected_stores.FILES["series"]).exists():
+        with closing(EMBEDDED.build(copy, EMBEDDED.config(), SystemClock())) as series:
+            stored = series.cursor(partition)
     if max(desk, stored) > head or stored < floor:
         raise StoreError.of("backup.apart", desk=desk, series=stored, floor=floor, head=head)
     return head

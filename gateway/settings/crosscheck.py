@@ -17,6 +17,7 @@ from gateway.domain.errors import Problem
 from gateway.domain.language_values import Phrase
 from gateway.domain.nearest import nearest
 from gateway.section import AdapterSection
+from gateway.settings.check_stores import check_stores, written_place
 from gateway.settings.inventory import Inventory
 from gateway.settings.model import Settings, sections
 from gateway.settings.profiles import LoadedProfile
@@ -53,7 +54,8 @@ def check_settings(document: Document, settings: Settings) -> ProjectFindings:
     """Check secrets, brokers and events: references of `gateway.yaml` to the world outside it."""
     found = ProjectFindings()
     for place, section in sections(settings):
-        _secrets(document, place, section, found)
+        _secrets(document, written_place(document, place), section, found)
+    found.add(document, check_stores(document, settings))
     for name in ("ahead_limit", "patience"):
         if ("intake", name) in document.lines:
             found.problems.append(document.problem(("intake", name), "config.intake_clock", name=name))
@@ -161,7 +163,7 @@ def _look_back(found: ProjectFindings, profiles: Mapping[str, LoadedProfile], ru
 
 def _kept(found: ProjectFindings, settings: Settings, profiles: Mapping[str, LoadedProfile]) -> None:
     """Check that no point is stored for longer than the others: only a shorter time is possible."""
-    limit = settings.series.retention
+    limit = settings.history.retention
     for one in profiles.values():
         for spec in one.profile.points:
             if spec.retain > limit and one.document is not None:

@@ -56,7 +56,7 @@ def forecast_of_project(project: Project) -> DiskForecast:
     journal = settings.data_dir / JOURNAL
     grows = max(0, settings.journal.max_bytes - (journal.stat().st_size if journal.exists() else 0))
     readings = expected_rate(project.declared.devices, {name: one.profile for name, one in project.profiles.items()})
-    return forecast(settings.data_dir, settings.journal.free_space_floor, grows, settings.series.retention, readings)
+    return forecast(settings.data_dir, settings.journal.free_space_floor, grows, settings.history.retention, readings)
 
 
 def forecast(data: Path, floor: int, journal: int, retention: int, readings: float) -> DiskForecast:

@@ -40,9 +40,16 @@ def _one_of(models: Iterable[type[AdapterSection]]) -> Any:
     return several[0] if len(several) == 1 else Annotated[Union[several], Field(discriminator="type")]  # noqa: UP007
 
 
-def _of_embedded(value: object) -> object:
-    """A store that names no type is the embedded one."""
+def _by_type(value: Any) -> Any:
+    """`postgres` stands for a store of this type with every default; one that names no type is the embedded one."""
+    if isinstance(value, str):
+        return {"type": value}
     return {"type": EMBEDDED.name, **value} if isinstance(value, dict) else value
+
+
+def _several(value: Any) -> Any:
+    """One store need not be a list."""
+    return value if isinstance(value, list | tuple) else [value]
 
 
 if TYPE_CHECKING:
@@ -52,7 +59,7 @@ if TYPE_CHECKING:
 else:
     SourceConfig = _one_of(adapter.config for adapter in SOURCES.values())
     EndpointConfig = _one_of(adapter.config for adapter in ENDPOINTS.values())
-    SeriesConfig = Annotated[_one_of(adapter.config for adapter in SERIES.values()), BeforeValidator(_of_embedded)]
+    SeriesConfig = Annotated[_one_of(adapter.config for adapter in SERIES.values()), BeforeValidator(_by_type)]
 
 
 def _zone(value: str) -> str:
@@ -100,6 +107,11 @@ class PrivacyConfig(Section):
     admins. The same where the value occurs in a device's name. Rules see the whole value."""
 
 
+def store_name(config: SeriesSection) -> str:
+    """In logs and metrics."""
+    return config.name or config.type
+
+
 class Settings(Section):
     """`gateway.yaml`. Relative paths count from the folder of that file."""
 
@@ -128,7 +140,10 @@ class Settings(Section):
     else `none` (Monday to Friday are workdays)."""
     templates: Path | None = None
     sources: dict[Name, SourceConfig] = Field(default={})
-    series: SeriesConfig = EMBEDDED.config()
+    series: Annotated[tuple[SeriesConfig, ...], BeforeValidator(_several), Field(min_length=1, max_length=8)] = (
+        EMBEDDED.config(),
+    )
+    """Stores of readings: one, or a list. The first that can be read is what API and rules look history up in."""
     endpoints: dict[Name, EndpointConfig] = Field(default={})
     desk: DeskConfig = DeskConfig()
     journal: JournalConfig = JournalConfig()
@@ -139,6 +154,16 @@ class Settings(Section):
     clock: ClockConfig = ClockConfig()
     log: LogConfig = LogConfig()
     privacy: PrivacyConfig = PrivacyConfig()
+
+    @property
+    def stores(self) -> dict[str, SeriesConfig]:
+        """Stores of readings by name."""
+        return {store_name(config): config for config in self.series}
+
+    @property
+    def history(self) -> SeriesConfig:
+        """The store that readings are read from."""
+        return next((one for one in self.series if SERIES[one.type].readable(one)), self.series[0])
 
     @property
     def partition(self) -> int:

@@ -9,7 +9,7 @@ from gateway.domain.errors import Problem
 from gateway.settings.yaml_document import Document, Place
 
 UNSET = "config.env.unset"
-_SECRET = re.compile(r"(secret|password)(_file)?$")
+_SECRET = re.compile(r"(secret|password|token)(_file)?$")
 _EXAMPLE_SECRET = "whsec_" + "MDEyMzQ1Njc4OWFiY2RlZmdoaWprbG1ub3BxcnN0dXY="
 """Stands in for a secret, so that the other settings can be checked. It never signs anything."""
 
@@ -38,12 +38,20 @@ def fill_in(document: Document, base: Path) -> tuple[Problem, ...]:
 
 
 def _entries(tree: Any) -> Iterator[tuple[dict[Any, Any], Place, str]]:
-    """(mapping, place, key) of every key of every source and endpoint."""
+    """(mapping, place, key) of every key of every source, endpoint and store."""
     for part in ("sources", "endpoints") if isinstance(tree, dict) else ():
         sections = tree.get(part)
         for name, section in sections.items() if isinstance(sections, dict) else ():
-            for key in list(section) if isinstance(section, dict) else ():
-                yield section, (part, name, key), str(key)
+            yield from _keys(section, (part, name))
+    stores = tree.get("series") if isinstance(tree, dict) else None
+    for index, section in enumerate(stores) if isinstance(stores, list) else ():
+        yield from _keys(section, ("series", index))
+    yield from _keys(stores, ("series",))
+
+
+def _keys(section: Any, place: Place) -> Iterator[tuple[dict[Any, Any], Place, str]]:
+    for key in list(section) if isinstance(section, dict) else ():
+        yield section, (*place, key), str(key)
 
 
 def _readable(base: Path, written: object) -> bool:
@@ -55,6 +63,6 @@ def _readable(base: Path, written: object) -> bool:
 
 
 def _address(part: object, owner: dict[Any, Any]) -> str:
-    if part == "endpoints":
+    if part != "sources":
         return "https://127.0.0.1/"
     return "mqtts://127.0.0.1" if "ca_file" in owner else "mqtt://127.0.0.1"

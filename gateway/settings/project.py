@@ -103,7 +103,7 @@ class Project:
             self.maps[owned.section] if owned else {},
             {profile: self.as_sent(profile) for profile in self.profiles},
             self.settings.data_dir / "sessions",
-            self.settings.series.retention,
+            self.settings.history.retention,
         )
 
 

@@ -78,7 +78,7 @@ def _place(loc: Sequence[str | int], value: Any) -> tuple[Place, Mapping[str, An
         if isinstance(value, Mapping):
             if part in value:
                 holder, value = value, value[part]
-            elif index == len(loc) - 1 and value.get("type") != part:
+            elif index == len(loc) - 1 and isinstance(part, str) and value.get("type") != part:
                 holder = value
             else:
                 continue

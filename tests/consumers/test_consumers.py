@@ -240,15 +240,29 @@ def test_snapshots_the_desk_has_not_reached_are_not_valid(tmp_path: Path) -> Non
     assert list(Snapshots(tmp_path, 1).valid(99)) == []
 
 
+class FakeStore:
+    """Has what it was given, at once and for good."""
+
+    at = 0
+
+    def cursor(self, partition: int) -> int:
+        return self.at
+
+    secured = cursor
+
+    def learn(self, kept: object) -> None:
+        pass
+
+
 async def test_series_writes_once_and_counts() -> None:
     log = MemoryLog()
     written: list[int] = []
 
-    class Store:
-        def cursor(self, partition: int) -> int:
-            return 1
+    class Store(FakeStore):
+        at = 1
 
         def write(self, partition: int, records: Sequence[Record]) -> Written:
+            self.at = records[-1].seq
             written.extend(record.seq for record in records)
             return Written(len(records), 0, 0)
 
@@ -270,14 +284,9 @@ async def test_many_small_records_are_passed_without_a_pause_for_each_look() -> 
         async def wait(self, partition: int, after: int) -> Sequence[Record]:
             return (await super().wait(partition, after))[:512]
 
-    class Store:
-        seq = 0
-
-        def cursor(self, partition: int) -> int:
-            return self.seq
-
+    class Store(FakeStore):
         def write(self, partition: int, records: Sequence[Record]) -> Written:
-            self.seq = records[-1].seq
+            self.at = records[-1].seq
             return Written(0, 0, 0)
 
     log = Bounded()
@@ -295,12 +304,7 @@ async def test_a_write_whose_caller_was_cancelled_is_counted_once() -> None:
     log, pool, begun, go_on = MemoryLog(), ThreadPoolExecutor(1), asyncio.Event(), threading.Event()
     loop = asyncio.get_running_loop()
 
-    class Store:
-        at = 0
-
-        def cursor(self, partition: int) -> int:
-            return self.at
-
+    class Store(FakeStore):
         def write(self, partition: int, records: Sequence[Record]) -> Written:
             loop.call_soon_threadsafe(begun.set)
             assert go_on.wait(10)
@@ -327,11 +331,11 @@ async def test_a_write_whose_caller_was_cancelled_is_counted_once() -> None:
 async def test_what_was_journaled_before_the_start_is_counted_apart() -> None:
     log, sizes = MemoryLog(), list[int]()
 
-    class Store:
-        def cursor(self, partition: int) -> int:
-            return 1
+    class Store(FakeStore):
+        at = 1
 
         def write(self, partition: int, records: Sequence[Record]) -> Written:
+            self.at = records[-1].seq
             sizes.append(len(records))
             count = sum(len(record.body) for record in records if isinstance(record.body, Batch))
             return Written(count - 1, 1, 0)

@@ -67,7 +67,8 @@ async def readyz(context: Gateway, lang: Language = None) -> JSONResponse:
         name: _phrase(condition.endpoints.get(name)) for name in context.settings.endpoints
     }
     endpoints |= await _disabled(context)
-    named = {"parts": parts, "sources": sources, "endpoints": endpoints}
+    stores = {name: _phrase(condition.stores.get(name)) for name in status.consumers.stores}
+    named = {"parts": parts, "stores": stores, "sources": sources, "endpoints": endpoints}
     answer = {area: {name: _status_text(phrase, language) for name, phrase in of.items()} for area, of in named.items()}
     return JSONResponse({"ready": ready, **answer}, 200 if ready else 503)
 

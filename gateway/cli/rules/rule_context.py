@@ -42,7 +42,7 @@ def of_project(project: "Project") -> RuleContext:
     zone = settings.timezone
     today = datetime.now(ZoneInfo(zone)).date()
     context = LintContext(
-        lists, settings.series.retention, newest_readings(settings.data_dir, settings.partition), zone, today
+        lists, settings.history.retention, newest_readings(settings.data_dir, settings.partition), zone, today
     )
     return RuleContext(project.names, context, settings.rules)
 

@@ -208,6 +208,18 @@ TEXTS: dict[str, tuple[str, str]] = {
         "the journal takes no tick, timers stand still: {error}",
         "日志库不接收节拍，计时停止：{error}",
     ),
+    "log.a_store_misses_records_that_the_journal_has_given_up": (
+        "{store} misses {count} records: the journal gave them up while it was away; the other stores have them",
+        "{store} 缺少 {count} 条记录：停用期间日志库已将其删除；其他读数库中有这些记录",
+    ),
+    "log.a_store_refused_readings_they_are_dead_letters": (
+        "{store} refused {count} reading(s): they are dead letters; the first: {detail}",
+        "{store} 拒绝了 {count} 条读数，已转为死信；首条：{detail}",
+    ),
+    "log.a_store_did_not_take_an_order_to_delete_the_next_one_will": (
+        "{store} could not delete what is too old, the next turn will: {error}",
+        "{store} 暂时无法删除过期数据，下次会重试：{error}",
+    ),
     "log.trouble": ("{part}: {what}", "{part}：{what}"),
     "log.trouble_over": ("{part}: in order again", "{part}：已恢复正常"),
     "log.configuration_reloaded": (

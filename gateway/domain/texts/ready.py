@@ -57,6 +57,16 @@ TEXTS: dict[str, tuple[str, str]] = {
     "ready.both": ("{one}; {other}", "{one}；{other}"),
     "ready.endpoint_paused": ("paused: {reason}", "已暂停：{reason}"),
     "ready.endpoint_disabled": ("disabled: {reason}", "已停用：{reason}"),
+    "ready.store_down": ("down: {why}; {count} records of the journal wait for it", "不可用：{why}；日志库中有 {count} 条记录待写入"),
+    "ready.store_pressed": (
+        "down for so long that the journal gives up records it does not have yet ({count} wait for it): bring it back, or raise journal.max_bytes",
+        "停用过久，日志库已开始删除尚未写入该库的记录（{count} 条待写入）：请尽快恢复，或调大 journal.max_bytes",
+    ),
+    "ready.store_missed": (
+        "{count} records are missing in it: the journal had no room to keep them until it was back; the other stores have them",
+        "缺少 {count} 条记录：恢复之前日志库已无空间保留；其他读数库中有这些记录",
+    ),
+    "ready.part.store": ("store {name}", "读数库 {name}"),
     "ready.part.disk": ("disk", "磁盘"),
     "ready.part.clock": ("clock", "时钟"),
     "ready.part.rules": ("rules", "规则"),

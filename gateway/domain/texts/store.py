@@ -1,6 +1,14 @@
 """Texts of the data folder: faults of a store and their remedies."""
 
 TEXTS: dict[str, tuple[str, str]] = {
+    "store.why.away": ("it does not answer", "无应答"),
+    "store.why.slow": ("no answer within {timeout}", "在 {timeout} 内无应答"),
+    "store.why.credentials": ("it refuses the key or token (HTTP {status})", "密钥或令牌被拒绝（HTTP {status}）"),
+    "store.why.unknown": ("it does not know the organisation or the bucket (HTTP {status})", "组织或存储桶不存在（HTTP {status}）"),
+    "store.why.busy": ("it asks to wait (HTTP {status})", "对方要求稍后重试（HTTP {status}）"),
+    "store.why.failing": ("it fails (HTTP {status})", "对方出错（HTTP {status}）"),
+    "store.why.refuses": ("it refuses too many readings of one write: {detail}", "单次写入中被拒绝的读数过多：{detail}"),
+    "store.why.unread": ("it can be written to, not read", "只能写入，不能读取"),
     "store.newer": (
         "the database is at revision {found}, this release knows up to {known}; nothing was changed. Start the newer release again, or put back a copy (fieldgate.sqlite.revision-*) that this release knows",
         "数据库的版本为 {found}，本版本程序最多支持 {known}；未做任何改动。请改用较新的程序启动，或放回本程序支持的副本（fieldgate.sqlite.revision-*）",

@@ -5,10 +5,10 @@ from typing import Literal
 from pydantic import Field
 
 from gateway.domain.duration import DAY
-from gateway.section import Bytes, Duration, Section
+from gateway.section import Bytes, Duration, StoreSection
 
 
-class DuckDbConfig(Section):
+class DuckDbConfig(StoreSection):
     """`series:` of the settings. Files lie in `<data_dir>/series/`."""
 
     type: Literal["duckdb"] = "duckdb"

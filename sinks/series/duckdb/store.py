@@ -1,7 +1,7 @@
 """The embedded series store. After an error of DuckDB the folder is opened anew: a connection that met a failed sync is
 invalid for ever, while the files are as good as their last commit."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -38,6 +38,13 @@ class DuckDbStore:
     def cursor(self, partition: int) -> int:
         """The last sequence number of which every row is stored."""
         return self._call(lambda folder: folder.cursor(partition))
+
+    def secured(self, partition: int) -> int:
+        """A commit is on disk."""
+        return self.cursor(partition)
+
+    def learn(self, kept: Callable[[], Iterable[Record]]) -> None:
+        """Rows have numbers alone."""
 
     def write(self, partition: int, records: Sequence[Record]) -> Written:
         """See `SeriesStore.write`. A commit that failed may be on disk nevertheless (the sync failed, not the

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, SecretStr, model_validator
 
 from gateway.domain.duration import DAY, HOUR, MINUTE, SECOND
-from gateway.section import Duration, Section, read_secret, wrong
+from gateway.section import Duration, StoreSection, read_secret, wrong
 
 TlsMode = Literal["disable", "require", "verify-ca", "verify-full"]
 LOCAL = ("localhost", "127.0.0.1", "::1")
@@ -14,7 +14,7 @@ Identifier = Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_]{0,40}$")]
 """A name that needs no quotes in SQL."""
 
 
-class PostgresConfig(Section):
+class PostgresConfig(StoreSection):
     """`series:` with `type: postgres`. The parts of a connection string, so that the password stands alone."""
 
     type: Literal["postgres"]

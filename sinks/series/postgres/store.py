@@ -1,6 +1,6 @@
 """The store in PostgreSQL. After an error the connection is made anew: what was committed the server says."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import structlog
@@ -62,6 +62,13 @@ class PostgresStore:
         """The last sequence number of which every row is stored."""
         with self._connected() as opened:
             return opened.writer.cursor(partition)
+
+    def secured(self, partition: int) -> int:
+        """A commit is on the server's disk."""
+        return self.cursor(partition)
+
+    def learn(self, kept: Callable[[], Iterable[Record]]) -> None:
+        """Names are written as their definitions come."""
 
     def write(self, partition: int, records: Sequence[Record]) -> Written:
         """See `SeriesStore.write`. When the connection broke at a commit, the server may have it all the same: then its

@@ -1,0 +1,43 @@
+"""Checks of the stores of readings: names, places, and that one of them can be read."""
+
+from collections.abc import Mapping
+
+from gateway.adapter_ports import ConfigFindings
+from gateway.adapters import SERIES
+from gateway.domain.errors import Problem
+from gateway.settings.model import Settings, store_name
+from gateway.settings.yaml_document import Document, Place, dotted
+
+
+def written_place(document: Document, place: Place) -> Place:
+    """`place` as the file has it: a single store need not be in a list."""
+    tree = document.value
+    alone = isinstance(tree, Mapping) and not isinstance(tree.get("series"), list)
+    return ("series", *place[2:]) if alone and place[:2] == ("series", 0) else place
+
+
+def check_stores(document: Document, settings: Settings) -> ConfigFindings:
+    """Of all stores; connects to nobody."""
+    found = ConfigFindings()
+    names: set[str] = set()
+    places: list[dict[str, str]] = []
+    for index, config in enumerate(settings.series):
+        place, name, adapter = (
+            dotted(written_place(document, ("series", index))),
+            store_name(config),
+            SERIES[config.type],
+        )
+        where = adapter.place(settings.data_dir, config)
+        if name in names:
+            found.problems.append(Problem(document.file, f"{place}.name", "config.series.twice", {"name": name}))
+        elif where in places:
+            found.problems.append(Problem(document.file, place, "config.series.same", {"name": name}))
+        names.add(name)
+        places.append(where)
+        more = adapter.check(config, place, document.file)
+        found.problems += more.problems
+        found.warnings += more.warnings
+        found.notes += more.notes
+    if not SERIES[settings.history.type].readable(settings.history):
+        found.problems.append(Problem(document.file, "series", "config.series.unread"))
+    return found
