@@ -82,9 +82,11 @@ class SqlRegistryStore:
             [{"tenant": self._tenant, "fact": encode_body(fact), "created_at": now} for fact in facts],
         )
         counts = {
-            "sites": len(changed.sites), "customers": len(changed.customers), "devices": len(changed.devices),
+            "sites": len(changed.sites),
+            "customers": len(changed.customers),
+            "devices": len(changed.devices),
             "points": len(changed.points),
-        }  # fmt: skip
+        }
         summary = ", ".join(f"{kind}: {count}" for kind, count in counts.items() if count)
         record(c, self._tenant, AuditedAct(now, CONFIGURATION, "", "registry.change", "", summary))
 
