@@ -11,7 +11,7 @@ from gateway.ports import Directory
 from protocols.mapping.column import Column, Misfit, misfit
 from protocols.mapping.path import Missed, Path, scalar_text
 from protocols.mapping.route import PointRule, Route
-from protocols.mapping.row_shape import RouteColumns, RowShape
+from protocols.mapping.row_shape import RouteColumns, RowShape, RowSlot
 from protocols.mapping.topic import TopicTemplate
 from protocols.mapping.unused_fields import NO_COMPONENT, NO_POINT, FieldUse, UnreadPlaces
 
@@ -255,8 +255,9 @@ class Bindings:
         self, route: Route, rules: Sequence[PointRule], device: Device, components: tuple[int | None, ...]
     ) -> RouteColumns | DecodeError | OnlyIgnored:
         known, by_name = self._directory.points(device.profile), self._sent(device.profile)
-        columns: list[tuple[Path, Column]] = []
+        columns: list[RowSlot] = []
         places: list[FieldUse] = []
+        lacking: list[FieldUse] = []
         for rule, component in zip(rules, components, strict=True):
             name = rule.name.text
             if component == 0 and (name, 0) not in known and name in by_name:
@@ -264,7 +265,7 @@ class Bindings:
             point = known.get((name, component)) if component is not None and component <= device.components else None
             if point is None:
                 if name not in route.unwanted:
-                    places.append(_unbound(rule, component, device, any(name == one for one, _ in known)))
+                    lacking += _unbound(rule, component, device, any(name == one for one, _ in known))
                 continue
             wrong = misfit(rule.config, point)
             if wrong is not None:
@@ -272,20 +273,20 @@ class Bindings:
             self.every[point.id] = point.every
             sent = by_name.get(name, AsSent(values=point.values))
             column = Column(rule.config, point, self._directory.state_code, sent)
-            columns.append((rule.path, column))
-            places.append(FieldUse(rule.path))
-        if not columns and not places:
+            columns.append(RowSlot(rule.path, column, rule.moments))
+            places += map(FieldUse, rule.path.parts)
+        if not columns and not lacking:
             return OnlyIgnored()
         if not columns:
-            reason = next((one.reason for one in places if one.reason == NO_COMPONENT), "")
-            detail = next(one.detail for one in places if not reason or one.reason == reason)
+            reason = next((one.reason for one in lacking if one.reason == NO_COMPONENT), "")
+            detail = next(one.detail for one in lacking if not reason or one.reason == reason)
             return DecodeError("no_component", detail) if reason else DecodeError("no_points", detail)
         return RouteColumns(
             route.time_path,
             route.time_optional,
             route.moments,
             columns,
-            _unread_places(route, rules, components, places),
+            _unread_places(route, rules, components, [*places, *(one for one in lacking if one.path.steps)]),
         )
 
     def part(self, hot: FastPath, document: Any) -> RowTarget | None:
@@ -302,15 +303,17 @@ class Bindings:
         return target
 
 
-def _unbound(rule: PointRule, component: int | None, device: Device, named: bool) -> FieldUse:
-    """Why a point of the route cannot be filled for this device. Details are names and numbers: of no language."""
+def _unbound(rule: PointRule, component: int | None, device: Device, named: bool) -> list[FieldUse]:
+    """Why a point of the route cannot be filled for this device, at each of its paths; a constant has the path `.`.
+    Details are names and numbers: of no language."""
     name = rule.name.text
+    reason, detail = NO_COMPONENT, f"{name}#{component} (1-{device.components})"
     if not named:
-        return FieldUse(rule.path, NO_POINT, f"{device.profile}: {name}")
-    if component is None:
+        reason, detail = NO_POINT, f"{device.profile}: {name}"
+    elif component is None:
         where = rule.component.path.text if rule.component.path is not None else f"{{{rule.component.capture}}}"
-        return FieldUse(rule.path, NO_COMPONENT, f"{name}: {where}")
-    return FieldUse(rule.path, NO_COMPONENT, f"{name}#{component} (1-{device.components})")
+        detail = f"{name}: {where}"
+    return [FieldUse(path, reason, detail) for path in rule.path.parts or (Path(".", ()),)]
 
 
 def _unread_places(
@@ -323,9 +326,9 @@ def _unread_places(
     sure = list(paths)
     paths += [rule.component.path for rule in rules if rule.component.path is not None]
     if route.time_path is not None:
-        paths.append(route.time_path)
-        sure.append(route.time_path)
-    asked = [] if route.asked is None or around else [route.asked]
+        paths += route.time_path.parts
+        sure += route.time_path.parts
+    asked = () if around else route.asked
     sure += [place.path for place in (*asked, *places) if place.reason == ""]
     used = [place for place in (*map(FieldUse, paths), *asked, *places) if not (around and place.path.root)]
     ignored = [one for one in route.ignored if not (around and one.path.root)]

@@ -14,10 +14,12 @@ import numpy as np
 from gateway.domain.device import AsSent, Point, PointKind
 from gateway.domain.no_data_texts import is_no_data
 from gateway.domain.reading import F64, I32, U8, Quality
-from gateway.domain.units import parse_unit
-from protocols.mapping.config import PointMap
+from gateway.domain.units import UnitError, parse_unit
 from protocols.mapping.number import parse_number
 from protocols.mapping.path import scalar_text
+from protocols.mapping.place import Measured
+from protocols.mapping.point_config import PointMap, UnitAt
+from protocols.mapping.text_part import text_part
 
 BAD, UNCERTAIN, GOOD = int(Quality.BAD), int(Quality.UNCERTAIN), int(Quality.GOOD)
 DROPPED = 255  # instead of a quality: no row, the text was refused
@@ -43,12 +45,41 @@ def misfit(config: PointMap, point: Point) -> Misfit | None:
     fields: dict[str, object] = {"point": point.name, "profile": point.profile}
     if point.kind is PointKind.STATE:
         return None
-    for value in config.map.values():
+    for value in (*config.map.values(), config.default):
         if isinstance(value, str):
             return Misfit("mqtt.bind_map", fields | {"got": value})
-    if config.unit is not None and parse_unit(config.unit).dimension != parse_unit(point.unit).dimension:
-        return Misfit("mqtt.bind_unit", fields | {"got": config.unit, "unit": point.unit or "1"})
+    units = [*config.unit.map.values()] if isinstance(config.unit, UnitAt) else [config.unit]
+    for unit in units:
+        if unit is not None and parse_unit(unit).dimension != parse_unit(point.unit).dimension:
+            return Misfit("mqtt.bind_unit", fields | {"got": unit, "unit": point.unit or "1"})
     return None
+
+
+class MessageUnits:
+    """Units as messages write them -> factor and shift to the canonical unit. Everything remembered is bounded."""
+
+    def __init__(self, config: UnitAt, canonical: str, absent: str) -> None:
+        self._map = {scalar_text(key): unit for key, unit in config.map.items()}
+        self._dimension = parse_unit(canonical).dimension
+        self._absent = parse_unit(absent)
+        self._known: dict[str, tuple[float, float] | None] = {}
+
+    def of(self, text: str | None) -> tuple[float, float] | None:
+        """None for a unit that nobody knows, or of another dimension than the point's."""
+        if text is None or not text.strip():
+            return float(self._absent.factor), float(self._absent.offset)
+        if text not in self._known:
+            if len(self._known) >= _REMEMBERED:
+                self._known.clear()
+            self._known[text] = self._parsed(self._map.get(text.strip(), text.strip()))
+        return self._known[text]
+
+    def _parsed(self, text: str) -> tuple[float, float] | None:
+        try:
+            unit = parse_unit(text)
+        except UnitError:
+            return None
+        return (float(unit.factor), float(unit.offset)) if unit.dimension == self._dimension else None
 
 
 class Column:
@@ -66,8 +97,12 @@ class Column:
         self._missing_numbers = tuple(sorted({float(m) for m in missing if not isinstance(m, str)}))
         self._missing_texts = frozenset(m.strip() for m in missing if isinstance(m, str))
         self._map = {scalar_text(key): value for key, value in config.map.items()}
+        self._default = config.default
+        self._part = text_part(config)
         self._bit = config.bit
-        unit = parse_unit(config.unit if config.unit is not None else "" if self._state else sent.unit)
+        written = config.unit if isinstance(config.unit, str) else "" if self._state else sent.unit
+        self._units = MessageUnits(config.unit, point.unit, written) if isinstance(config.unit, UnitAt) else None
+        unit = parse_unit(written)
         self._scale, self._offset = float(config.scale), float(config.offset)
         self._factor, self._shift = float(unit.factor), float(unit.offset)
         low, high = point.plausible.min, point.plausible.max
@@ -80,6 +115,20 @@ class Column:
     # ---- one value --------------------------------------------------------------------------------------------
     def one(self, raw: Any, device: int = 0) -> tuple[float, int]:
         """(value, quality) of what `device` sent; NaN iff bad; quality DROPPED = no reading at all."""
+        if self._units is not None:
+            return self._measured(raw)
+        return self._one(raw if self._part is None else self._part(raw), device)
+
+    def _measured(self, raw: Measured) -> tuple[float, int]:
+        """Of a message that names its unit: like a message whose unit the route names."""
+        assert self._units is not None
+        found = self._units.of(raw.unit)
+        if found is None:
+            return _NOTHING
+        self._factor, self._shift = found
+        return self._one(raw.value if self._part is None else self._part(raw.value), 0)
+
+    def _one(self, raw: Any, device: int) -> tuple[float, int]:
         if self._misfit or raw is None:
             return _NOTHING
         if type(raw) is str:
@@ -109,7 +158,7 @@ class Column:
         text = scalar_text(raw)
         if not text:
             return _NOTHING
-        mapped = self._map.get(text)
+        mapped = self._map.get(text, self._default)
         if not self._state:
             number = _number(raw if mapped is None else mapped)
             return _NOTHING if number is None else self._scaled(float(number))
@@ -137,6 +186,10 @@ class Column:
         """Values and qualities of a column, the same as `one` of each; `devices` sent them."""
         if self._misfit:
             return _pack([_NOTHING] * len(raws))
+        if self._units is not None:
+            return _pack([self._measured(raw) for raw in raws])
+        if self._part is not None:
+            raws = list(map(self._part, raws))
         if self._state or self._map:
             return self._remembered(raws, devices)
         try:
@@ -149,7 +202,7 @@ class Column:
                 whole = np.frombuffer(array("q", raws), np.int64)
                 values = ((whole >> self._bit) & 1).astype(np.float64)
         except (TypeError, OverflowError):  # texts, nulls, objects, fractions or huge integers among them
-            return _pack([self.one(raw) for raw in raws])
+            return _pack([self._one(raw, 0) for raw in raws])
         return self._arrays(values, bad)
 
     def _arrays(self, values: F64, bad: Any) -> tuple[F64, U8]:
@@ -172,7 +225,7 @@ class Column:
         kinds = set(map(type, raws))
         memory = self._memory.get(next(iter(kinds))) if len(kinds) == 1 else None
         if memory is None:
-            return _pack([self.one(raw, device) for raw, device in zip(raws, devices.tolist(), strict=True)])
+            return _pack([self._one(raw, device) for raw, device in zip(raws, devices.tolist(), strict=True)])
         odd = {} if memory.keys() >= set(raws) else self._learn(raws, devices, memory)
         known = map(memory.__getitem__, raws)
         if odd:
@@ -192,7 +245,7 @@ class Column:
         odd = {}
         for row, raw in enumerate(raws):
             if raw not in memory:
-                result = self.one(raw, int(devices[row]))
+                result = self._one(raw, int(devices[row]))
                 if result[1] == DROPPED or len(memory) >= _REMEMBERED:
                     odd[row] = result
                 else:

@@ -1,46 +1,20 @@
 """The routes of a source whose messages are mapped by configuration: which readings stand where in a message."""
 
-import math
 from typing import Annotated, Literal, Self
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, field_validator, model_validator
 
-from gateway.domain.units import UnitError, parse_unit
 from gateway.section import Bytes, Section, wrong
 from protocols.mapping.config_problem import submodel
-from protocols.mapping.path import parse_each, parse_ignored, parse_path
+from protocols.mapping.path import Each, parse_each, parse_ignored
+from protocols.mapping.payload_config import PayloadConfig, PlainPayload, SamplesConfig, UnpackConfig, payload
+from protocols.mapping.point_config import ComponentOf, JsonPath, PointMap, Scalar, TimeMap, UnitAt
 from protocols.mapping.topic import TopicPattern, parse_pattern, parse_template
-
-Scalar = bool | int | float | str
-EPOCH_UNITS = {"s": 1_000_000, "ms": 1_000, "us": 1, "ns": -1_000}
-
-
-def _path(text: str) -> str:
-    parse_path(text)
-    return text
 
 
 def _ignored(text: str) -> str:
     parse_ignored(text)
     return text
-
-
-def _template(text: str) -> str:
-    parse_template(text)
-    return text
-
-
-def _unit(text: str) -> str:
-    try:
-        parse_unit(text)
-    except UnitError as error:
-        raise wrong(error.key, **error.fields) from None
-    return text
-
-
-JsonPath = Annotated[str, AfterValidator(_path)]
-NameTemplate = Annotated[str, AfterValidator(_template)]
 
 
 class DeviceAt(Section):
@@ -51,99 +25,13 @@ class DeviceAt(Section):
 
 def _device(value: object) -> object:
     if isinstance(value, str):
-        return _template(value)
+        parse_template(value)
+        return value
     if isinstance(value, dict):
         return submodel(DeviceAt, value)
     if isinstance(value, DeviceAt):
         return value
     raise wrong("mqtt.device", got=value)
-
-
-class ComponentOf(Section):
-    """The component's number stands in the message (`path`) or in the topic (`capture`).
-
-    `add: 1` turns guns counted from 0 into components counted from 1.
-    """
-
-    path: JsonPath | None = None
-    capture: str | None = None
-    add: int = 0
-
-    @model_validator(mode="after")
-    def _one(self) -> Self:
-        if (self.path is None) == (self.capture is None):
-            raise wrong("mqtt.component_of")
-        return self
-
-
-def _component(value: object) -> object:
-    if isinstance(value, ComponentOf) or (type(value) is int and value >= 0):
-        return value
-    if isinstance(value, dict):
-        return submodel(ComponentOf, value)
-    if isinstance(value, str):
-        template = parse_template(value)
-        if template.names and template.text == f"{{{template.names[0]}}}":
-            return ComponentOf(capture=template.names[0])
-    raise wrong("mqtt.component", got=value)
-
-
-class TimeMap(Section):
-    """Event time. `unit`: s ms us ns (numbers), iso, parts ({Year: 16, Month: 10, …}), or a strptime pattern.
-
-    `zone` is that of times without one. `absent`: what to do when the place is not there: reject the message, or use
-    the receive time.
-    """
-
-    path: JsonPath
-    unit: str
-    zone: str | None = None
-    absent: Literal["reject", "receive"] = "reject"
-
-    @model_validator(mode="after")
-    def _fits(self) -> Self:
-        if self.unit in EPOCH_UNITS:
-            if self.zone is not None:
-                raise wrong("mqtt.zone_unused", got=self.unit)
-        elif self.unit not in {"iso", "parts"} and "%" not in self.unit:
-            raise wrong("mqtt.time_unit", got=self.unit)
-        try:
-            ZoneInfo(self.zone or "UTC")
-        except (ValueError, OSError, ZoneInfoNotFoundError):
-            raise wrong("mqtt.zone", got=self.zone) from None
-        return self
-
-
-class PointMap(Section):
-    """Where one point stands in the message, and how it becomes the point's canonical value.
-
-    In this order: `missing` (raw numbers and texts that mean no data), `bit`, `map`, `scale`, `offset`, `unit`. What is
-    left out of `missing` and `unit` the profile says. Without `path`: what differs for one name that a template gives.
-    """
-
-    path: JsonPath | None = None
-    point: NameTemplate | None = None
-    component: Annotated[int | ComponentOf, BeforeValidator(_component)] = 0
-    unit: Annotated[str, AfterValidator(_unit)] | None = None
-    scale: float = 1.0
-    offset: float = 0.0
-    map: dict[Scalar, Scalar] = Field(default_factory=dict)
-    missing: tuple[Scalar, ...] | None = None
-    bit: int | None = Field(default=None, ge=0, le=63)
-
-    @field_validator("scale")
-    @classmethod
-    def _scale(cls, value: float) -> float:
-        if value == 0 or not math.isfinite(value):
-            raise wrong("mqtt.scale", got=value)
-        return value
-
-    @field_validator("offset")
-    @classmethod
-    def _offset(cls, value: float) -> float:
-        if not math.isfinite(value):
-            raise wrong("mqtt.range", got=value, low="-1e308", high="1e308")
-        return value
 
 
 class When(Section):
@@ -160,17 +48,30 @@ class When(Section):
         return self
 
 
+def _when(value: object) -> object:
+    if value is None:
+        return ()
+    return value if isinstance(value, list | tuple) else (submodel(When, value) if isinstance(value, dict) else value,)
+
+
 class RouteConfig(Section):
-    """One kind of message: which topics, whose it is, when it was, what it holds."""
+    """One kind of message: which topics, whose it is, when it was, what it holds.
+
+    All conditions of `when` must hold. In this order a payload becomes what paths point into: `payload`, `unpack`,
+    `inner`, then `each` or `samples`.
+    """
 
     filter: str
     device: Annotated[str | DeviceAt, BeforeValidator(_device)]
     points: dict[str, PointMap]
     profiles: tuple[str, ...] = ()
     time: TimeMap | None = None
-    when: When | None = None
+    payload: Annotated[PayloadConfig, BeforeValidator(payload)] = PlainPayload(format="json")
+    unpack: tuple[UnpackConfig, ...] = ()
+    when: Annotated[tuple[When, ...], BeforeValidator(_when)] = ()
     inner: JsonPath | None = None
     each: str | None = None
+    samples: SamplesConfig | None = None
     ignore: tuple[Annotated[str, AfterValidator(_ignored)], ...] = ()
     retained: Literal["use", "uncertain", "ignore"] = "uncertain"
 
@@ -184,52 +85,68 @@ class RouteConfig(Section):
     @model_validator(mode="after")
     def _names(self) -> Self:
         known = parse_pattern(self.filter).names
-        keys = () if self.each is None else parse_each(self.each).names
-        if both := set(known) & set(keys):
+        every = self.elements
+        if every is not None and (both := set(known) & set(every.names)):
             raise wrong("mqtt.each_key", got=", ".join(sorted(both)))
-        known += keys
+        known += () if self.each is None else parse_each(self.each, indexed=True).names
         if not self.points:
             raise wrong("mqtt.points")
-        beside = [key for key, point in self.points.items() if point.path is None]
-        if beside and not any(
-            p.path is not None and parse_template(p.point or k).names for k, p in self.points.items()
-        ):
+        beside = [key for key, point in self.points.items() if not point.placed]
+        if beside and not any(p.placed and parse_template(p.point or k).names for k, p in self.points.items()):
             raise wrong("mqtt.no_path", got=", ".join(beside))
-        used = [(t, parse_template(t).names) for t in self.templates()]
-        used += [
-            (c, (c,))
-            for p in self.points.values()
-            if isinstance(p.component, ComponentOf) and (c := p.component.capture)
-        ]
-        for text, names in used:
+        for text, names in self._used():
             for name in names:
                 if name not in known:
                     raise wrong("mqtt.capture", got=text, level=name, known=", ".join(known) or "-")
+        return self
+
+    @model_validator(mode="after")
+    def _together(self) -> Self:
+        points = self.points.items()
         if self.is_text:
-            others = {"when": self.when, "each": self.each, "inner": self.inner, "time": self.time}
-            bad = [key for key, value in others.items() if value is not None]
-            bad += [f"points.{key}" for key, p in self.points.items() if p.path is not None and p.path.strip() != "."]
+            bad = [key for key in ("when", "each", "inner", "time", "unpack", "samples") if getattr(self, key)]
+            bad += [f"points.{key}" for key, p in points if p.path is not None and p.path.strip() != "."]
+            bad += [f"points.{key}.time" for key, p in points if p.time is not None]
+            bad += [f"points.{key}.unit" for key, p in points if isinstance(p.unit, UnitAt)]
             bad += ["device.path"] if isinstance(self.device, DeviceAt) else []
-            bad += [
-                f"points.{key}.component.path"
-                for key, p in self.points.items()
-                if isinstance(p.component, ComponentOf) and p.component.path
-            ]
+            components = [(key, p.component) for key, p in points]
+            bad += [f"points.{key}.component.path" for key, c in components if isinstance(c, ComponentOf) and c.path]
             if bad:
                 raise wrong("mqtt.text_mix", got=", ".join(bad))
+        if self.payload.format == "none" and (read := [key for key, point in points if point.path is not None]):
+            raise wrong("mqtt.payload_none", got=", ".join(f"points.{key}.path" for key in read))
+        if self.samples is not None:
+            if self.time is None or self.time.absent != "reject" or self.each is not None:
+                raise wrong("mqtt.samples")
+            if own := [key for key, point in points if point.time is not None]:
+                raise wrong("mqtt.samples_time", got=", ".join(own))
         return self
+
+    @property
+    def elements(self) -> Each | None:
+        """`each` parsed; the places in its lists are among its names when something is named by them."""
+        if self.each is None:
+            return None
+        topic = parse_pattern(self.filter).names
+        used = {name for _, names in self._used() for name in names if name not in topic}
+        return parse_each(self.each, indexed=any(name.startswith("index") for name in used))
+
+    def _used(self) -> list[tuple[str, tuple[str, ...]]]:
+        """(text, the captures in it) of every template and component."""
+        used = [(text, parse_template(text).names) for text in self.templates()]
+        components = [point.component for point in self.points.values()]
+        return used + [(c.capture, (c.capture,)) for c in components if isinstance(c, ComponentOf) and c.capture]
 
     def templates(self) -> list[str]:
         """Every text that may use captures."""
-        names = [p.point or key for key, p in self.points.items() if p.path is not None or p.point is not None]
+        names = [p.point or key for key, p in self.points.items() if p.placed or p.point is not None]
         return names + ([self.device] if isinstance(self.device, str) else [])
 
     @property
     def is_text(self) -> bool:
         """The payload is one bare value, not JSON. (In a route with `each`, an element is.)"""
-        return self.each is None and any(
-            point.path is not None and point.path.strip() == "." for point in self.points.values()
-        )
+        bare = any(point.path is not None and point.path.strip() == "." for point in self.points.values())
+        return self.each is None and self.payload.format == "json" and bare
 
 
 class RoutesSection(Section):
@@ -249,6 +166,6 @@ class RoutesSection(Section):
             first = next((number for number, taken in settled if taken.covers(pattern)), None)
             if first is not None:
                 raise wrong("mqtt.unreachable", got=index + 1, first=first + 1)
-            if route.when is None and not route.profiles:
+            if not route.when and not route.profiles:
                 settled.append((index, pattern))
         return self

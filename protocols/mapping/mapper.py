@@ -297,7 +297,8 @@ class Mapper:
         if route.each is None:
             self._place(ordinal, candidate, body, root, work)
         else:
-            self._take_each(ordinal, candidate, body, root, work)
+            elements = body if route.samples is None else route.samples.elements(body, root)
+            self._take_each(ordinal, candidate, elements, root, work)
             if route.around is not None:
                 work.leaves(route.around.of(body), ordinal)
         if route.outer is not None:
@@ -315,7 +316,10 @@ class Mapper:
         for element in elements:
             try:
                 one = self.bindings.keyed(candidate, element.keys) if route.keyed else candidate
-                self._place(ordinal, one, element.value, root, work)
+                value = element.value
+                if route.nested and type(value) is dict:
+                    value = {**value, "^": element.around}
+                self._place(ordinal, one, value, root, work)
                 wanted = True
             except OnlyIgnored:
                 continue
@@ -342,16 +346,28 @@ class Mapper:
 
 
 def _chosen(message: Message, entry: TopicBinding) -> tuple[Candidate, Any] | None:
-    """The first route that holds, and the document."""
+    """The first route that holds, and the document. A payload that a route with conditions cannot read may be for the
+    next one; when it is for none, why it could not be read is raised."""
     document: Any = _NOT_YET
+    failure: DecodeError | None = None
     for candidate in entry.candidates:
         route = candidate.route
-        if route.text:
-            root = parse_bare(message.payload)
-        else:
-            root = document = parse_document(message.payload) if document is _NOT_YET else document
+        try:
+            if route.text:
+                root = parse_bare(message.payload)
+            elif route.read is not None:
+                root = route.read(message.payload)
+            else:
+                root = document = parse_document(message.payload) if document is _NOT_YET else document
+        except DecodeError as error:
+            if route.when is None:
+                raise
+            failure = failure or error
+            continue
         if route.when is None or route.when(root):
             return candidate, root
+    if failure is not None:
+        raise failure
     return None
 
 

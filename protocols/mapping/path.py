@@ -14,10 +14,9 @@ Missed = (KeyError, IndexError, TypeError)
 
 @dataclass(frozen=True, slots=True)
 class Pick:
-    """`[Type=Vehicle]`, `[kind.id=7]`: the first object of a list whose `key` has the text `value`."""
+    """`[Type=Vehicle]`, `[kind.id=7,phase=L1]`: the first object of a list whose keys all have these texts."""
 
-    key: str
-    value: str
+    wanted: tuple[tuple[str, str], ...]
 
 
 Step = str | int | Pick
@@ -30,6 +29,11 @@ class Path:
     text: str
     steps: tuple[Step, ...]
     root: bool = False
+
+    @property
+    def parts(self) -> tuple["Path", ...]:
+        """Itself: all that is read."""
+        return (self,)
 
     @property
     def keys(self) -> tuple[str, ...] | None:
@@ -57,7 +61,7 @@ class Path:
 def picked(items: list[Any], pick: Any) -> int | None:
     """Where the object is that `pick` asks for."""
     for index, item in enumerate(items):
-        if type(item) is dict and scalar_text(_below(item, pick.key)) == pick.value:
+        if type(item) is dict and all(scalar_text(_below(item, key)) == value for key, value in pick.wanted):
             return index
     return None
 
@@ -111,13 +115,24 @@ def parse_path(text: str) -> Path:
         if match["index"] is not None:
             steps.append(int(match["index"]))
         elif match["key"] is not None:
-            steps.append(Pick(match["key"].strip(), match["value"].strip()))
+            steps.append(_pick(match["key"], match["value"]))
         else:
             steps.append(match["quoted"] or match["name"])
         position = match.end()
     if position != len(rest) or not steps:
         raise wrong("mqtt.path", got=text, at=position + root + 1)
     return Path(text, tuple(steps), root)
+
+
+def _pick(key: str, rest: str) -> Pick:
+    """`a`, `1,b.c=2` -> a is 1 and b.c is 2. A comma that no `key=` follows belongs to the value."""
+    value, *more = _NEXT_KEY.split(rest)
+    wanted = [(key.strip(), value.strip())]
+    wanted += [(name.strip(), text.strip()) for name, text in zip(more[::2], more[1::2], strict=True)]
+    return Pick(tuple(wanted))
+
+
+_NEXT_KEY = re.compile(r",([^,=]+)=")
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,16 +144,20 @@ class Wildcard:
 
 @dataclass(frozen=True, slots=True)
 class Element:
-    """One of many: its value, the keys on the way to it that are data, and its place."""
+    """One of many: its value, the keys on the way to it that are data, its place, and the element around it."""
 
     value: Any
     keys: tuple[str, ...]
     place: str
+    inside: Any = None
+    around: Any = None
+    """`inside` is what the last star gave, `around` what the one before it gave (the document for the first)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Each:
-    """Where a message holds many: `data[*]`, `*`, `*[*]`. `names` are what its keys are called: `key`, `key2`, …
+    """Where a message holds many: `data[*]`, `*`, `*[*]`. `names` are what its keys are called: `key`, `key2`, …, and
+    with `indexed` the places in its lists, from 0: `index`, `index2`, …
 
     `head` is what comes before the first star.
     """
@@ -147,31 +166,35 @@ class Each:
     steps: tuple[Path | Wildcard, ...]
     names: tuple[str, ...]
     head: Path
+    indexed: bool = False
 
     def elements(self, body: Any, skip: frozenset[str]) -> tuple[list[Element], list[str]]:
         """(the elements but those under a key of `skip`, places that hold something else than what is expected)."""
-        found, odd = [Element(body, (), "")], []
+        found, odd = [Element(body, (), "", body)], []
         for step in self.steps:
             below: list[Element] = []
             for one in found:
                 if isinstance(step, Path):
                     try:
-                        below.append(Element(step.reach(one.value, body), one.keys, _behind(one.place, step.text)))
+                        value, place = step.reach(one.value, body), _behind(one.place, step.text)
+                        below.append(Element(value, one.keys, place, one.inside, one.around))
                     except Missed:
                         odd.append(one.place)
                 elif type(one.value) is (dict if step.keys else list):
-                    below += _every(one, step, skip)
+                    below += self._every(one, step, skip)
                 else:
                     odd.append(one.place)
             found = below
         return found, odd
 
-
-def _every(one: Element, step: Wildcard, skip: frozenset[str]) -> list[Element]:
-    if step.keys:
-        items = one.value.items()
-        return [Element(v, (*one.keys, k), _behind(one.place, k)) for k, v in items if k not in skip]
-    return [Element(v, one.keys, f"{one.place}[{i}]") for i, v in enumerate(one.value)]
+    def _every(self, one: Element, step: Wildcard, skip: frozenset[str]) -> list[Element]:
+        if step.keys:
+            items = [(key, value) for key, value in one.value.items() if key not in skip]
+            return [Element(v, (*one.keys, k), _behind(one.place, k), v, one.inside) for k, v in items]
+        return [
+            Element(value, (*one.keys, str(i)) if self.indexed else one.keys, f"{one.place}[{i}]", value, one.inside)
+            for i, value in enumerate(one.value)
+        ]
 
 
 def _behind(place: str, text: str) -> str:
@@ -181,21 +204,24 @@ def _behind(place: str, text: str) -> str:
 _STAR = re.compile(r"\[\*\]|(?:(?<=\.)|^)\*(?=[.\[]|$)")
 
 
-def parse_each(text: str) -> Each:
+def parse_each(text: str, *, indexed: bool = False) -> Each:
     """`data[*]`, `[*]`, `*`, `sites.*.guns[*]` -> where the elements are. Raises a validation error for the rest."""
-    body, steps, keys, at = text.strip(), list[Path | Wildcard](), 0, 0
+    body, steps, names, at = text.strip(), list[Path | Wildcard](), list[str](), 0
     for star in _STAR.finditer(body):
         if between := body[at : star.start()].strip("."):
             steps.append(Path(between, parse_path(between).steps))
-        steps.append(Wildcard(star[0] == "*"))
-        keys += star[0] == "*"
+        keys = star[0] == "*"
+        steps.append(Wildcard(keys))
+        if keys or indexed:
+            word = "key" if keys else "index"
+            count = sum(name.startswith(word) for name in names)
+            names.append(f"{word}{count + 1 if count else ''}")
         at = star.end()
     if not steps or body.startswith("$"):
         raise wrong("mqtt.each", got=text)
     if rest := body[at:].strip("."):
         steps.append(Path(rest, parse_path(rest).steps))
-    names = tuple(f"key{n or ''}" for n in (0, *range(2, keys + 1)))[:keys]
-    return Each(text, tuple(steps), names, steps[0] if isinstance(steps[0], Path) else Path("", ()))
+    return Each(text, tuple(steps), tuple(names), steps[0] if isinstance(steps[0], Path) else Path("", ()), indexed)
 
 
 def parse_ignored(text: str) -> tuple[Path, bool]:

@@ -4,8 +4,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from protocols.mapping.config import DeviceAt, PointMap, RouteConfig, When
-from protocols.mapping.path import Each, Missed, Path, parse_each, parse_ignored, parse_path, scalar_text
+from protocols.mapping.config import DeviceAt, RouteConfig, When
+from protocols.mapping.path import Each, Missed, Path, parse_ignored, parse_path, scalar_text
+from protocols.mapping.payload import ReadPayload, payload_reader
+from protocols.mapping.place import Constant, Joined, Place, WithTime, WithUnit
+from protocols.mapping.point_config import PointMap, TimeMap, UnitAt
+from protocols.mapping.samples import EVERY_SAMPLE, MOMENT, MOMENTS, Samples
 from protocols.mapping.timestamp import TimestampReader
 from protocols.mapping.topic import TopicPattern, TopicTemplate, parse_pattern, parse_template, point_name
 from protocols.mapping.unused_fields import FieldUse, Ignored, UnreadPlaces
@@ -42,8 +46,10 @@ class PointRule:
 
     name: TopicTemplate
     component: ComponentRule
-    path: Path
+    path: Place
     config: PointMap
+    moments: TimestampReader | None = None
+    """Of a point that has a time of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +59,8 @@ class Route:
 
     `beside`: what differs, by index of a point and the name its template gives. `switch`: (key, texts) when `when` asks
     for a top-level key to be one of these texts. `unwanted`: names that `ignore` lists. `outer`: the message
-    around an inner document; `around`: the document around the elements.
+    around an inner document; `around`: the document around the elements. `read`: what makes a document of a payload
+    that is not plain JSON. `samples`: what makes elements of lists with a time step.
     """
 
     index: int
@@ -65,7 +72,7 @@ class Route:
     text: bool
     retained: str
     when: Callable[[Any], bool] | None
-    asked: FieldUse | None
+    asked: tuple[FieldUse, ...]
     switch: tuple[str, frozenset[str]] | None
     inner: Path | None
     each: Each | None
@@ -73,9 +80,13 @@ class Route:
     unwanted: frozenset[str]
     outer: UnreadPlaces | None
     around: UnreadPlaces | None
-    time_path: Path | None
+    time_path: Place | None
     moments: TimestampReader | None
     time_optional: bool
+    read: ReadPayload | None
+    samples: Samples | None
+    nested: bool
+    """Some path begins with `^`: in the element around this one."""
 
     def named(self, captures: Mapping[str, str]) -> tuple[PointRule, ...]:
         """The points with the names that these captures give them."""
@@ -92,7 +103,7 @@ class Route:
     @property
     def plain(self) -> bool:
         """The payload's object holds the points itself."""
-        return not self.text and self.inner is None and self.each is None
+        return not self.text and self.inner is None and self.each is None and self.read is None
 
     @property
     def keyed(self) -> bool:
@@ -129,40 +140,72 @@ def _beside(config: RouteConfig, points: tuple[PointRule, ...]) -> dict[tuple[in
     """Each templated point with what is set for one name of it. A name that stays as it is has an empty template."""
     found = {}
     for key, own in config.points.items():
-        if own.path is not None:
+        if own.placed:
             continue
         written = {name: getattr(own, name) for name in own.model_fields_set}
         for index, rule in enumerate(points):
             if rule.name.names:
                 merged = rule.config.model_copy(update=written)
                 name = TopicTemplate("", ()) if own.point is None else parse_template(own.point)
-                found[index, point_name(key)] = PointRule(name, _component(merged), rule.path, merged)
+                found[index, point_name(key)] = _point_rule(name, merged)
     return found
 
 
+def _point_rule(name: TopicTemplate, config: PointMap) -> PointRule:
+    moments = None if config.time is None else TimestampReader(config.time)
+    return PointRule(name, _component(config), _place(config), config, moments)
+
+
+def _place(config: PointMap) -> Place:
+    if config.path is None:
+        return Constant(config.value)
+    path = parse_path(config.path)
+    place = WithUnit(path, parse_path(config.unit.path)) if isinstance(config.unit, UnitAt) else path
+    return place if config.time is None else WithTime(place, _time_place(config.time), config.time.absent == "receive")
+
+
+def _time_place(config: TimeMap) -> Place:
+    paths = tuple(parse_path(text) for text in config.paths)
+    return paths[0] if len(paths) == 1 else Joined(paths)
+
+
 def _surroundings(
-    index: int, config: RouteConfig, points: tuple[PointRule, ...], ignored: tuple[Ignored, ...]
+    index: int,
+    config: RouteConfig,
+    points: tuple[PointRule, ...],
+    ignored: tuple[Ignored, ...],
+    samples: Samples | None,
 ) -> tuple[UnreadPlaces | None, UnreadPlaces | None]:
     """What counts in the message around an inner document, and in the document around the elements."""
-    asked = [] if config.when is None else [asked_at(config.when)]
-    paths = [path for point in points for path in (point.path, point.component.path) if path is not None]
-    paths += [] if config.time is None else [parse_path(config.time.path)]
+    asked = [asked_at(when) for when in config.when]
+    paths = [path for point in points for path in point.path.parts]
+    paths += [point.component.path for point in points if point.component.path is not None]
+    paths += [] if config.time is None or samples is not None else _time_place(config.time).parts
     paths += [parse_path(config.device.path)] if isinstance(config.device, DeviceAt) else []
     top = [*asked, *(FieldUse(path) for path in paths if path.root)]
     above = [one for one in ignored if one.path.root]
     outer = around = None
     if config.inner is not None:
         outer = UnreadPlaces(index, [*top, FieldUse(parse_path(config.inner))], above)
-    if config.each is not None:
-        head = FieldUse(parse_each(config.each).head)
-        read = [head] if config.inner is not None else [*top, head]
-        around = UnreadPlaces(index, read, above if config.inner is None else ())
+        top, above = [], []
+    if samples is not None:
+        around = UnreadPlaces(index, [*top, *map(FieldUse, samples.paths)], above)
+    elif config.elements is not None:
+        around = UnreadPlaces(index, [*top, FieldUse(config.elements.head)], above)
     return outer, around
 
 
 def asked_at(when: When) -> FieldUse:
     """What a condition looks at."""
     return FieldUse(parse_path(when.path), "" if when.exists is None else None)
+
+
+def _conditions(config: RouteConfig) -> Callable[[Any], bool] | None:
+    """All of them; None = there is none."""
+    all_of = [_condition(when) for when in config.when]
+    if len(all_of) < 2:
+        return all_of[0] if all_of else None
+    return lambda root: all(holds(root) for holds in all_of)
 
 
 def _condition(when: When) -> Callable[[Any], bool]:
@@ -195,12 +238,17 @@ def _switch(when: When) -> tuple[str, frozenset[str]] | None:
 def compile_route(index: int, config: RouteConfig) -> Route:
     """A validated RouteConfig -> Route."""
     points = tuple(
-        PointRule(parse_template(point.point or key), _component(point), parse_path(point.path), point)
-        for key, point in config.points.items()
-        if point.path is not None
+        _point_rule(parse_template(point.point or key), point) for key, point in config.points.items() if point.placed
     )
+    moments = None if config.time is None else TimestampReader(config.time)
+    time_path = None if config.time is None else _time_place(config.time)
+    samples = None
+    if config.samples is not None and moments is not None and time_path is not None:
+        samples = Samples(config.samples, time_path, moments)
+        time_path, moments = MOMENT, MOMENTS
     ignored = tuple(Ignored(*parse_ignored(text)) for text in config.ignore)
-    outer, around = _surroundings(index, config, points, ignored)
+    outer, around = _surroundings(index, config, points, ignored, samples)
+    nested = any(path.steps[:1] == ("^",) for path in _paths(config, points, time_path))
     return Route(
         index=index,
         pattern=parse_pattern(config.filter),
@@ -210,16 +258,27 @@ def compile_route(index: int, config: RouteConfig) -> Route:
         profiles=frozenset(config.profiles),
         text=config.is_text,
         retained=config.retained,
-        when=None if config.when is None else _condition(config.when),
-        asked=None if config.when is None else asked_at(config.when),
-        switch=None if config.when is None else _switch(config.when),
+        when=_conditions(config),
+        asked=tuple(asked_at(when) for when in config.when),
+        switch=_switch(config.when[0]) if len(config.when) == 1 else None,
         inner=None if config.inner is None else parse_path(config.inner),
-        each=None if config.each is None else parse_each(config.each),
-        ignored=ignored,
+        each=EVERY_SAMPLE if samples is not None else config.elements,
+        ignored=(*ignored, Ignored(Path("^", ("^",)), rest=True)) if nested else ignored,
         unwanted=frozenset(point_name(text) for text in config.ignore) | frozenset(config.ignore),
         outer=outer,
         around=around,
-        time_path=None if config.time is None else parse_path(config.time.path),
-        moments=None if config.time is None else TimestampReader(config.time),
+        time_path=time_path,
+        moments=moments,
         time_optional=config.time is not None and config.time.absent == "receive",
+        read=payload_reader(config),
+        samples=samples,
+        nested=nested,
     )
+
+
+def _paths(config: RouteConfig, points: tuple[PointRule, ...], time: Place | None) -> list[Path]:
+    """All that point into one element."""
+    paths = [path for point in points for path in point.path.parts]
+    paths += [point.component.path for point in points if point.component.path is not None]
+    paths += [parse_path(config.device.path)] if isinstance(config.device, DeviceAt) else []
+    return paths + ([] if time is None else list(time.parts))

@@ -15,7 +15,8 @@ from gateway.domain.device import Point, PointSpec, Profile
 from gateway.domain.errors import Problem
 from gateway.domain.language_values import Phrase
 from protocols.mapping.column import Misfit, misfit
-from protocols.mapping.config import PointMap, RouteConfig, RoutesSection
+from protocols.mapping.config import RouteConfig, RoutesSection
+from protocols.mapping.point_config import PointMap
 from protocols.mapping.route import PointRule, Route, compile_route
 from protocols.mapping.topic import TopicTemplate, parse_template, point_name
 
@@ -142,14 +143,14 @@ class _RouteCheck:
 
     def judge(self, source: str) -> None:
         """Every entry of `points`; then what they fill."""
-        keys = [key for key, entry in self._config.points.items() if entry.path is not None]
+        keys = [key for key, entry in self._config.points.items() if entry.placed]
         for index, (key, rule) in enumerate(zip(keys, self._route.points, strict=True)):
             if rule.name.names:
                 self._templated(key, index, rule)
             else:
                 self._named(key, rule.name.text, rule)
         for key, entry in self._config.points.items():
-            if entry.path is None:
+            if not entry.placed:
                 self._beside(key, entry)
         self._warn()
         for profile in self._reach.profiles:

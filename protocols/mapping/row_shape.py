@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from gateway.domain.errors import DecodeError
 from gateway.domain.reading import F64, I32, I64, U8
 from protocols.mapping.column import DROPPED, Column
-from protocols.mapping.path import Missed, Path, Row, picker
+from protocols.mapping.path import Missed, Row, picker
+from protocols.mapping.place import ABSENT, Constant, Place, TimeMissing
 from protocols.mapping.timestamp import TimestampReader
 from protocols.mapping.unused_fields import UnreadPlaces
 
@@ -49,21 +50,24 @@ class RowBlock:
 
 @dataclass(frozen=True, slots=True)
 class RowSlot:
-    """One place that is read: the time (`column` None) or a point."""
+    """One place that is read: the time (`column` None) or a point. `moments`: of a point with a time of its own."""
 
-    path: Path
+    path: Place
     column: Column | None
+    moments: TimestampReader | None = None
 
 
 class RowShape:
     """Messages that have the same places present: `values` row after row, and one ordinal and one device per row."""
 
-    __slots__ = ("columns", "devices", "moments", "ordinals", "pick", "points", "time_at", "values", "width")
+    __slots__ = ("columns", "devices", "moments", "ordinals", "pick", "points", "time_at", "timed", "values", "width")
 
     def __init__(self, slots: Sequence[RowSlot], moments: TimestampReader | None, pick: Callable[[Any], Row]) -> None:
         self.time_at = next((i for i, slot in enumerate(slots) if slot.column is None), -1)
         self.columns = [(i, slot.column) for i, slot in enumerate(slots) if slot.column is not None]
         self.points = np.array([column.point for _, column in self.columns], np.int32)
+        own = [slot.moments for slot in slots if slot.column is not None]
+        self.timed = {index: moments for index, moments in enumerate(own) if moments is not None}
         self.moments = moments
         self.pick = pick
         self.width = len(slots)
@@ -84,9 +88,12 @@ class RowShape:
         if self.time_at < 0:
             at = received[ordinal]
         else:
-            at, keep = self._times(columns[self.time_at], failed)
+            assert self.moments is not None
+            at, keep = self._times(self.moments, columns[self.time_at], failed)
         value = np.empty((len(ordinal), len(self.columns)), np.float64)
         quality = np.empty(value.shape, np.uint8)
+        if self.timed:
+            at, keep = self._own_times(at, keep, columns, failed)
         for index, (place, column) in enumerate(self.columns):
             value[:, index], quality[:, index] = column.many(columns[place], device)
         dropped = quality == DROPPED
@@ -95,7 +102,7 @@ class RowShape:
                 failed(self.ordinals[row], DecodeError("state_overflow"))
         elif keep is None:
             return self._block(ordinal, device, at, value, quality)
-        rows = ~dropped if keep is None else ~dropped & keep[:, None]
+        rows = ~dropped if keep is None else ~dropped & (keep if self.timed else keep[:, None])
         block = self._block(ordinal, device, at, value, quality, rows.ravel())
         short = tuple(ordinal[dropped.any(axis=1)].tolist())
         return replace(block, dropped=int(np.count_nonzero(dropped)), short=short) if short else block
@@ -108,28 +115,52 @@ class RowShape:
             np.repeat(ordinal, width),
             np.repeat(device, width),
             np.tile(self.points, count),
-            np.repeat(at, width),
+            at.ravel() if self.timed else np.repeat(at, width),
             value.ravel(),
             quality.ravel(),
         )
         return block if rows is None else block.select(rows)
 
     def _times(
-        self, raws: Sequence[Any], failed: Callable[[int, DecodeError], None]
+        self, moments: TimestampReader, raws: Sequence[Any], failed: Callable[[int, DecodeError], None]
     ) -> tuple[I64, NDArray[np.bool_] | None]:
-        assert self.moments is not None
-        at = self.moments.many(raws)
+        at = moments.many(raws)
         if at is not None:
             return at, None
         keep = np.ones(len(raws), np.bool_)
         at = np.zeros(len(raws), np.int64)
         for row, raw in enumerate(raws):
+            if raw is ABSENT:
+                continue
             try:
-                at[row] = self.moments.one(raw)
+                at[row] = moments.one(raw)
             except DecodeError as error:
                 keep[row] = False
                 failed(self.ordinals[row], error)
         return at, keep
+
+    def _own_times(
+        self,
+        at: I64,
+        keep: NDArray[np.bool_] | None,
+        columns: list[list[Any]],
+        failed: Callable[[int, DecodeError], None],
+    ) -> tuple[I64, NDArray[np.bool_]]:
+        """Moments and what to keep, i64 and bool [message, point]. Takes the raw times out of `columns`."""
+        width = len(self.columns)
+        each_at = np.repeat(at[:, None], width, axis=1)
+        each_keep = np.ones(each_at.shape, np.bool_) if keep is None else np.repeat(keep[:, None], width, axis=1)
+        for index, moments in self.timed.items():
+            place = self.columns[index][0]
+            pairs = columns[place]
+            columns[place] = [value for value, _ in pairs]
+            raws = [time for _, time in pairs]
+            own, whole = self._times(moments, raws, failed)
+            there = np.array([raw is not ABSENT for raw in raws], np.bool_)
+            each_at[there, index] = own[there]
+            if whole is not None:
+                each_keep[:, index] &= whole
+        return each_at, each_keep
 
 
 class RouteColumns:
@@ -137,14 +168,15 @@ class RouteColumns:
 
     def __init__(
         self,
-        time_path: Path | None,
+        time_path: Place | None,
         time_optional: bool,
         moments: TimestampReader | None,
-        columns: list[tuple[Path, Column]],
+        columns: list[RowSlot],
         unread: UnreadPlaces,
     ) -> None:
         self.unread = unread
-        slots = [RowSlot(path, column) for path, column in columns]
+        slots = list(columns)
+        self._constant = all(isinstance(slot.path, Constant) for slot in slots)
         if time_path is not None:
             slots.insert(0, RowSlot(time_path, None))
         self._moments = moments
@@ -198,6 +230,8 @@ class RouteColumns:
         for slot in self._slots:
             try:
                 row.append(slot.path.reach(body, root))
+            except TimeMissing as missing:
+                raise DecodeError("bad_time", f"nothing at {missing}") from None
             except Missed:
                 present.append(False)
                 if slot.column is None and self._time_required:
@@ -205,7 +239,7 @@ class RouteColumns:
             else:
                 present.append(True)
         kept = [slot for slot, there in zip(self._slots, present, strict=True) if there]
-        if not any(slot.column for slot in kept):
+        if not self._constant and not any(slot.column for slot in kept if not isinstance(slot.path, Constant)):
             raise DecodeError("no_points", "none of the route's points is in the message")
         shape = self._shapes.get(tuple(present))
         if shape is None:

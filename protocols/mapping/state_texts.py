@@ -11,6 +11,6 @@ def state_texts(config: RoutesSection) -> Iterator[tuple[str, str]]:
     """(point, text) of every `map` of the routes."""
     for route in config.routes:
         for key, point in route.points.items():
-            texts = (scalar_text(meant) for meant in point.map.values())
-            name = point.point or (key if point.path is not None else point_name(key))
+            texts = (scalar_text(meant) for meant in (*point.map.values(), point.default, point.value))
+            name = point.point or (key if point.placed else point_name(key))
             yield from ((name, text) for text in texts if text)

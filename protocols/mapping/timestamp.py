@@ -11,8 +11,8 @@ import numpy as np
 from gateway.domain.duration import to_us
 from gateway.domain.errors import DecodeError
 from gateway.domain.reading import I64
-from protocols.mapping.config import EPOCH_UNITS, TimeMap
 from protocols.mapping.number import parse_number
+from protocols.mapping.point_config import EPOCH_UNITS, TimeMap
 
 FIRST = to_us(datetime(1, 1, 1, tzinfo=UTC))
 LAST = to_us(datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC))

@@ -63,9 +63,11 @@ class _Node:
         if step not in self.items:
             self.items[step] = node = _Node()
             if isinstance(step, Pick):  # what it is chosen by is used
-                for part in step.key.split("."):
-                    node = node.keys.setdefault(part, _Node())
-                node.reason = ""
+                for key, _ in step.wanted:
+                    chosen = node
+                    for part in key.split("."):
+                        chosen = chosen.keys.setdefault(part, _Node())
+                    chosen.reason = ""
         return self.items[step]
 
 

@@ -21,7 +21,7 @@ from protocols.mapping.topic import parse_pattern, parse_template
         ("switch:0.total", ("switch:0", "total"), False),
         ('a["b.c"][2]', ("a", "b.c", 2), False),
         ("$.x", ("x",), True),
-        ("Infos[Type=Vehicle].SOC", ("Infos", Pick("Type", "Vehicle"), "SOC"), False),
+        ("Infos[Type=Vehicle].SOC", ("Infos", Pick((("Type", "Vehicle"),)), "SOC"), False),
         (".", (), False),
         ("电压.值", ("电压", "值"), False),
     ],
