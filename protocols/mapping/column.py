@@ -47,11 +47,11 @@ def misfit(config: PointMap, point: Point) -> Misfit | None:
         return None
     for value in (*config.map.values(), config.default):
         if isinstance(value, str):
-            return Misfit("mqtt.bind_map", fields | {"got": value})
+            return Misfit("route.bind_map", fields | {"got": value})
     units = [*config.unit.map.values()] if isinstance(config.unit, UnitAt) else [config.unit]
     for unit in units:
         if unit is not None and parse_unit(unit).dimension != parse_unit(point.unit).dimension:
-            return Misfit("mqtt.bind_unit", fields | {"got": unit, "unit": point.unit or "1"})
+            return Misfit("route.bind_unit", fields | {"got": unit, "unit": point.unit or "1"})
     return None
 
 

@@ -31,7 +31,7 @@ def _device(value: object) -> object:
         return submodel(DeviceAt, value)
     if isinstance(value, DeviceAt):
         return value
-    raise wrong("mqtt.device", got=value)
+    raise wrong("route.device", got=value)
 
 
 class When(Section):
@@ -44,7 +44,7 @@ class When(Section):
     @model_validator(mode="after")
     def _one(self) -> Self:
         if (self.equals is None) == (self.exists is None) or self.equals == ():
-            raise wrong("mqtt.when")
+            raise wrong("route.when")
         return self
 
 
@@ -87,17 +87,17 @@ class RouteConfig(Section):
         known = parse_pattern(self.filter).names
         every = self.elements
         if every is not None and (both := set(known) & set(every.names)):
-            raise wrong("mqtt.each_key", got=", ".join(sorted(both)))
+            raise wrong("route.each_key", got=", ".join(sorted(both)))
         known += () if self.each is None else parse_each(self.each, indexed=True).names
         if not self.points:
-            raise wrong("mqtt.points")
+            raise wrong("route.points")
         beside = [key for key, point in self.points.items() if not point.placed]
         if beside and not any(p.placed and parse_template(p.point or k).names for k, p in self.points.items()):
-            raise wrong("mqtt.no_path", got=", ".join(beside))
+            raise wrong("route.no_path", got=", ".join(beside))
         for text, names in self._used():
             for name in names:
                 if name not in known:
-                    raise wrong("mqtt.capture", got=text, level=name, known=", ".join(known) or "-")
+                    raise wrong("route.capture", got=text, level=name, known=", ".join(known) or "-")
         return self
 
     @model_validator(mode="after")
@@ -112,14 +112,14 @@ class RouteConfig(Section):
             components = [(key, p.component) for key, p in points]
             bad += [f"points.{key}.component.path" for key, c in components if isinstance(c, ComponentOf) and c.path]
             if bad:
-                raise wrong("mqtt.text_mix", got=", ".join(bad))
+                raise wrong("route.text_mix", got=", ".join(bad))
         if self.payload.format == "none" and (read := [key for key, point in points if point.path is not None]):
-            raise wrong("mqtt.payload_none", got=", ".join(f"points.{key}.path" for key in read))
+            raise wrong("route.payload_none", got=", ".join(f"points.{key}.path" for key in read))
         if self.samples is not None:
             if self.time is None or self.time.absent != "reject" or self.each is not None:
-                raise wrong("mqtt.samples")
+                raise wrong("route.samples")
             if own := [key for key, point in points if point.time is not None]:
-                raise wrong("mqtt.samples_time", got=", ".join(own))
+                raise wrong("route.samples_time", got=", ".join(own))
         return self
 
     @property
@@ -159,13 +159,13 @@ class RoutesSection(Section):
     @model_validator(mode="after")
     def _order(self) -> Self:
         if not self.routes:
-            raise wrong("mqtt.no_routes")
+            raise wrong("route.no_routes")
         settled: list[tuple[int, TopicPattern]] = []
         for index, route in enumerate(self.routes):
             pattern = parse_pattern(route.filter)
             first = next((number for number, taken in settled if taken.covers(pattern)), None)
             if first is not None:
-                raise wrong("mqtt.unreachable", got=index + 1, first=first + 1)
+                raise wrong("route.unreachable", got=index + 1, first=first + 1)
             if not route.when and not route.profiles:
                 settled.append((index, pattern))
         return self

@@ -105,7 +105,7 @@ def parse_path(text: str) -> Path:
     if body == ".":
         return Path(text, ())
     if "[*]" in body:
-        raise wrong("mqtt.path_star", got=text)
+        raise wrong("route.path_star", got=text)
     steps: list[Step] = []
     position = 0
     while match := _TOKEN.match(rest, position):
@@ -120,7 +120,7 @@ def parse_path(text: str) -> Path:
             steps.append(match["quoted"] or match["name"])
         position = match.end()
     if position != len(rest) or not steps:
-        raise wrong("mqtt.path", got=text, at=position + root + 1)
+        raise wrong("route.path", got=text, at=position + root + 1)
     return Path(text, tuple(steps), root)
 
 
@@ -218,7 +218,7 @@ def parse_each(text: str, *, indexed: bool = False) -> Each:
             names.append(f"{word}{count + 1 if count else ''}")
         at = star.end()
     if not steps or body.startswith("$"):
-        raise wrong("mqtt.each", got=text)
+        raise wrong("route.each", got=text)
     if rest := body[at:].strip("."):
         steps.append(Path(rest, parse_path(rest).steps))
     return Each(text, tuple(steps), tuple(names), steps[0] if isinstance(steps[0], Path) else Path("", ()), indexed)

@@ -48,9 +48,9 @@ class UnpackConfig(Section):
     @model_validator(mode="after")
     def _fields(self) -> Self:
         if (self.encoding == "json") == bool(self.fields):
-            raise wrong("mqtt.unpack_fields", got=self.encoding)
+            raise wrong("route.unpack_fields", got=self.encoding)
         if not parse_path(self.path).steps or parse_path(self.path).root:
-            raise wrong("mqtt.unpack_path", got=self.path)
+            raise wrong("route.unpack_path", got=self.path)
         return self
 
 
@@ -65,7 +65,7 @@ class CsvPayload(Section):
     @classmethod
     def _columns(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         if twice := {name for name in value if value.count(name) > 1}:
-            raise wrong("mqtt.csv_columns", got=", ".join(sorted(twice)))
+            raise wrong("route.csv_columns", got=", ".join(sorted(twice)))
         return value
 
 
@@ -97,7 +97,7 @@ def payload(value: object) -> object:
     given: dict[object, object] = dict(value) if isinstance(value, dict) else {"format": value}
     model = _FORMATS.get(str(given.get("format")))
     if model is None:
-        raise wrong("mqtt.payload", got=given.get("format"), known=", ".join(_FORMATS))
+        raise wrong("route.payload", got=given.get("format"), known=", ".join(_FORMATS))
     return value if isinstance(value, Section) else submodel(model, given)
 
 
@@ -131,5 +131,5 @@ class SamplesConfig(Section):
     @classmethod
     def _positive(cls, value: int | StepAt) -> int | StepAt:
         if value == 0:
-            raise wrong("mqtt.samples_step")
+            raise wrong("route.samples_step")
         return value

@@ -52,7 +52,7 @@ class ComponentOf(Section):
     @model_validator(mode="after")
     def _one(self) -> Self:
         if (self.path is None) == (self.capture is None):
-            raise wrong("mqtt.component_of")
+            raise wrong("route.component_of")
         return self
 
 
@@ -65,13 +65,13 @@ def _component(value: object) -> object:
         template = parse_template(value)
         if template.names and template.text == f"{{{template.names[0]}}}":
             return ComponentOf(capture=template.names[0])
-    raise wrong("mqtt.component", got=value)
+    raise wrong("route.component", got=value)
 
 
 def _paths(value: object) -> object:
     given = value if isinstance(value, list | tuple) else (value,)
     if not 1 <= len(given) <= 4 or not all(isinstance(one, str) for one in given):
-        raise wrong("mqtt.time_paths", got=value)
+        raise wrong("route.time_paths", got=value)
     return tuple(_path(one) for one in given) if len(given) > 1 else _path(given[0])
 
 
@@ -95,16 +95,16 @@ class TimeMap(Section):
     @model_validator(mode="after")
     def _fits(self) -> Self:
         if len(self.paths) > 1 and self.unit != "iso" and "%" not in self.unit:
-            raise wrong("mqtt.time_joined", got=self.unit)
+            raise wrong("route.time_joined", got=self.unit)
         if self.unit in EPOCH_UNITS:
             if self.zone is not None:
-                raise wrong("mqtt.zone_unused", got=self.unit)
+                raise wrong("route.zone_unused", got=self.unit)
         elif self.unit not in {"iso", "parts"} and "%" not in self.unit:
-            raise wrong("mqtt.time_unit", got=self.unit)
+            raise wrong("route.time_unit", got=self.unit)
         try:
             ZoneInfo(self.zone or "UTC")
         except (ValueError, OSError, ZoneInfoNotFoundError):
-            raise wrong("mqtt.zone", got=self.zone) from None
+            raise wrong("route.zone", got=self.zone) from None
         return self
 
 
@@ -126,9 +126,9 @@ def _regex(text: str) -> str:
     try:
         groups = re.compile(text).groups
     except re.error as error:
-        raise wrong("mqtt.regex", got=text, at=(error.pos or 0) + 1) from None
+        raise wrong("route.regex", got=text, at=(error.pos or 0) + 1) from None
     if groups != 1:
-        raise wrong("mqtt.regex_groups", got=text, count=groups)
+        raise wrong("route.regex_groups", got=text, count=groups)
     return text
 
 
@@ -169,11 +169,11 @@ class PointMap(Section):
     @model_validator(mode="after")
     def _together(self) -> Self:
         if self.path is not None and self.value is not None:
-            raise wrong("mqtt.value_and_path")
+            raise wrong("route.value_and_path")
         if self.value is not None and (bad := {"time", "split", "regex", "decimal"} & self.model_fields_set):
-            raise wrong("mqtt.value_alone", got=", ".join(sorted(bad)))
+            raise wrong("route.value_alone", got=", ".join(sorted(bad)))
         if self.default is not None and not self.map:
-            raise wrong("mqtt.default_alone")
+            raise wrong("route.default_alone")
         if isinstance(self.unit, str):
             _unit(self.unit)
         return self
@@ -182,7 +182,7 @@ class PointMap(Section):
     @classmethod
     def _scale(cls, value: float) -> float:
         if value == 0 or not math.isfinite(value):
-            raise wrong("mqtt.scale", got=value)
+            raise wrong("route.scale", got=value)
         return value
 
     @field_validator("offset")

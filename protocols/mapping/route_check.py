@@ -99,7 +99,7 @@ def _reach(route: RouteConfig, fleet: DeviceProfiles, file: str, place: str, fou
         wrong = [name for name in route.profiles if name not in fleet.profiles]
         for name in wrong:
             fields = {"got": name, "known": ", ".join(sorted(fleet.profiles)) or "-"}
-            found.problems.append(Problem(file, f"{place}.profiles", "mqtt.no_profile", fields))
+            found.problems.append(Problem(file, f"{place}.profiles", "route.no_profile", fields))
         return None if wrong else _Reach(tuple(fleet.profiles[name] for name in route.profiles), closed=True)
     everything = _Reach(tuple(fleet.profiles.values()), closed=False)
     if not isinstance(route.device, str) or not fleet.devices:
@@ -118,7 +118,7 @@ def _reach(route: RouteConfig, fleet: DeviceProfiles, file: str, place: str, fou
     met = dict.fromkeys(profile for code, profile in fleet.devices.items() if matcher.fullmatch(code))
     if not met:
         fields = {"got": template.text, "example": next(iter(fleet.devices))}
-        found.warnings.append(Problem(file, f"{place}.device", "mqtt.no_device_fits", fields))
+        found.warnings.append(Problem(file, f"{place}.device", "route.no_device_fits", fields))
         return everything
     return _Reach(tuple(fleet.profiles[name] for name in met if name in fleet.profiles), closed=False)
 
@@ -171,7 +171,7 @@ class _RouteCheck:
     def _named(self, key: str, name: str, rule: PointRule) -> None:
         having = [(profile, spec) for profile in self._reach.profiles if (spec := profile.point(name)) is not None]
         if not having:
-            self._problem(key, "mqtt.bind_point", got=name, **self._known())
+            self._problem(key, "route.bind_point", got=name, **self._known())
             return
         wrong = [(profile, why) for profile, spec in having if (why := self._unfit(profile, spec, rule)) is not None]
         fits = [profile.id for profile, _ in having if profile.id not in {bad.id for bad, _ in wrong}]
@@ -193,7 +193,7 @@ class _RouteCheck:
         )
         names = dict.fromkeys(name for points in self._unsuited.values() for name in points)
         fields = {"points": ", ".join(names), "profiles": ", ".join(self._unsuited), "fits": ", ".join(fits) or "…"}
-        self._found.warnings.append(Problem(self._file, f"{self._place}.points", "mqtt.suits_others", fields))
+        self._found.warnings.append(Problem(self._file, f"{self._place}.points", "route.suits_others", fields))
 
     def _templated(self, key: str, index: int, rule: PointRule) -> None:
         """Names are taken from the message: any point that the template can give."""
@@ -207,7 +207,7 @@ class _RouteCheck:
                         self._fills[profile.id].add(spec.name)
                     fit = True
         if not fit and not any(matcher.fullmatch(name) for name in own):
-            self._problem(key, "mqtt.bind_template", got=rule.name.text, **self._known())
+            self._problem(key, "route.bind_template", got=rule.name.text, **self._known())
 
     def _beside(self, key: str, entry: PointMap) -> None:
         name = point_name(key)
@@ -215,7 +215,7 @@ class _RouteCheck:
         templates = [rule.name for rule in self._route.points if rule.name.names]
         if not any(_names(template).fullmatch(name) for template in templates):
             known = ", ".join(template.text for template in templates)
-            self._problem(key, "mqtt.beside_unused", got=name, known=known)
+            self._problem(key, "route.beside_unused", got=name, known=known)
         elif not parse_template(entry.point or name).names:
             self._named(key, entry.point or name, merged[0])
 
@@ -226,11 +226,11 @@ class _RouteCheck:
         component, most = rule.component, self._fleet.most(profile.id)
         by_message = component.capture is not None or component.path is not None
         if spec.each and not by_message and component.fixed == 0:
-            return Misfit("mqtt.bind_each", fields)
+            return Misfit("route.bind_each", fields)
         if not spec.each and (by_message or component.fixed):
-            return Misfit("mqtt.bind_alone", fields)
+            return Misfit("route.bind_alone", fields)
         if spec.each and not by_message and component.fixed > most:
-            return Misfit("mqtt.bind_component", fields | {"got": component.fixed, "most": most})
+            return Misfit("route.bind_component", fields | {"got": component.fixed, "most": most})
         return misfit(rule.config, point)
 
     def _problem(self, key: str, text: str, **fields: object) -> None:
@@ -261,4 +261,4 @@ def covered(lines: Sequence[Coverage]) -> Iterator[tuple[str, dict[str, object]]
             "count": len(one.fills),
             "all": len(one.fills) + len(one.rest),
         }
-        yield ("mqtt.covers_some" if one.rest else "mqtt.covers_all"), fields
+        yield ("route.covers_some" if one.rest else "route.covers_all"), fields

@@ -39,7 +39,7 @@ def parse_field_type(text: str) -> FieldType:
     """
     match = _TYPE.fullmatch(text.strip())
     if match is None:
-        raise wrong("mqtt.field_type", got=text)
+        raise wrong("route.field_type", got=text)
     if match["whole"]:
         signed = _NUMBER[match["whole"]]
         return FieldType(int(match["bits"]) // 8, lambda raw: int.from_bytes(raw, "big", signed=signed))
@@ -50,14 +50,14 @@ def parse_field_type(text: str) -> FieldType:
         return _bits(text, int(match["word"]), int(match["from"]), int(match["to"] or match["from"]))
     size = int(match["size"])
     if not size:
-        raise wrong("mqtt.field_type", got=text)
+        raise wrong("route.field_type", got=text)
     read: Mapping[str, Callable[[bytes], int | float | str]] = {"bcd": _bcd, "str": _text, "hex": bytes.hex}
     return FieldType(size, read[match["many"]], ordered=match["many"] == "bcd")
 
 
 def _bits(text: str, width: int, low: int, high: int) -> FieldType:
     if not low <= high < width:
-        raise wrong("mqtt.field_bits", got=text, most=width - 1)
+        raise wrong("route.field_bits", got=text, most=width - 1)
     mask = (1 << (high - low + 1)) - 1
     return FieldType(width // 8, lambda raw: (int.from_bytes(raw, "big") >> low) & mask)
 

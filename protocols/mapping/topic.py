@@ -86,11 +86,16 @@ def _level_covers(mine: Level, theirs: Level) -> bool:
 
 def parse_pattern(text: str) -> TopicPattern:
     """A filter as written in the configuration. Raises a validation error that says what to write instead."""
+<<<<<<< HEAD
     shared = _SHARED.fullmatch(text)
     if text.startswith("$share/") and (shared is None or {"{", "}"} & set(shared[1])):
-        raise wrong("mqtt.filter_share", got=text)
+        raise wrong("route.filter_share", got=text)
+=======
+    if text.startswith("$share/"):
+        raise wrong("route.filter_share", got=text)
+>>>>>>> fad98eb9 (Routes: their texts stand by themselves; reasons of payloads that cannot be read)
     if "+" in text or "#" in text:
-        raise wrong("mqtt.filter_wildcard", got=text)
+        raise wrong("route.filter_wildcard", got=text)
     levels: list[Level] = []
     names: list[str] = []
     parts = (shared[2] if shared else text).split("/")
@@ -102,11 +107,11 @@ def parse_pattern(text: str) -> TopicPattern:
         broken = not whole and any("{" in piece or "}" in piece for piece in between)
         joined = not whole and any(not piece for piece in between[1:-1])  # {a}{b}: who could tell where b begins
         if broken or joined or "\0" in part or not text or (rest and index != len(parts) - 1):
-            raise wrong("mqtt.filter_level", got=text, level=part)
+            raise wrong("route.filter_level", got=text, level=part)
         captured = [whole[1]] if whole else _HOLE.findall(part)
         for name in captured:
             if name in names:
-                raise wrong("mqtt.filter_twice", got=text, level=name)
+                raise wrong("route.filter_twice", got=text, level=name)
             names.append(name)
         levels.append(None if whole else _inside(between) if captured else part)
     return TopicPattern(text, tuple(levels), tuple(names), rest, shared[1] if shared else "")
@@ -178,5 +183,5 @@ class TopicTemplate:
 def parse_template(text: str) -> TopicTemplate:
     """Raises a validation error for an open, odd or empty brace."""
     if {"{", "}"} & set(_HOLE.sub("", text)) or not text:
-        raise wrong("mqtt.template", got=text)
+        raise wrong("route.template", got=text)
     return TopicTemplate(text, tuple(_HOLE.findall(text)))

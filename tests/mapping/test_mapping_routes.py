@@ -276,7 +276,7 @@ def test_a_unit_that_does_not_fit_makes_bad_readings_and_is_reported() -> None:
     m, d = mapper(route(time=None, points={"voltage": {"path": "u", "unit": "degC"}, "soc": {"path": "soc"}}))
     mapped = run_map(m, said(T, {"u": 380, "soc": 5}))
     assert [(r[1], r[3]) for r in rows(mapped, d)] == [("voltage", 0), ("soc", 2)]
-    assert [wrong.key for wrong in m.bindings.misfits.values()] == ["mqtt.bind_unit"]
+    assert [wrong.key for wrong in m.bindings.misfits.values()] == ["route.bind_unit"]
 
 
 def test_the_registry_is_asked_again_when_it_changed() -> None:

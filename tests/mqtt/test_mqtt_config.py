@@ -48,34 +48,43 @@ POINT = {"path": "x"}
 @pytest.mark.parametrize(
     ("change", "key"),
     [
-        ({"filter": "$share/{g}/a/{device}"}, "mqtt.filter_share"),
-        ({"filter": "$share/a"}, "mqtt.filter_share"),
-        ({"filter": "$share/+/a/{device}"}, "mqtt.filter_share"),
+<<<<<<< HEAD
+        ({"filter": "$share/{g}/a/{device}"}, "route.filter_share"),
+        ({"filter": "$share/a"}, "route.filter_share"),
+        ({"filter": "$share/+/a/{device}"}, "route.filter_share"),
         ({"filter": "a/+"}, "mqtt.filter_wildcard"),
         ({"device": "{other}"}, "mqtt.capture"),
         ({"device": "{"}, "mqtt.template"),
         ({"device": 5}, "mqtt.device"),
         ({"device": {"path": "x."}}, "mqtt.path"),
+=======
+        ({"filter": "$share/g/a/{device}"}, "route.filter_share"),
+        ({"filter": "a/+"}, "route.filter_wildcard"),
+        ({"device": "{other}"}, "route.capture"),
+        ({"device": "{"}, "route.template"),
+        ({"device": 5}, "route.device"),
+        ({"device": {"path": "x."}}, "route.path"),
+>>>>>>> fad98eb9 (Routes: their texts stand by themselves; reasons of payloads that cannot be read)
         ({"device": {"at": "x"}}, "missing"),
-        ({"points": {}}, "mqtt.points"),
-        ({"points": {"a": {"path": "x[*]"}}}, "mqtt.path_star"),
-        ({"points": {"a": {"path": "x."}}}, "mqtt.path"),
+        ({"points": {}}, "route.points"),
+        ({"points": {"a": {"path": "x[*]"}}}, "route.path_star"),
+        ({"points": {"a": {"path": "x."}}}, "route.path"),
         ({"points": {"a": POINT | {"unit": "degX"}}}, "unit.near"),
-        ({"points": {"a": POINT | {"scale": 0}}}, "mqtt.scale"),
-        ({"points": {"a": POINT | {"component": "x"}}}, "mqtt.component"),
-        ({"points": {"a": POINT | {"component": True}}}, "mqtt.component"),
-        ({"points": {"a": POINT | {"component": {"add": 1}}}}, "mqtt.component_of"),
-        ({"points": {"a": POINT | {"component": "{gun}"}}}, "mqtt.capture"),
-        ({"points": {"a": {"path": "."}, "b": POINT}}, "mqtt.text_mix"),
-        ({"time": {"path": "ts", "unit": "minutes"}}, "mqtt.time_unit"),
-        ({"time": {"path": "ts", "unit": "ms", "zone": "UTC"}}, "mqtt.zone_unused"),
-        ({"time": {"path": "ts", "unit": "iso", "zone": "Mars/Olympus"}}, "mqtt.zone"),
-        ({"time": {"path": "ts", "unit": "iso", "zone": "../../etc/passwd"}}, "mqtt.zone"),
-        ({"points": {"a": {"unit": "W"}}}, "mqtt.no_path"),
-        ({"when": {"path": "a", "equals": []}}, "mqtt.when"),
-        ({"when": {"path": "a"}}, "mqtt.when"),
-        ({"when": {"path": "a", "equals": 1, "exists": True}}, "mqtt.when"),
-        ({"each": "data"}, "mqtt.each"),
+        ({"points": {"a": POINT | {"scale": 0}}}, "route.scale"),
+        ({"points": {"a": POINT | {"component": "x"}}}, "route.component"),
+        ({"points": {"a": POINT | {"component": True}}}, "route.component"),
+        ({"points": {"a": POINT | {"component": {"add": 1}}}}, "route.component_of"),
+        ({"points": {"a": POINT | {"component": "{gun}"}}}, "route.capture"),
+        ({"points": {"a": {"path": "."}, "b": POINT}}, "route.text_mix"),
+        ({"time": {"path": "ts", "unit": "minutes"}}, "route.time_unit"),
+        ({"time": {"path": "ts", "unit": "ms", "zone": "UTC"}}, "route.zone_unused"),
+        ({"time": {"path": "ts", "unit": "iso", "zone": "Mars/Olympus"}}, "route.zone"),
+        ({"time": {"path": "ts", "unit": "iso", "zone": "../../etc/passwd"}}, "route.zone"),
+        ({"points": {"a": {"unit": "W"}}}, "route.no_path"),
+        ({"when": {"path": "a", "equals": []}}, "route.when"),
+        ({"when": {"path": "a"}}, "route.when"),
+        ({"when": {"path": "a", "equals": 1, "exists": True}}, "route.when"),
+        ({"each": "data"}, "route.each"),
         ({"unknown": 1}, "extra_forbidden"),
         ({"retained": "maybe"}, "literal_error"),
     ],
@@ -109,8 +118,8 @@ def test_routes_that_are_refused(change: dict[str, Any], key: str) -> None:
         ({"linger": "5s"}, "mqtt.range"),
         ({"max_payload": "2MiB"}, "mqtt.range"),
         ({"reconnect": {"min": "5m"}}, "mqtt.backoff"),
-        ({"routes": []}, "mqtt.no_routes"),
-        ({"routes": [SIMPLE, SIMPLE]}, "mqtt.unreachable"),
+        ({"routes": []}, "route.no_routes"),
+        ({"routes": [SIMPLE, SIMPLE]}, "route.unreachable"),
         ({"receive_maximum": 0}, "greater_than_equal"),
         ({"client_id": ""}, "string_too_short"),
     ],
@@ -129,7 +138,7 @@ def test_all_problems_of_a_file_come_at_once() -> None:
 
 def test_the_message_survives_braces() -> None:
     ((_, _, message),) = problems([SIMPLE | {"filter": "a/+", "device": "x"}])
-    assert message == localize("mqtt.filter_wildcard", got="a/+")
+    assert message == localize("route.filter_wildcard", got="a/+")
     assert "{name*}" in message
 
 
@@ -152,9 +161,9 @@ def test_routes_are_checked_against_the_profiles() -> None:
     fleet = DeviceProfiles({"charger": Profile("charger", "charger", tuple(specs.values()))})
     found = check(config([SIMPLE | {"points": points}]), fleet, "gateway.yaml", "sources.b")
     assert [(p.path, p.key) for p in found.problems] == [
-        ("sources.b.routes[0].points.voltage", "mqtt.bind_unit"),
-        ("sources.b.routes[0].points.speed", "mqtt.bind_point"),
-        ("sources.b.routes[0].points.power", "mqtt.bind_map"),
+        ("sources.b.routes[0].points.voltage", "route.bind_unit"),
+        ("sources.b.routes[0].points.speed", "route.bind_point"),
+        ("sources.b.routes[0].points.power", "route.bind_map"),
     ]
     assert all(problem.render(lang) for problem in found.problems for lang in ("en", "zh"))
 

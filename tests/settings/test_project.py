@@ -303,11 +303,11 @@ def test_rules_wait_for_profiles_and_unknown_profiles_are_no_echo(tmp_path: Path
         ),
         (
             {"gateway.yaml": MAIN.replace("energy: {path: e}", "enrgy: {path: e}")},
-            ("gateway.yaml", 12, "sources.b.routes[0].points.enrgy", "mqtt.bind_point"),
+            ("gateway.yaml", 12, "sources.b.routes[0].points.enrgy", "route.bind_point"),
         ),
         (
             {"gateway.yaml": MAIN.replace("energy: {path: e}", "energy: {path: e, unit: V}")},
-            ("gateway.yaml", 12, "sources.b.routes[0].points.energy", "mqtt.bind_unit"),
+            ("gateway.yaml", 12, "sources.b.routes[0].points.energy", "route.bind_unit"),
         ),
         (
             {"gateway.yaml": MAIN + MAIN[MAIN.index("  b:") :].replace("  b:", "  b2:")},

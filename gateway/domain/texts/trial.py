@@ -35,6 +35,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "trial.why.no_points": ("nothing the route asks for is there, or the profile has no such point; compare paths and payload, look at inner and each", "消息中没有路由所需内容，或型号中没有此测点；请对照路径与负载，检查 inner 和 each"),
     "trial.why.topic_too_long": ("the topic has more than 512 bytes", "主题超过 512 字节"),
     "trial.why.bad_json": ("this is not JSON", "负载不是 JSON"),
+    "trial.why.bad_payload": ("the payload is not what payload, unpack or samples say; compare it with format, length and fields", "负载与 payload、unpack 或 samples 的描述不符；请对照格式、长度和字段"),
     "trial.why.duplicate_key": ("an object names a key twice", "对象中有重复的键"),
     "trial.why.bad_time": ("the time is absent, or cannot be read; correct time.path or time.unit, or write absent: receive", "缺少时间或无法识别；请改正 time.path、time.unit，或写 absent: receive"),
     "trial.why.older_than_retention": ("the time is older than what the store keeps", "时间早于数据保存期"),

@@ -50,17 +50,17 @@ def test_profiles_out_of_reach_are_not_judged(route: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("route", [{"device": "GM-1"}, {"profiles": ["box", "meter"]}])
 def test_a_profile_that_the_route_names_must_suit(route: dict[str, Any]) -> None:
-    assert keys(look(points=WH, **route).problems) == [("points.energy", "mqtt.bind_unit")]
+    assert keys(look(points=WH, **route).problems) == [("points.energy", "route.bind_unit")]
 
 
 def test_where_any_device_may_come_the_others_are_worth_a_word() -> None:
     for device in ("{n}", {"path": "id"}):
         found = look(points=WH, device=device)
         assert found.problems == []
-        assert keys(found.warnings) == [("points", "mqtt.suits_others")]
+        assert keys(found.warnings) == [("points", "route.suits_others")]
         assert "profiles: [box]" in found.warnings[0].render()
     assert (
-        keys(look(points={"energy": {"path": "e", "unit": "V"}}).problems) == [("points.energy", "mqtt.bind_unit")] * 2
+        keys(look(points={"energy": {"path": "e", "unit": "V"}}).problems) == [("points.energy", "route.bind_unit")] * 2
     )
 
 
@@ -69,19 +69,19 @@ def test_where_any_device_may_come_the_others_are_worth_a_word() -> None:
     [
         ({"device": "WB-9"}, ("device", "config.source.device_near")),
         ({"device": "something else"}, ("device", "config.source.device")),
-        ({"profiles": ["bx"]}, ("profiles", "mqtt.no_profile")),
-        ({"points": {"status": {"path": "s"}}}, ("points.status", "mqtt.bind_each")),
-        ({"points": {"status": {"path": "s", "component": 3}}}, ("points.status", "mqtt.bind_component")),
-        ({"points": {"power": {"path": "s", "component": {"path": "gun"}}}}, ("points.power", "mqtt.bind_alone")),
-        ({"points": {"flow": {"path": "f"}}, "device": "WB-1"}, ("points.flow", "mqtt.bind_point")),
-        ({"points": {"x": {"path": "f", "point": "p_{field}"}}}, ("points.x", "mqtt.bind_template")),
-        ({"points": {"x": {"path": "f", "point": "p/{field}"}}}, ("points.x", "mqtt.bind_template")),
-        ({"points": {"x": NAMED, "y": {"point": "nothing"}}}, ("points.y", "mqtt.bind_point")),
+        ({"profiles": ["bx"]}, ("profiles", "route.no_profile")),
+        ({"points": {"status": {"path": "s"}}}, ("points.status", "route.bind_each")),
+        ({"points": {"status": {"path": "s", "component": 3}}}, ("points.status", "route.bind_component")),
+        ({"points": {"power": {"path": "s", "component": {"path": "gun"}}}}, ("points.power", "route.bind_alone")),
+        ({"points": {"flow": {"path": "f"}}, "device": "WB-1"}, ("points.flow", "route.bind_point")),
+        ({"points": {"x": {"path": "f", "point": "p_{field}"}}}, ("points.x", "route.bind_template")),
+        ({"points": {"x": {"path": "f", "point": "p/{field}"}}}, ("points.x", "route.bind_template")),
+        ({"points": {"x": NAMED, "y": {"point": "nothing"}}}, ("points.y", "route.bind_point")),
         (
             {"points": {"x": {"path": "f", "point": "{field}w"}, "y": {"point": "power"}, "flow": {"path": "g"}}},
-            ("points.y", "mqtt.beside_unused"),
+            ("points.y", "route.beside_unused"),
         ),
-        ({"points": {"x": NAMED, "power": {"unit": "V"}}}, ("points.power", "mqtt.bind_unit")),
+        ({"points": {"x": NAMED, "power": {"unit": "V"}}}, ("points.power", "route.bind_unit")),
     ],
 )
 def test_what_can_never_be_is_said(route: dict[str, Any], expected: tuple[str, str]) -> None:
@@ -90,7 +90,7 @@ def test_what_can_never_be_is_said(route: dict[str, Any], expected: tuple[str, s
 
 def test_a_device_that_no_code_fits_gets_a_word() -> None:
     found = look(device="car:{n}")
-    assert (keys(found.warnings), found.problems) == ([("device", "mqtt.no_device_fits")], [])
+    assert (keys(found.warnings), found.problems) == ([("device", "route.no_device_fits")], [])
 
 
 def test_what_a_templated_route_can_fill() -> None:
@@ -103,7 +103,7 @@ def test_what_a_templated_route_can_fill() -> None:
     assert found.problems == []
     assert [one.fills for one in found.coverage] == [("energy", "power", "status")]
     texts = [key for key, fields in covered(found.coverage) if fields["fills"] == "energy, power, status"]
-    assert texts == ["mqtt.covers_all"]
+    assert texts == ["route.covers_all"]
 
 
 def test_a_route_for_some_profiles_leaves_the_others_to_the_next() -> None:
