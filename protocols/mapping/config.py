@@ -7,7 +7,7 @@ from pydantic import AfterValidator, BeforeValidator, field_validator, model_val
 from gateway.section import Bytes, Section, wrong
 from protocols.mapping.config_problem import submodel
 from protocols.mapping.path import Each, parse_each, parse_ignored
-from protocols.mapping.payload_config import PayloadConfig, PlainPayload, SamplesConfig, UnpackConfig, payload
+from protocols.mapping.payload_config import PayloadConfig, PlainPayload, SamplesConfig, UnpackConfig, payload_model
 from protocols.mapping.point_config import ComponentOf, JsonPath, PointMap, Scalar, TimeMap, UnitAt
 from protocols.mapping.topic import TopicPattern, parse_pattern, parse_template
 
@@ -66,7 +66,7 @@ class RouteConfig(Section):
     points: dict[str, PointMap]
     profiles: tuple[str, ...] = ()
     time: TimeMap | None = None
-    payload: Annotated[PayloadConfig, BeforeValidator(payload)] = PlainPayload(format="json")
+    payload: Annotated[PayloadConfig, BeforeValidator(payload_model)] = PlainPayload(format="json")
     unpack: tuple[UnpackConfig, ...] = ()
     when: Annotated[tuple[When, ...], BeforeValidator(_when)] = ()
     inner: JsonPath | None = None

@@ -92,7 +92,7 @@ _FORMATS: dict[str, type[PayloadConfig]] = {
 }
 
 
-def payload(value: object) -> object:
+def payload_model(value: object) -> object:
     """`csv` or `{format: csv, …}` as its model."""
     given: dict[object, object] = dict(value) if isinstance(value, dict) else {"format": value}
     model = _FORMATS.get(str(given.get("format")))

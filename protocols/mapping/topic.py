@@ -86,14 +86,9 @@ def _level_covers(mine: Level, theirs: Level) -> bool:
 
 def parse_pattern(text: str) -> TopicPattern:
     """A filter as written in the configuration. Raises a validation error that says what to write instead."""
-<<<<<<< HEAD
     shared = _SHARED.fullmatch(text)
     if text.startswith("$share/") and (shared is None or {"{", "}"} & set(shared[1])):
         raise wrong("route.filter_share", got=text)
-=======
-    if text.startswith("$share/"):
-        raise wrong("route.filter_share", got=text)
->>>>>>> fad98eb9 (Routes: their texts stand by themselves; reasons of payloads that cannot be read)
     if "+" in text or "#" in text:
         raise wrong("route.filter_wildcard", got=text)
     levels: list[Level] = []

@@ -12,6 +12,16 @@ from pydantic import BaseModel
 from gateway.domain.duration import format_duration
 from gateway.settings.profiles import CounterSection, PlausibleModel, PointModel, ProfileModel, TitleModel
 from protocols.mapping.config import ComponentOf, PointMap, RouteConfig, TimeMap, When
+from protocols.mapping.payload_config import (
+    BinaryPayload,
+    CsvPayload,
+    FieldLayout,
+    PlainPayload,
+    SamplesConfig,
+    StepAt,
+    UnpackConfig,
+)
+from protocols.mapping.point_config import SplitText, UnitAt
 from protocols.modbus.config import BackoffConfig, DeviceConfig, ModbusConfig, TcpLinkConfig
 from protocols.modbus.profile import ModbusMap, Register, RegisterPart
 from protocols.mqtt.config import MqttConfig, Reconnect
@@ -27,7 +37,12 @@ MODELS: dict[str, list[tuple[str, type[BaseModel]]]] = {
     ],
     "Keys of an MQTT source": [("", MqttConfig), ("reconnect.", Reconnect)],
     "Keys of a route": [("", RouteConfig), ("time.", TimeMap), ("when.", When)],
-    "Keys of a route's point": [("", PointMap), ("component.", ComponentOf)],
+    "Keys of a route's point": [
+        ("", PointMap), ("component.", ComponentOf), ("split.", SplitText), ("unit.", UnitAt),
+    ],
+    "Keys of a payload": [("", PlainPayload), ("", CsvPayload), ("", BinaryPayload), ("fields.", FieldLayout)],
+    "Keys of unpack": [("", UnpackConfig)],
+    "Keys of samples": [("", SamplesConfig), ("step.", StepAt)],
     "Keys of a Modbus source": [
         ("", ModbusConfig), ("links.", TcpLinkConfig), ("devices.", DeviceConfig), ("backoff.", BackoffConfig),
     ],

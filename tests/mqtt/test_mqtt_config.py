@@ -48,23 +48,14 @@ POINT = {"path": "x"}
 @pytest.mark.parametrize(
     ("change", "key"),
     [
-<<<<<<< HEAD
         ({"filter": "$share/{g}/a/{device}"}, "route.filter_share"),
         ({"filter": "$share/a"}, "route.filter_share"),
         ({"filter": "$share/+/a/{device}"}, "route.filter_share"),
-        ({"filter": "a/+"}, "mqtt.filter_wildcard"),
-        ({"device": "{other}"}, "mqtt.capture"),
-        ({"device": "{"}, "mqtt.template"),
-        ({"device": 5}, "mqtt.device"),
-        ({"device": {"path": "x."}}, "mqtt.path"),
-=======
-        ({"filter": "$share/g/a/{device}"}, "route.filter_share"),
         ({"filter": "a/+"}, "route.filter_wildcard"),
         ({"device": "{other}"}, "route.capture"),
         ({"device": "{"}, "route.template"),
         ({"device": 5}, "route.device"),
         ({"device": {"path": "x."}}, "route.path"),
->>>>>>> fad98eb9 (Routes: their texts stand by themselves; reasons of payloads that cannot be read)
         ({"device": {"at": "x"}}, "missing"),
         ({"points": {}}, "route.points"),
         ({"points": {"a": {"path": "x[*]"}}}, "route.path_star"),

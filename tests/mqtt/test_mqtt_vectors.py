@@ -45,7 +45,8 @@ EXPECTED: Mapping[str, tuple[str, Mapping[str, float | str | None], list[str]]] 
     "tb-flat": ("thing", {"temperature": 42}, []),
     "tb-ts": ("thing", {"double_key": 42, "long_key": 73, "some_number": 42},
               ["values.stringKey", "values.booleanKey", "values.jsonKey.someArray", "values.jsonKey.someNestedObject"]),
-    "lora-gas-raw": ("02aaaa0200003184", {"frame_count": 742}, ["data"]),  # a struct in base64 is no mapping's business
+    "lora-gas-raw": ("02aaaa0200003184",
+                     {"frame_count": 742, "serial": 12676, "volume": 0.854, "temperature": 27.87}, []),
     "teslamate-state": ("car:1", {"state": "charging"}, []),
     "teslamate-battery_level": ("car:1", {"battery_level": 88}, []),
     "teslamate-charge_energy_added": ("car:1", {"charge_energy_added": 5.06}, []),
