@@ -12,7 +12,7 @@ from protocols.mapping.number import parse_number
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class InfluxLine:
     """One line; `time` in the unit of its sender (ns by default), None = it has none."""
 
     measurement: str
@@ -30,7 +30,7 @@ _TRUE, _FALSE = {"t", "T", "true", "True", "TRUE"}, {"f", "F", "false", "False",
 _ESCAPED = re.compile(r'\\([,= "\\])')
 
 
-def parse_lines(text: str, most: int) -> Iterator[Line]:
+def parse_lines(text: str, most: int) -> Iterator[InfluxLine]:
     """All lines but empty ones and comments. Raises DecodeError `bad_payload` with the line's number."""
     count = 0
     for number, line in enumerate(text.split("\n"), 1):
@@ -48,7 +48,7 @@ def parse_lines(text: str, most: int) -> Iterator[Line]:
         raise DecodeError("bad_payload", "line protocol: no line")
 
 
-def _line(text: str) -> Line | None:
+def _line(text: str) -> InfluxLine | None:
     head = _HEAD.match(text)
     if head is None:
         return None
@@ -68,9 +68,9 @@ def _line(text: str) -> Line | None:
             break
         position += 1
     if position == len(text):
-        return Line(_plain(head["measurement"]), tags, fields, None)
+        return InfluxLine(_plain(head["measurement"]), tags, fields, None)
     time = _TIME.fullmatch(text, position)
-    return None if time is None else Line(_plain(head["measurement"]), tags, fields, int(time["time"]))
+    return None if time is None else InfluxLine(_plain(head["measurement"]), tags, fields, int(time["time"]))
 
 
 def _plain(text: str) -> str:

@@ -16,13 +16,14 @@ from numpy.typing import NDArray
 from gateway.domain.clocks import older_than_retention
 from gateway.domain.duration import iso
 from gateway.domain.errors import DecodeError
-from gateway.domain.reading import I64, Batch, empty_batch
+from gateway.domain.reading import I64, Batch
 from gateway.domain.record import Raw
 from gateway.ports import Directory
 from protocols.mapping.binding import LONGEST, Bindings, Candidate, OnlyIgnored, SentBy, TopicBinding, sent_canonically
 from protocols.mapping.column import BAD, UNCERTAIN
 from protocols.mapping.config import RoutesSection
 from protocols.mapping.document import BROKEN, check_keys, decode, parse_bare, parse_document
+from protocols.mapping.joined_batch import joined_batch
 from protocols.mapping.path import Missed
 from protocols.mapping.retained import mark_retained
 from protocols.mapping.route import compile_route
@@ -196,7 +197,7 @@ class Mapper:
             for ordinal, error in sorted(work.reasons.items())
             if accepted[ordinal]
         ]
-        batch = _joined(blocks, accepted, received)
+        batch = joined_batch(blocks, accepted, received)
         if work.retained:
             frame = np.cumsum(accepted) - 1
             kept = [int(frame[ordinal]) for ordinal in work.retained if accepted[ordinal]]
@@ -391,25 +392,3 @@ def _unused(messages: Sequence[Message], received: I64, accepted: NDArray[np.boo
         )
         for ordinal, route, one, count in found
     )
-
-
-def _joined(blocks: Sequence[RowBlock], accepted: NDArray[np.bool_], received: I64) -> Batch:
-    """All rows in the order of their messages; messages without rows leave no frame."""
-    if not blocks:
-        return empty_batch()
-    rows = blocks[0] if len(blocks) == 1 else _merged(blocks)
-    frame = (np.cumsum(accepted, dtype=np.int32) - np.int32(1))[rows.ordinal]
-    flags = np.zeros(len(frame), np.uint8)
-    return Batch(rows.device, rows.point, rows.at, rows.value, rows.quality, flags, frame, received[accepted])
-
-
-def _merged(blocks: Sequence[RowBlock]) -> RowBlock:
-    whole = RowBlock(
-        np.concatenate([block.ordinal for block in blocks]),
-        np.concatenate([block.device for block in blocks]),
-        np.concatenate([block.point for block in blocks]),
-        np.concatenate([block.at for block in blocks]),
-        np.concatenate([block.value for block in blocks]),
-        np.concatenate([block.quality for block in blocks]),
-    )
-    return whole.select(np.argsort(whole.ordinal, kind="stable"))

@@ -9,7 +9,7 @@ ABSENT: Any = object()
 """Instead of a raw time that is not there, where the receive time stands in."""
 
 
-class Place(Protocol):
+class ValuePlace(Protocol):
     """What a row takes a raw value from."""
 
     @property
@@ -67,7 +67,7 @@ class Constant(_Several):
     def parts(self) -> tuple[Path, ...]:
         return ()
 
-    def reach(self, body: Any, root: Any) -> Any:  # noqa: ARG002 - as Place
+    def reach(self, body: Any, root: Any) -> Any:  # noqa: ARG002 - as ValuePlace
         return self.value
 
 
@@ -122,8 +122,8 @@ class WithUnit(_Several):
 class WithTime(_Several):
     """A value whose moment stands elsewhere than that of the message: (raw value, raw time)."""
 
-    value: Place
-    time: Place
+    value: ValuePlace
+    time: ValuePlace
     optional: bool
 
     @property

@@ -7,7 +7,7 @@ from typing import Any
 from protocols.mapping.config import DeviceAt, RouteConfig, When
 from protocols.mapping.path import Each, Missed, Path, parse_ignored, parse_path, scalar_text
 from protocols.mapping.payload import ReadPayload, payload_reader
-from protocols.mapping.place import Constant, Joined, Place, WithTime, WithUnit
+from protocols.mapping.place import Constant, Joined, ValuePlace, WithTime, WithUnit
 from protocols.mapping.point_config import PointMap, TimeMap, UnitAt
 from protocols.mapping.samples import EVERY_SAMPLE, MOMENT, MOMENTS, Samples
 from protocols.mapping.timestamp import TimestampReader
@@ -46,7 +46,7 @@ class PointRule:
 
     name: TopicTemplate
     component: ComponentRule
-    path: Place
+    path: ValuePlace
     config: PointMap
     moments: TimestampReader | None = None
     """Of a point that has a time of its own."""
@@ -80,7 +80,7 @@ class Route:
     unwanted: frozenset[str]
     outer: UnreadPlaces | None
     around: UnreadPlaces | None
-    time_path: Place | None
+    time_path: ValuePlace | None
     moments: TimestampReader | None
     time_optional: bool
     read: ReadPayload | None
@@ -156,7 +156,7 @@ def _point_rule(name: TopicTemplate, config: PointMap) -> PointRule:
     return PointRule(name, _component(config), _place(config), config, moments)
 
 
-def _place(config: PointMap) -> Place:
+def _place(config: PointMap) -> ValuePlace:
     if config.path is None:
         return Constant(config.value)
     path = parse_path(config.path)
@@ -164,7 +164,7 @@ def _place(config: PointMap) -> Place:
     return place if config.time is None else WithTime(place, _time_place(config.time), config.time.absent == "receive")
 
 
-def _time_place(config: TimeMap) -> Place:
+def _time_place(config: TimeMap) -> ValuePlace:
     paths = tuple(parse_path(text) for text in config.paths)
     return paths[0] if len(paths) == 1 else Joined(paths)
 
@@ -276,7 +276,7 @@ def compile_route(index: int, config: RouteConfig) -> Route:
     )
 
 
-def _paths(config: RouteConfig, points: tuple[PointRule, ...], time: Place | None) -> list[Path]:
+def _paths(config: RouteConfig, points: tuple[PointRule, ...], time: ValuePlace | None) -> list[Path]:
     """All that point into one element."""
     paths = [path for point in points for path in point.path.parts]
     paths += [point.component.path for point in points if point.component.path is not None]

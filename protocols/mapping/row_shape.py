@@ -11,7 +11,7 @@ from gateway.domain.errors import DecodeError
 from gateway.domain.reading import F64, I32, I64, U8
 from protocols.mapping.column import DROPPED, Column
 from protocols.mapping.path import Missed, Row, picker
-from protocols.mapping.place import ABSENT, Constant, Place, TimeMissing
+from protocols.mapping.place import ABSENT, Constant, TimeMissing, ValuePlace
 from protocols.mapping.timestamp import TimestampReader
 from protocols.mapping.unused_fields import UnreadPlaces
 
@@ -52,7 +52,7 @@ class RowBlock:
 class RowSlot:
     """One place that is read: the time (`column` None) or a point. `moments`: of a point with a time of its own."""
 
-    path: Place
+    path: ValuePlace
     column: Column | None
     moments: TimestampReader | None = None
 
@@ -168,7 +168,7 @@ class RouteColumns:
 
     def __init__(
         self,
-        time_path: Place | None,
+        time_path: ValuePlace | None,
         time_optional: bool,
         moments: TimestampReader | None,
         columns: list[RowSlot],

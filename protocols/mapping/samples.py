@@ -8,7 +8,7 @@ from gateway.domain.errors import DecodeError
 from protocols.mapping.number import parse_number
 from protocols.mapping.path import Missed, Path, parse_each, parse_path
 from protocols.mapping.payload_config import SamplesConfig, StepAt
-from protocols.mapping.place import Place
+from protocols.mapping.place import ValuePlace
 from protocols.mapping.point_config import TimeMap
 from protocols.mapping.timestamp import TimestampReader
 
@@ -24,7 +24,7 @@ _UNITS: Mapping[str, int] = {"ms": MS, "s": SECOND, "min": MINUTE, "h": HOUR}
 class Samples:
     """`time` and `moments` read the moment of the first or the last sample."""
 
-    def __init__(self, config: SamplesConfig, time: Place, moments: TimestampReader) -> None:
+    def __init__(self, config: SamplesConfig, time: ValuePlace, moments: TimestampReader) -> None:
         self._lists = {name: parse_path(text) for name, text in config.values.items()}
         self._step = config.step if isinstance(config.step, int) else 0
         self._step_at = parse_path(config.step.path) if isinstance(config.step, StepAt) else None

@@ -31,7 +31,7 @@ def _ends_of_tables(tree: ast.Module) -> set[int | None]:
     constants = [one for body in bodies for one in body if isinstance(one, ast.Assign | ast.AnnAssign)]
     ends = {one.end_lineno for one in constants if one.value is not None and _is_display(one.value)}
     for node in ast.walk(tree):
-        if isinstance(node, ast.Assign | ast.AnnAssign | ast.Return | ast.Expr) and _has_rows(node):
+        if isinstance(node, ast.Assign | ast.AnnAssign | ast.Return | ast.Expr | ast.Assert) and _has_rows(node):
             ends.add(node.end_lineno)
         if isinstance(node, ast.For) and _has_rows(node.iter):
             ends.add(node.iter.end_lineno)

@@ -152,7 +152,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "route.regex_groups": (
         "{got!r} has {count} groups; put exactly one pair of parentheses around the value, and write others as (?:…)",
-        "{got!r} 有 {count} 个分组；请只用一对圆括号括住取值部分，其余写成 (?:…)",
+        "{got!r} 有 {count} 个分组；请只用一对圆括号括住取值部分，其余写成 `(?:…)`",
     ),
     "route.value_and_path": (
         "value is a constant, path a place in the message; write one of them",
