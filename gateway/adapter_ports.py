@@ -24,7 +24,7 @@ from gateway.section import AdapterSection
 C = TypeVar("C", bound=AdapterSection)
 Payload = Literal["event", "notice"]
 OpenHeldReadings = Callable[[], HeldReadings]
-"""The gateway that runs, for what it alone can read; raises StoreError when it cannot be asked."""
+"""Opens the readings that only a running gateway can read; raises StoreError when it does not answer."""
 
 
 @dataclass(slots=True)
@@ -48,7 +48,7 @@ class CheckedProject:
     mapped: Collection[str]
     """Profiles that have a section of this adapter."""
     cell: Callable[[str, str, str, Mapping[str, object]], Problem]
-    """(device, column of the list of devices, key, fields): a problem of that cell."""
+    """(device, column of the list of devices, key, fields) -> problem of that cell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,14 +61,14 @@ class SourceServices:
     ledger: ReceiptLedger
     clock: Clock
     devices: Callable[[], Iterable[Device]]
-    """Those of the registry, now."""
+    """Devices of the registry, as of the call."""
     maps: Mapping[str, Any]
     sent: Mapping[str, Mapping[str, AsSent]]
-    """Profile -> point -> how its devices send it; an unknown profile is not there."""
+    """Profile -> point -> how its devices send it; without unknown profiles."""
     sessions: Path
-    """A folder for a file `NAME.json` of the source's own."""
+    """Folder for a file `NAME.json` of the source."""
     retention: int
-    """µs, how long readings are kept."""
+    """µs for which readings are kept."""
 
     def as_sent(self, profile: str) -> Mapping[str, AsSent]:
         """How devices of a profile send each point; empty for an unknown profile."""
@@ -164,24 +164,24 @@ class SourceAdapter(Generic[C]):
     """Adapter of a protocol. Configurations are passed with their names in the main file."""
 
     name: str
-    """As `sources.NAME.type` writes it."""
+    """Value of `type` in the configuration."""
     config: type[C]
     build: Callable[[str, C, SourceServices], Source]
-    """Raises ConfigError for what only now shows (secrets)."""
+    """Raises ConfigError for mistakes found only now (secrets), StoreError for a store that cannot be opened."""
     adjust: Callable[[Any, C, SourceServices, SourceServices], Callable[[], bool]]
-    """(a running source of this adapter, its configuration now, services before and now) -> what makes it follow, to be
-    called on the source's event loop: True = its `run` has to start again. Raises ConfigError."""
+    """(a running source of this adapter, its new configuration, services before and now) -> call that applies the
+    change on the source's event loop and returns True if its `run` must start again. Raises ConfigError."""
     check: Callable[[Mapping[str, C], str], ConfigFindings] = nothing_found
-    """(all its configurations, main file): what they say about the world outside, without profiles and devices."""
+    """(all its configurations, main file): check that needs no profiles and devices."""
     check_with: Callable[[Mapping[str, C], CheckedProject], ConfigFindings] = nothing_found
-    """Against profiles and devices; called when every profile loads."""
+    """Check against profiles and devices; called when every profile loads."""
     state_texts: Callable[[C], Iterable[tuple[str, str]]] = no_texts
-    """(point, text) that the configuration names."""
+    """(point, text) pairs that the configuration names."""
     profile_map: ProfileMap | None = None
     metrics: tuple[MetricFamily, ...] = ()
-    """Families of its own that `Source.samples` fills, besides `SOURCE_METRICS`."""
+    """Metric families that `Source.samples` fills, besides `SOURCE_METRICS`."""
     examine: Callable[..., Awaitable[list[DoctorFinding]]] = nothing_to_see
-    """(name, configuration, running=) for `fieldgate doctor`; `running`: a gateway has its devices now."""
+    """(name, configuration, running=) for `fieldgate doctor`; `running`: a running gateway polls its devices."""
     try_message: Callable[[str, C, SourceServices, str, bytes, bool], MessageTrial] | None = None
     """(name, configuration, services, topic, payload, retained) for `fieldgate try`; writes and sends nothing."""
     try_poll: Callable[[str, C, SourceServices, str], Awaitable[PollTrial | None]] | None = None
@@ -204,19 +204,19 @@ class EndpointAdapter(Generic[C]):
     `notice` the notices to customers (template, parameters, phone, rendered text)."""
 
     name: str
-    """As `endpoints.NAME.type` writes it."""
+    """Value of `type` in the configuration."""
     config: type[C]
     build: Callable[[str, C, Clock], Sink]
     payload: Payload
     events: Callable[[C], Sequence[str]]
-    """Globs over event types without their prefix: what the desk queues for it."""
+    """Globs over event types without their prefix: events the desk queues for it."""
     check: Callable[[str, C, str], ConfigFindings] = nothing_found
-    """(name, configuration, main file); connects to nobody."""
+    """(name, configuration, main file); connects to nothing."""
     takes_template: Callable[[C, str], bool] = takes_every_template
-    """Whether notices of our template with this name can be sent."""
+    """True if notices of the template with this name can be sent."""
     verify: Callable[[C, Mapping[str, str], bytes, int, int], str] | None = None
-    """(configuration, headers, body, now, tolerance; both seconds) -> id of a callback it signed. None = it calls
-    nobody back. Raises ValueError (its reason), OSError."""
+    """(configuration, headers, body, now, tolerance; both seconds) -> id of a signed callback. None = this receiver
+    makes no callbacks. Raises ValueError (its reason), OSError."""
 
 
 class HistoryReader(Protocol):
@@ -244,18 +244,18 @@ class SeriesAdapter(Generic[C]):
     """Adapter of a store of readings."""
 
     name: str
-    """As `series.type` writes it."""
+    """Value of `type` in the configuration."""
     config: type[C]
     build: Callable[[Path, C, Clock], SeriesStore]
-    """(`data_dir`, configuration, clock). Raises StoreError."""
+    """Raises ConfigError for mistakes found only now (secrets), StoreError for a store that cannot be opened."""
     place: Callable[[Path, C], dict[str, str]]
-    """(`data_dir`, configuration) -> what another process needs to read it: a folder, or an address and a key."""
+    """(`data_dir`, configuration) -> location for another process: a folder, or an address and a key."""
     open_history: Callable[[Mapping[str, str], OpenHeldReadings | None], HistoryReader]
-    """(place, how the gateway that runs is asked, None = there is none). It is asked only for what cannot be read
-    beside it. Raises StoreError."""
+    """(place, opener for the readings of a running gateway, None = none runs) -> reader. The opener is called only
+    for readings that cannot be read from disk. Raises StoreError."""
     readable: Callable[[C], bool] = can_be_read
-    """Whether it can be asked for readings. One that cannot is written to, beside another."""
+    """True if readings can be read from it. Any other store is written to, beside one that can be read."""
     check: Callable[[C, str, str], ConfigFindings] = nothing_found
     """(configuration, its place in the main file, main file); connects to nobody."""
     examine: Callable[..., Awaitable[list[DoctorFinding]]] = nothing_to_see
-    """(name, configuration, running=) for `fieldgate doctor`; writes nothing."""
+    """(name, configuration, running=) for `fieldgate doctor`; `running`: a running gateway polls its devices."""

@@ -17,6 +17,6 @@ from sinks.series.postgres.adapter import ADAPTER as POSTGRES
 SOURCES: dict[str, SourceAdapter[Any]] = {one.name: one for one in (MQTT, MODBUS)}
 ENDPOINTS: dict[str, EndpointAdapter[Any]] = {one.name: one for one in (WEBHOOK, SMS)}
 SERIES: dict[str, SeriesAdapter[Any]] = {one.name: one for one in (DUCKDB, POSTGRES)}
-"""By the `type` of a configuration."""
+"""Adapter by `type` of the configuration."""
 EMBEDDED: SeriesAdapter[Any] = DUCKDB
-"""The store of an installation that names none."""
+"""Type of the store if the configuration names none."""

@@ -16,9 +16,9 @@ from gateway.domain.errors import StoreUnavailable
 
 log = structlog.get_logger()
 YIELDING: Final = "import"
-"""The command that gives way."""
+"""The command that releases the lock on request."""
 POLL: Final = 0.1
-"""Seconds between two looks."""
+"""Seconds between two checks."""
 
 
 class FileLock:

@@ -21,7 +21,7 @@ from gateway.domain.refused_text import RefusedText
 from gateway.domain.series import Buckets, Series, SeriesStats, Written
 
 Blocking = Callable[[Callable[[], Any]], Awaitable[Any]]
-"""Runs a blocking call in the one thread of a store, calls one after another, and gives what it returns or raises."""
+"""Runs a blocking call in the one thread of a store, one after another, and returns its result or raises its error."""
 
 
 class Clock(Protocol):

@@ -15,7 +15,7 @@ Run = Callable[[], Awaitable[None]]
 PROVEN = 5.0
 """Seconds without an error after which a task that was down counts as up again."""
 LONGEST = 60.0
-"""Seconds between two tries, at most."""
+"""Most seconds between two tries."""
 
 
 @dataclass(slots=True)

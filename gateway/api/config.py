@@ -39,19 +39,21 @@ class ApiConfig(Section):
     port: int = Field(default=8420, ge=0, le=65_535)
     """0 = any free port (printed at start)."""
     url: str = ""
-    """How OA systems reach this API (links in events); "" = its own address."""
+    """Address under which OA systems reach this API (links in events); "" = its own address."""
     hosts: tuple[str, ...] = ()
-    """Names callers may use for this gateway, besides that in `url`, the machine's own, localhost and IP addresses."""
+    """Further names under which callers may use this gateway, besides the one in `url`, the machine's own, localhost
+    and IP addresses."""
     tls: TlsFiles | None = None
     behind_tls_proxy: bool = False
-    """A proxy on the way speaks TLS and names the caller in X-Forwarded-For; nobody gets here past it."""
+    """A proxy in front of the API terminates TLS and passes the caller in X-Forwarded-For; callers cannot bypass it."""
     connections: int = Field(default=512, ge=16, le=4096)
-    """At once; then the one that has waited longest for a request makes room, else a new one is refused."""
+    """Limit of open connections. Beyond it, the one that has waited longest for a request is closed, else the new
+    one is refused."""
     connections_per_address: int = Field(default=64, ge=4, le=4096)
-    """The same for one address."""
+    """The same limit for one address."""
     max_body: Bytes = Field(default=256 * 1024, ge=1024)
     callback_skew: Duration = Field(default=5 * MINUTE, ge=MINUTE)
-    """How old a callback's signature may be."""
+    """Largest age of a callback's signature."""
 
     @field_validator("host")
     @classmethod
@@ -81,7 +83,7 @@ class HealthConfig(Section):
     host: str = "127.0.0.1"
     """An IP address of this machine."""
     port: int | None = Field(default=None, ge=0, le=65_535)
-    """Left out: the port after the API's; 0 = any free port."""
+    """Default: the port after the API's; 0 = any free port."""
 
     @field_validator("host")
     @classmethod

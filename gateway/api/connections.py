@@ -25,20 +25,20 @@ from gateway.api.tls import Renewal, server_context
 from gateway.domain.error_reasons import reason
 
 REQUEST_SECONDS: Final = 10.0
-"""From the connection, or the answer before, to the end of the next request's headers."""
+"""Seconds from the connection, or the previous answer, to the end of the next request's headers."""
 HANDSHAKE_SECONDS: Final = 5.0
 STALLED_SECONDS: Final = 30.0
-"""An answer that is not read for so long is given up."""
+"""Seconds after which an answer that is not read is given up."""
 CLOSE_SECONDS: Final = 3.0
-"""For open requests at a stop."""
+"""Seconds for open requests at a stop."""
 LINGER_SECONDS: Final = 2.0
 LINGER_BYTES: Final = 1 << 20
-"""What a caller goes on sending after a refusal is thrown away for so long, so that they can read why."""
+"""Bytes received after a refusal that are discarded, so that the caller can read the answer."""
 PIECE: Final = 64
-"""Bytes: a body may have as many pieces (chunks, or packets) as if each of them had so many, and these on top."""
+"""Bytes per piece (chunk or packet) that a body must have on average; this many pieces more are allowed."""
 PIECES: Final = 64
 ACCEPT: Final = 64
-"""Connections that are accepted in one turn of the loop."""
+"""Connections accepted in one turn of the loop."""
 LAST: Final = 0.01  # s
 FULL_PAUSE: Final = 0.2  # s, when the process has no file descriptor left
 log = structlog.get_logger()

@@ -20,7 +20,7 @@ from gateway.latency import quantile
 MESSAGE_STATES = ("received", "journaled", "duplicate", "rejected", "refused", "in_flight")
 QUANTILES = (("0.5", 0.5), ("0.95", 0.95), ("0.99", 0.99))
 SQL_EVERY = 5.0
-"""Seconds for which numbers that cost a query are kept."""
+"""Seconds for which results of SQL queries are reused."""
 MOST_WAITING = 1000
 
 
@@ -103,14 +103,14 @@ class Collector:
         yield from self._tasks()
 
     def _intake(self) -> Iterator[Metric]:
-        messages = counters("messages", "Messages and poll cycles by what became of them", "source", "state")
+        messages = counters("messages", "Messages and poll cycles by result", "source", "state")
         readings = counters(
-            "readings", "Readings by what became of them; stored and later ones of all sources", "source", "state"
+            "readings", "Readings by result; from `stored` on, of all sources together", "source", "state"
         )
-        lost = gauges("balance_messages", "Received less what is accounted for: 0, always", "source")
+        lost = gauges("balance_messages", "Messages received and not accounted for: always 0", "source")
         lost_readings = gauges(
             "balance_readings",
-            "Decoded less what is accounted for: 0, always; without a source: from decoding to the series store",
+            "Readings decoded and not accounted for: always 0; without a source: from decoding to the series store",
             "source",
         )
         intake = self._status.intake
@@ -130,13 +130,13 @@ class Collector:
         self._stored(readings, lost_readings)
         yield from (messages, readings, lost, lost_readings)
         steps = counters(
-            "clock_steps", "Steps of the gateway's clock: forward, back, back so little that timers wait", "kind"
+            "clock_steps", "Steps of the gateway's clock: forward, back, or so little back that timers wait", "kind"
         )
         for kind, count in intake.clock_steps.items():
             steps.add_metric([kind], count)
         yield steps
         behind = max(0, intake.newest - self._now)
-        yield gauge("clock_behind_seconds", "How far the gateway's clock is behind its journal", behind / SECOND)
+        yield gauge("clock_behind_seconds", "Seconds that the gateway's clock is behind its journal", behind / SECOND)
         yield counter("state_texts_refused", "Texts of state points that were refused", self._status.texts_refused)
         yield gauge(
             "state_texts_refusing",
@@ -147,7 +147,7 @@ class Collector:
     def _condition(self) -> Iterator[Metric]:
         """Current problems, by the same judgement as `/readyz`."""
         status, condition = self._status, self._found
-        trouble = gauges("trouble", "1 while something is wrong with a part, source, endpoint or store", "area", "name")
+        trouble = gauges("trouble", "1 while there is a problem with a part, source, endpoint or store", "area", "name")
         for name in ("disk", "clock", "rules", "configuration"):
             trouble.add_metric(["part", name], float(name in condition.parts))
         for name in status.sources:
@@ -157,8 +157,8 @@ class Collector:
         for name in status.consumers.stores:
             trouble.add_metric(["store", name], float(name in condition.stores))
         yield trouble
-        yield gauge("disk_free_bytes", "Left on the disk of the data folder", condition.free)
-        yield gauge("disk_floor_bytes", "Below this the journal does not grow", condition.floor)
+        yield gauge("disk_free_bytes", "Free bytes on the disk of the data folder", condition.free)
+        yield gauge("disk_floor_bytes", "Free bytes below which the journal does not grow", condition.floor)
         yield gauge("clamped_share", "Share of the newest readings whose time was impossible", condition.clamped)
 
     def _stored(self, readings: CounterMetricFamily, balance: GaugeMetricFamily) -> None:
@@ -179,29 +179,29 @@ class Collector:
         engine = self._status.engine
         yield gauge("engine_rules", "Rules in force", len(engine.rules))
         yield gauge("engine_rules_broken", "Rules whose newest source does not compile", len(engine.broken))
-        judged = counters("engine_readings", "Readings by what the rules made of them", "state")
+        judged = counters("engine_readings", "Readings evaluated by the rules, by result", "state")
         counts = engine.counts
         for state in ("judged", "late", "expired", "duplicate", "conflict", "unknown"):
             judged.add_metric([state], getattr(counts, state))
         yield judged
-        reruns = counters("engine_reruns", "Second looks at the past, and what came of them", "result")
+        reruns = counters("engine_reruns", "Re-evaluations after late readings, by result", "result")
         for result in ("reruns", "corrected", "unproven", "given_up", "cold"):
             reruns.add_metric([result], getattr(counts, result))
         yield reruns
-        glitches = counters("engine_glitches", "Falls of counters that were taken back, as they were found", "point")
+        glitches = counters("engine_glitches", "Falls of counters that later readings disproved", "point")
         for point, count in sorted(engine.glitches.total.items()):
             glitches.add_metric([point], count)
         yield glitches
 
     def _consumers(self) -> Iterator[Metric]:
         consumers, head = self._status.consumers, self._status.journal.head
-        lag = gauges("lag_records", "Journal records a consumer has not taken yet", "consumer")
+        lag = gauges("lag_records", "Journal records that a consumer has not processed yet", "consumer")
         lag.add_metric(["rules"], head - consumers.judged)
         lag.add_metric(["desk"], head - consumers.committed)
         lag.add_metric(["series"], head - consumers.series.cursor)
         yield lag
         yield from self._stores(consumers.stores, head)
-        yield counter("transitions", "Transitions the engine made", consumers.transitions)
+        yield counter("transitions", "Transitions of alarms", consumers.transitions)
         latency = gauges(
             "order_latency_ms",
             "From the deciding reading (or due time) to the committed order",
@@ -250,9 +250,9 @@ class Collector:
         for kind in RecordKind:
             records.add_metric([kind.name.lower()], stats.records.get(kind, 0))
         yield records
-        yield counter("dead_letters_expired", "Dead letters that lost their content to the bound", stats.expired)
+        yield counter("dead_letters_expired", "Dead letters whose content was deleted to keep the limit", stats.expired)
         yield gauge("journal_floor", "Newest sequence number below which records may be gone", stats.floor)
-        yield gauge("journal_released", "What every consumer has passed", stats.released)
+        yield gauge("journal_released", "Sequence number that every consumer has passed", stats.released)
         yield gauge("journal_waiting", "Appends that wait for their commit", stats.waiting)
         size = gauges("journal_bytes", "Size of the journal", "what")
         size.add_metric(["file"], stats.file_bytes)
@@ -303,7 +303,7 @@ class Collector:
         answers = counters("api_answers", "HTTP answers", "status")
         for status, count in sorted(self._requests.answers.items()):
             answers.add_metric([str(status)], count)
-        refused = counters("api_refused", "Logins and callbacks that were not believed", "reason")
+        refused = counters("api_refused", "Logins and callbacks refused, by reason", "reason")
         for reason, count in sorted(self._requests.refused.items()):
             refused.add_metric([reason], count)
         yield from (answers, refused)

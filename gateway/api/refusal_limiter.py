@@ -8,17 +8,17 @@ from ipaddress import IPv6Address, ip_address
 from typing import Final
 
 BURST: Final = 20
-"""Refusals in a row from one address."""
+"""Refusals in a row allowed for one address."""
 EVERY: Final = 3.0
 """Seconds until one more is allowed."""
 ADDRESSES: Final = 4096
-"""Addresses that are remembered; those refused last."""
+"""Number of addresses remembered, those refused last."""
 KNOWN: Final = 1024
-"""Keys that were good lately: who has one is not held up by others at the same address."""
+"""Number of recently valid keys remembered: their holders are not delayed by others at the same address."""
 REPORT_EVERY: Final = 600.0
 """Seconds between two audit rows about one address and reason."""
 ROWS: Final = 60
-"""Audit rows about refused access in `REPORT_EVERY` seconds, of all addresses together."""
+"""Audit rows about refused access per `REPORT_EVERY`, for all addresses together."""
 
 
 def source_of(address: str) -> str:

@@ -18,9 +18,9 @@ from gateway.domain.errors import CommandError, StoreError
 
 BODY_SECONDS = 10.0
 OPEN = frozenset({"/healthz", "/readyz", "/metrics", "/openapi.json"})
-"""Without a key on loopback only."""
+"""Paths without a key on loopback only."""
 SIGNED = "/v1/callbacks/"
-"""Authenticated by signature, in the route."""
+"""Paths authenticated by signature, in the route."""
 HEADERS = {
     "cache-control": "no-store",
     "content-security-policy": "default-src 'none'; frame-ancestors 'none'",

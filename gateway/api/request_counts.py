@@ -20,7 +20,7 @@ from gateway.store import AuditedAct
 
 _LOG_EVERY: Final = 60.0  # s
 ADMINS: Final = 1024
-"""Pairs of a key and an address whose last note is remembered."""
+"""Number of (key, address) pairs whose last audit row is remembered."""
 log = structlog.get_logger()
 
 

@@ -67,15 +67,15 @@ def finite(value: float | None) -> float | None:
 
 _TIME_SCHEMA = {"type": "string", "format": "date-time"}
 Instant = Annotated[int, PlainSerializer(rfc3339, return_type=str), WithJsonSchema(_TIME_SCHEMA, mode="serialization")]
-"""µs inside, RFC 3339 outside."""
+"""µs internally, RFC 3339 in requests and answers."""
 When = Annotated[int, BeforeValidator(parse_rfc3339), WithJsonSchema(_TIME_SCHEMA)]
-"""RFC 3339 of a request -> µs."""
+"""RFC 3339 in a request -> µs."""
 Every = Annotated[int, BeforeValidator(_duration), WithJsonSchema({"type": "string", "examples": ["15m"]})]
-"""A duration of a request -> µs."""
+"""Duration in a request -> µs."""
 Line = Annotated[str, Field(max_length=200), AfterValidator(_clean)]
 Text = Annotated[str, Field(max_length=2000), AfterValidator(_clean)]
 CommandId = Annotated[str, Field(min_length=1, max_length=120, pattern=r"^[!-~]+$")]
-"""Visible ASCII: the same id again changes nothing."""
+"""Visible ASCII. A repeated command with the same id changes nothing."""
 NonNegativeInt = Annotated[int, Field(ge=0, le=MAX_INT)]
 Limit = Annotated[int, Query(ge=1, le=MAX_PAGE)]
 Cursor = Annotated[str, Query(max_length=400, pattern=r"^[A-Za-z0-9_-]*$", description="`next` of the page before")]

@@ -60,7 +60,7 @@ IMPORT_RELEASE_SECONDS = 60.0  # seconds an import may take to give way to a gat
 KEPT = 5_000  # records per read while the world is rebuilt
 SNAPSHOT_SHARE = 16  # of the journal may wait for the next snapshot
 LOOK_BACK = (sys.executable, "-m", "gateway.backtest.warmup_worker")
-"""A process that judges stored history: many readings must not slow down those that come now."""
+"""Command of the process that evaluates stored history, so that many readings do not delay live ones."""
 
 
 def build(project: Project, clock: Clock | None = None, *, command: str = "run") -> App:

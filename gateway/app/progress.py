@@ -9,7 +9,7 @@ from gateway.ports import PartitionedLog
 from gateway.supervisor import Supervisor
 
 JUDGE = "rules.judge"
-"""The task that steps the engine."""
+"""Name of the task that steps the engine."""
 
 
 @dataclass(frozen=True, slots=True)

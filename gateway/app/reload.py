@@ -70,8 +70,8 @@ def rule_changes(rulebook: Rulebook, zone: str, engine: EngineStatus, actor: str
 
 
 Apply = Callable[[Project, str], Awaitable[Sequence[str]]]
-"""(the configuration, who) -> what changed. Called again with the same until it succeeds. Raises ConfigError (then
-nothing changed) and StoreError."""
+"""(configuration, actor) -> changes. Called again with the same arguments until it succeeds. Raises ConfigError
+(then nothing changed) and StoreError."""
 
 
 class Reload:

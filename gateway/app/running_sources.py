@@ -10,7 +10,7 @@ from gateway.supervisor import Supervisor
 
 log = structlog.get_logger()
 TASK = "source."
-"""Before a source's name: the name of its task."""
+"""Prefix of a source's name in the name of its task."""
 
 
 class RunningSources:

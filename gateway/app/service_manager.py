@@ -9,7 +9,7 @@ import structlog
 
 log = structlog.get_logger()
 TWICE = 2
-"""Pings within the time after which the service manager takes the loop for hung; one may come late."""
+"""Messages within the watchdog time; one may be late."""
 
 
 class ServiceManager:

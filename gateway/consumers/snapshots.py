@@ -15,9 +15,9 @@ from gateway.domain.record import Record, Tick
 
 _NAME = re.compile(r"p(\d+)-(\d{20})\.snapshot")
 EVERY = 10.0
-"""Seconds between two snapshots, at least."""
+"""Least number of seconds between two snapshots."""
 LONGEST = 300.0
-"""At most, while anything comes."""
+"""Largest number of seconds between two snapshots, while records come."""
 READING_BYTES, RECORD_BYTES = 32, 64
 
 

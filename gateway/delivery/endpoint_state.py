@@ -9,12 +9,13 @@ from gateway.domain.duration import MS, SECOND
 from gateway.ports import LeaseRequest, Settled, Sink
 
 _SOON = 250 * MS
-"""What is leased ahead of the attempts goes out within about this time: so much later may an urgent event come."""
+"""µs within which leased deliveries are sent: an urgent event may be delayed by so much."""
 _AHEAD = 12
-"""Leased ahead at most, for each attempt under way: with a disk that takes a quarter of a second for a transaction,
-hundreds a second still go out."""
+"""Most deliveries leased ahead per attempt under way: with a disk that takes a quarter of a second for a
+transaction, hundreds per second can still be sent."""
 _STALE = 5 * SECOND
-"""The endpoint became slow: what waited longer goes back, so that the most urgent is chosen anew."""
+"""Deliveries that waited longer are returned to the queue, as the endpoint became slow: the most urgent are then
+chosen anew."""
 
 
 @dataclass(frozen=True, slots=True)

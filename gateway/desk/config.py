@@ -10,9 +10,9 @@ class OrderTypeConfig(Section):
     """Settings of one type of work order (`then.order.type` of the rules)."""
 
     auto_close: bool = False
-    """An order nobody accepted is closed when its condition clears."""
+    """An order that was not accepted is closed when its condition clears."""
     safety: bool = False
-    """Never closed by the desk, whatever the rest says."""
+    """Never closed by the desk, whatever the other settings are."""
 
 
 class DeskConfig(Section):
@@ -20,17 +20,17 @@ class DeskConfig(Section):
 
     order_types: dict[str, OrderTypeConfig] = Field(default={})
     skills: tuple[str, ...] = ()
-    """What `then.order.skill` and code tables may ask for."""
+    """Skills that `then.order.skill` and code tables may name."""
     sla: tuple[str, ...] = ()
-    """What `then.order.sla` may ask for."""
+    """Values that `then.order.sla` may have."""
     audiences: dict[str, str | tuple[str, ...]] = Field(default={"customer": "customer", "site": "site"})
     """`then.notice.audience` -> `customer` (of the device), `site` (all customers of its site, or of a group's sites),
     `area` (all customers of all sites of its area), or customer codes."""
     recheck_after: Duration = Field(default=HOUR, ge=MINUTE)
-    """When an order closed under a raised alarm is looked at again."""
+    """Time after which an order closed under a raised alarm is checked again."""
     digest_every: Duration = Field(default=10 * MINUTE, ge=MINUTE)
-    """How often a customer hears of one storm, at most."""
+    """Least time between two notices to a customer about one storm."""
     digest_template: str = ""
-    """The template of that notice; empty = the one of the rule."""
+    """Template of that notice; empty = that of the rule."""
     tell_after: Duration = Field(default=10 * MINUTE, ge=MINUTE)
-    """A condition that keeps coming and going is told to the OA systems at most so often."""
+    """Least time between two events about a condition that keeps clearing and coming back."""

@@ -18,12 +18,12 @@ EVENTS: Mapping[str, type[EventObject]] = {
     **{f"alarm.{kind}": AlarmData for kind in ALARMS},
     "endpoint.test": TestData,
 }
-"""Event type without its prefix -> the shape of its `data`."""
+"""Event type without its prefix -> model of its `data`."""
 
 
 FAMILIES = tuple(dict.fromkeys(topic.partition(".")[0] for topic in EVENTS))
-"""What `dataschema` of an event names: `urn:fieldgate:schema:workorder:1`. Their schemas stand in `contract/`, too, so
-that no change of them goes unseen."""
+"""Families named by `dataschema` of an event: `urn:fieldgate:schema:workorder:1`. Their schemas are also in
+`contract/`, so that every change of them is visible."""
 MAJOR = 1
 
 

@@ -52,7 +52,7 @@ SAMPLE: dict[str, object] = {
     "device": "DC120-0007", "device_name": "", "component": 2, "group": "", "site": "HZ-003", "site_name": "",
     "customer": "C1", "point": "gun_temp", "value": 91.5, "unit": "degC", "at": "2026-01-01 08:00", "n": 1, "count": 1,
 }  # fmt: skip
-"""Everything a template may name."""
+"""Values of all fields that a template may use."""
 
 
 class _Sandbox(SandboxedEnvironment):

@@ -26,9 +26,9 @@ class MetricSample:
 
 
 SOURCE_METRICS = (
-    MetricFamily("dead_letters", "Messages of which something could not be used", ("reason",)),
+    MetricFamily("dead_letters", "Messages with an unusable part, by reason", ("reason",)),
     MetricFamily("source_up", "1 while the source is connected (Modbus: at least one link)", (), "gauge"),
-    MetricFamily("source_readings", "Readings by what the source saw in them", ("state",)),
+    MetricFamily("source_readings", "Readings by finding of the source", ("state",)),
 )
 """Families common to all sources."""
 

@@ -13,7 +13,7 @@ from gateway.domain.workorder import Applied
 
 log = structlog.get_logger()
 MOST_LINES = 20
-"""Orders that get a line of their own, per minute: a storm must not bury the rest of the log."""
+"""Orders with a log line of their own, per minute: a storm must not fill the log."""
 
 
 class AlarmLog:
@@ -25,7 +25,7 @@ class AlarmLog:
         self._minute, self._lines, self._unlogged = 0, 0, 0
         self._fresh = False
         self.alarms = self.orders = 0
-        """Raised, and made, since the start."""
+        """Alarms raised, and orders made, since the start."""
 
     def committed(self, applied: Applied) -> None:
         """Count one or more transactions that are on disk."""

@@ -14,13 +14,13 @@ from gateway.domain.record import ClockStep
 from gateway.domain.refused_text import RefusedText
 
 LOW = 2
-"""The disk is low below so many times its floor."""
+"""Multiple of the floor below which the disk is low."""
 CLAMPED_SHARE, CLAMPED_LEAST = 0.5, 10
-"""When so large a share of at least so many readings came with an impossible time, a clock is wrong."""
+"""Share, and least number, of readings with an impossible time that indicate a wrong clock."""
 FOR_ALL = "store.why."
 """Errors of stores whose text names no address."""
 SHOWN = HOUR
-"""A step of the clock is shown so long."""
+"""Time for which a step of the clock is shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +45,9 @@ class HealthState:
     endpoints: Mapping[str, Trouble] = field(default_factory=dict)
     stores: Mapping[str, Trouble] = field(default_factory=dict)
     free: int = 0
-    """Bytes the disk of the data folder has left."""
+    """Free bytes on the disk of the data folder."""
     floor: int = 0
-    """Below so many the journal does not grow."""
+    """Free bytes below which the journal does not grow."""
     clamped: float = 0.0
     """Share of the newest readings whose time was impossible."""
 

@@ -37,11 +37,11 @@ from gateway.ports import Clock
 
 log = structlog.get_logger()
 LOOK = 5.0
-"""Seconds between two looks."""
+"""Seconds between two checks."""
 CLAMP_LOOKS = 12
-"""Looks over which wrong times are counted: a minute."""
+"""Checks over which wrong times are counted: a minute."""
 LETTERS_SEARCHED = 50
-"""Dead letters looked through for an example of a kind."""
+"""Dead letters searched for an example of a kind."""
 
 
 class Letters(Protocol):

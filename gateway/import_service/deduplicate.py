@@ -79,7 +79,7 @@ def _last_of_duplicates(part: Readings, rows: NDArray[np.intp]) -> tuple[NDArray
 
 
 Stored = dict[tuple[int, int, int], tuple[float, int, int]]
-"""Identity -> value, the quality that it came with at worst and at best."""
+"""Identity -> value, and the worst and best quality it was stored with."""
 
 
 def _stored(part: Readings, rows: NDArray[np.intp], store: SeriesStore, newest: dict[int, int]) -> Stored:

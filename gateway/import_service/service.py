@@ -24,7 +24,7 @@ from gateway.store import AuditedAct, Queries, SecurityAudit
 
 log = structlog.get_logger()
 IDLE: Final = 10 * MINUTE
-"""An import nobody goes on with is ended after this: its held orders must not wait for ever."""
+"""Time after which an abandoned import is ended, so that its held orders do not wait for ever."""
 KEPT: Final = 100  # finished imports that can still be asked for
 END_WAIT: Final = 30.0  # seconds an `end` waits for the rules before it says "ask again"
 LAG: Final = 256  # journal records the consumers may be behind before an import waits

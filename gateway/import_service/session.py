@@ -18,9 +18,9 @@ from gateway.import_service.wire import Chunk, Result
 from gateway.ports import Directory
 
 TARGET: Final = 20_000
-"""Readings of a parcel, about: a parcel ends where a device ends."""
+"""Approximate readings per parcel: a parcel ends with a device."""
 HARD: Final = 500_000
-"""More readings of one device than this are cut."""
+"""Most readings of one device in a parcel."""
 COUNTS: Final = ("imported", "duplicates", "replaced", "late", "expired", "refused")
 _BOUND: Final = 2**62  # µs; beyond it is no time
 

@@ -7,7 +7,7 @@ from typing import Final
 from gateway.domain.errors import InvariantBroken
 
 MOST_MARKS: Final = 4096
-"""Batch records a trail remembers: more than a minute at the highest rate of commits."""
+"""Batch records remembered: more than a minute at the highest rate of commits."""
 
 
 @dataclass(frozen=True, slots=True)

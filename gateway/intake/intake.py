@@ -25,7 +25,7 @@ from gateway.ports import Append, Clock, Directory, PartitionedLog
 
 log = structlog.get_logger()
 GROUP_ROWS: Final = 65_536
-"""A batch record gets no more readings than this, unless one parcel alone has more."""
+"""Most readings of a batch record, unless one parcel alone has more."""
 FULL_RETRY: Final = 0.25
 """Seconds between two tries while the journal is full."""
 
@@ -94,7 +94,7 @@ class Intake:
         self._task: asyncio.Task[None] | None = None
         self._ending = False
         self.failing: StoreError | None = None
-        """Why the journal took no parcel the last time."""
+        """Why the last append of a parcel failed; None = it did not."""
         self._last_start = float("-inf")
         self._counts: dict[str, SourceCounts] = {}
         self.journaled_readings = JournaledReadings()

@@ -15,11 +15,11 @@ from gateway.ports import Append
 log = structlog.get_logger()
 
 HORIZON: Final = 10 * MINUTE
-"""A timer further away is served well enough by the ordinary ticks."""
+"""Timers further away than this need no tick of their own."""
 QUIET: Final = 30
-"""While nothing comes and no timer is due, one ordinary tick in so many is enough: each makes three stores flush."""
+"""Ordinary intervals per tick while nothing comes and no timer is due: each tick makes three stores flush."""
 EMPTY: Final = 3
-"""So many ticks with nothing before them, and nothing comes: consumers have brought their cursors up by then."""
+"""Ticks without other records after which ticks become rare: consumers have updated their cursors by then."""
 
 
 class Cadence:
@@ -82,7 +82,7 @@ class Ticker:
         self._cadence = Cadence(intake.config.tick, intake.config.tick_spacing)
         self._sooner = asyncio.Event()
         self.failing: StoreError | None = None
-        """Why the journal took no tick the last time."""
+        """Why the last tick failed; None = it did not."""
         self.missed = 0
         self.last = Tick(0)
         self._head = self._empty = 0

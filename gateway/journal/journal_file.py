@@ -32,12 +32,12 @@ Row = tuple[int, int | None, bytes]
 CHECKPOINT_LEAST: Final = 1024 * 1024
 CHECKPOINT_MOST: Final = 16 * 1024 * 1024
 LONG_LOG: Final = 4
-"""A log that is this many times longer than planned needs readers to wait."""
+"""Multiple of the planned length above which the log is long enough that readers must wait."""
 VACUUM_SPARE: Final = 16 * 1024 * 1024
 VACUUM_STEP: Final = 1024
 STEPS_PER_COMMIT: Final = 4
 COMMIT_BYTES: Final = 2 * PAGE
-"""What a commit adds to the log besides the bodies, about."""
+"""Approximate bytes a commit adds to the log besides the bodies."""
 META: Final = ("floor", "raw_bytes", "raw_floor")
 
 

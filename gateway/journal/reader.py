@@ -23,7 +23,7 @@ from gateway.journal.schema import (
 )
 
 READ_BYTES: Final = 16 * 1024 * 1024
-"""One read returns fewer records than asked once their bodies exceed this."""
+"""Bytes of bodies after which a read returns fewer records than requested."""
 CHECK_PROBLEMS: Final = 20
 COLUMNS: Final = "SELECT seq, kind, at, crc, body FROM record "
 _Row = tuple[int, int, int, int, bytes]

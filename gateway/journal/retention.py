@@ -18,7 +18,7 @@ DROPPED: Final = (RecordKind.BATCH, RecordKind.TICK, RecordKind.DOWN, RecordKind
 STEP_ROWS: Final = 2048
 STEP_BYTES: Final = 8 * 1024 * 1024
 ROW_BYTES: Final = 24
-"""What a row costs besides its body, about."""
+"""Approximate bytes of a row besides its body."""
 
 
 @dataclass(slots=True)

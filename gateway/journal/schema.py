@@ -59,7 +59,7 @@ INSERT_RECORD: Final = "INSERT INTO record (seq, kind, at, crc, ident, body) VAL
 _HEAD = struct.Struct("<qqB")
 _CORRUPT, _FULL, _NOTADB, _IOERR = 11, 13, 26, 10
 NO_SPACE: Final = 1024 * 1024
-"""An I/O error with less free space than this is a full disk too (growing the shared index file says so)."""
+"""Free bytes below which an I/O error counts as a full disk (growing the shared index file raises one)."""
 
 
 def seal(seq: int, kind: int, at: int, body: bytes) -> int:

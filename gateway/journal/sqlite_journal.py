@@ -53,7 +53,7 @@ class SqliteJournal:
             reserved_space = ReservedSpace(path, config.ballast, config.free_space_floor)
             db, state = open_file(path, partition, recover=recover, consumed=consumed)
             self.identity = identity(db)
-            """Tells this file from every other."""
+            """Random number that identifies this file."""
             self._ledger = InMemoryReceipts(config.receipts)
             self._file = JournalFile(path, config, db, state, self._ledger, reserved_space)
             self._reader = JournalReader(path, partition)

@@ -10,8 +10,8 @@ from gateway.domain.record import Record
 
 Waiter = asyncio.Future[None]
 KEEP = 10.0
-"""Seconds. A consumer that is further behind than that (a store that is away) reads the file: then memory does not grow
-with the time it is away, only with the rate of messages."""
+"""Seconds. A consumer that is further behind (with an unavailable store) reads the file, so memory grows with the
+rate of messages only, not with the time."""
 _OBJECT = 1024  # bytes of a record's Python objects and array heads, measured
 _COMPACT = 64
 

@@ -33,9 +33,9 @@ NAME: Final = "backup.json"
 DATA, CONFIG = "data", "config"
 TRIES: Final = 3
 LOOK: Final = 5.0
-"""Seconds the copied database is looked through for damage."""
+"""Seconds for checking the copied database."""
 LARGEST: Final = 16 * 1024 * 1024
-"""Larger files beside the configuration are no configuration."""
+"""Largest file beside the main file that is copied as configuration."""
 
 
 @dataclass(frozen=True, slots=True)

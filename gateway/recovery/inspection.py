@@ -11,7 +11,7 @@ from gateway.recovery import series_segments
 from gateway.store import integrity_check
 
 Finding = tuple[Path, str]
-"""A file, and what is wrong with it ("missing", or words of the library that reads it)."""
+"""A file, and its damage ("missing", or the message of the library that reads it)."""
 MISSING = "missing"
 LOCKED = "locked"
 

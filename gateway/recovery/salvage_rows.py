@@ -12,9 +12,9 @@ from gateway.store.migrate import revisions
 from gateway.store.tables import metadata
 
 MANY: Final = 500
-"""Rows of one read, as long as nothing is wrong."""
+"""Rows per read while no row is damaged."""
 BAD_IN_A_ROW: Final = 2_000
-"""Numbers tried one by one before a table is given up."""
+"""Rows tried one by one before a table is given up."""
 
 
 def salvage(damaged: Path, fresh: Path) -> dict[str, tuple[int, int]]:

@@ -13,7 +13,7 @@ from sinks.series.duckdb.segment import COLUMNS, Kind, attach, segment_names, wr
 from sinks.series.duckdb.short_retention import DONE
 
 GROUP: Final = 122_880
-"""Rows of one row group of DuckDB: what one damaged block costs."""
+"""Rows of one row group of DuckDB: the loss from one damaged block."""
 _KEPT = "device, point, ts, value, quality, flags, received"
 
 

@@ -13,9 +13,9 @@ from gateway.domain.device import Point
 from gateway.domain.refused_text import RefusedText
 
 UNKNOWN_DEVICE = -1
-"""Brought by a device that is not known."""
+"""Device number of texts from an unknown device."""
 MOST_REFUSED = 1_000
-"""Pairs of device and point whose refusals are told apart."""
+"""Most (device, point) pairs whose refusals are kept apart."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from gateway.domain.errors import StoreUnavailable
 
 APPLICATION: Final = 0x46474442  # "FGDB"
 STEPS: Final = 10_000
-"""Instructions of SQLite between two looks at the clock; about a millisecond."""
+"""Instructions of SQLite between two checks of the time; about a millisecond."""
 _DAMAGE: Final = {11, 26}  # SQLITE_CORRUPT, SQLITE_NOTADB
 
 

@@ -18,7 +18,7 @@ from gateway.store.keys_and_callbacks import ApiKeys
 from gateway.store.security_audit import AuditedAct
 
 TEMPORARY_KEY_LIFE: Final = 12 * HOUR
-"""A key for one command works so long at most, should the command not come to take it back."""
+"""Lifetime of a key for one command, if the command does not delete it."""
 
 
 def local_actor() -> str:

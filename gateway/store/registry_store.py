@@ -17,7 +17,7 @@ from gateway.store.security_audit import AuditedAct, record
 
 S = TypeVar("S", Site, Customer, Device, Point)
 CONFIGURATION = "configuration"
-"""The actor of what the files say."""
+"""Actor of changes that come from the configuration files."""
 _JSON = {"attrs", "tags", "sites", "values", "plausible", "counter", "quiet", "brought"}
 
 

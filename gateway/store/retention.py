@@ -9,7 +9,7 @@ from gateway.store import tables as t
 from gateway.store.database import Database
 
 AUDIT: Final = 400 * DAY
-"""How much longer than the rest the security audit is kept."""
+"""Additional time for which the security audit is kept."""
 
 
 def delete_expired(database: Database, before: int) -> int:

@@ -12,7 +12,7 @@ from gateway.settings.project import Project
 from gateway.try_out.try_message import try_message
 
 MOST = 500
-"""Devices told apart; more than that are counted together."""
+"""Devices kept apart; messages of further ones are counted together."""
 TRIED = 40
 """Kinds of messages that are tried with every profile; the rest get no proposal."""
 _KEPT = re.compile(r"; \d+ of \d+ bytes kept$")

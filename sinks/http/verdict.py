@@ -8,7 +8,7 @@ from gateway.domain.errors import DeliveryDeferred, DeliveryError, DeliveryRefus
 from sinks.http.client import HttpResponse, SendFailed
 
 ATTEMPTS_BEFORE_REFUSAL = 3
-"""Attempts after which an answer that looks final (404, a redirect) is believed."""
+"""Attempts after which a response that looks final (404, a redirect) is accepted as final."""
 _LONGEST = 7 * DAY
 _EXCERPT = 200
 _SECONDS = re.compile(r"[0-9]{1,9}")

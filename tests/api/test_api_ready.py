@@ -52,7 +52,7 @@ async def test_a_broker_that_was_never_reached_is_not_ok(place: World) -> None:
     assert [line["event"] for line in said] == ["source down"]
     answer = await ready(place)
     assert answer["ready"] is True, "a source makes nothing unready"
-    assert answer["sources"]["broker"].startswith("never connected since the start: nobody listens at its address")
+    assert answer["sources"]["broker"].startswith("never connected since the start: nothing listens at its address")
     assert (await ready(place, "zh"))["sources"]["broker"].startswith("启动以来从未连接成功：该地址没有程序监听")
     assert "127.0.0.1" not in str(answer)
     metrics = (await place.ask("GET", "/metrics", None)).text
@@ -117,7 +117,7 @@ async def test_a_mended_rule_file_has_the_last_word(place: World) -> None:
         file.write_text(right, "utf-8")
         await place.app.operation.reload.reload("configuration")
         await place.app.operation.monitor.turn()
-    assert since.endswith("; everything stays as it was, since 2026-11-22T06:00:00.000Z")
+    assert since.endswith("; the configuration is unchanged since 2026-11-22T06:00:00.000Z")
     lines = [line["event"] for line in said if line["event"] != "summary"]
     assert lines[-2:] == ["configuration not reloaded: everything stays as it was", "configuration in order again"]
 

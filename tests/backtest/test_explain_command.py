@@ -21,12 +21,12 @@ Alarm {id}: Connector over temperature
 Rule: hot, revision {revision}
 Thing: CH-2, site S1
 State: cleared, level major, highest major, raised 1 x
-  imported: brought about by imported history
+  imported: caused by imported history
 Why it matters: a hot connector burns
 
 In a sentence: Gun temp 95 °C, at or above 90 °C (attribute temp_trip) for 2 minutes
 Condition that held: gun_temp >= attr('temp_trip', 85 degC)
-Readings the rules saw:
+Readings the rule evaluated:
   gun_temp = 95 degC  at 2026-06-01 12:02:00  received {received} (+{late})  good
 Thresholds:
   90 degC  from attribute temp_trip of the device
@@ -199,8 +199,8 @@ def test_the_picture(config: Path, alarm: Alarm, tmp_path: Path) -> None:
 def test_an_unknown_id_is_told_with_what_is_near(config: Path, alarm: Alarm) -> None:
     found = kit.run("rules", "explain", alarm.id + "7", "-c", str(config))
     assert (found.exit_code, found.stdout) == (2, "")
-    assert found.stderr.startswith(f"there is no alarm and no order {alarm.id}7; near it: ")
-    assert alarm.id in found.stderr.split("near it: ")[1]
+    assert found.stderr.startswith(f"there is no alarm and no order {alarm.id}7; similar: ")
+    assert alarm.id in found.stderr.split("similar: ")[1]
 
 
 def test_other_pictures_than_svg_are_refused(config: Path, alarm: Alarm, tmp_path: Path) -> None:

@@ -39,7 +39,7 @@ def test_s22_shadow_is_recorded_and_never_delivered_then_live_and_back(tmp_path:
         assert _count(api, "/v1/events") == 0
         assert _count(api, "/v1/deliveries") == 0
         page = kit.run("rules", "explain", shadow[0]["id"], "-c", str(config)).stdout
-        assert "shadow: recorded, nobody was told and no order made" in page
+        assert "shadow: recorded, without notice and order" in page
         found = kit.run("rules", "backtest", str(config.parent / "rules"), *kit.SPAN, "-c", str(config))
         assert "Orders per day: 4 in all" in found.stdout
 

@@ -57,7 +57,7 @@ def test_files_that_do_not_load_name_the_file_and_since_when() -> None:
     """C1: the last reload failed, since when, which file."""
     problems = [Problem("/etc/fg/rules/a.yaml", "rules[0]", "config.folder.missing", {"value": "x"}, 7)] * 2
     assert words(configuration(problems, NOW, ())) == (
-        "the files have 2 problem(s), first a.yaml:7; everything stays as it was, since 2026-11-30T12:00:00.000Z",
+        "the files have 2 problem(s), first a.yaml:7; the configuration is unchanged since 2026-11-30T12:00:00.000Z",
         "文件有 2 处问题，首处 a.yaml:7；自 2026-11-30T12:00:00.000Z 起沿用原配置",
     )
     both = words(configuration(problems, NOW, ("api.port", "data_dir")))

@@ -37,7 +37,7 @@ def test_create_list_and_revoke(config: Path, running: bool) -> None:
     assert made.exit_code == 0, made.output
     secret = made.stdout.strip()
     assert re.fullmatch(r"fg_[A-Za-z0-9_-]{43}", secret), "the key alone, so that it can be taken into a variable"
-    assert "this is the only time" in made.stderr
+    assert "it is shown only now" in made.stderr
     database = Database(f"sqlite:///{data / 'fieldgate.sqlite'}")
     known = ApiKeys(database)
     found = known.verify(secret, NOW)

@@ -18,11 +18,12 @@ from gateway.health import GatewayStatus, HealthState, Trouble
 
 router = APIRouter(tags=["health"])
 brief = APIRouter(tags=["health"])
-"""For a listener that other machines reach: whether, never what."""
+"""For a listener that other machines reach: the status only, without texts."""
 PULSE_SECONDS = 5.0
 PROBE_SECONDS = 2.0
 VITAL = ("rules.judge", "rules.commit", "series", "ticker")
-"""Tasks without which nothing is judged or stored. A source or an endpoint that is down makes no gateway unready."""
+"""Tasks without which nothing is evaluated or stored. A source or an endpoint that is down does not make the gateway
+unready."""
 ERROR_TEXTS = (
     (StoreFull, "ready.why.full"),
     (StoreUnavailable, "ready.why.unavailable"),

@@ -19,9 +19,9 @@ from gateway.domain.record import Raw, Record
 
 router = APIRouter(prefix="/v1", tags=["tail"])
 MOST = 300
-"""Lines of an answer; what is beyond is counted in `skipped`."""
+"""Lines of an answer; further lines are counted in `skipped`."""
 BEHIND = 2_000
-"""Records a watcher may be behind; then the oldest are skipped."""
+"""Records a viewer may be behind; then the oldest are skipped."""
 WAIT_SECONDS = 10.0
 LOOK_SECONDS = 0.3
 Kind = Literal["message", "reading", "alarm", "order"]

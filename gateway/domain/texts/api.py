@@ -6,7 +6,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "{got!r} 不是 IP 地址；请写 127.0.0.1；配置了 tls 或位于 TLS 反向代理之后时可写 0.0.0.0",
     ),
     "api.plain": (
-        "on {host} keys and personal data would cross the network in clear text; write tls: {{cert: FILE, key: FILE}}, or behind_tls_proxy: true when a proxy speaks TLS and nobody gets past it",
+        "on {host} keys and personal data would cross the network in clear text; write tls: {{cert: FILE, key: FILE}}, or behind_tls_proxy: true when a proxy terminates TLS and cannot be bypassed",
         "在 {host} 上，密钥和个人数据会以明文经过网络；请配置 `tls: {{cert: 文件, key: 文件}}`；若前面有 TLS 反向代理且无人能绕过它，请写 `behind_tls_proxy: true`",
     ),
     "api.tls": (
@@ -14,7 +14,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "API 无法使用证书 {cert} 和私钥 {key}：{reason}；两者均为 PEM 文件，证书须含证书链，私钥不得有密码",
     ),
     "api.host_unknown": (
-        "this gateway has another name; one more is written under api.hosts",
+        "the request names another host; add it under api.hosts",
         "该网关不使用此主机名；如需增加主机名，请写入 api.hosts",
     ),
     "api.listen": (
@@ -47,11 +47,11 @@ TEXTS: dict[str, tuple[str, str]] = {
         "该地址被拒绝的请求过多；请在 {seconds} 秒后重试",
     ),
     "api.callback_reused": (
-        "this webhook-id came before with another body: a repeat has the same bytes, another message another id",
+        "this webhook-id was used before with another body: a repeat has the same bytes, another message another id",
         "该 webhook-id 曾用于不同的内容：重发应保持原始字节，新消息应使用新的 id",
     ),
-    "api.internal": ("something went wrong inside; it has been logged", "内部错误，已记录日志"),
-    "api.store": ("a store does not work just now; try again", "存储暂时不可用，请重试"),
+    "api.internal": ("an internal error; it has been logged", "内部错误，已记录日志"),
+    "api.store": ("a store is not available now; try again", "存储暂时不可用，请重试"),
     "api.busy": ("busy: send it again, it is carried out once only", "系统繁忙：请重发，只会执行一次"),
     "api.time": (
         "write an RFC 3339 time with its offset: 2026-11-22T06:00:00.123Z",
@@ -59,7 +59,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "api.duration": ("write a duration from 1ms to 10000d: 15m, 1h, 1d", "请写 1ms 到 10000d 的时长：15m、1h、1d"),
     "api.control_characters": ("the text holds control characters", "文本含有控制字符"),
-    "api.cursor": ("this page cursor is not one of ours", "该分页游标无效"),
+    "api.cursor": ("this page cursor was not issued by this API", "该分页游标无效"),
     "api.range": ("`start` must lie before `end`", "`start` 必须早于 `end`"),
     "api.history": ("more than {most} readings; ask for a shorter time", "读数超过 {most} 条；请缩短时间范围"),
     "api.buckets": (
@@ -82,7 +82,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "api.no_test": (
         "endpoint {name} sends messages to customers: a test would reach a phone", "端点 {name} 向客户发送短信，测试会发到真实手机",
     ),
-    "api.unknown_customer": ("nothing is known of this customer", "没有该客户的任何记录"),
+    "api.unknown_customer": ("there is no such customer", "没有该客户的任何记录"),
     "api.unknown_key": ("there is no such live key", "没有该有效密钥"),
     "api.unknown_type": ("write one of these types: {types}", "请填写以下类型之一：{types}"),
     "api.command_id": (
@@ -101,18 +101,18 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "api.unknown_delivery": ("there is no delivery {id}", "没有投递 {id}"),
     "api.forgotten": (
-        "the bytes of delivery {id} are not kept any more: it cannot be sent again", "投递 {id} 的内容已不再保存，无法重新发送",
+        "the bytes of delivery {id} are no longer kept: it cannot be sent again", "投递 {id} 的内容已不再保存，无法重新发送",
     ),
     "api.import_over": ("import {id} ended after {chunks} chunks", "导入 {id} 已结束，共 {chunks} 块"),
     "api.chunk_out_of_order": (
         "chunk {expected} of import {id} is expected, not {got}", "导入 {id} 应收到第 {expected} 块，而不是 {got}",
     ),
     "possible.wait": ("wait: it is tried again by itself", "等待：系统会自动重试"),
-    "possible.enable_endpoint": ("enable its endpoint, if that is off", "若端点已停用，先启用端点"),
-    "possible.read_subject": ("read what it was about by the API", "通过 API 查看其对象的当前内容"),
+    "possible.enable_endpoint": ("enable its endpoint, if it is disabled", "若端点已停用，先启用端点"),
+    "possible.read_subject": ("read its alarm or order by the API", "通过 API 查看其对象的当前内容"),
     "possible.other_name": ("choose another name", "换一个名称"),
     "possible.create_admin_key": ("create another key of role admin first", "先创建另一个 admin 角色的密钥"),
-    "possible.same_bytes": ("repeat it with the bytes it had", "按原始字节重发"),
+    "possible.same_bytes": ("repeat it with the same bytes", "按原始字节重发"),
     "possible.new_webhook_id": ("send another message under a new webhook-id", "新消息使用新的 webhook-id"),
     "possible.begin_import": ("begin a new import", "新建一次导入"),
     "possible.send_chunk": ("send chunk {expected}", "发送第 {expected} 块"),
@@ -123,8 +123,8 @@ TEXTS: dict[str, tuple[str, str]] = {
         "这是最后一个管理员密钥：请先创建另一个",
     ),
     "api.signature": (
-        "the callback is not signed by this endpoint's secret, or its time is off",
+        "the callback is not signed with this endpoint's secret, or its time is wrong",
         "回调签名与该端点密钥不符，或时间戳偏差过大",
     ),
-    "api.callback": ("the callback's body is not what it should be, see errors", "回调内容有误，见 `errors`"),
+    "api.callback": ("the body of the callback is not valid, see errors", "回调内容有误，见 `errors`"),
 }

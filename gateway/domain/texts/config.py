@@ -14,14 +14,15 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "config.folder.missing": ("there is no folder {value}; create it, or correct the path", "目录 {value} 不存在；请创建或改正路径"),
     "config.path.windows": (
-        "{path!r} is a path of Windows; this machine would make a file of that very name. Write {write!r}",
+        "{path!r} is a Windows path; this machine would create a file with exactly that name. Write {write!r}",
         "{path!r} 是 Windows 路径，在本机上会变成一个同名文件；请写 {write!r}",
     ),
     # YAML
     "config.yaml.syntax": ("this is not YAML: {reason}; check indentation, colons and quotes here and just above", "YAML 语法错误：{reason}；请检查此行及上一行的缩进、冒号和引号"),
     "config.yaml.wide": ("full-width character {character} ({code}); write {write!r} in half width", "全角字符 {character}（{code}）；请改为半角 {write!r}"),
     "config.yaml.tab": ("a tab indents this line; write spaces", "此行用制表符缩进；请改用空格"),
-    "config.yaml.duplicate": ("key {name!r} stands here a second time, first in line {first}; keep one of them", "键 {name!r} 重复，首次出现在第 {first} 行；请只保留一个"),
+    "config.yaml.duplicate": (
+        "key {name!r} is here a second time, first in line {first}; keep one of them", "键 {name!r} 重复，首次出现在第 {first} 行；请只保留一个"),
     "config.yaml.key_not_text": ("a key must be a plain text", "键必须是普通文本"),
     "config.yaml.tag": ("the YAML tag {value} is not used here; remove it", "此处不使用 YAML 标签 {value}；请删除"),
     "config.yaml.endless": ("nested too deeply, or aliases (*name) that repeat without end; write the values out", "嵌套过深，或别名（*name）无限展开；请直接写出内容"),
@@ -69,9 +70,11 @@ TEXTS: dict[str, tuple[str, str]] = {
     # settings
     "config.timezone": ("{written} is no IANA time zone; did you mean {near}?", "{written} 不是 IANA 时区；是否想写 {near}？"),
     "config.name": ("{name!r} is no name; use letters, digits, - and _ (at most 60)", "{name!r} 不能作为名称；请用字母、数字、- 和 _（最多 60 个）"),
-    "config.inline_secret": ("a secret stands in the file itself; write ${{NAME}} or use {name}_file", "密钥直接写在文件中；请写 ${{NAME}} 或使用 {name}_file"),
+    "config.inline_secret": (
+        "the secret is written in the file itself; write ${{NAME}} or use {name}_file", "密钥直接写在文件中；请写 ${{NAME}} 或使用 {name}_file"),
     "config.secret_empty": ("the secret is empty; write one of 32 random bytes", "密钥为空；请写 32 个随机字节"),
-    "config.secret_base64": ("the secret after whsec_ is not base64; copy it whole", "`whsec_` 之后不是有效的 base64；请完整复制密钥"),
+    "config.secret_base64": (
+        "the secret after whsec_ is not base64; copy all of it", "`whsec_` 之后不是有效的 base64；请完整复制密钥"),
     # profiles
     "config.profile.twice": ("profile {value!r} is defined a second time, first in {first}; give one of them another id", "型号 {value!r} 重复定义，首次在 {first}；请为其中一个换一个 id"),
     "config.profile.reserved": ("a point cannot be called {name!r}: rules use this word; choose another name", "测点不能命名为 {name!r}：规则中已使用该词；请换一个名称"),
@@ -87,7 +90,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "config.series.same": ("{name} lies in the same place as a store above", "{name} 与上面的读数库位置相同"),
     "config.series.unread": ("none of the stores can be read, so neither API nor rules would have history; add `duckdb`, or another that can be read", "没有可读取的读数库，接口与规则将无历史数据可用；请加上 `duckdb` 或其他可读取的库"),
     "config.profile.retain": ("retain {value} is longer than series.retention ({limit}), after which every reading is deleted; write at most {limit}, or remove retain", "retain {value} 长于 series.retention（{limit}），而所有读数到期即删；请写不超过 {limit} 的值，或删除 retain"),
-    "config.profile.value_twice": ("the state {value!r} stands here twice; keep one", "状态 {value!r} 重复；请只保留一个"),
+    "config.profile.value_twice": ("the state {value!r} is listed twice; keep one", "状态 {value!r} 重复；请只保留一个"),
     "config.profile.min_max": ("min {value} is not below max {max}; exchange them", "min {value} 不小于 max {max}；请对调"),
     "config.calendar": ("there is no calendar {value} in {folder}; write calendar: {write} (there are {known}), or add the file", "{folder} 中没有日历 {value}；请写 calendar: {write}（现有 {known}），或添加该文件"),
     "config.profile.number": ("{value} is no number in {unit}; write a number, with or without a unit of the same kind", "{value} 不是以 {unit} 计的数值；请写数字，可带同类单位"),

@@ -111,7 +111,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "import.row.time": ("{value!r} is no time of the form {form}", "{value!r} 不符合时间格式 {form}"),
     "import.row.time_number": ("{value!r} is no number of {form} since 1970", "{value!r} 不是自 1970 年起的 {form} 数"),
     "import.row.time_gap": (
-        "{value!r} never was: the clock was put forward over it",
+        "{value!r} does not exist: the clock was put forward over it",
         "{value!r} 不存在：当时时钟向前拨过了这一时刻",
     ),
     "import.row.no_zone": (
@@ -180,15 +180,15 @@ TEXTS: dict[str, tuple[str, str]] = {
         "{url} 没有网关应答；若要在网关停止时导入，请给出 -c",
     ),
     "import.held": (
-        "no gateway answers at {url}; if one has the data, give its address by --api",
+        "no gateway answers at {url}; if one holds the data, give its address with --api",
         "{url} 没有网关应答；如果数据正被网关使用，请用 --api 给出其地址",
     ),
     "import.handed_over": (
-        "a gateway starts and gets the data; the import goes on through it",
+        "a gateway starts and takes over the data; the import continues through it",
         "网关正在启动，数据交由网关使用；导入将通过网关继续",
     ),
     "import.gave_way": (
-        "a gateway started and got the data, but the import found no way to it; give the same command again: what is in stays in",
+        "a gateway started and took over the data, but the import could not reach it; run the same command again: what was imported is kept",
         "网关已启动并接管数据，但导入无法连接到该网关；请重新执行同一命令：已导入的数据会保留",
     ),
 }

@@ -54,11 +54,11 @@ TEXTS: dict[str, tuple[str, str]] = {
         "日志库 {path} 已满（已用 {used}，上限 {limit}，即 journal.max_bytes）；记录要等所有消费者处理后才会删除",
     ),
     "journal.disk_floor": (
-        "the disk of {path} has {free} left; the journal does not grow below journal.free_space_floor ({floor}). Free some space, intake goes on by itself",
+        "the disk of {path} has {free} left; the journal does not grow below journal.free_space_floor ({floor}). Free some space, intake continues by itself",
         "{path} 所在磁盘仅剩 {free}；低于 journal.free_space_floor（{floor}）时日志库不再增长。请释放空间，接收会自动恢复",
     ),
     "journal.disk_full": (
-        "the disk of {path} is full; free some space, intake goes on by itself",
+        "the disk of {path} is full; free some space, intake continues by itself",
         "{path} 所在磁盘已满；请释放空间，接收会自动恢复",
     ),
     "journal.failing": (

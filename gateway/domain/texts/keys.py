@@ -3,7 +3,7 @@
 TEXTS: dict[str, tuple[str, str]] = {
     "keys.none": ("there is no key yet", "还没有密钥"),
     "keys.created": (
-        "the key {name} ({role}) is made; this is the only time it is shown:",
+        "the key {name} ({role}) is created; it is shown only now:",
         "已创建密钥 {name}（{role}）；仅此一次显示：",
     ),
     "keys.revoked": ("the key {name} is revoked", "密钥 {name} 已吊销"),

@@ -6,28 +6,28 @@ TEXTS: dict[str, tuple[str, str]] = {
         "{name} is live at {api}: {devices} devices, {rules} rules, started in {ms} ms",
         "{name} 已就绪，地址 {api}：{devices} 台设备，{rules} 条规则，启动用时 {ms} 毫秒",
     ),
-    "log.stopping": ("stopping: doors first, then what is under way", "正在停止：先关闭入口，再处理完手头的工作"),
+    "log.stopping": ("stopping: API and sources first, then work under way", "正在停止：先关闭入口，再处理完手头的工作"),
     "log.stopped": ("stopped; everything acknowledged is on disk", "已停止；确认过的数据均已落盘"),
     "log.stopping_this_error_cannot_be_undone": (
-        "stopping: {task} met an error that cannot be undone: {error}",
+        "stopping: {task} failed with an error that cannot be undone: {error}",
         "正在停止：{task} 遇到无法恢复的错误：{error}",
     ),
     "log.the_disk_is_slow_the_next_start_goes_on_from_the_journal": (
-        "the disk did not take everything within {seconds} s; the next start goes on from the journal",
+        "the disk did not take everything within {seconds} s; the next start continues from the journal",
         "磁盘未能在 {seconds} 秒内写完；下次启动会从日志库继续",
     ),
     "log.not_everything_was_written_up_the_next_start_goes_on_from_the_journal": (
-        "not everything was written up ({error}); the next start goes on from the journal",
+        "not everything was saved ({error}); the next start continues from the journal",
         "未能全部写完（{error}）；下次启动会从日志库继续",
     ),
     "log.the_service_manager_cannot_be_told": (
-        "the service manager cannot be told {state}: {error}",
+        "the service manager cannot be notified of {state}: {error}",
         "无法向服务管理器报告 {state}：{error}",
     ),
-    "log.task_down": ("{task} failed: {error}; it is started again", "{task} 出错：{error}；将自动重启"),
+    "log.task_down": ("{task} failed: {error}; it is restarted", "{task} 出错：{error}；将自动重启"),
     "log.task_up_again": ("{task} works again after {restarts} restart(s)", "{task} 已恢复，共重启 {restarts} 次"),
     "log.engine_restored": (
-        "the engine goes on from snapshot {snapshot}; {behind} records to judge",
+        "the engine continues from snapshot {snapshot}; {behind} records to judge",
         "规则引擎从快照 {snapshot} 继续，还有 {behind} 条记录待判断",
     ),
     "log.engine_made_from_facts": (
@@ -35,19 +35,19 @@ TEXTS: dict[str, tuple[str, str]] = {
         "没有可用快照：规则引擎由日志库中的 {facts} 条事实重建，还有 {behind} 条记录待判断",
     ),
     "log.data_dir_was_open_to_other_users_it_is_not_any_more": (
-        "the data folder {path} was open to other users (mode {mode}); it is closed now",
+        "the data folder {path} was open to other users (mode {mode}); it is private now",
         "数据目录 {path} 曾对其他用户开放（权限 {mode}），现已收紧",
     ),
     "log.database_migrated": (
-        "the database was brought to this release ({revisions}); the copy from before is {copy}",
+        "the database was migrated to this release ({revisions}); the copy made before is {copy}",
         "数据库已升级到本版本（{revisions}）；升级前的副本为 {copy}",
     ),
     "log.database_its_log_is_not_folded_into_it": (
-        "the write-ahead log of the database is not folded into it: {error}; nothing is lost",
+        "the write-ahead log of the database could not be merged into it: {error}; nothing is lost",
         "数据库的预写日志未能合并：{error}；没有数据丢失",
     ),
     "log.an_import_has_the_data_and_is_asked_to_give_way": (
-        "an import (process {process}) has the data and is asked to give way",
+        "an import (process {process}) has the data folder and is requested to release it",
         "导入进程 {process} 正在使用数据，已请它让出",
     ),
     # ---- sources
@@ -66,10 +66,11 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "log.source_down": ("source {source} has no connection to {url}: {error}", "数据源 {source} 连接不上 {url}：{error}"),
     "log.client_id_is_used_twice": (
-        "source {source}: {error}; attempts go on, a minute apart, and nothing more is said until it is over",
+        "source {source}: {error}; attempts continue once a minute and are not logged until this is over",
         "数据源 {source}：{error}；之后每隔一分钟左右重试，恢复之前不再重复提示",
     ),
-    "log.client_id_is_ours_again": ("source {source} has its client_id to itself again", "数据源 {source} 的 client_id 已不再冲突"),
+    "log.client_id_is_ours_again": (
+        "source {source}: no other client uses its client_id any more", "数据源 {source} 的 client_id 已不再冲突"),
     "log.granted_qos_0_only_these_messages_can_be_lost": (
         "source {source}: the broker grants QoS 0 only for {filters}; these messages can be lost",
         "数据源 {source}：MQTT 服务器对 {filters} 只给 QoS 0，这些消息可能丢失",
@@ -125,7 +126,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "未能为规则补判历史数据：{reason}",
     ),
     "log.too_much_history_for_a_second_look": (
-        "too much stored history for a second look at the past; it is left as it is",
+        "too much stored history to judge the past again; earlier decisions stay",
         "历史数据过多，无法重新判断过去，保持原样",
     ),
     # ---- deliveries
@@ -139,7 +140,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "端点 {endpoint}：{subject} 的 {type} 在第 {attempt} 次尝试后放弃：{reason}。重新投递：POST /v1/deliveries/{delivery}/redeliver",
     ),
     "log.endpoint_disabled": (
-        "endpoint {endpoint} says it is gone: {reason}; nothing is sent until somebody enables it",
+        "endpoint {endpoint} answered that it is gone: {reason}; nothing is sent until somebody enables it",
         "端点 {endpoint} 表示已不存在：{reason}；在有人启用之前不再发送",
     ),
     "log.endpoint_paused": (
@@ -148,18 +149,18 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "log.endpoint_works_again": ("endpoint {endpoint} works again", "端点 {endpoint} 已恢复"),
     "log.endpoint_enabled": ("{actor} enabled endpoint {endpoint}", "{actor} 启用了端点 {endpoint}"),
-    "log.redelivery": ("{actor} asked for delivery {delivery} again", "{actor} 要求重新投递 {delivery}"),
+    "log.redelivery": ("{actor} requested delivery {delivery} again", "{actor} 要求重新投递 {delivery}"),
     "log.sink_failed": (
-        "endpoint {endpoint}: sending {delivery} met an error of ours: {kind} at {place}",
+        "endpoint {endpoint}: sending {delivery} failed with an internal error: {kind} at {place}",
         "端点 {endpoint}：发送 {delivery} 时程序出错：{kind}，位置 {place}",
     ),
     "log.delivery_queue_available_again": (
-        "deliveries go on; the database failed {failures} time(s)",
+        "deliveries continue; the database failed {failures} time(s)",
         "投递恢复；数据库失败过 {failures} 次",
     ),
     "log.delivery_queue_unavailable": ("deliveries wait for the database: {error}", "投递正在等待数据库：{error}"),
     "log.attempt_not_recorded": (
-        "endpoint {endpoint}: what became of {delivery} could not be recorded: {error}; it is sent again with the same id",
+        "endpoint {endpoint}: the result of {delivery} could not be recorded: {error}; it is sent again with the same id",
         "端点 {endpoint}：未能记录 {delivery} 的结果：{error}；将以相同的 id 重发",
     ),
     "log.deliveries_left_to_their_leases": (
@@ -171,7 +172,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "上次停止时有 {count} 条投递尚未完成，现在重发",
     ),
     # ---- callbacks, keys, the API
-    "log.callbacks_resumed": ("{count} callbacks of before are carried out", "已补处理 {count} 条此前收到的回调"),
+    "log.callbacks_resumed": ("{count} callbacks from before the start are carried out", "已补处理 {count} 条此前收到的回调"),
     "log.callback_waits_for_the_desk": ("a callback waits for the database: {error}", "有回调正在等待数据库：{error}"),
     "log.callback_failed": ("a callback could not be carried out: {error}", "回调处理失败：{error}"),
     "log.callback_about_an_unknown_order_is_parked": (
@@ -190,12 +191,12 @@ TEXTS: dict[str, tuple[str, str]] = {
     "log.fact_waits_for_the_journal": ("a change waits for the journal: {error}", "有变更正在等待日志库：{error}"),
     "log.the_api_has_a_renewed_certificate": ("the API uses the renewed certificate {cert}", "API 已换用新证书 {cert}"),
     "log.the_renewed_certificate_of_the_api_cannot_be_used_the_one_before_is": (
-        "the renewed certificate of the API cannot be used ({error}); the one before is",
+        "the renewed certificate of the API cannot be used ({error}); the previous one stays in use",
         "API 的新证书无法使用（{error}），继续使用原证书",
     ),
     "log.the_api_cannot_accept_a_connection": ("the API cannot accept a connection: {error}", "API 无法接受连接：{error}"),
     "log.the_api_looks_after_its_connections_no_longer": (
-        "the API does not look after its connections any longer: {error}",
+        "the API no longer checks its connections: {error}",
         "API 不再管理其连接：{error}",
     ),
     # ---- time, disk, files
@@ -203,7 +204,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "the clock of this machine was set from {before} to {now}",
         "本机时钟由 {before} 改为 {now}",
     ),
-    "log.ticks_go_on": ("timers go on; {missed} ticks were missed", "计时恢复；共缺 {missed} 个节拍"),
+    "log.ticks_go_on": ("timers continue; {missed} ticks were missed", "计时恢复；共缺 {missed} 个节拍"),
     "log.the_journal_takes_no_tick_timers_stand_still": (
         "the journal takes no tick, timers stand still: {error}",
         "日志库不接收节拍，计时停止：{error}",
@@ -235,7 +236,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "配置已恢复正常；变更 {count} 处 {changed}",
     ),
     "log.configuration_not_reloaded_everything_stays_as_it_was": (
-        "the files have {count} problem(s), everything stays as it was: {problems}",
+        "the files have {count} problem(s), nothing is changed: {problems}",
         "配置文件有 {count} 处问题，继续沿用原配置：{problems}",
     ),
     "log.configuration_not_reloaded_the_disk_cannot_take_it_now": (
@@ -243,7 +244,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "磁盘暂时无法写入配置变更，稍后重试：{error}",
     ),
     "log.settings_that_take_effect_at_the_next_start": (
-        "changed, and in effect from the next start on: {keys}",
+        "changed, effective at the next start: {keys}",
         "已修改，下次启动时生效：{keys}",
     ),
     "log.source_stopped_a_broker_keeps_its_session_until_it_expires": (
@@ -268,7 +269,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "读数库连接出错，将重新连接：{error}",
     ),
     "log.series_store_closed_with_its_log_unfolded": (
-        "the series store was closed with its log unfolded: {error}; nothing is lost",
+        "the series store was closed without merging its write-ahead log: {error}; nothing is lost",
         "读数库关闭时未合并日志：{error}；没有数据丢失",
     ),
     "log.state_text_refused": (
@@ -276,13 +277,13 @@ TEXTS: dict[str, tuple[str, str]] = {
         "{device} 为 {point} 发来 {text!r}，已拒绝：{why}",
     ),
     "log.state_texts_cleared": (
-        "{actor} made room for the texts of {point} again ({count})",
+        "{actor} made room for new texts of {point} ({count})",
         "{actor} 已为 {point} 的状态文本重新腾出空间（{count} 个）",
     ),
     # ---- history from files
     "log.import_begins": ("{actor} imports {file}", "{actor} 开始导入 {file}"),
     "log.import_ends": ("{file} is imported: {imported} readings", "{file} 导入完成：{imported} 条读数"),
-    "log.import_abandoned_ended": ("the import of {file} was abandoned; it is ended", "{file} 的导入已中断，现予结束"),
+    "log.import_abandoned_ended": ("the import of {file} was abandoned and has been ended", "{file} 的导入已中断，现予结束"),
     # ---- the summary
     "log.summary": (
         "in {since}: {messages} messages, {readings} readings, {dead} dead letters, {alarms} alarms, {orders} work orders, {sent} deliveries{silent}",

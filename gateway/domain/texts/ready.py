@@ -9,15 +9,15 @@ TEXTS: dict[str, tuple[str, str]] = {
         "磁盘空间不足，或已达到配置的上限",
     ),
     "ready.why.journal_full": (
-        "the journal has reached journal.max_bytes ({limit}) with what its consumers have not taken yet",
+        "the journal has reached journal.max_bytes ({limit}) with records its consumers have not processed yet",
         "日志库已达 journal.max_bytes（{limit}），其中的数据尚未被消费",
     ),
     "ready.why.disk_floor": (
-        "the disk has {free} left, journal.free_space_floor is {floor}: free some space, intake goes on by itself",
+        "the disk has {free} left, journal.free_space_floor is {floor}: free some space, intake continues by itself",
         "磁盘仅剩 {free}，而 journal.free_space_floor 为 {floor}：请释放空间，接收会自动恢复",
     ),
     "ready.why.disk_full": (
-        "the disk is full: free some space, intake goes on by itself",
+        "the disk is full: free some space, intake continues by itself",
         "磁盘已满：请释放空间，接收会自动恢复",
     ),
     "ready.why.unavailable": (
@@ -36,7 +36,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "剩余 {free}；低于 journal.free_space_floor（{floor}）时新消息会被拒绝",
     ),
     "ready.clock_unset": (
-        "the clock shows {now}: it was never set; set it (NTP), readings and deadlines go by it",
+        "the clock shows {now}: it was never set; set it (NTP), as readings and deadlines depend on it",
         "时钟显示 {now}：尚未校准；请校时（NTP），读数和时限都以它为准",
     ),
     "ready.clock_clamps": (
@@ -50,7 +50,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "ready.rules_broken": ("broken: {names}", "无法编译：{names}"),
     "ready.files_wrong": (
-        "the files have {count} problem(s), first {place}; everything stays as it was, since {since}",
+        "the files have {count} problem(s), first {place}; the configuration is unchanged since {since}",
         "文件有 {count} 处问题，首处 {place}；自 {since} 起沿用原配置",
     ),
     "ready.at_start": ("at the next start: {keys}", "下次启动时生效：{keys}"),

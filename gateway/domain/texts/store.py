@@ -10,11 +10,11 @@ TEXTS: dict[str, tuple[str, str]] = {
     "store.why.refuses": ("it refuses too many readings of one write: {detail}", "单次写入中被拒绝的读数过多：{detail}"),
     "store.why.unread": ("it can be written to, not read", "只能写入，不能读取"),
     "store.newer": (
-        "the database is at revision {found}, this release knows up to {known}; nothing was changed. Start the newer release again, or put back a copy (fieldgate.sqlite.revision-*) that this release knows",
+        "the database is at revision {found}, this release knows up to {known}; nothing was changed. Start the newer release again, or restore a copy (fieldgate.sqlite.revision-*) that this release knows",
         "数据库的版本为 {found}，本版本程序最多支持 {known}；未做任何改动。请改用较新的程序启动，或放回本程序支持的副本（fieldgate.sqlite.revision-*）",
     ),
     "store.backup": (
-        "the database must be changed for this release, but it could not be copied to {path} before: {error}. Nothing was changed",
+        "the database must be migrated for this release, but it could not be copied to {path} first: {error}. Nothing was changed",
         "本版本需要修改数据库，但未能先将其备份到 {path}：{error}。未做任何改动",
     ),
     "store.migrate.pending": (
@@ -30,19 +30,19 @@ TEXTS: dict[str, tuple[str, str]] = {
         "{path}：尚无数据库；首次启动时会创建版本 {head}",
     ),
     "store.migrate.done": (
-        "{path}: brought from revision {current} to {head}; the copy from before is {copy}",
+        "{path}: migrated from revision {current} to {head}; the copy made before is {copy}",
         "{path}：已从版本 {current} 升级到 {head}；升级前的副本为 {copy}",
     ),
     "store.marker": (
-        "{path} cannot be read: {error}. It says which stores there must be; `fieldgate recover` looks at what is there and writes it anew",
+        "{path} cannot be read: {error}. It lists the stores that must exist; `fieldgate recover` checks the stores and writes it again",
         "无法读取 {path}：{error}。该文件记录应有哪些数据文件；`fieldgate recover` 会检查现有文件并重新写入",
     ),
     "store.missing": (
-        "missing: {paths}. The last start had it; starting without it would be a fresh start without a word. Put it back, or run `fieldgate recover`: it makes again what the journal holds and says what is lost",
+        "missing: {paths}. The last start had it; a start without it would silently begin with an empty store. Put it back, or run `fieldgate recover`: it restores what the journal holds and lists what is lost",
         "缺少文件：{paths}。上次启动时它还在；没有它就启动，等于悄悄从头开始。请放回该文件，或运行 `fieldgate recover`：会按日志库重建，并说明丢失了什么",
     ),
     "store.other": (
-        "{path} is not the file of the last start: it was replaced. Put the right one back, or run `fieldgate recover` to go on with this one",
+        "{path} is not the file of the last start: it was replaced. Put the right one back, or run `fieldgate recover` to continue with this one",
         "{path} 不是上次启动时的文件：它被替换过。请放回原来的文件，或运行 `fieldgate recover` 以现有文件继续",
     ),
     "store.damaged": (
@@ -62,7 +62,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "{path} 正被另一个进程打开（lock）：{what}",
     ),
     "store.series.behind": (
-        "the readings in {path} end at record {cursor} of the journal, which begins after {floor}: an older copy was put back. Put the newer one back, or run `fieldgate recover` to go on, with what lies between lost",
+        "the readings in {path} end at record {cursor} of the journal, which begins after {floor}: an older copy was put back. Put the newer one back, or run `fieldgate recover` to continue without the readings in between",
         "{path} 中的读数只到日志库第 {cursor} 条记录，而日志库从第 {floor} 条之后开始：放回的是较旧的副本。请放回较新的副本，或运行 `fieldgate recover` 继续（两者之间的读数会丢失）",
     ),
     "recover.series.behind": (
@@ -70,7 +70,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "已丢失：日志库第 {cursor} 至 {floor} 条记录的读数：日志库和读数库中都没有",
     ),
     "store.nothing_here": (
-        "there is no data in {path} yet: start the gateway once, or look at data_dir in the configuration",
+        "there is no data in {path} yet: start the gateway once, or check data_dir in the configuration",
         "{path} 中还没有数据：请先启动一次网关，或检查配置中的 data_dir",
     ),
     "store.beside_older": (
@@ -82,12 +82,12 @@ TEXTS: dict[str, tuple[str, str]] = {
         "{path} 中没有数据，无需恢复",
     ),
     "recover.marker": (
-        "the list of what must be there could not be read and is written anew; the old one is {aside} ({error})",
+        "the list of stores could not be read and is written again; the old one is {aside} ({error})",
         "应有文件的清单无法读取，将重新写入；原清单已移到 {aside}（{error}）",
     ),
     "check.data.ok": ("{path}: all files are whole", "{path}：所有文件完好"),
     "check.data.locked": (
-        "{path}: open in a running gateway, not looked at",
+        "{path}: open in a running gateway, not checked",
         "{path}：正被运行中的网关打开，未检查",
     ),
     "check.data.missing": ("{path}: missing", "{path}：文件缺失"),
@@ -113,11 +113,11 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "recover.rows": ("{count} rows are in the new database", "新数据库中共有 {count} 行"),
     "recover.registry": (
-        "{count} devices, points, sites and customers came back from the journal, with their numbers",
+        "{count} devices, points, sites and customers were restored from the journal, with their numbers",
         "设备、测点、场站和客户共 {count} 项已从日志库恢复，编号不变",
     ),
     "recover.orders": (
-        "LOST: which alarms and work orders there were. What the journal still holds is judged again at the next start: alarms that stand get orders again, with new numbers, and receivers hear of them again",
+        "LOST: the alarms and work orders. What the journal still holds is judged again at the next start: alarms that are still on get orders again, with new numbers, and receivers are notified again",
         "已丢失：原有的告警和工单。下次启动时会按日志库中仍有的数据重新判断：仍成立的告警会重新派单，工单号是新的，接收方会再次收到",
     ),
     "recover.position": (
@@ -125,7 +125,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "第 {seq} 条记录及之前的告警已保留；下次启动时判断其后的数据",
     ),
     "recover.segment.missing": (
-        "LOST: {path} is not there any more; what the journal holds of it is stored again",
+        "LOST: {path} is missing; what the journal holds of it is stored again",
         "已丢失：{path} 不存在；日志库中仍有的部分会重新入库",
     ),
     "recover.segment.damaged": (
@@ -149,16 +149,16 @@ TEXTS: dict[str, tuple[str, str]] = {
         "已丢失：日志库第 {first} 至 {last} 条记录，接收时间在 {since} 与 {until} 之间",
     ),
     "recover.journal.skipped": (
-        "the newest record that is kept is {head}; whatever came after it is gone; numbering goes on far above",
+        "the newest record that is kept is {head}; everything after it is lost; numbering continues far above",
         "保留的最新记录为第 {head} 条；其后的记录已丢失；编号将从远高于此处继续",
     ),
     "recover.told": (
-        "{count} sites, customers and devices are told to the new journal",
+        "{count} sites, customers and devices are queued for the new journal",
         "{count} 个场站、客户和设备将写入新的日志库",
     ),
     "recover.done": ("nothing is lost; start the gateway", "没有丢失任何数据；可以启动网关"),
     "recover.lost": (
-        "what is marked LOST is gone; everything else is in place: start the gateway",
+        "what is marked LOST cannot be restored; everything else is in place: start the gateway",
         "标有“已丢失”的内容无法恢复；其余均已就位：可以启动网关",
     ),
 }  # fmt: skip

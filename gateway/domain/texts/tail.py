@@ -15,7 +15,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "tail.dead": ("dead letter: {reason} ({address})", "死信：{reason}（{address}）"),
     "devices.none": ("no unknown device is in the dead letters", "死信中没有未知设备"),
     "devices.more": (
-        "only the newest {count} devices are shown; list them, then ask again",
+        "only the newest {count} devices are shown; list them, then run this again",
         "只显示最近的 {count} 台；登记后再查询其余设备",
     ),
     "devices.line": (
@@ -24,5 +24,6 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "devices.fits": ("{profile} takes {rows} points of it", "型号 {profile} 可取其中 {rows} 个测点"),
     "devices.fits_none": ("no profile takes a point of it", "没有型号能取其中的测点"),
-    "devices.append": ("to take them up: fieldgate devices unknown >> {file}", "登记这些设备：fieldgate devices unknown >> {file}"),
+    "devices.append": (
+        "to add them: fieldgate devices unknown >> {file}", "登记这些设备：fieldgate devices unknown >> {file}"),
 }

@@ -19,7 +19,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "trial.left": ("{reason}: {why}", "{reason}：{why}"),
     "trial.rules": ("rules that read these points: {rules}", "读取这些测点的规则：{rules}"),
     "trial.no_rules": ("no rule reads these points", "没有规则读取这些测点"),
-    "trial.nothing": ("nothing becomes of it", "不会产生任何读数"),
+    "trial.nothing": ("no reading comes of it", "不会产生任何读数"),
     "trial.no_source": ("there is no MQTT source in {file}; write one under sources", "{file} 中没有 MQTT 数据源；请在 sources 下添加"),
     "trial.source": ("there is no MQTT source {value}; known: {known}", "没有名为 {value} 的 MQTT 数据源；已有：{known}"),
     "trial.not_polled": (

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from sinks.oa.webhook.sink import WebhookSink
 
 FAMILIES = ("workorder", "alarm")
-"""Of events that a webhook can take."""
+"""Families of events that a webhook can receive."""
 
 
 def _build(name: str, config: WebhookConfig, clock: Clock) -> "WebhookSink":

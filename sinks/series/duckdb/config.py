@@ -13,9 +13,9 @@ class DuckDbConfig(StoreSection):
 
     type: Literal["duckdb"] = "duckdb"
     retention: Duration = Field(default=3650 * DAY, ge=DAY)
-    """Readings older than this are given up, whole segments at a time."""
+    """Age at which readings are deleted, whole segments at a time."""
     segment: Literal["day", "month"] = "day"
-    """How long one live segment takes rows; by the day of arrival, UTC."""
+    """Time for which one live segment takes rows; by the day of arrival, UTC."""
     memory: Bytes = Field(default=256 * 2**20, ge=64 * 2**20)
-    """What DuckDB may use for its buffers."""
+    """Memory limit of DuckDB's buffers."""
     threads: int = Field(default=1, ge=1, le=64)
