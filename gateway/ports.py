@@ -311,11 +311,11 @@ class ControlOutbox(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """What became of one attempt. `state`: delivered, retry (not before `next_at`) or dead.
+    """Result of one attempt. `state`: delivered, retry (not before `next_at`) or dead.
 
     `charge` False: the attempt does not count (the endpoint does not work for anything). `tried` False: nothing was
-    sent, the delivery goes back as it was. `status` is the HTTP status, 0 = none. `excerpt` is a redacted piece of the
-    answer, `latency` µs.
+    sent, the delivery is returned unchanged. `status` is the HTTP status, 0 = none. `excerpt` is a redacted excerpt of
+    the response, `latency` µs.
     """
 
     state: Literal["delivered", "retry", "dead"]
@@ -349,9 +349,9 @@ class DeliveryQueue(Protocol):
         done: Sequence[tuple[Delivery, Settled]],
         requests: Mapping[str, LeaseRequest],
     ) -> Mapping[str, Sequence[Delivery]]:
-        """One transaction: record what became of `done`, then lease what is due of each endpoint until `until`. At most
-        one per (endpoint, subject), the oldest unsettled, so that events of one work order arrive in order. An expired
-        lease is due again. What was settled before stays as it is."""
+        """One transaction: record the results `done`, then lease what is due of each endpoint until `until`. At most
+        one per (endpoint, subject), the oldest unsettled, so that events of one work order arrive in order. An
+        expired lease is due again. What was settled before stays as it is."""
 
     def disable(self, endpoint: str, reason: str, now: int) -> None:
         """The endpoint answered 410 Gone: its deliveries wait until a person enables it."""

@@ -91,7 +91,6 @@ def read_secret(inline: SecretStr | None, file: Path | None) -> str:
 
 
 def wrong(key: str, **fields: object) -> PydanticCustomError:
-    """The text `key` of the catalogue as a validation error: `type` is the key and `ctx` its fields, so that whoever
-    prints it can say it in another language. Braces of the finished text do not meet a field's name.
-    """
+    """The text `key` of the catalogue as a validation error: `type` is the key and `ctx` its fields, so that the
+    problem can be printed in another language. Braces in the finished text are not read as fields."""
     return PydanticCustomError(key, "{text}", {**fields, "text": localize(key, **fields)})

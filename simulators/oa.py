@@ -148,7 +148,7 @@ class Oa:
         await asyncio.sleep(self.delay)
         command = str(uuid.uuid4())
         for pause in (*_PAUSES, None):
-            said = {
+            callback = {
                 "command_id": command,
                 "order": order.number,
                 "action": action,
@@ -158,8 +158,8 @@ class Oa:
                 **WORDS.get(action, {}),
             }
             if action == "assign":
-                said["assignee"] = self.actor
-            body = json.dumps(said, ensure_ascii=False).encode()
+                callback["assignee"] = self.actor
+            body = json.dumps(callback, ensure_ascii=False).encode()
             stamp = str(int(time.time()))
             headers = {
                 "content-type": "application/json; charset=utf-8",

@@ -67,9 +67,9 @@ class PostgresProcess:
     def wait_ready(self, seconds: float = 30.0) -> None:
         """Wait until it takes connections: it listens before that. Raises RuntimeError."""
         wait_listening(self.process, self.port, seconds)
-        asked = [str(Path(self.command[0]).parent / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self.port)]
+        command = [str(Path(self.command[0]).parent / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self.port)]
         until = time.monotonic() + seconds
-        while subprocess.run(asked, check=False).returncode != 0:  # noqa: S603
+        while subprocess.run(command, check=False).returncode != 0:  # noqa: S603
             if self.process.poll() is not None or time.monotonic() > until:
                 raise RuntimeError(f"the server on {self.port} takes no connections")
             time.sleep(0.05)

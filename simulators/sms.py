@@ -70,9 +70,9 @@ class Sms:
 
     def _take(self, body: bytes) -> Response:
         try:
-            asked = json.loads(body)
-            template, phone, sign, out_id = (str(asked[name]) for name in ("template", "phone", "sign", "out_id"))
-            params = dict(asked["params"])
+            request = json.loads(body)
+            template, phone, sign, out_id = (str(request[name]) for name in ("template", "phone", "sign", "out_id"))
+            params = dict(request["params"])
         except (ValueError, KeyError, TypeError):
             return self._answer("isv.INVALID_PARAMETERS", "a field is missing")
         if self.templates and template not in self.templates:

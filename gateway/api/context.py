@@ -67,12 +67,12 @@ message that must not be trusted, OSError when the secret cannot be read."""
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """The gateway, seen from its API. The callables give what is in force, or what is so, now.
+    """Access of the API to the gateway. The callables return the present value.
 
-    `ingest` is the event loop that devices are read on: `look` (status and what is wrong with it), `sources`, `pump`
-    (facts into the journal), `reload` (who asks), `imports`, `stop_for` (an error that ends the process) and some of
-    the relay belong to it, and are reached by `in_ingest` alone. The stores have threads of their own; `engine`,
-    registry and queries may be asked from anywhere.
+    The ingest loop owns `look` (status and its problems), `sources`, `pump` (facts into the journal), `reload` (with
+    the actor), `imports`, `stop_for` (an error that ends the process) and some of the relay; they are reached only
+    through `in_ingest`. The stores have threads of their own; `engine`, registry and queries may be called from any
+    thread.
     """
 
     clock: Clock

@@ -67,8 +67,8 @@ class _ImportRequests:
         """Check, decode, act, encode. Errors become problem documents."""
         try:
             _permit(await self._principal(request))
-            asked = self._decoded(request, await self._body(request), kind)
-            answer = await in_ingest(self._context, partial(act, asked))
+            content = self._decoded(request, await self._body(request), kind)
+            answer = await in_ingest(self._context, partial(act, content))
         except (CommandError, StoreError) as error:
             return respond(error, language(request.headers))
         if PACK in request.headers.get("accept", ""):

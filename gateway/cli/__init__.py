@@ -37,7 +37,7 @@ class _Commands(click.Group):
 @click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @any_language
 def main() -> None:
-    """Fieldgate: field telemetry in, one work order per fault out.
+    """Fieldgate: from field telemetry to exactly one work order per fault.
 
     Example: fieldgate run -c gateway.yaml
     """

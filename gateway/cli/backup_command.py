@@ -18,10 +18,10 @@ from gateway.domain.text import Lang, localize
 @main_file
 @report_language
 def command(target: Path, config: Path, lang: Lang) -> None:
-    """Copy the data folder and the folder of the configuration to TARGET: a new folder, or a file .tar or .tar.gz.
-    The gateway may run; what it has acknowledged before is in the copy. The copy is opened and checked.
+    """Copy the data folder and the folder of the configuration to TARGET: a new folder, or a file .tar or .tar.gz. The
+    gateway may run; everything acknowledged before is in the copy. The copy is opened and checked.
 
-    It holds keys, names and phone numbers: keep it as safe as the data folder. `fieldgate restore` puts it back.
+    It holds keys, names and phone numbers: keep it as safe as the data folder. `fieldgate restore` restores it.
 
     Exit status 0 done, 2 not done.
 

@@ -7,7 +7,9 @@ from typing import Any
 
 import click
 
-REPORT = click.option("--report", type=click.Path(path_type=Path, dir_okay=False), help="Also write the figures here.")
+REPORT = click.option(
+    "--report", type=click.Path(path_type=Path, dir_okay=False), help="Also write the figures to this file."
+)
 
 
 def _print_figures(figures: dict[str, Any], report: Path | None) -> None:
@@ -97,7 +99,8 @@ def restart(devices: int, report: Path | None) -> None:
 @click.option("--readings", type=click.IntRange(200_000, 1_000_000_000), default=16_000_000, show_default=True)
 @REPORT
 def backtest(readings: int, report: Path | None) -> None:
-    """Ten rules (holds, levels, windows, a streak, silence) on the history of 1,000 devices, from DuckDB to episodes.
+    """Backtest ten rules (holds, levels, windows, a streak, silence) on the history of 1,000 devices, from DuckDB to
+    episodes.
 
     Example: fieldgate bench backtest --report backtest.json
     """
@@ -121,7 +124,13 @@ def delivery(events: int, report: Path | None) -> None:
 
 
 @command.command("idle")
-@click.option("--seconds", type=click.FloatRange(5, 3600), default=60.0, show_default=True, help="Twice: syncs apart.")
+@click.option(
+    "--seconds",
+    type=click.FloatRange(5, 3600),
+    default=60.0,
+    show_default=True,
+    help="Duration, measured twice: memory and CPU, then syncs.",
+)
 @REPORT
 def idle(seconds: float, report: Path | None) -> None:
     """A gateway at which nothing arrives: memory, share of a core, syncs a minute (by strace); needs mosquitto.
@@ -134,7 +143,13 @@ def idle(seconds: float, report: Path | None) -> None:
 
 
 @command.command("api")
-@click.option("--seconds", type=click.FloatRange(2, 600), default=10.0, show_default=True, help="In peace, and loaded.")
+@click.option(
+    "--seconds",
+    type=click.FloatRange(2, 600),
+    default=10.0,
+    show_default=True,
+    help="Duration without load, and again under load.",
+)
 @REPORT
 def api(seconds: float, report: Path | None) -> None:
     """From PUBLISH to PUBACK, and answers about health, under 600 idle connections, four bodies in chunks of one byte

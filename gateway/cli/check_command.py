@@ -29,11 +29,11 @@ if TYPE_CHECKING:
 @click.option("--data", is_flag=True, help="Read all files of the data folder, too. Changes nothing; takes a while.")
 @report_language
 def command(config: Path, data: bool, lang: Lang) -> None:
-    """Check the whole configuration and name everything that is wrong, at once.
+    """Check the whole configuration and list all problems at once.
 
     Reads the main file, profiles, the lists of sites, customers and devices, templates and rules, and sums up what
-    `fieldgate rules check` finds. Starts nothing and talks to nobody. Exit status 0 in order (there may be warnings),
-    2 not in order.
+    `fieldgate rules check` finds. Starts nothing and makes no connections. Exit status 0 no problems (there may be
+    warnings), 2 problems.
 
     \b
     Example: fieldgate check -c gateway.yaml --lang en

@@ -14,7 +14,7 @@ from gateway.domain.text import Lang, localize
 
 
 @click.command("demo")
-@click.option("--for", "length", default="60s", show_default=True, help="How long; the acts take 60 s.")
+@click.option("--for", "length", default="60s", show_default=True, help="Duration; the scenario takes 60 s.")
 @click.option("--seed", default=7, show_default=True, help="The same seed gives the same values.")
 @report_language
 @click.option("--report", type=click.Path(path_type=Path, dir_okay=False), help="Write the account as JSON.")

@@ -38,11 +38,11 @@ def command() -> None:
 @main_file
 @report_language
 def unknown(config: Path, lang: Lang | None) -> None:
-    """Devices that talk and are not in the list, as ready lines for it: code and the profile that takes most points of
-    their messages. What is known of each (messages, last one, topic) goes to standard error.
+    """List devices that send messages and are not in the list, as lines ready for it: code, and the profile that reads
+    most points of their messages. Details of each (messages, last one, topic) go to standard error.
 
     Reads the dead letters, whether the gateway runs or not, and changes nothing. The lines have the columns of your
-    list, so they can be appended to it; a running gateway takes it over at once. A line without a profile needs one.
+    list, so they can be appended to it; a running gateway applies it at once. Fill in the profile where it is empty.
 
     \b
     Example: fieldgate devices unknown

@@ -15,11 +15,11 @@ from gateway.domain.text import Lang, localize
 @main_file
 @report_language
 def command(config: Path, lang: Lang) -> None:
-    """Look at the machine, the data folder, the brokers and, where one runs, the gateway: versions, disk, clock, modes
-    of files, what waits, settings of the broker, balance of messages. Each line says ok, warn or bad, and what to do.
-    Changes nothing; while no gateway runs nobody but the brokers and Modbus links is asked.
+    """Check the machine, the data folder, the brokers and, if one runs, the gateway: versions, disk, clock, file
+    permissions, queues, settings of the broker, balance of messages. Each line is ok, warn or bad, with what to do.
+    Changes nothing; while no gateway runs, it connects to the brokers and Modbus links only.
 
-    Exit status 0 nothing is bad, 1 something is, 2 the configuration does not load.
+    Exit status 0 nothing is bad, 1 something is bad, 2 the configuration does not load.
 
     Example: fieldgate doctor -c gateway.yaml
     """

@@ -44,7 +44,7 @@ def _project(config: Path, lang: Lang | None) -> "tuple[Project, Lang]":
 @report_language
 @form
 def listing(config: Path, lang: Lang | None, form: str) -> None:
-    """Every endpoint of the configuration; with counts and state while the gateway runs.
+    """List the endpoints of the configuration, with counts and state while the gateway runs.
 
     Example: fieldgate endpoints list -c gateway.yaml
     """
@@ -76,10 +76,10 @@ def _configured(name: str, config: Any) -> dict[str, Any]:
 @report_language
 @form
 def test(name: str, config: Path, lang: Lang | None, form: str) -> None:
-    """Send a signed test event to an endpoint and show what it answers. It touches no order and no queue, and works
-    whether the gateway runs or not; while it runs, it stands in its audit.
+    """Send a signed test event to an endpoint and show its answer. It changes no order and no queue, and works whether
+    the gateway runs or not; a running gateway records it in its audit.
 
-    Exit status 0 the receiver took it, 1 it did not, 2 there is no such endpoint.
+    Exit status 0 the receiver accepted it, 1 it did not, 2 there is no such endpoint.
 
     Example: fieldgate endpoints test oa -c gateway.yaml
     """

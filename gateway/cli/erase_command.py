@@ -21,7 +21,7 @@ TIMEOUT = 30.0  # s
 
 @click.group("erase")
 def command() -> None:
-    """Remove what is known of a person.
+    """Erase personal data.
 
     Example: fieldgate erase customer C-1042
     """
@@ -32,11 +32,10 @@ def command() -> None:
 @main_file
 @report_language
 def customer(code: str, config: Path, lang: Lang) -> None:
-    """Remove a customer: name, phone number and attributes, what was written to them, and the messages to them with
-    every attempt to send them, whether the gateway runs or not. Take them off the list of customers first.
+    """Remove a customer: name, phone number and attributes, the notices to them, and their messages with every attempt
+    to send them, whether the gateway runs or not. Take them off the list of customers first.
 
-    The code stays where devices and notices name it. Exit status 0 removed, 1 nothing is known of them, 2 nothing was
-    done.
+    The code stays where devices and notices name it. Exit status 0 removed, 1 no such customer, 2 nothing was done.
 
     Example: fieldgate erase customer C-1042 -c gateway.yaml
     """

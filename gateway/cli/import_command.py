@@ -47,7 +47,7 @@ class ImportOptions:
 @click.command("import")
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 @click.option(
-    "--map", "mapping", required=True, type=click.Path(path_type=Path, dir_okay=False), help="What the columns are."
+    "--map", "mapping", required=True, type=click.Path(path_type=Path, dir_okay=False), help="Map of the columns."
 )
 @click.option("-c", "--config", type=MainFile(), help=f"The main file, or the folder it is in. [default: {MAIN_FILE}]")
 @click.option(
@@ -58,7 +58,9 @@ class ImportOptions:
 @click.option("--dry-run", is_flag=True, help="Check every row, send nothing.")
 @click.option("--quiet", is_flag=True, help="No progress bar, no summary; rejected rows are still reported.")
 @report_language
-@click.option("--actor", default="", help="Who imports, for the record. [default: the user of this machine]")
+@click.option(
+    "--actor", default="", help="Name of the importing person, for the audit. [default: the user of this machine]"
+)
 def command(
     file: Path,
     mapping: Path,
@@ -71,11 +73,11 @@ def command(
     lang: Lang,
     actor: str,
 ) -> None:
-    """Bring history from a CSV file into the gateway, running or not, through the same journal and the same rules.
+    """Import history from a CSV file into the gateway, running or not, through the same journal and the same rules.
 
-    A row goes in whole or into FILE.rejected.csv with its reason. The same file twice changes nothing. Orders are made
-    at the end, of what is still raised then. Exit status 0 every row is in, 1 some rows were rejected, 2 nothing was
-    done.
+    A row is imported as a whole, or written to FILE.rejected.csv with the reason. Importing a file twice changes
+    nothing. Orders are made at the end, for alarms that are still raised then. Exit status 0 all rows are imported, 1
+    some rows were rejected, 2 nothing was done.
 
     Example: fieldgate import history.csv --map config/import/gas_hourly.yaml
     """

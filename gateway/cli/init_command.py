@@ -30,34 +30,40 @@ ENDPOINT = "http://127.0.0.1:8090/hooks/oa"
 
 @click.command("init")
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False), default=Path(), metavar="[DIR]")
-@click.option("--name", help="Of this installation. [default: that of the folder]")
+@click.option("--name", help="Name of this installation. [default: that of the folder]")
 @click.option("--broker", help="[default: mqtt://127.0.0.1:1883]", metavar="URL")
-@click.option("--username", default="", help="At the broker; its password is asked for, or taken from MQTT_PASSWORD.")
+@click.option(
+    "--username", default="", help="User name at the broker; its password is prompted for, or taken from MQTT_PASSWORD."
+)
 @click.option("--device", help="Code of the first device. [default: DEV-1]", metavar="CODE")
-@click.option("--device-name", help="What people call it.")
-@click.option("--topic", help="Where it publishes. [default: devices/CODE/telemetry]")
+@click.option("--device-name", help="Display name of the device.")
+@click.option("--topic", help="Topic on which it publishes. [default: devices/CODE/telemetry]")
 @click.option("--sample", type=click.Path(path_type=Path), help="One of its messages: proposes profile and route.")
 @click.option("--modbus", help="A Modbus TCP device instead of a broker. [port: 502]", metavar="HOST[:PORT]")
 @click.option("--unit", help="Its unit id. [default: 1]", metavar="0-255")
 @click.option(
     "--register",
     multiple=True,
-    help="What stands where, such as `temp:15:i16:0.1:degC`; again for each.",
+    help="A register, such as `temp:15:i16:0.1:degC`; may be repeated.",
     metavar="NAME:AT[:TYPE[/ORDER][:SCALE[:UNIT]]]",
 )
-@click.option("--table", type=click.Choice(["holding", "input"]), default="holding", help="The table of --register.")
+@click.option(
+    "--table", type=click.Choice(["holding", "input"]), default="holding", help="Register table of --register."
+)
 @click.option("--profile", help="A profile of the library, instead of one made from sample or registers.", metavar="ID")
-@click.option("--kind", default="device", show_default=True, help="What rules call this kind of device.")
-@click.option("--endpoint", help="Where work-order events go. [default: http://127.0.0.1:8090/hooks/oa]", metavar="URL")
+@click.option("--kind", default="device", show_default=True, help="Kind of the device, as rules name it.")
+@click.option(
+    "--endpoint", help="Address for work-order events. [default: http://127.0.0.1:8090/hooks/oa]", metavar="URL"
+)
 @click.option("--timezone", help="[default: that of this machine]")
-@click.option("--yes", is_flag=True, help="Ask nothing: take the defaults for what is not given.")
+@click.option("--yes", is_flag=True, help="No prompts: use the defaults for what is not given.")
 @report_language
 def command(folder: Path, lang: Lang, yes: bool, **given: Any) -> None:
     """Write a small project of your own: a broker or Modbus device, one device, one rule with its test, one endpoint.
 
-    Asks for what is not given, unless there is nobody to ask. Nothing is overwritten; secrets are made, and readable
-    for you alone. Needs no broker; a Modbus device is asked once, if it is there, for a limit that fits. Exit status 0
-    written and in order, 2 nothing was written.
+    Prompts for what is not given if it runs on a terminal. Nothing is overwritten; secrets are generated, and readable
+    for you alone. Needs no broker; a Modbus device is polled once, if it answers, to propose a limit. Exit status 0
+    written and without problems, 2 nothing was written.
 
     \b
     Example: fieldgate init my-site --device CP-17 --topic stations/CP-17/meter --sample message.json --lang en

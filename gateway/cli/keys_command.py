@@ -34,8 +34,8 @@ class KeyRefused(Exception):
 
 @click.group("keys")
 def command() -> None:
-    """API keys of this installation, on its own machine: no key is needed, only the right to write its data folder.
-    Works while the gateway runs, too. What is made or revoked is in the audit.
+    """API keys of this installation, on its own machine: no key is needed, only permission to write its data folder.
+    Works while the gateway runs, too. Created and revoked keys are in the audit.
 
     Example: fieldgate keys create wang --role engineer
     """
@@ -45,7 +45,7 @@ def command() -> None:
 @main_file
 @report_language
 def list_keys(config: Path, lang: Lang) -> None:
-    """All keys, newest first: name, role, sites, state, last use. Never a key itself.
+    """List all keys, newest first: name, role, sites, state, last use. The keys themselves are never shown.
 
     Example: fieldgate keys list -c gateway.yaml
     """
@@ -62,13 +62,13 @@ def list_keys(config: Path, lang: Lang) -> None:
 
 @command.command("create")
 @click.argument("name")
-@click.option("--role", type=click.Choice(ROLES), required=True, help="What it may do.")
+@click.option("--role", type=click.Choice(ROLES), required=True, help="Role: what the key may do.")
 @click.option("--site", "sites", multiple=True, help="Only this site; may be given several times. [default: all]")
-@click.option("--expires", help="Ends after this time: 90d. [default: never]")
+@click.option("--expires", help="The key expires after this time: 90d. [default: never]")
 @main_file
 @report_language
 def create(name: str, role: str, sites: tuple[str, ...], expires: str | None, config: Path, lang: Lang) -> None:
-    """Make a key for a person or a system. The key alone is written to standard output, this once.
+    """Create a key for a person or a system. Only the key is written to standard output; it cannot be shown again.
 
     Example: KEY=$(fieldgate keys create backup-admin --role admin)
     """
@@ -95,7 +95,7 @@ def create(name: str, role: str, sites: tuple[str, ...], expires: str | None, co
 @main_file
 @report_language
 def revoke(name: str, config: Path, lang: Lang) -> None:
-    """From now on nobody gets in with this key, a running gateway included.
+    """Revoke a key at once, also in a running gateway.
 
     Example: fieldgate keys revoke wang
     """

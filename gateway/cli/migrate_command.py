@@ -15,13 +15,13 @@ from gateway.store.database import Database, Migrated
 
 @click.command("migrate")
 @main_file
-@click.option("--check", is_flag=True, help="Only say what would be done.")
+@click.option("--check", is_flag=True, help="Only list what would be done.")
 @report_language
 def command(config: Path, check: bool, lang: Lang) -> None:
-    """Bring the database to this release, as the next start would: a copy first, then the changes. Needs a stopped
+    """Migrate the database to this release, as the next start would: first a copy, then the changes. Needs a stopped
     gateway; `--check` changes nothing and may run beside one.
 
-    Exit status 0 done, or nothing to do; 1 with `--check`: there is something to do; 2 impossible.
+    Exit status 0 done, or nothing to do; 1 with `--check`: there is something to do; 2 not possible.
 
     Example: fieldgate migrate --check -c gateway.yaml
     """

@@ -36,7 +36,7 @@ main_file = click.option(
     show_default=True,
     help="The main file, or the folder it is in.",
 )
-_LANGUAGE = "Language of what is printed. [default: that of the main file, else of the locale]"
+_LANGUAGE = "Language of the output. [default: that of the main file, else of the locale]"
 report_language = click.option("--lang", type=click.Choice(LANGUAGES), callback=resolved, help=_LANGUAGE)
 any_language = click.option(
     "--lang", type=click.Choice(LANGUAGES), callback=remembered, expose_value=False, help=_LANGUAGE

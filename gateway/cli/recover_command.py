@@ -15,13 +15,13 @@ from gateway.domain.text import Lang, localize
 @main_file
 @report_language
 def command(config: Path, lang: Lang) -> None:
-    """Mend damaged or missing files of the data folder. Needs a stopped gateway.
+    """Repair damaged or missing files of the data folder. Needs a stopped gateway.
 
-    A damaged file is moved aside (<name>.damaged-<time>), never deleted; what can be read of it is kept; what the
-    journal holds is made again: the registry's rows, readings of a lost segment, alarms. What is gone is said, by
-    number and time. `fieldgate check --data` only looks.
+    A damaged file is moved aside (<name>.damaged-<time>), never deleted; its readable parts are kept; what the journal
+    holds is restored: the registry's rows, readings of a lost segment, alarms. Losses are listed, by number and time.
+    `fieldgate check --data` only checks.
 
-    Exit status 0 nothing is lost, 1 something is (it was said), 2 it could not be done.
+    Exit status 0 nothing is lost, 1 something is lost (it is listed), 2 not possible.
 
     Example: fieldgate recover -c gateway.yaml
     """

@@ -19,12 +19,12 @@ from gateway.domain.text import Lang, localize
 @click.option(
     "--config-to",
     type=click.Path(path_type=Path),
-    help="Put the saved configuration here, too: a new, or empty, folder.",
+    help="Also restore the saved configuration to this new or empty folder.",
 )
 @report_language
 def command(backup: Path, data_dir: Path, config_to: Path | None, lang: Lang) -> None:
-    """Put BACKUP into DATA_DIR, which is new or empty: an installation is never overwritten. Every file is compared
-    with its checksum first. Start the gateway with a configuration whose `data_dir` it is.
+    """Restore BACKUP to DATA_DIR, which is new or empty: an installation is never overwritten. Every file is compared
+    with its checksum first. Then start the gateway with a configuration whose `data_dir` it is.
 
     Exit status 0 done, 2 not done.
 

@@ -32,8 +32,8 @@ log = structlog.get_logger()
 @main_file
 @report_language
 def command(config: Path, lang: Lang) -> None:
-    """Run the gateway until SIGTERM or Ctrl-C; within 10 s it has drained and is gone. Changed files take effect, with
-    SIGHUP at once.
+    """Run the gateway until SIGTERM or Ctrl-C; it then drains and ends within 10 s. Changed files take effect while it
+    runs, with SIGHUP at once.
 
     Example: fieldgate run -c gateway.yaml
     """

@@ -12,7 +12,7 @@ from gateway.domain.text import Lang, localize
 @click.argument("event", required=False)
 @report_language
 def command(event: str | None, lang: Lang) -> None:
-    """The events that are sent to OA systems: all of them, or the JSON Schema (draft 2020-12) of one.
+    """List the events that are sent to OA systems, or print the JSON Schema (draft 2020-12) of one.
 
     Example: fieldgate schemas workorder.created > created.json
     """

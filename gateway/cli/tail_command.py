@@ -32,16 +32,15 @@ EXIT = (1, 0)
 @click.option("--device", default="", help="Only this device.", metavar="CODE")
 @click.option("--site", default="", help="Only devices of this site.", metavar="CODE")
 @click.option("--kind", "kinds", multiple=True, type=click.Choice(KINDS), help="Only this kind; may be repeated.")
-@click.option("--for", "duration", help="End after so long: 10s, 5m.", metavar="DURATION")
-@click.option("--once", is_flag=True, help="End after the first lines.")
+@click.option("--for", "duration", help="End after this time: 10s, 5m.", metavar="DURATION")
+@click.option("--once", is_flag=True, help="End after this number of lines.")
 @report_language
 def command(
     config: Path, device: str, site: str, kinds: tuple[str, ...], duration: str | None, once: bool, lang: Lang | None
 ) -> None:
     """Show what the running gateway receives and decides, as it happens: messages, readings, alarms, orders.
 
-    Ends with Ctrl-C. What comes faster than it can be shown is counted, not queued. Exit status 0, 1 when no gateway
-    runs.
+    Ends with Ctrl-C. Lines that come too fast are counted, not queued. Exit status 0, 1 when no gateway runs.
 
     \b
     Example: fieldgate tail --device CP-17 --kind alarm --kind order --for 10m

@@ -26,13 +26,13 @@ if TYPE_CHECKING:
 @click.option("--source", default="", help="Only this MQTT source.")
 @report_language
 def command(topic: str, what: str, config: Path, retain: bool, source: str, lang: Lang) -> None:
-    """Show what becomes of a message, or of one poll of a Modbus device: route, device, points, values with units,
-    quality, what is not used and why, and the rules that read these points.
+    """Show how a message, or one poll of a Modbus device, is read: route, device, points, values with units, quality,
+    unused values with the reason, and the rules that read these points.
 
-    The message is a file or, with -, standard input. `try modbus DEVICE` really asks the device, once, and shows the
+    The message is a file or, with -, standard input. `try modbus DEVICE` really polls the device, once, and shows the
     registers. Nothing is written, nothing is published; a gateway may run beside it.
 
-    Exit status 0 there are readings, 1 there are none, 2 it could not be tried.
+    Exit status 0 there are readings, 1 there are none, 2 not possible.
 
     \b
     Example: echo '{"ts": 1767225600000, "connector": 1, "temp": 95}' | fieldgate try charger/CP-1/telemetry -

@@ -16,8 +16,8 @@ from gateway.domain.units import UnitError, canonical_symbol, listing, parse_uni
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="Output.")
 @report_language
 def command(unit: str | None, form: str, lang: Lang) -> None:
-    """List the units that rules, profiles and routes may write, by what they measure. With UNIT only what that one
-    is; exit status 2 when there is none, with the one that was probably meant.
+    """List the units that rules, profiles and routes may use, by what they measure. With UNIT only that one; exit
+    status 2 when it is unknown, with the one that was probably meant.
 
     Example: fieldgate units kvar --lang zh
     """

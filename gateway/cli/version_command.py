@@ -7,7 +7,7 @@ import click
 
 @click.command("version")
 def command() -> None:
-    """Print the version of Fieldgate and of what it stands on.
+    """Print the versions of Fieldgate and of the libraries it uses.
 
     Example: fieldgate version
     """

@@ -49,7 +49,7 @@ async def test_endpoint(sink: Sink, delivery: Delivery, deadline: int) -> Endpoi
 
 
 def hint(reason: str, status: int) -> str:
-    """Key of the text `delivery.hint.<key>` that says what to check first."""
+    """Key of the text `delivery.hint.<key>`: what to check first."""
     if not reason:
         return "ok"
     if status:

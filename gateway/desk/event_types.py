@@ -197,7 +197,7 @@ class EventWorkOrder(EventObject, kw_only=True):
 
 
 class OrderData(EventObject):
-    """`changed`: names of the fields that this event is about; `note`: what was said with it."""
+    """`changed`: names of the fields that this event is about; `note`: the note given with it."""
 
     work_order: EventWorkOrder
     changed: list[str]

@@ -157,7 +157,7 @@ def _state(order: WorkOrder) -> TextKey:
 def conflict(
     order: WorkOrder, actor: Actor, code: str, fields: Mapping[str, object], without: Act | None = None
 ) -> Conflict:
-    """409 with what `actor` may do to the order now; in the text, too (`{possible}`)."""
+    """409 with the acts that `actor` may do to the order now; the text lists them, too (`{possible}`)."""
     acts = tuple(dict.fromkeys(act.value for act in legal(order, actor) if act is not without)) or ("read_order",)
     words = TextList(tuple(f"possible.{act}" for act in acts))
     known_fields = {"no": order.no, "possible": words, **fields}
@@ -165,7 +165,7 @@ def conflict(
 
 
 def refuse(refusal: Refusal, order: WorkOrder, actor: Actor) -> CommandError:
-    """A refusal as the API's error; `key` and `fields` let it be said in another language."""
+    """A refusal as the API's error; with `key` and `fields` it can be localized."""
     if refusal.status == 409:
         return conflict(order, actor, refusal.key.removeprefix("desk."), refusal.fields)
     return CommandError(

@@ -62,8 +62,8 @@ def _output_of(name: str, *arguments: str) -> str:
     if program is None:
         return ""
     try:
-        asked = [program, *arguments]  # a path that `which` gave, and no shell
-        return subprocess.run(asked, capture_output=True, text=True, timeout=5, check=False).stdout  # noqa: S603
+        command = [program, *arguments]  # a path that `which` gave, and no shell
+        return subprocess.run(command, capture_output=True, text=True, timeout=5, check=False).stdout  # noqa: S603
     except (OSError, subprocess.TimeoutExpired):
         return ""
 
@@ -99,12 +99,12 @@ class _Timex(ctypes.Structure):
 
 def kernel_clock() -> bool | None:
     """True if the kernel regards its clock as synchronised; None if that is unknown."""
-    asked = _Timex()  # modes 0: asks, and sets nothing
+    state = _Timex()  # modes 0: asks, and sets nothing
     try:
-        answer = ctypes.CDLL(None).adjtimex(ctypes.byref(asked))
+        answer = ctypes.CDLL(None).adjtimex(ctypes.byref(state))
     except (AttributeError, OSError):  # not Linux
         return None
-    return None if answer < 0 else not asked.status & UNSYNCHRONISED
+    return None if answer < 0 else not state.status & UNSYNCHRONISED
 
 
 def chrony() -> str:

@@ -9,7 +9,7 @@ MAX_LOOKUP = 2_000
 
 
 class Lookup(Struct, frozen=True, forbid_unknown_fields=True):
-    """Which of these device codes are in service, and what points do they have?"""
+    """Request for the points of those of these devices that are in service."""
 
     devices: list[str]
 
@@ -79,11 +79,11 @@ class End(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Result(Struct, frozen=True):
-    """What became of the readings: sent = imported + duplicates + expired + refused. Replaced (another value was
-    stored before) and late (older than what was judged already) are among the imported.
+    """Counts of readings: sent = imported + duplicates + expired + refused. Replaced (another value was stored before)
+    and late (older than readings already judged) ones are among the imported.
 
-    `done` False: the rules have not passed the end yet, ask again. `alarms` imported alarms raised, `orders` orders
-    made for them.
+    `done` False: the rules have not passed the end yet, repeat the request. `alarms`: imported alarms raised, `orders`:
+    orders made for them.
     """
 
     done: bool

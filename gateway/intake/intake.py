@@ -61,10 +61,10 @@ class _Group:
 
 
 class Intake:
-    """One per partition. All calls on one event loop, except where said.
+    """Intake of one partition. All calls on one event loop, except where noted.
 
-    `steady` is a clock in µs that nobody sets (None = nobody sets `clock` either). `on_step` is called with every step
-    of `clock` once it is journaled; `steps` counts them, `last_step` is the newest and `stepped` µs when it was seen.
+    `steady` is a monotonic clock in µs (None = `clock` is monotonic too). `on_step` is called with every step of
+    `clock` once it is journaled; `steps` counts them, `last_step` is the newest and `stepped` µs when it was seen.
     """
 
     def __init__(

@@ -150,7 +150,8 @@ def _salvage(path: Path, partition: int, consumed: int) -> None:
 
 
 def _fill_to_header_size(path: Path) -> None:
-    """Extend a file that is shorter than its header says with zeros (a hole): else SQLite reads nothing of it."""
+    """Extend a file that is shorter than the size in its header with zeros (a hole): else SQLite reads nothing of
+    it."""
     with path.open("r+b") as file:
         head = file.read(32)
         page = int.from_bytes(head[16:18], "big") if head[:16] == b"SQLite format 3\0" else 0

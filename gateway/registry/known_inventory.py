@@ -1,4 +1,4 @@
-"""All that a registry knows at one moment, by the keys it is looked up with. A value: every change makes another."""
+"""The rows of a registry at one moment, indexed by their look-up keys. Immutable: a change creates a new value."""
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass

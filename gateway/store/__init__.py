@@ -1,6 +1,6 @@
 """The relational store: tables, migrations, repositories. SQLite when embedded, PostgreSQL at scale.
 
-Nothing outside this folder knows SQL. Blocking; writes are serialised (one writer connection), reads have their own.
+SQL is used only in this folder. Blocking; writes are serialised (one writer connection), reads have their own.
 """
 
 from gateway.store.audience import CustomerAudience

@@ -1,6 +1,6 @@
 """Runs the packaged migrations on a connection; no alembic.ini, no command line.
 
-Nearly every start finds the tables as they should be: then one query tells, and alembic is not even imported.
+Usually the tables are up to date at start: one query shows it, and alembic is not even imported.
 """
 
 from dataclasses import dataclass

@@ -73,7 +73,7 @@ def _where(condition: str) -> dict[str, Any]:
 
 
 def _alarm_stage_columns() -> tuple[Column[Any], ...]:
-    """What the stage after the conditions says of an alarm; rows of the first release have none of it."""
+    """Columns for the marks of the alarm stage, which follows the conditions; rows of the first release lack them."""
     no, none = {"server_default": false()}, {"server_default": text("''")}
     return (
         _flag("unstable", **no),

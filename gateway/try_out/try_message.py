@@ -54,8 +54,8 @@ def try_message(
 ) -> list[TryResult]:
     """Result of each source that takes messages (or of `source` alone); sources without a route for it are included
     only when no source has one."""
-    asked = [name for name in message_sources(project) if source in {"", name}]
-    found = [_mapped(project, clock, name, topic, payload, retain) for name in asked]
+    names = [name for name in message_sources(project) if source in {"", name}]
+    found = [_mapped(project, clock, name, topic, payload, retain) for name in names]
     return [one for one in found if one.route >= 0] or found
 
 

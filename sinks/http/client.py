@@ -196,8 +196,8 @@ class Client:
                         complete = True
             except (TimeoutError, httpcore.TimeoutException, httpcore.NetworkError, httpcore.ProtocolError):
                 complete = False
-            asked = [value for name, value in response.headers if name.lower() == b"retry-after"]
-            retry_after = asked[0].decode("latin-1") if asked else ""
+            waits = [value for name, value in response.headers if name.lower() == b"retry-after"]
+            retry_after = waits[0].decode("latin-1") if waits else ""
             return HttpResponse(response.status, retry_after, b"".join(parts)[:ANSWER_LIMIT], complete)
 
     async def close(self) -> None:

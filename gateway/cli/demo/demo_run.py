@@ -70,11 +70,11 @@ class DemoRun:
         return await self._end()
 
     def _plan(self) -> list[tuple[float, Callable[[], Awaitable[None]]]]:
-        say_ = self._announce
+        announce = self._announce
         return [
-            (5.0, say_("demo.overheat")), (9.5, self._first_order), (15.0, say_("demo.repeat")),
-            (18.0, say_("demo.silent")), (27.0, say_("demo.pressure")), (KILL, self._kill), (IMPORT, self._import),
-            (45.0, self._emergency), (47.0, say_("demo.clear")),
+            (5.0, announce("demo.overheat")), (9.5, self._first_order), (15.0, announce("demo.repeat")),
+            (18.0, announce("demo.silent")), (27.0, announce("demo.pressure")), (KILL, self._kill),
+            (IMPORT, self._import), (45.0, self._emergency), (47.0, announce("demo.clear")),
         ]  # fmt: skip
 
     def _announce(self, key: str) -> Callable[[], Awaitable[None]]:

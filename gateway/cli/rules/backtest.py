@@ -30,8 +30,8 @@ IN_FORCE = ""
 
 @click.command("backtest")
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--from", "start", required=True, help="Where it begins: 2026-05-01, or a time; without zone: local.")
-@click.option("--to", "end", required=True, help="Where it ends (not included).")
+@click.option("--from", "start", required=True, help="Start: 2026-05-01, or a time; without zone: local.")
+@click.option("--to", "end", required=True, help="End (not included).")
 @main_file
 @click.option("--devices", default="", help="Codes of the devices to judge, with commas between. [default: all]")
 @click.option(
@@ -40,9 +40,9 @@ IN_FORCE = ""
     flag_value=IN_FORCE,
     default=None,
     metavar="[RULES]",
-    help="What would have changed against this file or folder; alone: against the rules in force with the same ids.",
+    help="Compare with this file or folder; without a value: with the rules in force that have the same ids.",
 )
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="How to print the outcome.")
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="Output format.")
 @click.option("--limit", type=click.IntRange(0), default=20, show_default=True, help="Rows of a list; 0 = all.")
 @click.option(
     "--plot", type=click.Path(path_type=Path, file_okay=False), help="Folder for an SVG of each episode shown."
@@ -60,11 +60,13 @@ def backtest(
     plot: Path | None,
     lang: Lang,
 ) -> None:
-    """What rules would have raised on stored history, whatever their `mode`. Reads only; nothing is sent or kept.
+    """Show which alarms rules would have raised on stored history, whatever their `mode`. Reads only; nothing is sent
+    or stored.
 
     The same engine as live, on readings sorted by time, without down-time, with the devices and attributes of today.
-    Works beside a running gateway (through its API for what it has open) and without one; while it reads the files of
-    a stopped gateway, that cannot be started. Latched alarms and those that end by an act of the desk stay on.
+    Works beside a running gateway (its open files are read through its API) and without one; while it reads the files
+    of a stopped gateway, that gateway cannot be started. Latched alarms and those that end by an act of the desk stay
+    on.
 
     Example: fieldgate rules backtest config/rules/gas.yaml --from 2026-01-01 --to 2026-07-01 --compare
     """

@@ -33,15 +33,15 @@ _UNITS = ((1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"))
     default=None,
     help="The main file, or the folder it is in; by default the lists and profiles beside the folder of the rules.",
 )
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="How to print the report.")
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="Output format.")
 @report_language
 @click.option("--strict", is_flag=True, help="Warnings make the exit status 1.")
 def check(paths: Sequence[Path], config: Path | None, form: str, lang: Lang, strict: bool) -> None:
-    """Look for rules that load and are yet probably not what was meant; tell what each of them costs.
+    """Find rules that load but are probably not what was meant, and estimate what each of them costs.
 
-    Without PATHS the rules in force of --config. Rules in force that are not among PATHS are held against those that
-    are: two rules for one fault are said. With --config also the retention of stored readings, and, of an installation
-    that ran there, its registry and the points it ever heard (read only, also while it runs).
+    Without PATHS: the rules in force of --config. Rules in force that are not among PATHS are compared with those that
+    are: two rules for one fault are reported. With --config also the retention of stored readings is checked, and, if
+    the installation has run, its registry and the points it ever received (read only, also while it runs).
 
     Exit status: 0 nothing, or only infos (without --strict also warnings), 1 warnings with --strict, 2 a file did not
     load, or the state exceeds limits.state.

@@ -16,14 +16,13 @@ from gateway.domain.text import Lang, localize
 @click.command("explain")
 @click.argument("what", metavar="ALARM_ID|ORDER_NO")
 @main_file
-@click.option("--plot", type=click.Path(path_type=Path, dir_okay=False), help="Draw it into this file, an .svg.")
+@click.option("--plot", type=click.Path(path_type=Path, dir_okay=False), help="Draw it to this .svg file.")
 @report_language
 def explain(what: str, config: Path, plot: Path | None, lang: Lang) -> None:
-    """Why an alarm was raised: readings, signals, thresholds and where they came from, its timeline, what was done.
+    """Explain why an alarm was raised: readings, signals, thresholds and their sources, its timeline, what was done.
 
-    Of the number of an order: of every alarm that is in it. Also of alarms in shadow. Works beside a running gateway
-    and without one. Pictures are SVG, for any browser.
-    Exit status 2: there is no such alarm, or it cannot be read.
+    With the number of an order: every alarm in it. Includes alarms in shadow. Works beside a running gateway and
+    without one. Pictures are SVG, for any browser. Exit status 2: there is no such alarm, or it cannot be read.
 
     Example: fieldgate rules explain 0-1042-0 --plot why.svg
     Example: fieldgate rules explain WO-20261130-00001

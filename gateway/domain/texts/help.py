@@ -1,13 +1,13 @@
 """`--help` of every command, paragraph by paragraph, by the English of the code. Examples are the same in both."""
 
 _COMMANDS = (
-    ("Fieldgate: field telemetry in, one work order per fault out.", "Fieldgate：接入现场遥测数据，每个故障派一张工单。"),
+    ("Fieldgate: from field telemetry to exactly one work order per fault.", "Fieldgate：接入现场遥测数据，每个故障派一张工单。"),
     (
         "Measure this machine: ingest (against the raw limit of the same run), the rule engine, a restart, callers of the API, an idle gateway.",
         "测量本机性能：接入（与同次运行的极限对比）、规则引擎、重启、API 调用、空载网关。",
     ),
     (
-        "Ten rules (holds, levels, windows, a streak, silence) on the history of 1,000 devices, from DuckDB to episodes.",
+        "Backtest ten rules (holds, levels, windows, a streak, silence) on the history of 1,000 devices, from DuckDB to episodes.",
         "用十条规则（持续、分级、窗口、连续、无数据）回放 1000 台设备的历史，从 DuckDB 到告警过程。",
     ),
     (
@@ -35,11 +35,9 @@ _COMMANDS = (
         "`ratio` is to one vectorised comparison per rule over the same batches: compare builds by it.",
         "`ratio` 是与同样批次上每条规则一次向量比较的比值，可用于比较不同版本。",
     ),
-    ("Check the whole configuration and name everything that is wrong, at once.", "检查整套配置，一次列出全部问题。"),
+    ("Check the whole configuration and list all problems at once.", "检查整套配置，一次列出全部问题。"),
     (
-        ("Reads the main file, profiles, the lists of sites, customers and devices, templates and rules, and sums up what "
-        "`fieldgate rules check` finds. Starts nothing and talks to nobody. Exit status 0 in order (there may be warnings), "
-        "2 not in order."),
+        ("Reads the main file, profiles, the lists of sites, customers and devices, templates and rules, and sums up what `fieldgate rules check` finds. Starts nothing and makes no connections. Exit status 0 no problems (there may be warnings), 2 problems."),
         ("读取主文件、型号、场站、客户和设备清单、模板与规则，并汇总 `fieldgate rules check` 的结果。不启动任何程序，不连接任何设备。"
         "退出码：0 通过（可能有警告），2 有问题。"),
     ),
@@ -47,64 +45,56 @@ _COMMANDS = (
         "A minute of Fieldgate on this machine: a real broker, simulated devices, faults, kill -9, an import, an account.",
         "在本机演示一分钟：真实的 MQTT 服务器、模拟设备、故障、`kill -9`、导入历史，最后逐条对账。",
     ),
-    ("Remove what is known of a person.", "清除个人信息。"),
+    ("Erase personal data.", "清除个人信息。"),
     (
-        ("Remove a customer: name, phone number and attributes, what was written to them, and the messages to them with "
-        "every attempt to send them, whether the gateway runs or not. Take them off the list of customers first."),
+        ("Remove a customer: name, phone number and attributes, the notices to them, and their messages with every attempt to send them, whether the gateway runs or not. Take them off the list of customers first."),
         "清除一位客户：姓名、电话和属性、发给该客户的内容，以及这些消息的全部发送记录；网关运行与否均可。请先从客户清单中删除该客户。",
     ),
     (
-        ("The code stays where devices and notices name it. Exit status 0 removed, 1 nothing is known of them, 2 nothing was "
-        "done."),
+        ("The code stays where devices and notices name it. Exit status 0 removed, 1 no such customer, 2 nothing was done."),
         "设备和通知中引用的客户编号会保留。退出码：0 已清除，1 没有该客户的任何记录，2 未做任何改动。",
     ),
     (
-        "Bring history from a CSV file into the gateway, running or not, through the same journal and the same rules.",
+        "Import history from a CSV file into the gateway, running or not, through the same journal and the same rules.",
         "从 CSV 文件导入历史数据，网关运行与否均可，经过同样的日志库和同样的规则。",
     ),
     (
-        ("A row goes in whole or into FILE.rejected.csv with its reason. The same file twice changes nothing. Orders are made "
-        "at the end, of what is still raised then. Exit status 0 every row is in, 1 some rows were rejected, 2 nothing was "
-        "done."),
+        ("A row is imported as a whole, or written to FILE.rejected.csv with the reason. Importing a file twice changes nothing. Orders are made at the end, for alarms that are still raised then. Exit status 0 all rows are imported, 1 some rows were rejected, 2 nothing was done."),
         ("每行要么全部导入，要么连同原因写入 FILE.rejected.csv。同一文件导入两次不会有变化。全部导入后，仍未恢复的告警才派单。"
         "退出码：0 全部导入，1 有行被拒绝，2 未做任何改动。"),
     ),
     (
-        ("API keys of this installation, on its own machine: no key is needed, only the right to write its data folder. "
-        "Works while the gateway runs, too. What is made or revoked is in the audit."),
+        ("API keys of this installation, on its own machine: no key is needed, only permission to write its data folder. Works while the gateway runs, too. Created and revoked keys are in the audit."),
         "在本机管理 API 密钥：不需要密钥，只需对数据目录有写权限。网关运行时也可使用。创建和吊销都记入审计。",
     ),
     (
-        "Make a key for a person or a system. The key alone is written to standard output, this once.",
+        "Create a key for a person or a system. Only the key is written to standard output; it cannot be shown again.",
         "为人员或系统创建密钥。标准输出只有密钥本身，且仅显示这一次。",
     ),
     (
-        "All keys, newest first: name, role, sites, state, last use. Never a key itself.",
+        "List all keys, newest first: name, role, sites, state, last use. The keys themselves are never shown.",
         "列出全部密钥，最新的在前：名称、角色、场站、状态、最近使用时间。不显示密钥本身。",
     ),
     (
-        "From now on nobody gets in with this key, a running gateway included.",
+        "Revoke a key at once, also in a running gateway.",
         "此密钥立即失效，对正在运行的网关同样生效。",
     ),
     (
-        ("Bring the database to this release, as the next start would: a copy first, then the changes. Needs a stopped "
-        "gateway; `--check` changes nothing and may run beside one."),
+        ("Migrate the database to this release, as the next start would: first a copy, then the changes. Needs a stopped gateway; `--check` changes nothing and may run beside one."),
         "将数据库升级到本版本，与下次启动时所做的相同：先备份，再升级。须先停止网关；`--check` 不做改动，可在网关运行时使用。",
     ),
     (
-        "Exit status 0 done, or nothing to do; 1 with `--check`: there is something to do; 2 impossible.",
+        "Exit status 0 done, or nothing to do; 1 with `--check`: there is something to do; 2 not possible.",
         "退出码：0 已完成或无需升级；1 使用 `--check` 时表示需要升级；2 无法升级。",
     ),
-    ("Mend damaged or missing files of the data folder. Needs a stopped gateway.", "修复数据目录中损坏或缺失的文件。须先停止网关。"),
+    ("Repair damaged or missing files of the data folder. Needs a stopped gateway.", "修复数据目录中损坏或缺失的文件。须先停止网关。"),
     (
-        ("A damaged file is moved aside (<name>.damaged-<time>), never deleted; what can be read of it is kept; what the "
-        "journal holds is made again: the registry's rows, readings of a lost segment, alarms. What is gone is said, by "
-        "number and time. `fieldgate check --data` only looks."),
+        ("A damaged file is moved aside (<name>.damaged-<time>), never deleted; its readable parts are kept; what the journal holds is restored: the registry's rows, readings of a lost segment, alarms. Losses are listed, by number and time. `fieldgate check --data` only checks."),
         ("损坏的文件会被移到一旁（<name>.damaged-<time>），绝不删除；能读取的部分会保留；日志库中有的会重建：清单记录、丢失的读数、告警。"
         "无法找回的按数量和时间列出。`fieldgate check --data` 只检查不修复。"),
     ),
     (
-        "Exit status 0 nothing is lost, 1 something is (it was said), 2 it could not be done.",
+        "Exit status 0 nothing is lost, 1 something is lost (it is listed), 2 not possible.",
         "退出码：0 没有丢失，1 有丢失（已列出），2 未能执行。",
     ),
     (
@@ -121,11 +111,11 @@ _COMMANDS = (
     ),
     ("Devices that this installation receives messages from.", "本系统收到数据的设备。"),
     (
-        "Devices that talk and are not in the list, as ready lines for it: code and the profile that takes most points of their messages. What is known of each (messages, last one, topic) goes to standard error.",
+        "List devices that send messages and are not in the list, as lines ready for it: code, and the profile that reads most points of their messages. Details of each (messages, last one, topic) go to standard error.",
         "列出有数据但不在清单中的设备，可直接加入清单：编号，以及能对应其消息中最多测点的型号。每台设备的已知信息（消息数、最近一条、主题）输出到标准错误。",
     ),
     (
-        "Reads the dead letters, whether the gateway runs or not, and changes nothing. The lines have the columns of your list, so they can be appended to it; a running gateway takes it over at once. A line without a profile needs one.",
+        "Reads the dead letters, whether the gateway runs or not, and changes nothing. The lines have the columns of your list, so they can be appended to it; a running gateway applies it at once. Fill in the profile where it is empty.",
         "读取死信，网关运行与否均可，不做任何改动。各行与现有清单的列一致，可直接追加；运行中的网关会立即采用。没有型号的行须补上型号。",
     ),
     (
@@ -133,29 +123,25 @@ _COMMANDS = (
         "实时显示运行中的网关收到和判断的内容：消息、读数、告警、工单。",
     ),
     (
-        "Ends with Ctrl-C. What comes faster than it can be shown is counted, not queued. Exit status 0, 1 when no gateway runs.",
+        "Ends with Ctrl-C. Lines that come too fast are counted, not queued. Exit status 0, 1 when no gateway runs.",
         "按 Ctrl-C 结束。来不及显示的只计数，不排队。退出码：0 正常，1 没有网关在运行。",
     ),
     ("Work with rule files.", "规则文件工具。"),
     (
-        "What rules would have raised on stored history, whatever their `mode`. Reads only; nothing is sent or kept.",
+        "Show which alarms rules would have raised on stored history, whatever their `mode`. Reads only; nothing is sent or stored.",
         "用已存的历史数据试算规则会触发哪些告警，不论其 `mode`。只读，不发送也不保存任何内容。",
     ),
     (
-        ("The same engine as live, on readings sorted by time, without down-time, with the devices and attributes of today. "
-        "Works beside a running gateway (through its API for what it has open) and without one; while it reads the files of "
-        "a stopped gateway, that cannot be started. Latched alarms and those that end by an act of the desk stay on."),
+        ("The same engine as live, on readings sorted by time, without down-time, with the devices and attributes of today. Works beside a running gateway (its open files are read through its API) and without one; while it reads the files of a stopped gateway, that gateway cannot be started. Latched alarms and those that end by an act of the desk stay on."),
         ("与实时运行使用同一引擎，读数按时间排序，不计停机时间，设备和属性以当前为准。网关运行时（通过其 API 读取）或停止时均可使用；"
         "读取已停止网关的文件期间，该网关不能启动。须人工复位的告警和由工单操作结束的告警会一直保持。"),
     ),
     (
-        "Look for rules that load and are yet probably not what was meant; tell what each of them costs.",
+        "Find rules that load but are probably not what was meant, and estimate what each of them costs.",
         "查找能加载但很可能不符合本意的规则，并给出每条规则的开销。",
     ),
     (
-        ("Without PATHS the rules in force of --config. Rules in force that are not among PATHS are held against those that "
-        "are: two rules for one fault are said. With --config also the retention of stored readings, and, of an installation "
-        "that ran there, its registry and the points it ever heard (read only, also while it runs)."),
+        ("Without PATHS: the rules in force of --config. Rules in force that are not among PATHS are compared with those that are: two rules for one fault are reported. With --config also the retention of stored readings is checked, and, if the installation has run, its registry and the points it ever received (read only, also while it runs)."),
         ("不写 PATHS 时检查 --config 的现行规则。未列入 PATHS 的现行规则会与列入的对照：两条规则针对同一故障时会指出。"
         "给出 --config 时还会对照读数保存期；若该安装运行过，还会对照其设备清单和收到过的测点（只读，运行中也可使用）。"),
     ),
@@ -170,12 +156,11 @@ _COMMANDS = (
     ),
     ("Exit status: 0 all well, 2 a file did not load.", "退出码：0 正常，2 有文件无法加载。"),
     (
-        "Why an alarm was raised: readings, signals, thresholds and where they came from, its timeline, what was done.",
+        "Explain why an alarm was raised: readings, signals, thresholds and their sources, its timeline, what was done.",
         "说明告警为何触发：读数、计算量、阈值及其来自何处、时间线、处理过程。",
     ),
     (
-        ("Of the number of an order: of every alarm that is in it. Also of alarms in shadow. Works beside a running gateway "
-        "and without one. Pictures are SVG, for any browser. Exit status 2: there is no such alarm, or it cannot be read."),
+        ("With the number of an order: every alarm in it. Includes alarms in shadow. Works beside a running gateway and without one. Pictures are SVG, for any browser. Exit status 2: there is no such alarm, or it cannot be read."),
         ("给出工单号则说明其中的每个告警。影子模式的告警也可查看。网关运行或停止时均可使用。图为 SVG，可用任何浏览器打开。"
         "退出码 2：没有该告警，或无法读取。"),
     ),
@@ -185,22 +170,19 @@ _COMMANDS = (
         "退出码：0 全部通过，1 有用例失败，2 有文件无法加载。",
     ),
     (
-        ("Run the gateway until SIGTERM or Ctrl-C; within 10 s it has drained and is gone. Changed files take effect, with "
-        "SIGHUP at once."),
+        ("Run the gateway until SIGTERM or Ctrl-C; it then drains and ends within 10 s. Changed files take effect while it runs, with SIGHUP at once."),
         "运行网关，直到 SIGTERM 或 Ctrl-C；10 秒内处理完手头工作并退出。修改的文件会自动生效，发送 SIGHUP 则立即生效。",
     ),
     (
-        ("Show what becomes of a message, or of one poll of a Modbus device: route, device, points, values with units, "
-        "quality, what is not used and why, and the rules that read these points."),
+        ("Show how a message, or one poll of a Modbus device, is read: route, device, points, values with units, quality, unused values with the reason, and the rules that read these points."),
         "查看一条消息或一次 Modbus 轮询的处理结果：路由、设备、测点、带单位的值、质量、哪些内容未使用及原因，以及读取这些测点的规则。",
     ),
     (
-        ("The message is a file or, with -, standard input. `try modbus DEVICE` really asks the device, once, and shows the "
-        "registers. Nothing is written, nothing is published; a gateway may run beside it."),
+        ("The message is a file or, with -, standard input. `try modbus DEVICE` really polls the device, once, and shows the registers. Nothing is written, nothing is published; a gateway may run beside it."),
         "消息取自文件，写 `-` 则取自标准输入。`try modbus DEVICE` 会真正向设备查询一次并显示寄存器。不写入、不发布任何内容；可与网关同时运行。",
     ),
     (
-        "Exit status 0 there are readings, 1 there are none, 2 it could not be tried.",
+        "Exit status 0 there are readings, 1 there are none, 2 not possible.",
         "退出码：0 有读数，1 没有读数，2 未能执行。",
     ),
     (
@@ -208,53 +190,53 @@ _COMMANDS = (
         "生成一个自己的小项目：一个 MQTT 服务器或 Modbus 设备、一台设备、一条带用例的规则、一个端点。",
     ),
     (
-        "Asks for what is not given, unless there is nobody to ask. Nothing is overwritten; secrets are made, and readable for you alone. Needs no broker; a Modbus device is asked once, if it is there, for a limit that fits. Exit status 0 written and in order, 2 nothing was written.",
+        "Prompts for what is not given if it runs on a terminal. Nothing is overwritten; secrets are generated, and readable for you alone. Needs no broker; a Modbus device is polled once, if it answers, to propose a limit. Exit status 0 written and without problems, 2 nothing was written.",
         "未给出的会逐项询问（非交互运行时除外）。不覆盖任何文件；自动生成密钥，仅本用户可读。不需要 MQTT 服务器；Modbus 设备在线时读取一次，以便给出合适的限值。退出码：0 已写入且检查通过，2 未写入任何文件。",
     ),
     (
-        "Look at the machine, the data folder, the brokers and, where one runs, the gateway: versions, disk, clock, modes of files, what waits, settings of the broker, balance of messages. Each line says ok, warn or bad, and what to do. Changes nothing; while no gateway runs nobody but the brokers and Modbus links is asked.",
+        "Check the machine, the data folder, the brokers and, if one runs, the gateway: versions, disk, clock, file permissions, queues, settings of the broker, balance of messages. Each line is ok, warn or bad, with what to do. Changes nothing; while no gateway runs, it connects to the brokers and Modbus links only.",
         "检查本机、数据目录、MQTT 服务器以及运行中的网关：版本、磁盘、时钟、文件权限、积压、MQTT 服务器设置、消息收支。每行给出结论和处理办法。不做任何改动；没有网关运行时，只访问 MQTT 服务器和 Modbus 链路。",
     ),
     (
-        "Exit status 0 nothing is bad, 1 something is, 2 the configuration does not load.",
+        "Exit status 0 nothing is bad, 1 something is bad, 2 the configuration does not load.",
         "退出码：0 没有异常，1 有异常，2 配置无法加载。",
     ),
     (
-        "List the units that rules, profiles and routes may write, by what they measure. With UNIT only what that one is; exit status 2 when there is none, with the one that was probably meant.",
+        "List the units that rules, profiles and routes may use, by what they measure. With UNIT only that one; exit status 2 when it is unknown, with the one that was probably meant.",
         "按物理量列出规则、型号和路由中可以使用的单位。给出 UNIT 则只说明该单位；没有该单位时退出码为 2，并提示可能想写的单位。",
     ),
     (
-        "Copy the data folder and the folder of the configuration to TARGET: a new folder, or a file .tar or .tar.gz. The gateway may run; what it has acknowledged before is in the copy. The copy is opened and checked.",
+        "Copy the data folder and the folder of the configuration to TARGET: a new folder, or a file .tar or .tar.gz. The gateway may run; everything acknowledged before is in the copy. The copy is opened and checked.",
         "将数据目录和配置目录备份到 TARGET：新目录，或 .tar、.tar.gz 文件。网关可以继续运行；此前已确认的数据都在备份中。备份完成后会打开并检查。",
     ),
     (
-        "It holds keys, names and phone numbers: keep it as safe as the data folder. `fieldgate restore` puts it back.",
+        "It holds keys, names and phone numbers: keep it as safe as the data folder. `fieldgate restore` restores it.",
         "备份中含有密钥、姓名和电话，应与数据目录同样妥善保管。用 `fieldgate restore` 恢复。",
     ),
     ("Exit status 0 done, 2 not done.", "退出码：0 已完成，2 未完成。"),
     (
-        "Put BACKUP into DATA_DIR, which is new or empty: an installation is never overwritten. Every file is compared with its checksum first. Start the gateway with a configuration whose `data_dir` it is.",
+        "Restore BACKUP to DATA_DIR, which is new or empty: an installation is never overwritten. Every file is compared with its checksum first. Then start the gateway with a configuration whose `data_dir` it is.",
         "将 BACKUP 还原到新的或空的 DATA_DIR，绝不覆盖已有的数据。还原前逐个文件核对校验和。之后用 `data_dir` 指向该目录的配置启动网关。",
     ),
     ("The systems that events and notices go to.", "接收事件和通知的系统。"),
     (
-        "Every endpoint of the configuration; with counts and state while the gateway runs.",
+        "List the endpoints of the configuration, with counts and state while the gateway runs.",
         "列出配置中的全部端点；网关运行时还显示计数和状态。",
     ),
     (
-        "Send a signed test event to an endpoint and show what it answers. It touches no order and no queue, and works whether the gateway runs or not; while it runs, it stands in its audit.",
+        "Send a signed test event to an endpoint and show its answer. It changes no order and no queue, and works whether the gateway runs or not; a running gateway records it in its audit.",
         "向端点发送一个签名的测试事件并显示其应答。不涉及任何工单和队列，网关运行与否均可；网关运行时会记入审计。",
     ),
     (
-        "Exit status 0 the receiver took it, 1 it did not, 2 there is no such endpoint.",
+        "Exit status 0 the receiver accepted it, 1 it did not, 2 there is no such endpoint.",
         "退出码：0 接收方已接受，1 未接受，2 没有该端点。",
     ),
     (
-        "The events that are sent to OA systems: all of them, or the JSON Schema (draft 2020-12) of one.",
+        "List the events that are sent to OA systems, or print the JSON Schema (draft 2020-12) of one.",
         "发往 OA 系统的事件：列出全部，或给出其中一个的 JSON Schema（draft 2020-12）。",
     ),
-    ("List the units that rules, profiles and routes may write, by what they measure.", "按物理量列出规则、型号和路由中可以使用的单位。"),
-    ("Print the version of Fieldgate and of what it stands on.", "显示 Fieldgate 及其所用组成软件的版本。"),
+    ("List the units that rules, profiles and routes may use, by what they measure.", "按物理量列出规则、型号和路由中可以使用的单位。"),
+    ("Print the versions of Fieldgate and of the libraries it uses.", "显示 Fieldgate 及其所用组成软件的版本。"),
 )  # fmt: skip
 _OPTIONS = (
     ("Show this message and exit.", "显示本帮助并退出。"),
@@ -266,75 +248,75 @@ _OPTIONS = (
         "主文件，或其所在目录；默认使用规则目录旁边的清单和型号。",
     ),
     (
-        "Language of what is printed. [default: that of the main file, else of the locale]",
+        "Language of the output. [default: that of the main file, else of the locale]",
         "输出语言。[默认：主文件中的语言，否则取系统区域设置]",
     ),
-    ("Also write the figures here.", "同时将结果写入此文件。"),
+    ("Also write the figures to this file.", "同时将结果写入此文件。"),
     ("All slices together.", "各段合计时长。"),
     ("Also windows, streaks, 2,000 rules.", "同时测量窗口、连续判断和 2000 条规则。"),
     ("Read all files of the data folder, too. Changes nothing; takes a while.", "同时读取数据目录中的全部文件。不做改动，需要一些时间。"),
-    ("How long; the acts take 60 s.", "演示时长；全部情节需要 60 秒。"),
+    ("Duration; the scenario takes 60 s.", "演示时长；全部情节需要 60 秒。"),
     ("The same seed gives the same values.", "种子相同，数值相同。"),
     ("Write the account as JSON.", "将对账结果写为 JSON。"),
     ("Keep all files in this folder.", "将全部文件保留在此目录。"),
-    ("What the columns are.", "说明各列含义的映射文件。"),
+    ("Map of the columns.", "说明各列含义的映射文件。"),
     ("The data folder, when not that of the main file.", "数据目录（与主文件不同时填写）。"),
     ("URL of the running gateway, when not that of the main file.", "运行中网关的 URL（与主文件不同时填写）。"),
     ("Import nothing if any row is wrong.", "只要有一行有误就全部不导入。"),
     ("Check every row, send nothing.", "只检查各行，不发送。"),
     ("No progress bar, no summary; rejected rows are still reported.", "不显示进度和汇总；仍会报告被拒绝的行。"),
-    ("Who imports, for the record. [default: the user of this machine]", "导入人，用于记录。[默认：本机用户]"),
-    ("What it may do.", "权限角色。"),
+    ("Name of the importing person, for the audit. [default: the user of this machine]", "导入人，用于记录。[默认：本机用户]"),
+    ("Role: what the key may do.", "权限角色。"),
     ("Only this site; may be given several times. [default: all]", "仅限此场站，可多次给出。[默认：全部]"),
-    ("Ends after this time: 90d. [default: never]", "有效期，如 90d。[默认：长期有效]"),
-    ("Only say what would be done.", "只说明将要做什么。"),
-    ("Where it begins: 2026-05-01, or a time; without zone: local.", "起始时间：2026-05-01 或具体时刻；不写时区则为当地时间。"),
-    ("Where it ends (not included).", "结束时间（不含）。"),
+    ("The key expires after this time: 90d. [default: never]", "有效期，如 90d。[默认：长期有效]"),
+    ("Only list what would be done.", "只说明将要做什么。"),
+    ("Start: 2026-05-01, or a time; without zone: local.", "起始时间：2026-05-01 或具体时刻；不写时区则为当地时间。"),
+    ("End (not included).", "结束时间（不含）。"),
     ("Codes of the devices to judge, with commas between. [default: all]", "要判断的设备编号，以逗号分隔。[默认：全部]"),
     (
-        "What would have changed against this file or folder; alone: against the rules in force with the same ids.",
+        "Compare with this file or folder; without a value: with the rules in force that have the same ids.",
         "与此文件或目录比较有何变化；不写值则与同 id 的现行规则比较。",
     ),
-    ("How to print the outcome.", "输出格式。"),
-    ("How to print the report.", "报告格式。"),
+    ("Output format.", "输出格式。"),
+    ("Output format.", "报告格式。"),
     ("Output.", "输出格式。"),
     ("Rows of a list; 0 = all.", "列表行数；0 表示全部。"),
     ("Folder for an SVG of each episode shown.", "为每个列出的告警过程绘制 SVG，存入此目录。"),
     ("Warnings make the exit status 1.", "有警告时退出码为 1。"),
-    ("Draw it into this file, an .svg.", "绘制到此 .svg 文件。"),
+    ("Draw it to this .svg file.", "绘制到此 .svg 文件。"),
     (
         "Folder of device profiles; by default the `profiles` next to the folder of the rules.",
         "型号目录；默认为规则目录旁边的 `profiles`。",
     ),
     ("As a retained message that the broker replays.", "按 MQTT 服务器重放的保留消息处理。"),
-    ("Put the saved configuration here, too: a new, or empty, folder.", "同时将备份的配置还原到此目录（新的或空的）。"),
-    ("Of this installation. [default: that of the folder]", "本套系统的名称。[默认：目录名]"),
-    ("At the broker; its password is asked for, or taken from MQTT_PASSWORD.", "MQTT 服务器用户名；密码会询问，或取自 MQTT_PASSWORD。"),
+    ("Also restore the saved configuration to this new or empty folder.", "同时将备份的配置还原到此目录（新的或空的）。"),
+    ("Name of this installation. [default: that of the folder]", "本套系统的名称。[默认：目录名]"),
+    ("User name at the broker; its password is prompted for, or taken from MQTT_PASSWORD.", "MQTT 服务器用户名；密码会询问，或取自 MQTT_PASSWORD。"),
     ("Code of the first device. [default: DEV-1]", "第一台设备的编号。[默认：DEV-1]"),
-    ("What people call it.", "设备名称。"),
-    ("Where it publishes. [default: devices/CODE/telemetry]", "设备发布消息的主题。[默认：devices/CODE/telemetry]"),
+    ("Display name of the device.", "设备名称。"),
+    ("Topic on which it publishes. [default: devices/CODE/telemetry]", "设备发布消息的主题。[默认：devices/CODE/telemetry]"),
     ("One of its messages: proposes profile and route.", "设备的一条消息：据此生成型号和路由。"),
     ("A profile of the library, instead of one made from sample or registers.", "使用自带型号，不根据样例或寄存器生成。"),
     ("A Modbus TCP device instead of a broker. [port: 502]", "Modbus TCP 设备，代替 MQTT 服务器。[端口：502]"),
     ("Its unit id. [default: 1]", "设备的单元号。[默认：1]"),
     (
-        "What stands where, such as `temp:15:i16:0.1:degC`; again for each.",
+        "A register, such as `temp:15:i16:0.1:degC`; may be repeated.",
         "寄存器的位置和含义，例如 `temp:15:i16:0.1:degC`；每个寄存器写一次。",
     ),
-    ("The table of --register.", "--register 所在的寄存器表。"),
-    ("What rules call this kind of device.", "规则中使用的设备类型。"),
-    ("Where work-order events go. [default: http://127.0.0.1:8090/hooks/oa]", "工单事件的接收地址。[默认：http://127.0.0.1:8090/hooks/oa]"),
-    ("Ask nothing: take the defaults for what is not given.", "不询问，未给出的取默认值。"),
+    ("Register table of --register.", "--register 所在的寄存器表。"),
+    ("Kind of the device, as rules name it.", "规则中使用的设备类型。"),
+    ("Address for work-order events. [default: http://127.0.0.1:8090/hooks/oa]", "工单事件的接收地址。[默认：http://127.0.0.1:8090/hooks/oa]"),
+    ("No prompts: use the defaults for what is not given.", "不询问，未给出的取默认值。"),
     ("[default: mqtt://127.0.0.1:1883]", "[默认：mqtt://127.0.0.1:1883]"),
     ("[default: that of this machine]", "[默认：本机时区]"),
-    ("Of questions and files.", "提问和文件的语言。"),
-    ("In peace, and loaded.", "空闲与加压各测一段。"),
-    ("Twice: syncs apart.", "测两次，同步写盘次数单独统计。"),
+    ("Language of prompts and files.", "提问和文件的语言。"),
+    ("Duration without load, and again under load.", "空闲与加压各测一段。"),
+    ("Duration, measured twice: memory and CPU, then syncs.", "测两次，同步写盘次数单独统计。"),
     ("Only this device.", "仅此设备。"),
     ("Only devices of this site.", "仅此场站的设备。"),
     ("Only this kind; may be repeated.", "仅此类内容，可多次给出。"),
-    ("End after so long: 10s, 5m.", "多久后结束，如 10s、5m。"),
-    ("End after the first lines.", "显示若干行后结束。"),
+    ("End after this time: 10s, 5m.", "多久后结束，如 10s、5m。"),
+    ("End after this number of lines.", "显示若干行后结束。"),
     ("Only this MQTT source.", "仅使用此 MQTT 数据源。"),
 )  # fmt: skip
 _CLICK = (

@@ -1,4 +1,4 @@
-"""What the gateway needs of this folder (`gateway.adapter_ports.SeriesAdapter`). psycopg is loaded when needed."""
+"""Exports of this folder (`gateway.adapter_ports.SeriesAdapter`). psycopg is imported on first use."""
 
 import asyncio
 from collections.abc import Mapping

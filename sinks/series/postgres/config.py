@@ -55,12 +55,12 @@ class PostgresConfig(StoreSection):
 
     @property
     def local(self) -> bool:
-        """Is the server on this machine?"""
+        """True if the server is on this machine."""
         return all(one.startswith("/") or one in LOCAL for one in self.host.split(","))
 
     @property
     def tls_mode(self) -> TlsMode:
-        """What holds when `tls` is left out."""
+        """`tls`, or its default for this server."""
         return self.tls or ("disable" if self.local else "verify-full")
 
     @property

@@ -1,4 +1,4 @@
-"""Reading: one SQL text per question. Each identity is one row of the table, so that nothing is left to merge."""
+"""Queries of the tables. Each identity is one row of the table, so nothing is merged on read."""
 
 from collections.abc import Sequence
 

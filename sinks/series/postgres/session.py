@@ -114,13 +114,13 @@ def _no_login(error: psycopg.Error, config: PostgresConfig) -> StoreError:
     whether the password was asked for, and words of libpq itself."""
     what = " ".join(str(error).removeprefix("connection failed: ").split())
     state = error.pgconn
-    asked = state is not None and (state.used_password or state.needs_password)
+    password_sent = state is not None and (state.used_password or state.needs_password)
     fields = {"place": config.address, "what": what}
     if _READ_ONLY.search(what):
         return StoreUnavailable.of("postgres.read_only", **fields)
     if "does not exist" in what and config.database in what and "role" not in what:
         return StoreRejected.of("postgres.no_database", **fields)
-    if "pg_hba" in what or (asked and not _AFTER_LOGIN.search(what) and "too many" not in what):
+    if "pg_hba" in what or (password_sent and not _AFTER_LOGIN.search(what) and "too many" not in what):
         return StoreRejected.of("postgres.refused", **fields)
     if _NOT_TLS.search(what):
         return StoreRejected.of("postgres.tls", **fields)

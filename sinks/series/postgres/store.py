@@ -1,4 +1,4 @@
-"""The store in PostgreSQL. After an error the connection is made anew: what was committed the server says."""
+"""Series store in PostgreSQL. After an error a new connection is made; the server's rows show what was committed."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager

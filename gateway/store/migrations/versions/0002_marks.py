@@ -1,4 +1,4 @@
-"""What the stage after the conditions says of an alarm; the quiet times of a site."""
+"""Marks of the alarm stage, which follows the conditions; the quiet times of a site."""
 
 import sqlalchemy as sa
 from alembic import op

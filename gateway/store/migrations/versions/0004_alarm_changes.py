@@ -10,7 +10,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Alarms of before have no history: their rows say when they were raised and cleared."""
+    """Older alarms have no history: their rows have the times when they were raised and cleared."""
     op.create_table(
         "alarm_change", sa.Column("id", sa.Text(), nullable=False), sa.Column("tenant_id", sa.Text(), nullable=False),
         sa.Column("alarm_id", sa.Text(), nullable=False), sa.Column("change", sa.Text(), nullable=False),

@@ -10,7 +10,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Which are gone the next start tells."""
+    """The next start finds the customers that are no longer in the list."""
     op.add_column("customer", sa.Column("gone", sa.Boolean(), nullable=False, server_default=sa.false()))
 
 

@@ -10,7 +10,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Of texts that were learned before nobody knows; they count for no device."""
+    """For texts learned before, the device is unknown; they count for no device."""
     op.add_column("point", sa.Column("brought", sa.Text(), nullable=False, server_default=sa.text("'[]'")))
 
 
