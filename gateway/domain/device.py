@@ -52,7 +52,7 @@ class PointSpec(Struct, frozen=True):
 
     `unit` is the canonical unit in which values are stored ("" = dimensionless); `every` is the expected interval
     in µs (0 = none promised); `each` = repeated per component; `values` are the texts of a state point, code =
-    index; `missing` are raw numbers and texts that mean "no data" (DESIGN section 5). A raised `revision` says that
+    index; `missing` are raw numbers and texts that mean "no data" (DESIGN section 5). A raised `revision` means that
     the numbers mean something else from now on (a corrected scale): the point gets a new id. `retain` µs is how
     long its readings are stored where that is shorter than for the rest (0 = like the rest). `title_en`,
     `title_zh`: the display name, "" = its name. `texts`: of its `values`, the value and its display name, English
