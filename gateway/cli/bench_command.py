@@ -1,4 +1,4 @@
-"""`fieldgate bench ingest|rules|restart|backtest|delivery|idle|api`: measured figures, as JSON for scripts."""
+"""`fieldgate bench ingest|rules|restart|backtest|stores|delivery|idle|api`: measured figures, as JSON for scripts."""
 
 import json
 from collections.abc import Callable
@@ -107,6 +107,20 @@ def backtest(readings: int, report: Path | None) -> None:
     from gateway.cli.bench.backtest import run_backtest_bench
 
     _print_figures({key: round(value) for key, value in run_backtest_bench(readings).items()}, report)
+
+
+@command.command("stores")
+@click.option("--seconds", type=click.FloatRange(1, 600), default=5.0, show_default=True, help="For each store.")
+@REPORT
+def stores(seconds: float, report: Path | None) -> None:
+    """Rows/s into each store of readings, through its adapter, in the batches of a gateway that catches up. A store
+    that has no server or simulator on this machine has no figure.
+
+    Example: fieldgate bench stores --report stores.json
+    """
+    from gateway.cli.bench.stores import measure
+
+    _print_figures(measure(seconds), report)
 
 
 @command.command("delivery")

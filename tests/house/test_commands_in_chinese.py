@@ -40,6 +40,7 @@ PLAYS: dict[str, tuple[tuple[str, int], ...]] = {
     "version": (("", 0),),
     **{f"bench {name}": (("--seconds x", 2),) for name in ("ingest", "rules", "api", "idle")},
     "bench backtest": (("--readings x", 2),),
+    "bench stores": (("--seconds x", 2),),
     "bench restart": (("--devices x", 2),),
     "bench delivery": (("--events x", 2),),
     "check": (
@@ -115,6 +116,15 @@ PLAYS: dict[str, tuple[tuple[str, int], ...]] = {
         ("{alarm} -c {home}", 0), ("{alarm} -c {live} --plot {tmp}/why.svg", 0), ("{order} -c {home}", 0),
         ("0-1-0 -c {home}", 2), ("WO-20200101-00001 -c {home}", 2), ("0-1-0 -c {new}", 2),
         ("{alarm} -c {home} --plot {tmp}/why.png", 2), ("{alarm} -c {home} --plot {tmp}/no/why.svg", 2),
+    ),
+    "series export": (
+        ("--parquet {tmp}/all.parquet -c {home}", 0), ("--parquet {tmp}/all.parquet -c {home}", 2),
+        ("--parquet {tmp}/live.parquet -c {live} --devices CH-1 --points gun_temp", 0),
+        ("--parquet {tmp}/no.parquet -c {home} --devices CH-7 --points gun_tmp", 2),
+        ("--parquet {tmp}/no.parquet -c {home} --points gun_tmp", 2),
+        ("--parquet {tmp}/no/no.parquet -c {home}", 2), ("--parquet {tmp}/no.parquet -c {new}", 2),
+        ("--parquet {tmp}/no.parquet -c {home} --from soon", 2), ("--parquet {tmp}/no.parquet -c {broken}", 2),
+        ("--parquet {tmp}/no.parquet -c {home} --from 2026-06-03 --to 2026-06-01", 2),
     ),
     "erase customer": (("C9 -c {home}", 1), ("C2 -c {home}", 2), ("C9 -c {live}", 1)),
     "backup": (

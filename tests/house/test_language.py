@@ -134,7 +134,8 @@ def test_the_locale() -> None:
 
 PROPER = {
     "Webhook", "Webhooks", "Standard", "English", "OpenAPI", "Python", "Java", "Node", "CloudEvents", "Callbacks",
-    "QoS", "Dashboards", "New", "Import", "Debian", "Grafana", "Prometheus", "systemd", "vmagent", "root",
+    "QoS", "Dashboards", "New", "Import", "Debian", "Grafana", "Prometheus", "systemd", "vmagent", "root", "pandas",
+    "Spark",
 }  # fmt: skip
 KEYS = {"admin", "engineer", "integrator", "operator", "supervisor", "base"}
 

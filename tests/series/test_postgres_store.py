@@ -18,7 +18,7 @@ from gateway.domain.device import Point, PointKind
 from gateway.domain.duration import DAY, SECOND
 from gateway.domain.errors import StoreError, StoreFull, StoreRejected, StoreUnavailable
 from gateway.domain.reading import Quality
-from gateway.domain.record import DeviceDefined, PointDefined, Record
+from gateway.domain.record import DeviceDefined, PointDefined, Record, Tick
 from simulators.postgres_server import PASSWORD, PostgresProcess, postgres
 from sinks.series.duckdb.config import DuckDbConfig
 from sinks.series.duckdb.store import DuckDbStore
@@ -125,6 +125,16 @@ def test_people_read_names_units_and_states() -> None:
             f"FROM {config.schema_name}.named_reading ORDER BY at"
         )
     assert found == [("CH-1", "temp", 0, 21.5, "degC", None, "good"), ("CH-1", "door", 2, 1.0, "", "开门", "good")]
+
+
+def test_names_from_before_it_followed_the_journal() -> None:
+    config = configured()
+    with opened(config) as store:
+        store.learn(lambda: [Record(1, NOW, DeviceDefined(1, "t", "old", "dc")), Record(2, NOW, Tick(NOW))])
+        store.learn(lambda: [Record(1, NOW, DeviceDefined(1, "t", "CH-1", "dc"))])
+        store.write(0, [record(9, at(0, 1.0))])
+        assert store.secured(0) == 9
+    assert asked(f"SELECT device FROM {config.schema_name}.named_reading") == [("CH-1",)]
 
 
 def test_it_stores_what_duckdb_stores(tmp_path: Any) -> None:

@@ -2,19 +2,16 @@
 
 import json
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from datetime import datetime
-from difflib import get_close_matches
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 import click
 
+from gateway.cli.history_options import device_codes, moment, progress_bar
 from gateway.cli.options import main_file, report_language
 from gateway.cli.problems import UNUSABLE, refuse
-from gateway.domain.duration import to_us
 from gateway.domain.error_reasons import reason
 from gateway.domain.errors import ConfigError, GatewayError, InvariantBroken, Problem
 from gateway.domain.language_values import as_text_field
@@ -96,12 +93,12 @@ def _backtest(
     from gateway.backtest.report import as_json, as_text
 
     lang, zone = installation.lang, ZoneInfo(installation.settings.timezone)
-    begin, stop = _moment(span[0], "--from", zone), _moment(span[1], "--to", zone)
+    begin, stop = moment(span[0], "--from", zone), moment(span[1], "--to", zone)
     if stop <= begin:
         raise ConfigError([Problem("--to", "", "backtest.order", {"start": span[0], "to": span[1]})])
     rules, other = _rules(installation, paths, compare)
-    wanted = BacktestRequest(rules, begin, stop, _codes(installation, devices), other)
-    with _progress(lang) as (total, progress):
+    wanted = BacktestRequest(rules, begin, stop, device_codes(installation, devices), other)
+    with progress_bar(lang) as (total, progress):
         outcome = run(installation, wanted, total, progress)
     if form == "json":
         click.echo(json.dumps(as_json(outcome), ensure_ascii=False, indent=1))
@@ -113,26 +110,6 @@ def _backtest(
 
         count = draw_all(installation, outcome, plot, limit)
         click.echo(localize("backtest.plotted", lang, count=count, folder=plot), err=True)
-
-
-def _moment(text: str, option: str, zone: ZoneInfo) -> int:
-    try:
-        found = datetime.fromisoformat(text.strip())
-    except ValueError:
-        raise ConfigError([Problem(option, "", "backtest.time", {"value": text, "zone": zone.key})]) from None
-    return to_us(found if found.tzinfo is not None else found.replace(tzinfo=zone))
-
-
-def _codes(installation: "Installation", text: str) -> tuple[str, ...]:
-    codes = tuple(code.strip() for code in text.split(",") if code.strip())
-    known = {device.code for device in installation.known.devices}
-    wrong = [code for code in codes if code not in known]
-    if wrong:
-        near = {code: ", ".join(get_close_matches(code, known, 3, 0.5) or sorted(known)[:3]) for code in wrong}
-        raise ConfigError(
-            [Problem("--devices", "", "backtest.device", {"value": code, "near": near[code]}) for code in wrong]
-        )
-    return codes
 
 
 def _rules(
@@ -168,18 +145,3 @@ def _loaded(installation: "Installation", paths: Sequence[Path]) -> "list[Rule]"
     if problems:
         raise ConfigError(unique(problems))
     return list(rules)
-
-
-@contextmanager
-def _progress(lang: Lang) -> Iterator[tuple[Callable[[int], None], Callable[[int], None]]]:
-    """(total, advance): a progress bar on a terminal, otherwise no output."""
-    if not sys.stderr.isatty():
-        yield (lambda _: None), (lambda _: None)
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(localize("backtest.progress", lang), total=None)
-        yield (lambda rows: bar.update(task, total=rows)), (lambda rows: bar.update(task, advance=rows))

@@ -218,6 +218,19 @@ _COMMANDS = (
         "Restore BACKUP to DATA_DIR, which is new or empty: an installation is never overwritten. Every file is compared with its checksum first. Then start the gateway with a configuration whose `data_dir` it is.",
         "将 BACKUP 还原到新的或空的 DATA_DIR，绝不覆盖已有的数据。还原前逐个文件核对校验和。之后用 `data_dir` 指向该目录的配置启动网关。",
     ),
+    ("Work with stored readings.", "处理已保存的读数。"),
+    (
+        "Write stored readings to a Parquet file, in order of time: codes, names, units, texts of states, quality.",
+        "将已保存的读数按时间顺序写入 Parquet 文件：设备编号、测点名、单位、状态文本、质量。",
+    ),
+    (
+        "Works beside a running gateway and without one, with every store that can be read; memory stays bounded. Columns: `time` (UTC), `device`, `site`, `point`, `component`, `value`, `unit`, `text` (of a state), `quality`, `flags`, `received`.",
+        "网关运行与否均可，适用于所有可读取的读数库；内存占用有上限。各列：`time`（UTC）、`device`、`site`、`point`、`component`、`value`、`unit`、`text`（状态文本）、`quality`、`flags`、`received`。",
+    ),
+    (
+        "Rows/s into each store of readings, through its adapter, in the batches of a gateway that catches up. A store that has no server or simulator on this machine has no figure.",
+        "以网关追赶积压时的批次，经适配器写入每种读数库，测量每秒行数。本机没有服务器或模拟器的读数库没有结果。",
+    ),
     ("The systems that events and notices go to.", "接收事件和通知的系统。"),
     (
         "List the endpoints of the configuration, with counts and state while the gateway runs.",
@@ -253,6 +266,12 @@ _OPTIONS = (
     ),
     ("Also write the figures to this file.", "同时将结果写入此文件。"),
     ("All slices together.", "各段合计时长。"),
+    ("For each store.", "每种读数库的时长。"),
+    ("The file to write.", "要写入的文件。"),
+    ("Where it begins: 2026-05-01, or a time. [default: the oldest]", "起始时间：2026-05-01 或具体时刻。[默认：最早]"),
+    ("Where it ends (not included). [default: now]", "结束时间（不含）。[默认：现在]"),
+    ("Codes of devices, with commas between. [default: all]", "设备编号，以逗号分隔。[默认：全部]"),
+    ("Names of points, with commas between. [default: all]", "测点名，以逗号分隔。[默认：全部]"),
     ("Also windows, streaks, 2,000 rules.", "同时测量窗口、连续判断和 2000 条规则。"),
     ("Read all files of the data folder, too. Changes nothing; takes a while.", "同时读取数据目录中的全部文件。不做改动，需要一些时间。"),
     ("Duration; the scenario takes 60 s.", "演示时长；全部情节需要 60 秒。"),

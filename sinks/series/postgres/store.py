@@ -68,7 +68,9 @@ class PostgresStore:
         return self.cursor(partition)
 
     def learn(self, kept: Callable[[], Iterable[Record]]) -> None:
-        """Names are written as their definitions come."""
+        """Writes the names of devices and points that were defined before this store followed the journal."""
+        with self._connected() as opened:
+            opened.writer.write_names(kept())
 
     def write(self, partition: int, records: Sequence[Record]) -> Written:
         """See `SeriesStore.write`. When the connection broke at a commit, the server may have it all the same: then its

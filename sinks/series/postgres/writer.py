@@ -1,6 +1,6 @@
 """One write: new rows straight into the table, others through a temporary one, and the cursor, in one transaction."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -128,24 +128,31 @@ class ReadingWriter:
         keys = zip(keys_of(device, point).tolist(), (when + EPOCH).tolist(), strict=True)
         return dict(zip(keys, zip(value.tolist(), quality.tolist(), strict=True), strict=True))
 
-    def _names(self, records: Sequence[Record]) -> None:
+    def write_names(self, records: Iterable[Record]) -> None:
         """What the numbers stand for, for people who read the tables."""
-        devices = [one.body for one in records if isinstance(one.body, DeviceDefined)]
-        points = [one.body.point for one in records if isinstance(one.body, PointDefined)]
+        with self._session.errors(), self._session.transaction():
+            self._names(records)
+
+    def _names(self, records: Iterable[Record]) -> None:
+        devices: dict[int, list[object]] = {}
+        points: dict[int, list[object]] = {}
+        for body in (one.body for one in records):
+            if isinstance(body, DeviceDefined):
+                devices[body.id] = [body.id, _text(body.code), _text(body.profile)]
+            elif isinstance(body, PointDefined):
+                point, texts = body.point, [_text(text) for text in body.point.values]
+                points[point.id] = [point.id, _text(point.name), point.component, _text(point.unit), texts]
         if devices:
             self._session.run_many(
                 f"INSERT INTO {self._schema}.device VALUES (%s, %s, %s) ON CONFLICT (id) DO UPDATE SET "
                 "code = excluded.code, profile = excluded.profile",
-                [(one.id, _text(one.code), _text(one.profile)) for one in devices],
+                devices.values(),
             )
         if points:
             self._session.run_many(
                 f"INSERT INTO {self._schema}.point VALUES (%s, %s, %s, %s, %s) ON CONFLICT (id) DO UPDATE SET "
                 "name = excluded.name, unit = excluded.unit, texts = excluded.texts",
-                [
-                    (one.id, _text(one.name), one.component, _text(one.unit), [_text(text) for text in one.values])
-                    for one in points
-                ],
+                points.values(),
             )
 
 

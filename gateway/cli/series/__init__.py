@@ -1,0 +1,1 @@
+"""`fieldgate series …`: one file per command."""
