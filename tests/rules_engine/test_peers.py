@@ -9,8 +9,8 @@ from groups_lab import GroupLab, group_rule, says, sensor
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from past_lab import told_of
+from test_groups_late_and_warm_up import Groups
 from test_groups_votes import gun, pile
-from test_past_groups import Groups
 
 from gateway.domain.alarm import Thing
 from gateway.domain.device import Life

@@ -1,7 +1,7 @@
 """What keeps a Modbus source from its meters, for /readyz, log and metrics (C1): no addresses, few names."""
 
 from modbus_kit import FakeDirectory, WallClock
-from test_modbus_use import GAS, MAPS, config
+from test_modbus_reload import GAS, MAPS, config
 
 from gateway.domain.device import Device
 from protocols.modbus.slave import Backoff, Presence, Slave
