@@ -12,8 +12,8 @@ TimedFact = tuple[int, Body]
 """(µs, a fact)."""
 
 
-class ReplayEngine(Protocol):
-    """The engine that a replay drives. Times are µs."""
+class TimedEngine(Protocol):
+    """What has timers. Times are µs."""
 
     @property
     def now(self) -> int:
@@ -25,6 +25,10 @@ class ReplayEngine(Protocol):
     def tick(self, now: int) -> None:
         """Engine time is `now`."""
 
+
+class ReplayEngine(TimedEngine, Protocol):
+    """What history is played to."""
+
     def batch(self, batch: Batch) -> None:
         """Evaluate readings."""
 
@@ -32,27 +36,34 @@ class ReplayEngine(Protocol):
         """A fact at `at`."""
 
 
-class Replay:
-    """Plays history to `engine`, up to `most` readings at once where no timer is due between them.
+def pass_time(engine: TimedEngine, moment: int, *, patience: int = 1, soon: int = 0) -> None:
+    """Nothing more comes up to `moment` µs: call each timer that is due at its time; engine time is `moment` then.
 
     A timer that is due again no later than `soon` µs after it was, `patience` times in a row, waits for more than time:
     it is not called again before there is more history.
+    """
+    repeated, last = 0, None
+    while (due := engine.due()) <= moment:
+        repeated = repeated + 1 if last is not None and due <= last + soon else 0
+        if repeated >= patience:
+            break
+        engine.tick(max(due, engine.now))
+        last = due
+    if moment > engine.now:
+        engine.tick(moment)
+
+
+class Replay:
+    """Plays history to `engine`, up to `most` readings at once where no timer is due between them; the rest as of
+    `pass_time`.
     """
 
     def __init__(self, engine: ReplayEngine, most: int, *, patience: int = 1, soon: int = 0) -> None:
         self.engine, self.most, self.patience, self.soon = engine, most, patience, soon
 
     def until(self, moment: int) -> None:
-        """Nothing more comes up to `moment`: call each timer that is due at its time; engine time is `moment` then."""
-        engine, repeated, last = self.engine, 0, None
-        while (due := engine.due()) <= moment:
-            repeated = repeated + 1 if last is not None and due <= last + self.soon else 0
-            if repeated >= self.patience:
-                break
-            engine.tick(max(due, engine.now))
-            last = due
-        if moment > engine.now:
-            engine.tick(moment)
+        """See `pass_time`."""
+        pass_time(self.engine, moment, patience=self.patience, soon=self.soon)
 
     def feed(self, history: Batch, begin: int = 0, end: int | None = None) -> None:
         """Evaluate the rows [begin, end), sorted by time, in pieces of whole moments."""

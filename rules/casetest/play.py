@@ -35,7 +35,9 @@ from rules.casetest.intake_steps import CaseIntake
 from rules.casetest.things import customer_with, site_with
 from rules.engine import Engine
 from rules.engine.rerun import answer, history_in_memory
+from rules.engine.state.thing_table import NEVER
 from rules.format import compile_policy, compile_source, edit
+from rules.replay import pass_time
 
 TENANT = "test"
 _ANSWERS = 8
@@ -85,21 +87,25 @@ class CasePlayer:
         self.records.append(record)
         self.got += self.engine.step(record)
 
-    def ticks(self, until: int, *, inclusive: bool) -> None:
-        """Write one tick per second up to `until`. Ticks at which nothing can be due are left out, but never the last
-        one: re-evaluation goes up to engine time."""
-        start = self.inputs.start
-        last = (until - start) // SECOND if inclusive else (until - start - 1) // SECOND
-        while True:
-            due = self.engine.next_due()
-            next_tick = (self.clock - start) // SECOND + 1
-            if due is not None:
-                next_tick = max(next_tick, -((start - due) // SECOND))
-            next_tick = min(next_tick if due is not None else last, last)
-            if start + next_tick * SECOND <= self.clock:
-                return
-            self.clock = start + next_tick * SECOND
-            self.write(self.clock, Tick(self.clock))
+    # --- `TimedEngine`: ticks at whole seconds after the start; those at which nothing can be due are left out
+    @property
+    def now(self) -> int:
+        """Time of the newest tick, µs."""
+        return self.clock
+
+    def due(self) -> int:
+        """The next second at which a timer can be due, µs; NEVER when nothing waits."""
+        due, start = self.engine.next_due(), self.inputs.start
+        return NEVER if due is None else start - (start - max(due, self.clock + 1)) // SECOND * SECOND
+
+    def tick(self, now: int) -> None:
+        """Write the tick of this moment."""
+        self.clock = now
+        self.write(now, Tick(now))
+
+    def _pass_time(self, until: int) -> None:
+        """Write the ticks up to `until` µs, at least the last one: re-evaluation goes up to engine time."""
+        pass_time(self, self.inputs.start + (until - self.inputs.start) // SECOND * SECOND)
 
     def run(self) -> None:
         """Run the whole case."""
@@ -113,15 +119,15 @@ class CasePlayer:
             at = max(away, min([when for when, _ in deliveries[:1]] + [one.at for one in events[:1]]))
             if at > end and inputs.until is not None:
                 break
-            self.ticks(at, inclusive=False)
+            self._pass_time(at - 1)
             while deliveries and max(deliveries[0][0], away) <= at:
                 when, group = deliveries.pop(0)
                 self._deliver(group, max(when, at))
             while events and max(events[0].at, away) <= at:
                 away = max(away, self._apply_event(events.pop(0), at))
             if away <= at:
-                self.ticks(at, inclusive=True)
-        self.ticks(end, inclusive=True)
+                self._pass_time(at)
+        self._pass_time(end)
 
     def _deliver(self, values: Sequence[CaseReading], received: int) -> None:
         """Write readings to the journal. Those of devices not in service are dropped, as the registry does not have
