@@ -181,7 +181,7 @@ class InstalledRules:
         plan, why = plan_of(compiled), Evidence()
         for (thing, identity), level in sorted(left.items()):
             end = PendingTransition(
-                at, compiled, plan, thing, Change.CLEARED, Level(level), why, SET_BACK, identity=identity
+                at, thing, Change.CLEARED, Level(level), why, SET_BACK, identity=identity, rule=compiled, plan=plan
             )
             made.append(end)
         emitter.made = made

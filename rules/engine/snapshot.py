@@ -6,13 +6,14 @@ import msgspec
 
 from gateway.domain.engine_status import ReadingCounts
 from rules.compiled import Rule
-from rules.engine import snapshot_v13
 from rules.engine.evaluator import Evaluator
 from rules.engine.late.history_requests import RequestsState
 from rules.engine.late.replaced_values import ReplacedState
+from rules.engine.rule_state import load_states, states_of
 from rules.engine.snapshot_image import DowntimeImage, EngineImage, EvaluatorImage
 from rules.engine.state.fleet import Fleet, ThingRows
-from rules.engine.state.snapshot_codec import RunnerImage, SnapshotError, SpaceImage, array, seal, table, unseal
+from rules.engine.state.older_snapshots import engine_of
+from rules.engine.state.snapshot_codec import array, image_of_space, opened, seal
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(EngineImage)
@@ -27,12 +28,8 @@ def encode(image: EngineImage) -> bytes:
 
 
 def decode(blob: bytes) -> EngineImage:
-    """The inverse of `encode`; a snapshot of the version before is converted. Raises SnapshotError."""
-    version, body = unseal(blob, older=(snapshot_v13.VERSION,))
-    try:
-        return snapshot_v13.decode(body) if version == snapshot_v13.VERSION else _decoder.decode(body)
-    except msgspec.MsgspecError as flaw:
-        raise SnapshotError(f"the snapshot does not decode: {flaw}") from flaw
+    """The inverse of `encode`; snapshots of older versions are converted. Raises SnapshotError."""
+    return opened(blob, _decoder, engine_of)
 
 
 def image_of(core: Evaluator) -> EvaluatorImage:
@@ -48,22 +45,9 @@ def image_of(core: Evaluator) -> EvaluatorImage:
         devices=list(world.devices.values()),
         points=list(world.points.values()),
         profiles=dict(world.profiles),
-        spaces=[
-            SpaceImage(s.kind, s.things, s.names, {name: table(a) for name, a in s.tables().items()})
-            for s in world.space_list
-        ],
+        spaces=[image_of_space(space) for space in world.space_list],
         rules=[fact for fact, _ in core.installed.rules.values()],
-        runners=[
-            RunnerImage(
-                rule,
-                runner.space.kind,
-                {name: table(a) for name, a in runner.state().items()},
-                runner.extra(),
-                dict(runner.decided.until),
-            )
-            for rule, several in core.installed.runners.items()
-            for runner in several
-        ],
+        rule_states=states_of(core.installed, core.installed.runners),
         downtime=DowntimeImage(list(downs.spans), sorted(downs.kept), downs.settled, list(downs.steps)),
         counts=core.counts.with_reruns(()),
         waiting=dict(core.installed.waiting),
@@ -84,7 +68,7 @@ def without_rules(image: EvaluatorImage, now: int) -> EvaluatorImage:
     return msgspec.structs.replace(
         image,
         rules=[],
-        runners=[],
+        rule_states=[],
         waiting={},
         requests=RequestsState(),
         buffered=[],
@@ -106,13 +90,7 @@ def load_core(image: EvaluatorImage, core: Evaluator, compile_rule: CompileRule)
     downs.kept, downs.settled, downs.steps = set(held_downs.kept), held_downs.settled, list(held_downs.steps)
     for fact in image.rules:
         core.installed.place(fact, compile_rule(fact.source), waiting=image.waiting.get(fact.id))
-    for held in image.runners:
-        for runner in core.installed.runners[held.rule]:
-            if runner.space.kind == held.kind:
-                runner.refresh(range(len(runner.space)), image.now, "")
-                runner.load({name: array(one) for name, one in held.tables.items()})
-                runner.load_extra(held.extra)
-                runner.decided.until.update(held.decided)
+    load_states(core.installed, image.rule_states, image.now)
     core.installed.standing = {
         rule: {(thing, identity): level for thing, identity, level in alarms} for rule, alarms in image.standing.items()
     }

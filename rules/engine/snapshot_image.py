@@ -11,8 +11,9 @@ from rules.engine.late.episode_log import EpisodesState
 from rules.engine.late.history_requests import RequestsState
 from rules.engine.late.replaced_values import ReplacedState
 from rules.engine.late.warmup_buffer import BufferedBatch
+from rules.engine.rule_state import RuleStateImage
 from rules.engine.state.completions import CompletionsState
-from rules.engine.state.snapshot_codec import RunnerImage, SpaceImage
+from rules.engine.state.snapshot_codec import SpaceImage
 from rules.engine.windows.counter_glitches import GlitchesState
 
 
@@ -37,7 +38,7 @@ class EvaluatorImage(Struct, frozen=True):
     profiles: dict[str, int]
     spaces: list[SpaceImage]
     rules: list[RuleSet]
-    runners: list[RunnerImage]
+    rule_states: list[RuleStateImage]
     downtime: DowntimeImage
     counts: ReadingCounts
     glitches: GlitchesState

@@ -9,17 +9,10 @@ AlarmKey = tuple[str, Thing, tuple[str, ...]]
 """(rule id, thing, identity): one alarm."""
 
 
-class PendingTransition(Struct, frozen=True):
-    """A transition without its number. `at` µs.
-
-    A runner says what the condition did, up to `muted`; `plan` is the rule's, with the expressions of `then` evaluated
-    for this moment. The stage after the conditions adds what is below. `behind`, of a merged alarm: when its
-    parents were raised, the last of them (µs), and how many there are; it is told after them.
-    """
+class ConditionChange(Struct, frozen=True):
+    """What a condition did to an alarm of `thing`. `at` µs; `muted`: outside the hours of the rule."""
 
     at: int
-    rule: Rule
-    plan: AlarmPlan
     thing: Thing
     change: Change
     level: Level
@@ -31,8 +24,19 @@ class PendingTransition(Struct, frozen=True):
     late: bool = False
     count: int = 1
     muted: bool = False
-    unstable: bool = False
     stale: bool = False
+
+
+class PendingTransition(ConditionChange, frozen=True, kw_only=True):
+    """A transition without its number. `plan`: that of `rule`, with the expressions of `then` evaluated then.
+
+    The alarm pipeline adds what is below. `behind`, of a merged alarm: when its parents were raised, the last of them
+    (µs), and how many there are; it comes after theirs.
+    """
+
+    rule: Rule
+    plan: AlarmPlan
+    unstable: bool = False
     held_until: int = 0
     limited: str = ""
     parent: Parent | None = None
@@ -43,6 +47,13 @@ class PendingTransition(Struct, frozen=True):
     def key(self) -> AlarmKey:
         """Which alarm changes."""
         return self.rule.id, self.thing, self.identity
+
+
+_AS_THEY_ARE = tuple(
+    name
+    for name in PendingTransition.__struct_fields__
+    if name in Transition.__struct_fields__ and name not in {"rule", "imported"}
+)
 
 
 def order_of(made: PendingTransition) -> tuple[int, int, str, Thing, tuple[str, ...]]:
@@ -82,33 +93,16 @@ class Emitter:
         self.made = []
         return [
             Transition(
-                self.partition,
-                seq,
-                ordinal,
-                m.change,
-                m.rule.id,
-                m.rule.revision,
-                self.tenant,
-                m.thing,
-                m.level,
-                m.at,
-                decided,
-                m.plan,
-                m.evidence,
-                m.identity,
-                m.reason,
-                m.late,
-                m.imported and importing,
-                m.suspect,
-                m.rule.mode == "live",
-                m.count,
-                m.unstable,
-                m.stale,
-                m.muted,
-                m.held_until,
-                m.limited,
-                m.parent,
-                m.episode,
+                partition=self.partition,
+                seq=seq,
+                ordinal=ordinal,
+                rule=m.rule.id,
+                revision=m.rule.revision,
+                tenant=self.tenant,
+                decided=decided,
+                live=m.rule.mode == "live",
+                imported=m.imported and importing,
+                **{name: getattr(m, name) for name in _AS_THEY_ARE},
             )
             for ordinal, m in enumerate(ordered)
         ]

@@ -125,7 +125,16 @@ class Stage:
         thing = Thing(0, 0, group) if group else Thing(device, component)
         seen = Evidence(f"{rule_id} {change} {at}")
         return PendingTransition(
-            round(at * S), one, plan_of(one), thing, Change(change), level, seen, reason, identity=identity, muted=muted
+            round(at * S),
+            thing,
+            Change(change),
+            level,
+            seen,
+            reason,
+            identity=identity,
+            muted=muted,
+            rule=one,
+            plan=plan_of(one),
         )
 
     def step(self, now: float, *changes: PendingTransition, received: float = 0) -> list[Transition]:

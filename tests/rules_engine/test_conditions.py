@@ -291,7 +291,7 @@ def test_marks_of_a_day_are_those_of_one_reading_after_the_other() -> None:
         slow.step(record)
     columns, scalars = book(lab, "r").state(), slow.evaluators.main.installed.runners["r"][0].state()
     assert (columns["mark_at"][0] > LONG_AGO).all()
-    for name in ("mark_at", "mark_run", "mark_told"):
+    for name in ("mark_at", "mark_run", "mark_reported"):
         np.testing.assert_array_equal(columns[name], scalars[name])
 
 

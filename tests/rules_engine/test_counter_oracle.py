@@ -199,7 +199,7 @@ def check(point: str, kind: str, told_: Story, store: Store) -> None:
     else:
         form = form_of(runner)
         begun, reached = multiples(counted, STEP, FROM, AHEAD)
-        assert form.multiples.told[0] == reached
+        assert form.multiples.reported[0] == reached
         assert bool(form.alarm.raised[0]) == (reached > begun)
     assert store.engine.glitches(1).get(point, 0) == len(counted.glitches)
 
@@ -227,5 +227,5 @@ def test_a_look_that_a_tick_asks_for_begins_before_the_fall() -> None:
                    (12700, 180), (12700, 357)])  # fmt: skip
     store = live("water", "every", told_)
     check("water", "every", told_, store)
-    assert form_of(evaluator_of(store)).multiples.told[0] == 8
+    assert form_of(evaluator_of(store)).multiples.reported[0] == 8
     store.check_replay()

@@ -19,7 +19,6 @@ from rules.engine.frames.at import At
 from rules.engine.frames.batch_view import BatchView, Bools
 from rules.engine.windows.base import PointReadings, StateTable
 from rules.engine.windows.counter import Counter
-from rules.engine.windows.counter_falls import NOW
 
 
 class CounterMultipleForm(AlarmForm):
@@ -124,7 +123,7 @@ class CounterMultipleForm(AlarmForm):
         else:
             self.alarm.count[thing] = more
             self.alarm.raise_(here, self.condition.level, count=more)
-        self.multiples.told[thing] += more
+        self.multiples.reported[thing] += more
 
     def met_not_raised(self) -> Bools:
         return self.multiples.any_new()
@@ -153,7 +152,7 @@ class CounterMultipleForm(AlarmForm):
         if self.terms is not None:
             self.terms.end(At(thing, at), at - 1)
         self.alarm.clear(At(thing, at), reason="cycle")
-        line = self.counter.line(thing) if reading is None else reading + float(self.counter.shift[NOW, thing])
+        line = self.counter.line(thing) if reading is None else reading + float(self.counter.shift[thing])
         if line == line:
             self.multiples.begin(thing, line)
         if self.terms is not None:

@@ -76,7 +76,7 @@ class DuePlan(StateTable):
         context, place = self.context, self.space.things[thing]
         for one in context.common.completions.of(context.rule.id, place.device, place.component, at + 1)[-1:]:
             written, turn = int(self.written[thing]), int(self.turn[thing])
-            self.settle(thing, one.done, one.told)
+            self.settle(thing, one.done, one.known_at)
             if self.condition.completed and written > self.day(thing).toordinal():
                 self.date[thing], self.turn[thing] = written, turn
         closed = context.common.completions.closed(context.rule, place.device, place.component, at)

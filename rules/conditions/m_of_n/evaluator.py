@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +15,7 @@ from rules.engine.conditions.single_alarm_evaluator import SingleAlarmEvaluator
 from rules.engine.frames.at import At
 from rules.engine.frames.batch_view import BatchView, Bools
 from rules.engine.state.thing_table import LONG_AGO
+from rules.engine.windows.same_moment import SameMoment
 
 
 class MOfNForm(AlarmForm):
@@ -26,7 +26,7 @@ class MOfNForm(AlarmForm):
     counts no more.
     """
 
-    arrays: tuple[tuple[str, float], ...] = (("bits", 0), ("at", LONG_AGO), ("earlier", 0))
+    arrays: tuple[tuple[str, float], ...] = (("bits", 0), ("at", LONG_AGO))
 
     def __init__(self, context: EvaluatorContext, reporter: Reporter) -> None:
         assert isinstance(context.rule.condition, Votes), "factory.py gives votes to this class only"
@@ -35,10 +35,11 @@ class MOfNForm(AlarmForm):
         super().__init__(context, reporter, self.condition.clear, self.of)
         self.bits: NDArray[np.uint64] = np.zeros(0, np.uint64)
         self.at: I64 = np.zeros(0, np.int64)
-        self.earlier: NDArray[np.uint64] = np.zeros(0, np.uint64)
+        self.moment = SameMoment(self, {"bits": "earlier"})
+        self.parts = {"moment": self.moment}
 
     def may_move(self, view: BatchView, truths: Sequence[F64]) -> Bools:
-        before = np.where(view.t == self.at[view.thing], self.earlier[view.thing], self.bits[view.thing])
+        before = self.moment.as_of("bits", view.t == self.at[view.thing], view.thing)
         moved: Bools = (truths[0] == 1.0) | (before > 0) | (self.bits[view.thing] > 0)
         return moved
 
@@ -54,9 +55,8 @@ class MOfNForm(AlarmForm):
     def on_truth(self, here: At, truths: Sequence[float]) -> None:
         of, clear = truths
         thing = here.thing
-        if here.t == self.at[thing]:
-            self.bits[thing] = self.earlier[thing]
-        self.at[thing], self.earlier[thing] = here.t, self.bits[thing]
+        self.moment.begin(thing, again=bool(here.t == self.at[thing]))
+        self.at[thing] = here.t
         if of == of:
             self.bits[thing] = (int(self.bits[thing]) << 1 | (of == 1.0)) & ((1 << self.condition.last) - 1)
         if not self.alarm.raised[thing]:
@@ -69,7 +69,8 @@ class MOfNForm(AlarmForm):
 
     def cleared(self, here: At) -> None:
         super().cleared(here)
-        self.bits[here.thing] = self.earlier[here.thing] = 0
+        self.bits[here.thing] = 0
+        self.moment.keep(here.thing)
 
     def decide(self, here: At) -> None:
         met = not self.alarm.raised[here.thing] and self._votes(here.thing) >= self.condition.need
@@ -78,12 +79,6 @@ class MOfNForm(AlarmForm):
 
     def _votes(self, thing: int) -> int:
         return int(self.bits[thing]).bit_count()
-
-    def adopt(self, old: Any) -> None:
-        """Votes go on, of a longer ring the newest."""
-        super().adopt(old)
-        self.bits &= np.uint64((1 << self.condition.last) - 1)
-        self.earlier &= np.uint64((1 << self.condition.last) - 1)
 
 
 EVALUATORS = {Votes: partial(SingleAlarmEvaluator, make=MOfNForm)}

@@ -16,17 +16,18 @@ from rules.engine.conditions.single_alarm_evaluator import SingleAlarmEvaluator
 from rules.engine.frames.at import At, at_unit
 from rules.engine.frames.batch_view import BatchView, Bools, UnitsAt
 from rules.engine.state.thing_table import LONG_AGO
+from rules.engine.windows.same_moment import SameMoment
 
 
 class StreakForm(AlarmForm):
-    """State: count i32[n]; at i64[n] µs of the newest item that counted and earlier i32[n], the count before it; starts
+    """State: count i32[n]; at i64[n] µs of the newest item that counted, earlier i32[n], the count before it; starts
     i64[k, n] µs.
 
     With `max_span` the starts of the last `length` true windows, else of one: 25 B, or 17 B and 8 B per window of the
     streak. Readings of one moment are one: of several, sent again or point by point, the last one counts.
     """
 
-    arrays: tuple[tuple[str, float], ...] = (("count", 0), ("at", LONG_AGO), ("earlier", 0), ("starts", LONG_AGO))
+    arrays: tuple[tuple[str, float], ...] = (("count", 0), ("at", LONG_AGO), ("starts", LONG_AGO))
 
     def __init__(self, context: EvaluatorContext, reporter: Reporter) -> None:
         assert isinstance(context.rule.condition, Streak), "factory.py gives streaks to this class only"
@@ -35,7 +36,8 @@ class StreakForm(AlarmForm):
         super().__init__(context, reporter, self.condition.clear, self.of)
         self.count: I32 = np.zeros(0, np.int32)
         self.at: I64 = np.zeros(0, np.int64)
-        self.earlier: I32 = np.zeros(0, np.int32)
+        self.moment = SameMoment(self, {"count": "earlier"})
+        self.parts = {"moment": self.moment}
         self.starts: I64 = np.zeros((self.condition.length if self.condition.max_span else 1, 0), np.int64)
         rule, bounds = context.rule, (*self.conditions.all, *reporter.bounds())
         self.plain = rule.unless is None and rule.active is None and not rule.clear_after and not rule.signals
@@ -48,8 +50,7 @@ class StreakForm(AlarmForm):
 
     def _counted(self, view: BatchView) -> I32:
         """The count before each unit: one at the time of the last replaces that."""
-        found: I32 = np.where(view.t == self.at[view.thing], self.earlier[view.thing], self.count[view.thing])
-        return found
+        return self.moment.as_of("count", view.t == self.at[view.thing], view.thing)
 
     def begin_view(self, view: BatchView) -> bool:
         """Where things come once and nothing but the count decides, most are counted all at once."""
@@ -73,8 +74,9 @@ class StreakForm(AlarmForm):
         """What `on_truth` does to things that can neither raise nor clear now, all at once."""
         thing, t, truth = view.thing[units], view.t[units], of[units]
         again = t == self.at[thing]
-        count = np.where(again, self.earlier[thing], self.count[thing])
-        self.at[thing], self.earlier[thing] = t, count
+        count = self.moment.as_of("count", again, thing)
+        self.moment.note(thing, count=count)
+        self.at[thing] = t
         true = truth == 1.0
         broken = (truth == 0.0) | (np.isnan(truth) & (not self.condition.unknown_skips))
         self.count[thing] = np.where(true, count + 1, np.where(broken, 0, count))
@@ -89,10 +91,9 @@ class StreakForm(AlarmForm):
 
     def on_truth(self, here: At, truths: Sequence[float]) -> None:
         rule, of, thing, t = self.condition, truths[0], here.thing, here.t
-        again = t == self.at[thing]
-        if again:
-            self.count[thing] = self.earlier[thing]
-        self.at[thing], self.earlier[thing] = t, self.count[thing]
+        again = bool(t == self.at[thing])
+        self.moment.begin(thing, again=again)
+        self.at[thing] = t
         if of == 1.0:
             windows = self.context.windows if self.conditions.by_windows else None
             self.count[thing] = min(int(self.count[thing]) + 1, rule.length)
@@ -125,17 +126,11 @@ class StreakForm(AlarmForm):
         self.count[here.thing] = 0
 
     def adopt(self, old: Any) -> None:
-        """The windows go on; the count too, while what is counted is the same."""
-        assert isinstance(old, StreakForm), "edits keep state only between rules of one shape"
-        starts = self.starts
+        """What is counted may be something else now: then the count begins anew."""
         super().adopt(old)
-        if old.condition.of == self.condition.of and old.starts.shape[0] == len(starts):
-            self.count = np.minimum(old.count, np.int32(self.condition.length))
-        else:
-            rows = self.space.capacity
-            self.count = np.zeros(rows, np.int32)
-            self.at = np.full(rows, LONG_AGO, np.int64)
-            self.starts = np.full((len(starts), rows), LONG_AGO, np.int64)
+        if old.condition.of != self.condition.of:
+            for name, fill in self.arrays:
+                setattr(self, name, np.full_like(getattr(self, name), fill))
 
 
 EVALUATORS = {Streak: partial(SingleAlarmEvaluator, make=StreakForm)}

@@ -1,41 +1,26 @@
 """The state of the alarm pipeline as values for the snapshot, and back."""
 
 from collections import deque
+from typing import Any
 
 from msgspec import Struct
 
-from gateway.domain.alarm import AlarmPlan, Change, Evidence, Level, Thing
+from gateway.domain.alarm import AlarmPlan, Level, Thing
 from gateway.domain.record import PolicySet
 from rules.compiled import Rule
 from rules.engine.alarms.flapping import FlapFilter, FlappingAlarm
 from rules.engine.alarms.inhibition import InhibitedAlarm, Inhibitor
 from rules.engine.alarms.quiet_and_limits import Policies
-from rules.engine.transitions import AlarmKey, PendingTransition, plan_of
+from rules.engine.transitions import AlarmKey, ConditionChange, PendingTransition, plan_of
 
 Pairs = dict[str, list[tuple[int, int]]]
 
 
-class KeptTransition(Struct, frozen=True, array_like=True):
+class KeptTransition(ConditionChange, frozen=True, kw_only=True):
     """A PendingTransition: its rule by id, its plan only when it is not the rule's as written."""
 
-    at: int
     rule: str
     plan: AlarmPlan | None
-    thing: Thing
-    change: Change
-    level: Level
-    evidence: Evidence
-    reason: str
-    imported: bool
-    suspect: bool
-    identity: tuple[str, ...]
-    late: bool
-    count: int
-    muted: bool
-    stale: bool
-
-
-_AS_IT_IS = tuple(name for name in KeptTransition.__struct_fields__ if name not in {"rule", "plan"})
 
 
 class KeptInhibited(Struct, frozen=True, array_like=True):
@@ -141,7 +126,7 @@ def load(state: PipelineState, policies: Policies, inhibitor: Inhibitor, flaps: 
 def kept_transition(made: PendingTransition) -> KeptTransition:
     """A change as it is kept."""
     plan = None if made.plan == plan_of(made.rule) else made.plan
-    return KeptTransition(rule=made.rule.id, plan=plan, **{name: getattr(made, name) for name in _AS_IT_IS})
+    return KeptTransition(**_change_of(made), rule=made.rule.id, plan=plan)
 
 
 def _kept_or(made: PendingTransition | None) -> KeptTransition | None:
@@ -150,5 +135,8 @@ def _kept_or(made: PendingTransition | None) -> KeptTransition | None:
 
 def pending_transition(kept: KeptTransition, rule: Rule) -> PendingTransition:
     """The inverse of `kept_transition`."""
-    same = {name: getattr(kept, name) for name in _AS_IT_IS}
-    return PendingTransition(rule=rule, plan=kept.plan or plan_of(rule), **same)
+    return PendingTransition(**_change_of(kept), rule=rule, plan=kept.plan or plan_of(rule))
+
+
+def _change_of(made: ConditionChange) -> dict[str, Any]:
+    return {name: getattr(made, name) for name in ConditionChange.__struct_fields__}

@@ -274,19 +274,16 @@ class ConditionEvaluator(ABC):
         return self.columns.memory()
 
     # --- snapshot
-    def extra(self) -> bytes:
-        """State that is no array, encoded; empty = none."""
-        return b""
-
-    def load_extra(self, blob: bytes) -> None:  # noqa: B027
-        """The inverse of `extra`."""
+    def extra(self) -> Any:
+        """State that is no array, a struct of `RuleStateImage.extra`; None = none."""
+        return None
 
     def state(self) -> dict[str, NDArray[Any]]:
         """All arrays by name, cut to the rows in use."""
         return self.columns.state()
 
-    def load(self, state: dict[str, NDArray[Any]]) -> None:
-        """The inverse of `state`, after `refresh` of all rows."""
+    def load(self, state: dict[str, NDArray[Any]], extra: Any) -> None:  # noqa: ARG002 - most have arrays alone
+        """The inverse of `state` and `extra`, after `refresh` of all rows."""
         self.grow()
         self.columns.load(state)
         self.look_again()

@@ -7,6 +7,7 @@ from gateway.domain.duration import MINUTE, SECOND
 from rules.engine.conditions.context import EvaluatorContext
 from rules.engine.conditions.hold_downtime import HoldDowntime
 from rules.engine.conditions.hold_steps import HoldSteps
+from rules.engine.conditions.missing import ClearAfter
 from rules.engine.conditions.reporting import Reporter
 from rules.engine.conditions.threshold_conditions import ThresholdConditions
 from rules.engine.conditions.threshold_state import (
@@ -39,6 +40,7 @@ class HoldStateMachine:
         self.context, self.reporter, self.state, self.conditions = context, reporter, state, conditions
         self.levels, self.decided, self.hours = state.levels, context.decided, context.hours
         self.steps = HoldSteps(context, state, conditions)
+        self.missing = ClearAfter(context, lambda: state.alarm)
         self.downtime = HoldDowntime(context, state, conditions)
         self.judges_openings = context.whole is context
 
@@ -112,18 +114,15 @@ class HoldStateMachine:
 
     def _fire(self, here: At) -> None:
         """What was due before `here.t` happens first, each at its own time."""
-        i, quiet = here.thing, NEVER
-        if self.context.rule.clear_after and here.view is not None:
-            heard = here.earlier(here.t).known_at(self.context.space, self.context.columns)
-            quiet = heard + self.context.rule.clear_after
+        i, missing = here.thing, NEVER if here.view is None else self.missing.due_before(here)
         while True:
             due, j = min(
                 (found for j in range(len(self.levels)) if (found := self._due(j, i, here.t)) is not None),
                 default=(here.t, -1),
             )
-            if self.state.m_alarm[i] and quiet < due:
-                self.clear_after(here.earlier(quiet), here.t)
-                quiet = NEVER
+            if self.state.m_alarm[i] and missing < due:
+                self.clear_missing(here.earlier(missing), here.t)
+                missing = NEVER
             elif j >= 0:
                 self.steps.complete(j, i)
                 self.settle(here.earlier(due))
@@ -181,7 +180,7 @@ class HoldStateMachine:
         state.regate(i)
         return again
 
-    def clear_after(self, here: At, now: int) -> None:
+    def clear_missing(self, here: At, now: int) -> None:
         """`missing: clear_after` at `here.t`: silence clears, but never what only a person may unlatch."""
         if here.t > now or self.state.latched(here.thing):
             return
@@ -201,7 +200,7 @@ class HoldStateMachine:
                 new, top = level.level, j
         if new and self.conditions.level_of is not None:
             new = self._level_now(here) or old or new
-        if new and not old and self.context.rule.clear_after and self._missing(here):
+        if new and not old and self.missing.due(here) <= here.t:  # it would end at once
             new = 0
             for row in state.m_phase:
                 row[i] = row[i] if row[i] in (PENDING, PENDING_STALE) else IDLE
@@ -224,11 +223,6 @@ class HoldStateMachine:
         if unless is None:
             return False
         return bool(self.context.truth(unless, here.reader(self.context.space))[0] == 1.0)
-
-    def _missing(self, here: At) -> bool:
-        """Would `missing: clear_after` end at once what begins now?"""
-        heard = here.known_at(self.context.space, self.context.columns)
-        return heard + self.context.rule.clear_after <= here.t
 
     def _level_now(self, here: At) -> int:
         """What `order.level` gives; 0 when it is unknown or no level: then the alarm stays what it is."""

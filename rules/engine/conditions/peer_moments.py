@@ -127,7 +127,7 @@ def _note_silences(wide: BatchView, evaluator: ConditionEvaluator) -> None:
         if not downs.overlap(since, t):
             continue
         known = own < count and wide.thing[own] == thing
-        end = int(wide.t[own]) if known else downs.next_said(wide.space.things[thing], t)
+        end = int(wide.t[own]) if known else downs.next_reading(wide.space.things[thing], t)
         wide.spans[unit] = (since, t if end is None else max(end, t))
         usual = 3 * evaluator.context.every(thing, evaluator.judged)
         if end is None and (t - since <= usual or (not usual and t < downs.latest)):

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from rules.engine.binding.bound_expression import BoundExpression
 from rules.engine.conditions.base import ConditionEvaluator, EvaluatorContext, later_too
-from rules.engine.conditions.text_slots import IdentityTexts, Texts, TextSlots
+from rules.engine.conditions.text_slots import IdentityTexts, Texts, TextSlots, TextsState
 from rules.engine.frames.at import At, at_unit
 from rules.engine.frames.batch_view import BatchView, Reader, UnitsAt
 from rules.engine.state.thing_table import NEVER
@@ -81,10 +81,6 @@ class PerIdentityEvaluator(ConditionEvaluator):
     def judge_units(self, view: BatchView, units: NDArray[np.intp]) -> None:
         for unit in units.tolist():
             here = at_unit(view, unit)
-            if self.rule.clear_after:
-                earlier = here.earlier(here.t - 1)
-                due = earlier.known_at(self.space, self.context.columns) + self.rule.clear_after
-                self.slots.clear_after(here.earlier(due), earlier.t)
             if self.hours is not None:
                 opening = self.hours.reopened(here.thing, here.t)
                 if opening is not None:
@@ -183,12 +179,9 @@ class PerIdentityEvaluator(ConditionEvaluator):
     def state(self) -> dict[str, NDArray[Any]]:
         return super().state() | self.slots.state()
 
-    def load(self, state: dict[str, NDArray[Any]]) -> None:
-        super().load(state)
-        self.slots.load(state)
-
-    def extra(self) -> bytes:
+    def extra(self) -> TextsState:
         return self.slots.extra()
 
-    def load_extra(self, blob: bytes) -> None:
-        self.slots.load_extra(blob)
+    def load(self, state: dict[str, NDArray[Any]], extra: Any) -> None:
+        super().load(state, None)
+        self.slots.load(state, extra)

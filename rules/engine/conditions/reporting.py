@@ -70,8 +70,6 @@ class Reporter:
         plan = self.plan if self.skill is None or change not in OPENS else self._skilled(self.skill, here)
         made = PendingTransition(
             t,
-            self.rule,
-            plan,
             context.space.things[thing],
             change,
             Level(level),
@@ -82,6 +80,8 @@ class Reporter:
             self.identity(thing),
             count=count,
             muted=context.off_hours(thing, t),
+            rule=self.rule,
+            plan=plan,
         )
         context.common.emitter.add(made if context.complete is None else context.complete(made))
 

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from rules.engine.binding.bound_expression import BoundExpression
 from rules.engine.conditions.alarm_form import AlarmForm
 from rules.engine.conditions.base import ConditionEvaluator, EvaluatorContext, later_too
+from rules.engine.conditions.missing import ClearAfter
 from rules.engine.conditions.reporting import Reporter
 from rules.engine.conditions.single_alarm import signals_of
 from rules.engine.frames.at import At, at_unit
@@ -22,6 +23,7 @@ class SingleAlarmEvaluator(ConditionEvaluator):
         super().__init__(context)
         self.form = make(context, self.reporter)
         self.alarm, self.conditions, self.judged = self.form.alarm, self.form.conditions, self.form.judged
+        self.clear_after = ClearAfter(context, lambda: self.alarm.raised)
         self.columns.tables |= self.form.tables()
         self.columns.parts |= self.form.inputs
 
@@ -70,9 +72,8 @@ class SingleAlarmEvaluator(ConditionEvaluator):
         if self.decided.until and self.decided.overtaken(here.thing, here.t, moment=moment):
             return
         self.form.before_unit(here)
-        if self.rule.clear_after and self.alarm.raised[here.thing]:
-            earlier = here.earlier(here.t - 1)
-            self._clear_after(earlier, earlier.known_at(self.space, self.context.columns))
+        if self.alarm.raised[here.thing] and (due := self.clear_after.due_before(here)) < here.t:
+            self._missing(here.earlier(due))
         if self.hours is not None:
             opening = self.hours.reopened(here.thing, here.t)
             if opening is not None:
@@ -98,26 +99,18 @@ class SingleAlarmEvaluator(ConditionEvaluator):
         self.feed.close(now)
         for thing, opening in self.context.reopenings(now):
             self.form.decide(At(thing, opening))
-        if self.rule.clear_after:
-            for thing in np.flatnonzero(self.alarm.raised).tolist():
-                here = At(thing, now)
-                self._clear_after(here, here.known_at(self.space, self.context.columns))
+        for thing, due in self.clear_after.decided(now):
+            self._missing(At(thing, due))
         if self.soonest <= now:
             self.form.timers(now)
 
-    def _clear_after(self, here: At, heard: int) -> None:
-        """`missing: clear_after`, with nothing known since `heard`: silence that lasts until `here.t` clears."""
-        due = heard + self.rule.clear_after
-        if due <= here.t:
-            self.alarm.clear(here.earlier(due), reason="missing")
-            self.form.reset_after_silence(here.thing)
+    def _missing(self, here: At) -> None:
+        """The thing is missing at `here.t`: the episode ends."""
+        self.alarm.clear(here, reason="missing")
+        self.form.reset_after_silence(here.thing)
 
     def next_due(self) -> int:
-        due = super().next_due()
-        if self.rule.clear_after and (things := np.flatnonzero(self.alarm.raised)).size:
-            heard = np.max([self.space.good_at[column][things] for column in self.context.columns], axis=0)
-            due = min(due, int(heard.min()) + self.rule.clear_after)
-        return due
+        return min(super().next_due(), self.clear_after.next_due())
 
     # --- facts
     def revalue(self, things: Sequence[int], at: int) -> None:

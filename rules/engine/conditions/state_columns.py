@@ -6,9 +6,9 @@ from numpy.typing import NDArray
 
 from rules.engine.state.thing_table import ThingTable
 from rules.engine.windows import SignalSet
-from rules.engine.windows.base import StateTable
+from rules.engine.windows.base import StateTable, part_of
 
-WHEN_JUDGED = frozenset({"wake", "opens", "at", "earlier"})
+WHEN_JUDGED = frozenset({"wake", "opens", "at"})
 """Columns that say when something was judged: they count only with what was judged."""
 
 
@@ -89,11 +89,6 @@ class StateColumns:
         for table in self.tables.values():
             table.load(state)
         for name, part in self.parts.items():
-            part.load(of_part(state, name))
+            part.load(part_of(state, name))
         if self.windows is not None:
-            self.windows.load(of_part(state, "windows"))
-
-
-def of_part(state: dict[str, NDArray[Any]], part: str) -> dict[str, NDArray[Any]]:
-    """What a snapshot has under `part.`, by its own names."""
-    return {name.removeprefix(f"{part}."): t for name, t in state.items() if name.startswith(f"{part}.")}
+            self.windows.load(part_of(state, "windows"))

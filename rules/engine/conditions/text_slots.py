@@ -4,21 +4,35 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-import msgspec
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from rules.engine.binding.text_value import TextValue
 from rules.engine.conditions.context import EvaluatorContext
 from rules.engine.conditions.reporting import Reporter
-from rules.engine.conditions.state_columns import of_part
 from rules.engine.conditions.threshold import ThresholdEvaluator
-from rules.engine.conditions.threshold_state import G_IDLE, G_OUTSIDE, NAN
+from rules.engine.conditions.threshold_state import G_IDLE, G_OUTSIDE, NAN, HoldsState
 from rules.engine.frames.at import At
 from rules.engine.frames.batch_view import Bools, Reader
+from rules.engine.windows.base import part_of
 
 SLOTS = 64  # alarms of one thing at a time; more are counted only
 Texts = tuple[str, ...]
+
+
+class SlotState(Struct, frozen=True):
+    """The texts of a slot by row, and what its evaluator holds besides arrays."""
+
+    texts: list[tuple[int, Texts]]
+    holds: HoldsState | None
+
+
+class TextsState(Struct, frozen=True, tag="texts"):
+    """What `TextSlots` hold besides arrays."""
+
+    overflow: int
+    slots: list[SlotState]
 
 
 class TextSlot:
@@ -128,12 +142,6 @@ class TextSlots:
             slot.machine.judge(here, own, ends, reading=known is None, known=known)
             slot.free(thing)
 
-    def clear_after(self, here: At, now: int) -> None:
-        """`missing: clear_after` at `here.t` µs."""
-        for slot in self:
-            if slot.phases.m_alarm[here.thing]:
-                slot.machine.clear_after(here, now)
-
     def tick(self, now: int) -> None:
         """Engine time is `now` µs."""
         for slot in self:
@@ -195,23 +203,15 @@ class TextSlots:
         """That of slot k as `k.name`."""
         return {f"{k}.{name}": table for k, slot in enumerate(self) for name, table in slot.evaluator.state().items()}
 
-    def load(self, state: dict[str, NDArray[Any]]) -> None:
-        """The inverse of `state`."""
-        self.at_least(1 + max((int(name.split(".")[0]) for name in state if name[0].isdigit()), default=0))
-        for k, slot in enumerate(self):
-            slot.evaluator.load(of_part(state, str(k)))
+    def extra(self) -> TextsState:
+        """What is no array."""
+        slots = [SlotState(list(slot.owner.items()), slot.evaluator.extra()) for slot in self]
+        return TextsState(self.overflow, slots)
 
-    def extra(self) -> bytes:
-        """`overflow`, and of every slot its texts and the extra state of its evaluator, encoded."""
-        slots = [(list(slot.owner.items()), slot.evaluator.extra()) for slot in self]
-        return msgspec.msgpack.encode((self.overflow, slots))
-
-    def load_extra(self, blob: bytes) -> None:
-        """The inverse of `extra`."""
-        if not blob:
-            return
-        kind = tuple[int, list[tuple[list[tuple[int, Texts]], bytes]]]
-        self.overflow, slots = msgspec.msgpack.decode(blob, type=kind)
-        for slot, (owner, extra) in zip(self, slots, strict=True):
-            slot.owner = dict(owner)
-            slot.evaluator.load_extra(extra)
+    def load(self, state: dict[str, NDArray[Any]], extra: TextsState) -> None:
+        """The inverse of `state` and `extra`."""
+        self.overflow = extra.overflow
+        self.at_least(len(extra.slots))
+        for k, (slot, held) in enumerate(zip(self, extra.slots, strict=True)):
+            slot.owner = dict(held.texts)
+            slot.evaluator.load(part_of(state, str(k)), held.holds)

@@ -1,6 +1,7 @@
 """Rules with levels on the stream: which frames need the state machine, and the machine on those."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,10 +10,9 @@ from gateway.domain.reading import F64
 from rules.engine.binding.bound_expression import BoundExpression
 from rules.engine.conditions.base import ConditionEvaluator, EvaluatorContext, later_too
 from rules.engine.conditions.hold_state_machine import HoldStateMachine
-from rules.engine.conditions.missing import ClearAfter
 from rules.engine.conditions.reporting import Reporter
 from rules.engine.conditions.threshold_conditions import ThresholdConditions
-from rules.engine.conditions.threshold_state import G_BUSY, G_IDLE, G_OUTSIDE, G_STEADY, ThresholdState
+from rules.engine.conditions.threshold_state import G_BUSY, G_IDLE, G_OUTSIDE, G_STEADY, HoldsState, ThresholdState
 from rules.engine.frames.at import At
 from rules.engine.frames.batch_view import BatchView, Bools, Latest, Reader, UnitsAt
 from rules.engine.state.thing_table import LONG_AGO, NEVER
@@ -33,7 +33,6 @@ class ThresholdEvaluator(ConditionEvaluator):
         self.phases = ThresholdState(context.space, self.conditions.levels, context.decided, steady=steady)
         self.columns.tables["threshold"] = self.phases
         self.machine = HoldStateMachine(context, self.reporter, self.phases, self.conditions)
-        self.clear_after = ClearAfter(context, lambda: self.phases.alarm)
         self.wakes.hold_back = self.machine.downtime.hold_back
         context.decided.noted = self._regate
 
@@ -107,7 +106,7 @@ class ThresholdEvaluator(ConditionEvaluator):
         if self.soonest > now:
             return
         things, due = self.phases.pending()
-        ends = self.clear_after.undecided(now)
+        ends = machine.missing.undecided(now)
         ripe = np.unique(things[due <= now]).tolist()
         again = [
             machine.fire_at_tick(thing, now, NEVER if self.phases.latched(thing) else ends.get(thing, NEVER))
@@ -121,16 +120,16 @@ class ThresholdEvaluator(ConditionEvaluator):
         self.machine.downtime.silent_in(view)
 
     def _clear_missing(self, now: int) -> None:
-        for thing, due in self.clear_after.decided(now):
+        for thing, due in self.machine.missing.decided(now):
             if not self.phases.ends_by(thing, due):
-                self.machine.clear_after(At(thing, due), now)
+                self.machine.clear_missing(At(thing, due), now)
 
     def only_soonest(self) -> bool:
         calm = self.windows is None and self.hours is None and not self.rule.clear_after
         return calm and not self.wakes.moments
 
     def next_due(self) -> int:
-        return min(super().next_due(), self.clear_after.next_due())
+        return min(super().next_due(), self.machine.missing.next_due())
 
     # --- facts
     def revalue(self, things: Sequence[int], at: int) -> None:
@@ -186,11 +185,12 @@ class ThresholdEvaluator(ConditionEvaluator):
         else:
             self.phases.m_gate[thing] = G_OUTSIDE
 
-    def extra(self) -> bytes:
+    def extra(self) -> HoldsState | None:
         return self.phases.extra()
 
-    def load_extra(self, blob: bytes) -> None:
-        self.phases.load_extra(blob)
+    def load(self, state: dict[str, NDArray[Any]], extra: Any) -> None:
+        super().load(state, None)
+        self.phases.load_extra(extra)
 
 
 def _any(truths: Sequence[F64]) -> Bools:

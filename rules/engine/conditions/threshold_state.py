@@ -7,8 +7,8 @@ hold runs, `since` is its start and `last` the newest reading for which it was t
 from collections.abc import Sequence
 from typing import Any
 
-import msgspec
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from gateway.domain.reading import I64, U8
@@ -22,6 +22,13 @@ IS_ON = (False, False, True, True, True, False, True, False)
 WAITS = {PENDING: PENDING_STALE, PENDING_STALE: PENDING_STALE, CLEARING: CLEARING_STALE, CLEARING_STALE: CLEARING_STALE}
 G_IDLE, G_BUSY, G_STEADY, G_OUTSIDE = 0, 1, 2, 255
 NAN = float("nan")
+
+
+class HoldsState(Struct, frozen=True, tag="holds"):
+    """`paused` and `deferred` of `ThresholdState`."""
+
+    paused: dict[int, int]
+    deferred: dict[int, int]
 
 
 class NoTimes:
@@ -178,12 +185,10 @@ class ThresholdState(StateTable):
         super().load(state)
         self.use_gate(self.gate)
 
-    def extra(self) -> bytes:
-        """`paused` and `deferred`, encoded; empty = none."""
-        some = self.paused or self.deferred
-        return msgspec.msgpack.encode((self.paused, self.deferred)) if some else b""
+    def extra(self) -> "HoldsState | None":
+        """What is no array; None = nothing."""
+        return HoldsState(self.paused, self.deferred) if self.paused or self.deferred else None
 
-    def load_extra(self, blob: bytes) -> None:
+    def load_extra(self, extra: "HoldsState | None") -> None:
         """The inverse of `extra`."""
-        found = msgspec.msgpack.decode(blob, type=tuple[dict[int, int], dict[int, int]]) if blob else ({}, {})
-        self.paused, self.deferred = found
+        self.paused, self.deferred = (extra.paused, extra.deferred) if extra is not None else ({}, {})

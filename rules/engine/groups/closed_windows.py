@@ -173,18 +173,17 @@ class ClosedWindows:
                 known = [(places[key], value) for key, value in formed.members if key in places]
                 self.newest[n, row] = msgspec.structs.replace(formed, members=known)
 
-    def state(self) -> bytes:
+    def state(self) -> ClosedWindowsImage:
         """Everything that waits or is remembered."""
         waiting = {
             row: {end: [(n, key, value) for (n, key), value in values.items()] for end, values in ends.items()}
             for row, ends in self.waiting.items()
         }
         formed = [(n, row, one) for (n, row), one in self.newest.items()]
-        return msgspec.msgpack.encode(ClosedWindowsImage(waiting, formed, self.done))
+        return ClosedWindowsImage(waiting, formed, self.done)
 
-    def load(self, blob: bytes) -> None:
+    def load(self, kept: ClosedWindowsImage) -> None:
         """The inverse of `state`."""
-        kept = msgspec.msgpack.decode(blob, type=ClosedWindowsImage)
         self.waiting = {
             row: {end: {(n, key): value for n, key, value in values} for end, values in ends.items()}
             for row, ends in kept.waiting.items()

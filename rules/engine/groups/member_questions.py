@@ -49,7 +49,7 @@ class MemberQuestions:
                 continue
             values = _finite(self.context.truth(bound, Latest(space, here, at)))
             read_at = self._read_at(bound, here)
-            fresh = votes.heard[votes.voter[here]] == LONG_AGO
+            fresh = votes.read_at[votes.voter[here]] == LONG_AGO
             became = np.where(fresh & (read_at > LONG_AGO), read_at, at)
             self.groups.table.restate(self.table, k, here, values, read_at, became, at)
             if bound.columns:

@@ -45,7 +45,7 @@ class MemberTable(StateTable):
         self.group: I32 = np.zeros(0, np.int32)
         self.watched: Bools = np.zeros(0, np.bool_)
         self.votes = [MemberVotes(space, VoteLimits(*one.limits)) for one in self.questions]
-        self.parts.update({f"said.{k}": votes for k, votes in enumerate(self.votes)})
+        self.parts.update({f"votes.{k}": votes for k, votes in enumerate(self.votes)})
 
     def grow(self) -> None:
         super().grow()

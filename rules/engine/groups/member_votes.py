@@ -59,14 +59,14 @@ class BeforeRecord:
 
 
 class MemberVotes(StateTable):
-    """State per thing: answer f64, last u8 (the last known answer was true); per vote, at its first thing: heard i64
+    """State per thing: answer f64, last u8 (the last known answer was true); per vote, at its first thing: read_at i64
     (its newest reading, µs), began i64 (since when it is true, µs). 25 B. Made of it: `voter` i32 (the row where its
     vote is kept, -1 = not asked), and per vote how many things it is made of, how many of them are true, unknown, and
     were true when last known: 20 B. `turning`: time alone may make votes true. `before`: what the record under way
     changed.
     """
 
-    arrays = (("answer", NAN), ("last", 0), ("heard", LONG_AGO), ("began", LONG_AGO))
+    arrays = (("answer", NAN), ("last", 0), ("read_at", LONG_AGO), ("began", LONG_AGO))
     MADE = (("voter", -1), ("size", 0), ("true", 0), ("unknown", 0), ("held", 0))
 
     def __init__(self, space: ThingTable, limits: VoteLimits) -> None:
@@ -75,7 +75,7 @@ class MemberVotes(StateTable):
         self.turning = False
         self.answer: F64 = np.zeros(0)
         self.last: NDArray[np.uint8] = np.zeros(0, np.uint8)
-        self.heard: I64 = np.zeros(0, np.int64)
+        self.read_at: I64 = np.zeros(0, np.int64)
         self.began: I64 = np.zeros(0, np.int64)
         self.voter: I32 = np.zeros(0, np.int32)
         self.size: I32 = np.zeros(0, np.int32)
@@ -125,7 +125,7 @@ class MemberVotes(StateTable):
     def votes(self, voter: Rows) -> VoteStates:
         """The votes kept at these rows, as they are now."""
         value = np.where(self.true[voter] > 0, 1.0, np.where(self.unknown[voter] > 0, NAN, 0.0))
-        return VoteStates(voter, value, self.heard[voter], self.began[voter])
+        return VoteStates(voter, value, self.read_at[voter], self.began[voter])
 
     def restate(self, thing: Index, value: F64, read_at: I64, became: I64) -> None:
         """Set the answers of these things after a fact: values, their newest readings and since when they hold, µs."""
@@ -136,7 +136,7 @@ class MemberVotes(StateTable):
         np.add.at(self.unknown, voter, np.isnan(value).astype(np.int32) - np.isnan(self.answer[thing]))
         np.add.at(self.held, voter, last.astype(np.int32) - self.last[thing])
         self.answer[thing], self.last[thing] = value, last
-        np.maximum.at(self.heard, voter, read_at)
+        np.maximum.at(self.read_at, voter, read_at)
         begins = np.flatnonzero(~before & (self.held[voter] > 0) & (value == 1.0))
         self.began[voter[begins]] = FAR
         np.minimum.at(self.began, voter[begins], became[begins])
@@ -225,7 +225,7 @@ class MemberVotes(StateTable):
         self.before = replace(self.before, votes=found.before, key=found.key)
         voter = found.after.voter
         self.true[voter], self.unknown[voter], self.held[voter] = found.total
-        self.heard[voter], self.began[voter] = found.after.read_at, found.after.began
+        self.read_at[voter], self.began[voter] = found.after.read_at, found.after.began
 
 
 def _preceding(after: VoteStates, now: VoteStates) -> VoteStates:

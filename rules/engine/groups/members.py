@@ -11,7 +11,7 @@ from rules.engine.binding.bound_expression import BoundExpression
 from rules.engine.conditions.base import ConditionEvaluator, EvaluatorContext
 from rules.engine.frames.at import At
 from rules.engine.frames.batch_view import BatchView, Reader
-from rules.engine.groups.group_state import GroupState
+from rules.engine.groups.group_state import GroupsState, GroupState
 from rules.engine.groups.member_answers import QuestionAnswers
 from rules.engine.groups.member_questions import MemberQuestions
 from rules.engine.groups.member_table import MemberTable
@@ -174,18 +174,14 @@ class Members(ConditionEvaluator):
         found = super().state() | self.table.state()
         return found | (self.groups.state() if self.table.number == 0 else {})
 
-    def load(self, state: dict[str, NDArray[Any]]) -> None:
-        super().load(state)
+    def extra(self) -> GroupsState | None:
+        return self.groups.extra() if self.table.number == 0 else None
+
+    def load(self, state: dict[str, NDArray[Any]], extra: Any) -> None:
+        super().load(state, None)
         self.table.load(state)
         if self.table.number == 0:
-            self.groups.load(state)
-
-    def extra(self) -> bytes:
-        return self.groups.extra() if self.table.number == 0 else b""
-
-    def load_extra(self, blob: bytes) -> None:
-        if self.table.number == 0:
-            self.groups.load_extra(blob)
+            self.groups.load(state, extra)
         self.groups.restored()
 
     def memory(self) -> int:

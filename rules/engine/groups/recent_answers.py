@@ -7,8 +7,8 @@ and how many there are. What is kept are the changes of the totals; going back f
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import msgspec
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from gateway.domain.duration import MINUTE
@@ -52,6 +52,14 @@ class TotalsOverTime:
     before: tuple[F64, F64]
     counted: tuple[F64, F64]
     true: tuple[F64, F64]
+
+
+class RecentAnswersState(Struct, frozen=True):
+    """Of `RecentAnswers`; parts: question -> (group, key, first, second) of each `TotalChanges`. Arrays as bytes."""
+
+    newest: int
+    known: bytes
+    parts: list[list[tuple[bytes, bytes, bytes, bytes]]]
 
 
 class RecentAnswers:
@@ -120,23 +128,20 @@ class RecentAnswers:
             found = [kept for part in theirs.parts[n] if len(kept := part.of(other, row))]
             parts[:0] = found  # oldest first: they are pruned with the oldest of the others
 
-    def state(self) -> bytes:
+    def state(self) -> RecentAnswersState:
         """For the snapshot."""
         parts = [
-            [tuple(getattr(part, name).tobytes() for name in TotalChanges.__slots__) for part in some]
+            [(part.group.tobytes(), part.key.tobytes(), part.first.tobytes(), part.second.tobytes()) for part in some]
             for some in self.parts
         ]
-        return msgspec.msgpack.encode((self.newest, self.known.tobytes(), parts))
+        return RecentAnswersState(self.newest, self.known.tobytes(), parts)
 
-    def load(self, blob: bytes) -> None:
+    def load(self, state: RecentAnswersState) -> None:
         """The inverse of `state`."""
-        self.newest, known, parts = msgspec.msgpack.decode(
-            blob, type=tuple[int, bytes, list[list[tuple[bytes, bytes, bytes, bytes]]]]
-        )
-        held = np.frombuffer(known, np.int64)
+        self.newest, held = state.newest, np.frombuffer(state.known, np.int64)
         self.grow(max(len(held), len(self.known)))
         self.known[: len(held)] = held
-        self.parts = [[_steps(*part) for part in some] for some in parts]
+        self.parts = [[_steps(*part) for part in some] for some in state.parts]
 
 
 def _restarted(steps: F64, last: Bools) -> F64:

@@ -1,6 +1,6 @@
 """The recent episodes of every alarm as they were reported, so that a re-evaluation can be compared with them."""
 
-from msgspec import Struct, field
+from msgspec import Struct
 from msgspec.structs import replace
 
 from gateway.domain.alarm import Change, Level
@@ -28,7 +28,7 @@ class LoggedEpisode(Struct):
     cleared: int
     level: int
     moved: int = 0
-    known_raise: int = field(default=0, name="told")  # as snapshots call it
+    known_raise: int = 0
 
     def on(self, moment: int) -> bool:
         """Was it on just before `moment`?"""

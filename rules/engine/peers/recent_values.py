@@ -26,20 +26,20 @@ Truth = Callable[[BoundExpression, Reader], F64]
 
 
 class RecentPeerValues(StateTable):
-    """Of one peer value: `heard` i64[8, n], the times of the newest readings of each thing, the newest first, µs;
-    `said` f64[8, points, n] the values of `columns` then; `truth` f64[conditions, n] as judged last, and `since` i64[n]
+    """Of one peer value: `times` i64[8, n], the times of the newest readings of each thing, the newest first, µs;
+    `values` f64[8, points, n] those of `columns` then; `truth` f64[conditions, n] as judged last, and `since` i64[n]
     when it became so, LONG_AGO = never judged. 72 B, and 64 B for each point, 8 B for each condition, of each thing.
     """
 
-    arrays = (("heard", LONG_AGO), ("said", np.nan), ("truth", np.nan), ("since", LONG_AGO))
+    arrays = (("times", LONG_AGO), ("values", np.nan), ("truth", np.nan), ("since", LONG_AGO))
 
     def __init__(self, space: ThingTable, signal: PeerStat, worth: int, conditions: Sequence[BoundExpression]) -> None:
         super().__init__(space)
         self.signal, self.worth, self.conditions = signal, worth, tuple(conditions)
         own = [column for bound in conditions for column in bound.columns if column != worth]
         self.columns = tuple(dict.fromkeys([space.column(signal.point), *own]))
-        self.heard: I64 = np.zeros((KEPT, 0), np.int64)
-        self.said: F64 = np.zeros((KEPT, len(self.columns), 0))
+        self.times: I64 = np.zeros((KEPT, 0), np.int64)
+        self.values: F64 = np.zeros((KEPT, len(self.columns), 0))
         self.truth: F64 = np.zeros((len(self.conditions), 0))
         self.since: I64 = np.zeros(0, np.int64)
 
@@ -56,11 +56,11 @@ class RecentPeerValues(StateTable):
     def _push(self, view: BatchView, units: Index) -> None:
         """One reading each."""
         things = view.thing[units]
-        newer = things[view.t[units] > self.heard[0, things]]  # else it comes again at its moment
-        self.heard[1:, newer], self.said[1:, :, newer] = self.heard[:-1, newer], self.said[:-1, :, newer]
-        self.heard[0, things] = view.t[units]
+        newer = things[view.t[units] > self.times[0, things]]  # else it comes again at its moment
+        self.times[1:, newer], self.values[1:, :, newer] = self.times[:-1, newer], self.values[:-1, :, newer]
+        self.times[0, things] = view.t[units]
         for k, column in enumerate(self.columns):
-            self.said[0, k, things] = view.value(column)[units]
+            self.values[0, k, things] = view.value(column)[units]
 
     def note(self, wide: BatchView, judged: Bools, truth: Truth) -> Index:
         """The units of a view that were `judged`, by thing and time; its moments among them. Those whose moment had
@@ -77,7 +77,7 @@ class RecentPeerValues(StateTable):
         other = _differ(now, before).any(axis=0)
         fresh = since == LONG_AGO
         fresh[later] = False
-        first = (self.heard[1, things] == LONG_AGO) & (t == self.heard[0, things])
+        first = (self.times[1, things] == LONG_AGO) & (t == self.times[0, things])
         again = other & ~fresh & (first | (t == since)) & ((wide.flags[units] & Flag.IMPORTED) == 0)
         again[later] = False
         self.since[things[fresh]] = LONG_AGO + 1  # as ever
@@ -92,14 +92,14 @@ class RecentPeerValues(StateTable):
     def otherwise(self, members: Index, whose: Index, since: int, truth: Truth) -> Index:
         """Which of the `members` numbered `whose` were, or may have been, judged otherwise since then than in order."""
         things = members[whose]
-        heard, said = self.heard[:, members], self.said[:, :, members]
-        if (heard[-1] > since).any():
+        times, held = self.times[:, members], self.values[:, :, members]
+        if (times[-1] > since).any():
             return things  # more readings came since than are remembered
-        moments = np.unique(np.append(heard[heard >= since], since))
-        place = (heard[None, :, :] > moments[:, None, None]).sum(axis=1)
+        moments = np.unique(np.append(times[times >= since], since))
+        place = (times[None, :, :] > moments[:, None, None]).sum(axis=1)
         column = np.arange(len(members))
-        known = heard[place, column[None, :]] > LONG_AGO
-        values = {one: said[place, k, column[None, :]] for k, one in enumerate(self.columns)}
+        known = times[place, column[None, :]] > LONG_AGO
+        values = {one: held[place, k, column[None, :]] for k, one in enumerate(self.columns)}
         values[self.worth] = others(self.signal.what, values[self.columns[0]], self.signal.coverage)
         asked = _Moments(things, moments, {one: table[:, whose].T.ravel() for one, table in values.items()})
         shape = (len(things), len(moments))

@@ -240,7 +240,7 @@ def _past(core: Evaluator, rule: str, place: Thing, until: int) -> list[tuple[in
         for at, one in core.requests.facts.get(place.device, [])
         if isinstance(one, Closed) and (one.rule, one.component) == (rule, place.component) and at < until
     ]
-    return sorted([*closed, *((one.told, one.fact) for one in kept)], key=lambda one: one[0])
+    return sorted([*closed, *((one.known_at, one.fact) for one in kept)], key=lambda one: one[0])
 
 
 def _take_glitches(

@@ -71,7 +71,7 @@ class ScratchEngine:
             for thing in row.things:
                 place = row.space.things[thing]
                 some = mine if not place.component else mine & ((component == 0) | (component == place.component))
-                downs.said[place] = np.append(np.unique(history.at[some]), now)
+                downs.reading_times[place] = np.append(np.unique(history.at[some]), now)
 
     def _begin(self, at: int) -> None:
         """The groups are judged for the first time at `at` µs, when history begins."""

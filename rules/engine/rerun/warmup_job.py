@@ -20,16 +20,16 @@ from rules.engine.evaluator import Evaluator
 from rules.engine.late.history_answers import expired
 from rules.engine.late.history_requests import FactOf
 from rules.engine.rerun.scratch_engine import ScratchEngine, replayed_with_glitches
+from rules.engine.rule_state import RuleStateImage, load_states, states_of
 from rules.engine.state.completions import CompletionsState
-from rules.engine.state.snapshot_codec import RunnerImage, SnapshotError, SpaceImage, array, seal, table, unseal
+from rules.engine.state.older_snapshots import warmup_of
+from rules.engine.state.snapshot_codec import SnapshotError, SpaceImage, array, image_of_space, opened, seal
 from rules.engine.state.thing_table import NEVER
 from rules.engine.transitions import Emitter
 from rules.engine.windows.counter_glitches import Glitch
 from rules.replay import TimedFact
 
 LONG_PAST = -NEVER
-OLDER = (13,)
-"""Versions of snapshots whose warm-up results have the form of today's."""
 
 
 class WarmupInput(Struct, frozen=True):
@@ -59,7 +59,7 @@ class WarmupResult(Struct, frozen=True):
     revision: str
     now: int
     spaces: list[SpaceImage]
-    runners: list[RunnerImage]
+    rule_states: list[RuleStateImage]
     made: list[KeptTransition] = []
     facts: list[tuple[int, FactOf]] = []
     glitches: list[Glitch] = []
@@ -153,20 +153,12 @@ class WarmupReplay:
             self._scratch.replay(rows, self._moments, self._input.now)
             glitches = self._scratch.core.context.glitches.fresh
         core, rule = self._scratch.core, self._input.rule
-        spaces = [
-            SpaceImage(s.kind, s.things, s.names, {name: table(a) for name, a in s.tables().items()})
-            for s in core.context.world.space_list
-        ]
-        runners = [
-            RunnerImage(
-                rule.id, r.space.kind, {name: table(a) for name, a in r.state().items()}, r.extra(), r.decided.until
-            )
-            for r in core.installed.runners[rule.id]
-        ]
+        spaces = [image_of_space(space) for space in core.context.world.space_list]
+        states = states_of(core.installed, [rule.id])
         made = [kept_transition(one) for one in self._scratch.made] if self._input.group else []
         return seal(
             _encoder.encode(
-                WarmupResult(rule.id, rule.revision, core.now, spaces, runners, made, self._input.facts, glitches)
+                WarmupResult(rule.id, rule.revision, core.now, spaces, states, made, self._input.facts, glitches)
             )
         )
 
@@ -195,8 +187,8 @@ class WarmupJob:
 def decoded_result(image: bytes) -> WarmupResult | None:
     """An image, decoded; None when it is none of this build."""
     try:
-        return _images.decode(unseal(image, older=OLDER)[1])
-    except (SnapshotError, msgspec.MsgspecError):
+        return opened(image, _images, lambda _, body: warmup_of(body))
+    except SnapshotError:
         return None
 
 
@@ -218,13 +210,7 @@ def restored_engine(core: Evaluator, found: WarmupResult) -> ScratchEngine | Non
         return None
     for space in found.spaces:
         world.space(space.kind).load([], space.names, {name: array(one) for name, one in space.tables.items()})
-    for held in found.runners:
-        for runner in scratch.core.installed.runners[found.rule]:
-            if runner.space.kind == held.kind:
-                runner.refresh(range(len(runner.space)), found.now, "")
-                runner.load({name: array(one) for name, one in held.tables.items()})
-                runner.load_extra(held.extra)
-                runner.decided.until.update(held.decided)
+    load_states(scratch.core.installed, found.rule_states, found.now)
     scratch.core.now = found.now
     rule = core.installed.rules[found.rule][1]
     scratch.core.context.emitter.made = [pending_transition(one, rule) for one in found.made]

@@ -12,15 +12,15 @@ Key = tuple[str, int, int]
 
 
 class Completion(Struct, frozen=True):
-    """`told` µs: the record that says so."""
+    """`known_at` µs: the record with the fact."""
 
-    told: int
+    known_at: int
     fact: CycleDone
 
     @property
     def done(self) -> int:
-        """When the work was done, µs: not after it was told."""
-        return min(self.told, self.fact.at or self.told)
+        """When the work was done, µs: not after it was known."""
+        return min(self.known_at, self.fact.at or self.known_at)
 
 
 class CompletionsState(Struct, frozen=True, array_like=True):
@@ -56,16 +56,16 @@ class Completions:
 
     def of(self, rule: str, device: int, component: int, until: int) -> list[Completion]:
         """Those of a rule on a thing that were told before `until` µs, the newest last."""
-        return [one for one in self._kept.get((rule, device, component), ()) if one.told < until]
+        return [one for one in self._kept.get((rule, device, component), ()) if one.known_at < until]
 
     def of_rule(self, rule: str) -> list[tuple[int, CycleDone]]:
         """(told, fact) of all things of a rule."""
-        return [(one.told, one.fact) for key, kept in self._kept.items() if key[0] == rule for one in kept]
+        return [(one.known_at, one.fact) for key, kept in self._kept.items() if key[0] == rule for one in kept]
 
     def step_back(self, to: int) -> None:
         """The clock was set back to `to` µs: nothing was told later."""
         for key, kept in self._kept.items():
-            self._kept[key] = [replace(one, told=min(one.told, to)) for one in kept]
+            self._kept[key] = [replace(one, known_at=min(one.known_at, to)) for one in kept]
         self._closed = {key: (min(told, to), meaning) for key, (told, meaning) in self._closed.items()}
 
     def settled(self, closed: Closed) -> bool:

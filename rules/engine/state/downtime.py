@@ -15,18 +15,18 @@ LONGEST = MINUTE
 
 
 class Downtimes:
-    """The newest down-times (from, to), µs, oldest first. `kept`: devices that spoke in the newest one, as what came
-    afterwards shows; ticks before `settled` µs decide nothing: what a broker kept is on its way. `said`: when things
-    spoke, as far as history tells, and the time up to which it does. A second look at a group knows what was known at
-    `hindsight` µs, and which devices have `returned` since the newest down-time. `steps`: the newest steps forward of
-    the gateway's clock (from, to), µs: no time passed between the two.
+    """The newest down-times (from, to), µs, oldest first. `kept`: devices that sent something in the newest one, as
+    what came afterwards shows; ticks before `settled` µs decide nothing: what a broker kept is on its way.
+    `reading_times`: of things whose history is replayed, µs, its end last. A re-evaluation of a group uses what was
+    known at `hindsight` µs, and which devices have `returned` since the newest down-time. `steps`: those forward of the
+    gateway's clock (from, to), µs: no time passed between the two.
     """
 
     def __init__(self) -> None:
         self.spans: list[tuple[int, int]] = []
         self.latest, self.settled = LONG_AGO, LONG_AGO
         self.kept: set[int] = set()
-        self.said: dict[Thing, I64] = {}
+        self.reading_times: dict[Thing, I64] = {}
         self.hindsight, self.returned = LONG_AGO, frozenset[int]()
         self.steps: list[tuple[int, int]] = []
 
@@ -56,9 +56,9 @@ class Downtimes:
         """How much of [begin, end) the gateway was down, µs."""
         return sum(max(0, min(end, start) - max(begin, last)) for last, start in self.spans)
 
-    def next_said(self, thing: Thing, at: int) -> int | None:
+    def next_reading(self, thing: Thing, at: int) -> int | None:
         """Until when a thing that was silent at `at` µs was so; None = that is not known."""
-        times = self.said.get(thing)
+        times = self.reading_times.get(thing)
         return None if times is None else int(times[min(int(np.searchsorted(times, at, "right")), len(times) - 1)])
 
     def taken(self, begin: int, end: int, since: int, due: int, upto: int, *, whole: bool) -> int:

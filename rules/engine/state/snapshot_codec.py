@@ -1,17 +1,22 @@
 """What snapshots and warm-up results are made of: arrays as bytes, and a seal with version and checksum (no pickle)."""
 
 import struct
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
+import msgspec
 import numpy as np
 import xxhash
 from msgspec import Struct
 from numpy.typing import NDArray
 
 from gateway.domain.alarm import Thing
+from rules.engine.state.older_snapshots import OLDER
+from rules.engine.state.thing_table import ThingTable
 
 MAGIC = b"FGRULES\x00"
-VERSION = 14
+VERSION = 15
+Kind = TypeVar("Kind")
 _HEAD = struct.Struct("<8sHQ")
 
 
@@ -36,20 +41,16 @@ class SpaceImage(Struct, frozen=True):
     tables: dict[str, ArrayImage]
 
 
-class RunnerImage(Struct, frozen=True):
-    """The state of one rule on one kind."""
-
-    rule: str
-    kind: str
-    tables: dict[str, ArrayImage]
-    extra: bytes = b""
-    decided: dict[int, int] = {}
-
-
 def table(array: NDArray[Any]) -> ArrayImage:
     """An array as bytes, little endian."""
     plain = np.ascontiguousarray(array)
     return ArrayImage(plain.dtype.newbyteorder("<").str, plain.shape, plain.tobytes())
+
+
+def image_of_space(space: ThingTable) -> SpaceImage:
+    """A table of things as a value."""
+    columns = {name: table(column) for name, column in space.tables().items()}
+    return SpaceImage(space.kind, space.things, space.names, columns)
 
 
 def array(held: ArrayImage) -> NDArray[Any]:
@@ -62,14 +63,17 @@ def seal(body: bytes) -> bytes:
     return _HEAD.pack(MAGIC, VERSION, xxhash.xxh3_64_intdigest(body)) + body
 
 
-def unseal(blob: bytes, *, older: tuple[int, ...] = ()) -> tuple[int, memoryview]:
-    """The inverse of `seal`: (version, body). `older`: versions that are read, too. Raises SnapshotError."""
+def opened(blob: bytes, decoder: msgspec.msgpack.Decoder[Kind], convert: Callable[[int, memoryview], bytes]) -> Kind:
+    """The value that was encoded and sealed; `convert` makes that of an older version today's. Raises SnapshotError."""
     if len(blob) < _HEAD.size:
         raise SnapshotError(f"a snapshot of {len(blob)} bytes is no snapshot")
     magic, version, digest = _HEAD.unpack_from(blob)
-    if magic != MAGIC or version not in {VERSION, *older}:
+    if magic != MAGIC or version not in {VERSION, *OLDER}:
         raise SnapshotError(f"snapshot version {version}, this build reads {VERSION}")
     body = memoryview(blob)[_HEAD.size :]
     if xxhash.xxh3_64_intdigest(body) != digest:
         raise SnapshotError("the snapshot is damaged: its checksum does not match")
-    return version, body
+    try:
+        return decoder.decode(body if version == VERSION else convert(version, body))
+    except (msgspec.MsgspecError, KeyError, TypeError, ValueError) as flaw:
+        raise SnapshotError(f"the snapshot does not decode: {flaw}") from flaw

@@ -14,6 +14,7 @@ from rules.engine.frames.batch_view import BatchView
 from rules.engine.state.thing_table import LONG_AGO, NEVER, ThingTable
 from rules.engine.windows.base import PointReadings, Rows, StateTable, Surroundings, carried
 from rules.engine.windows.momentary import Momentary, Values
+from rules.engine.windows.same_moment import SameMoment
 from rules.engine.windows.signal_input import SignalInput
 
 SLOTS = 168  # hours of a week
@@ -94,8 +95,7 @@ class BaselineSignal(Momentary):
     """
 
     arrays = (
-        *Momentary.arrays, ("mean", np.nan), ("spread", 0), ("at", LONG_AGO), ("since", LONG_AGO),
-        ("mean_before", np.nan), ("spread_before", 0), ("at_before", LONG_AGO), ("score", np.nan),
+        *Momentary.arrays, ("mean", np.nan), ("spread", 0), ("at", LONG_AGO), ("since", LONG_AGO), ("score", np.nan),
     )  # fmt: skip
 
     def __init__(self, signal: Baseline, zone: str, space: ThingTable, around: Surroundings, feed: SignalInput) -> None:
@@ -107,12 +107,10 @@ class BaselineSignal(Momentary):
         self.spread: F64 = np.zeros(0)
         self.at: I64 = np.zeros(0, np.int64)
         self.since: I64 = np.zeros(0, np.int64)
-        self.mean_before: F64 = np.zeros(0)
-        self.spread_before: F64 = np.zeros(0)
-        self.at_before: I64 = np.zeros(0, np.int64)
         self.score: F64 = np.zeros(0)
         self.weeks = Weeks(space) if signal.season else None
-        self.parts = {} if self.weeks is None else {"weeks": self.weeks}
+        self.same = SameMoment(self, ("mean", "spread", "at"))
+        self.parts = {"same": self.same} if self.weeks is None else {"same": self.same, "weeks": self.weeks}
 
     def refresh(self, things: Sequence[int]) -> None:
         if self.clock is not None:
@@ -145,16 +143,14 @@ class BaselineSignal(Momentary):
     def _learn(self, things: Rows, at: I64, x: F64) -> F64:
         """One reading per thing; the signal's value after it."""
         again = at == self.at[things]
-        mean = np.where(again, self.mean_before[things], self.mean[things])
-        spread = np.where(again, self.spread_before[things], self.spread[things])
-        before = np.where(again, self.at_before[things], self.at[things])
+        mean, spread, before = (self.same.as_of(name, again, things) for name in ("mean", "spread", "at"))
         slot, seat = np.zeros(0, np.int64), np.zeros(0, np.int32)
         if self.weeks is not None and self.clock is not None:
             slot, seat = self.clock.hour_of_week(things, at), self.weeks.seats_of(things)
             old = self.weeks.slots[:, slot, seat]
             mean = np.where(again, mean, old[0])
             spread = np.where(again, spread, np.nan_to_num(old[1]))
-        self.mean_before[things], self.spread_before[things], self.at_before[things] = mean, spread, before
+        self.same.note(things, mean=mean, spread=spread, at=before)
         new = np.isnan(mean)
         longest = np.minimum(self.gaps(things), HOUR if self.signal.season else NEVER)
         dt = np.where(before == LONG_AGO, 0, np.minimum(at - before, longest))

@@ -9,7 +9,6 @@ from rules.engine.state.thing_table import LONG_AGO, NEVER, ThingTable
 from rules.engine.windows.base import EPSILON, PointReadings, Rows, Surroundings
 from rules.engine.windows.calendar_window import CalendarWindow
 from rules.engine.windows.counter import Counter
-from rules.engine.windows.counter_falls import BEFORE, NOW
 
 
 class CalendarIncrease(CalendarWindow):
@@ -40,7 +39,7 @@ class CalendarIncrease(CalendarWindow):
 
     def special(self, incoming: PointReadings) -> Bools:
         thing, at = incoming.thing, incoming.at
-        start, end, last = self.start[thing], self.end[thing], self.counter.at[NOW, thing]
+        start, end, last = self.start[thing], self.end[thing], self.counter.at[thing]
         # a night has not begun yet, or the first reading since it began was taken
         inside = (at < end) & ((last >= start) | (at < start)) & (at >= self.done[thing])
         found: Bools = ~(self.counter.rising(incoming) & inside) | (self.silent[thing] != 0)
@@ -51,10 +50,10 @@ class CalendarIncrease(CalendarWindow):
         thing = incoming.thing
         early = incoming.at < self.start[thing]
         self.fresh[thing] = early
-        self.base[thing[early]] = incoming.value[early] + self.counter.shift[NOW, thing[early]]
+        self.base[thing[early]] = incoming.value[early] + self.counter.shift[thing[early]]
 
     def take(self, thing: int, value: float, at: int) -> int:
-        before = int(self.counter.at[NOW, thing])
+        before = int(self.counter.at[thing])
         placed = self.counter.step(thing, value, at)
         if placed is None:
             return NEVER
@@ -100,7 +99,7 @@ class CalendarIncrease(CalendarWindow):
     def exchange(self, thing: int, point: str, start: float, at: int) -> None:
         if point != self.points[0]:
             return
-        before, line = int(self.counter.at[NOW, thing]), self.counter.line(thing)
+        before, line = int(self.counter.at[thing]), self.counter.line(thing)
         if line != line:
             self.take(thing, start, at)
         elif self.counter.exchange(thing, start, at):
@@ -116,7 +115,7 @@ class CalendarIncrease(CalendarWindow):
 
     # --- time
     def decided_from(self, thing: int, at: int) -> int:
-        newest, before = (int(self.counter.at[k, thing]) for k in (NOW, BEFORE))
+        newest, before = int(self.counter.at[thing]), int(self.counter.moment.before("at")[thing])
         before = newest if newest < at else before
         return at if before == LONG_AGO else min(at, before)
 
@@ -125,7 +124,7 @@ class CalendarIncrease(CalendarWindow):
         return since if gap == NEVER else since - gap
 
     def decided(self, things: Rows, now: int | I64) -> Bools:
-        gap, silent_since = self.gaps(things), self.counter.at[NOW, things]
+        gap, silent_since = self.gaps(things), self.counter.at[things]
         start, end, lost = self.start[things], self.end[things], self.lost[things]
         allowed = (1 - self.coverage + EPSILON) * (end - start)
         known = (lost > allowed) | (lost + end - np.maximum(silent_since, start) <= allowed)
@@ -133,15 +132,15 @@ class CalendarIncrease(CalendarWindow):
         return found
 
     def decided_at(self, things: Rows) -> I64:
-        found: I64 = self.counter.at[NOW, things] + self.gaps(things) + 1
+        found: I64 = self.counter.at[things] + self.gaps(things) + 1
         return found
 
     def made(self, things: Rows, now: int) -> tuple[F64, F64]:
         start, end = self.start[things], self.end[things]
-        silent_since, gap = self.counter.at[NOW, things], self.gaps(things)
+        silent_since, gap = self.counter.at[things], self.gaps(things)
         silent = (gap != NEVER) & (now > silent_since + gap)
         lost = self.lost[things] + np.where(silent, end - np.maximum(silent_since, start), 0)
-        line = self.counter.value[NOW, things] + self.counter.shift[NOW, things]
+        line = self.counter.value[things] + self.counter.shift[things]
         value = line - self.base[things]
         if self.per_day:
             value /= self.clock.windows(things, start)[2] * 24  # the canonical time is the hour, so m3/day is m3/h

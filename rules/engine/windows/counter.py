@@ -10,8 +10,9 @@ from gateway.domain.reading import F64, I64
 from rules.engine.frames.batch_view import BatchView, Bools
 from rules.engine.state.thing_table import LONG_AGO, ThingTable
 from rules.engine.windows.base import PointReadings, StateTable, Surroundings, readings
-from rules.engine.windows.counter_falls import BEFORE, NOW, CounterFalls
+from rules.engine.windows.counter_falls import CounterFalls
 from rules.engine.windows.counter_glitches import Glitch
+from rules.engine.windows.same_moment import SameMoment
 
 NAN = float("nan")
 
@@ -24,8 +25,8 @@ class Placed(NamedTuple):
 
 
 class Counter(StateTable):
-    """State: value (NaN = no reading so far), shift f64[2, n], at i64[2, n]: the newest reading and the one before it,
-    48 B; and `CounterFalls`, 144 B.
+    """State: value (NaN = no reading so far), shift f64[n], at i64[n]: the newest reading; and the one before it: 48 B;
+    and `CounterFalls`, 144 B.
 
     The line is `value + shift`. Another value of the same moment is judged against the reading before it.
     """
@@ -36,11 +37,11 @@ class Counter(StateTable):
         super().__init__(space)
         self.around, self.point, self.model = around, point, model
         self.column = space.column(point)
-        self.value: F64 = np.zeros((2, 0))
-        self.shift: F64 = np.zeros((2, 0))
-        self.at: I64 = np.zeros((2, 0), np.int64)
-        self.falls = CounterFalls(space)
-        self.parts = {"falls": self.falls}
+        self.value: F64 = np.zeros(0)
+        self.shift: F64 = np.zeros(0)
+        self.at: I64 = np.zeros(0, np.int64)
+        self.falls, self.moment = CounterFalls(space), SameMoment(self, ("value", "shift", "at"))
+        self.parts = {"falls": self.falls, "moment": self.moment}
 
     # --- many readings
     def read(self, view: BatchView, inside: Bools) -> PointReadings:
@@ -65,7 +66,7 @@ class Counter(StateTable):
 
     def before(self, incoming: PointReadings) -> tuple[F64, I64]:
         """(value, at) of the reading before each."""
-        return incoming.before(self.value[NOW], self.at[NOW])
+        return incoming.before(self.value, self.at)
 
     def rising(self, incoming: PointReadings, prior: tuple[F64, I64] | None = None) -> Bools:
         """Which readings are newer than the one before, not lower, and take no fall back; the first ever is not.
@@ -77,7 +78,7 @@ class Counter(StateTable):
         found: Bools = (incoming.value >= before) & (incoming.at > moment)
         if self.falls.any():
             fell, line = self.falls.newest(thing)
-            booked = before + self.shift[NOW, thing] - line
+            booked = before + self.shift[thing] - line
             found &= ~((incoming.value >= fell) & (incoming.value - before > booked))
             if self.around.glitches.any_known:
                 ends = self.around.glitches.ends
@@ -89,11 +90,11 @@ class Counter(StateTable):
         """The same readings on the line, without those that change nothing."""
         prior = self.before(incoming)
         odd = ~self.rising(incoming, prior)
-        line = incoming.value + self.shift[NOW, incoming.thing]
+        line = incoming.value + self.shift[incoming.thing]
         if not odd.any():
             self.run(incoming, prior)
             return PointReadings(incoming.unit, incoming.thing, incoming.at, line)
-        strange = np.zeros(self.value.shape[1], np.bool_)
+        strange = np.zeros(len(self.value), np.bool_)
         strange[incoming.thing[odd]] = True
         rows = np.flatnonzero(strange[incoming.thing])
         floor = None
@@ -117,41 +118,43 @@ class Counter(StateTable):
         if not last.all():
             last = np.append(last, np.ones(1, np.bool_))
             things, value, at, before, moment = (one[last] for one in (things, value, at, before, moment))
-        self.value[BEFORE, things], self.at[BEFORE, things] = before, moment
-        self.shift[BEFORE, things] = self.shift[NOW, things]
+        self.moment.note(things, value=before, at=moment, shift=self.shift[things])
         if self.falls.any():
-            self.falls.keep_before(things)
-        self.value[NOW, things], self.at[NOW, things] = value, at
+            self.falls.moment.keep(things)
+        self.value[things], self.at[things] = value, at
 
     # --- one reading
     def sent_again(self, thing: int, value: float, at: int) -> bool:
         """Is it a row sent again, which changes nothing?"""
-        if not (value < self.value[NOW, thing] and at > self.at[NOW, thing]):
+        if not (value < self.value[thing] and at > self.at[thing]):
             return False
         state = self.state_of(thing)
         return state is not None and advance(state, value, at, self.model_of(thing)) is None
 
     def step(self, thing: int, value: float, at: int) -> Placed | None:
         """Any known reading: its place on the line; None when it changes nothing (re-sent, or too old)."""
-        when = int(self.at[NOW, thing])
-        if at < when:
+        if at < self.at[thing]:
             return None
-        again = at == when
-        before = self.state_of(thing, BEFORE if again else NOW)
+        again = at == self.at[thing]
+        if again:
+            self.moment.put_back(thing)
+            self.falls.moment.put_back(thing)
+        before = self.state_of(thing)
         if before is None:
-            self._put(thing, NOW, CounterState(value, 0.0, at))
+            self._put(thing, CounterState(value, 0.0, at))
             return Placed(value)
         if before.falls and (over := self.around.glitches.ends(*self._key(thing), at)) is not None:
             before = before._replace(falls=tuple(one for one in before.falls if one.at in over.left))
         found = advance(before, value, at, self.model_of(thing))
-        if not again:
-            if found is None:
-                self.around.glitches.add_resent((*self._key(thing), at))
-                return None
-            self._put(thing, BEFORE, before)
-        self._put(thing, NOW, before if found is None else found.state)
+        if found is None and not again:
+            self.around.glitches.add_resent((*self._key(thing), at))
+            return None
+        self._put(thing, before)
         if found is None:  # the value before of this moment never was
             return Placed(before.line)
+        if not again:
+            self._keep(thing)
+        self._put(thing, found.state)
         if found.back is None:
             return Placed(found.state.line)
         self._taken_back(thing, before, found.back, found.state)
@@ -161,17 +164,24 @@ class Counter(StateTable):
         booked, left = before.line > fall.line, tuple(one.at for one in after.falls)
         self.around.glitches.add(Glitch(*self._key(thing), fall.value, fall.at, after.at, booked, left))
 
-    def state_of(self, thing: int, which: int = NOW) -> CounterState | None:
-        """The newest reading of a thing, or the one before it; None when there is none."""
-        value = float(self.value[which, thing])
+    def state_of(self, thing: int) -> CounterState | None:
+        """The newest reading of a thing; None when there is none."""
+        value = float(self.value[thing])
         if value != value:
             return None
-        shift, at = float(self.shift[which, thing]), int(self.at[which, thing])
-        return CounterState(value, shift, at, self.falls.of(which, thing))
+        return CounterState(value, float(self.shift[thing]), int(self.at[thing]), self.falls.of(thing))
 
-    def _put(self, thing: int, which: int, state: CounterState) -> None:
-        self.value[which, thing], self.shift[which, thing], self.at[which, thing], falls = state
-        self.falls.put(which, thing, falls)
+    def is_first(self, thing: int) -> bool:
+        """Is the newest reading of a thing the first ever, or is there none?"""
+        return bool(np.isnan(self.moment.before("value")[thing]))
+
+    def _put(self, thing: int, state: CounterState) -> None:
+        self.value[thing], self.shift[thing], self.at[thing], falls = state
+        self.falls.put(thing, falls)
+
+    def _keep(self, thing: int) -> None:
+        self.moment.keep(thing)
+        self.falls.moment.keep(thing)
 
     def model_of(self, thing: int) -> CounterModel:
         """How this counter falls: by the rule, else by its profile."""
@@ -183,7 +193,7 @@ class Counter(StateTable):
 
     def line(self, thing: int) -> float:
         """What was counted up to the newest reading; NaN = no reading so far."""
-        return float(self.value[NOW, thing] + self.shift[NOW, thing])
+        return float(self.value[thing] + self.shift[thing])
 
     def exchange(self, thing: int, start: float, at: int) -> bool:
         """A new meter begins at `start`; False when later readings were taken already: only a rerun puts that right."""
@@ -191,6 +201,6 @@ class Counter(StateTable):
         if state is None or at < state.at:
             return False
         new = exchanged(state, start, at)
-        self._put(thing, NOW, new)
-        self._put(thing, BEFORE, new)
+        self._put(thing, new)
+        self._keep(thing)
         return True

@@ -2,24 +2,25 @@
 
 import numpy as np
 
-from gateway.domain.reading import F64, I64, U8
+from gateway.domain.reading import F64, I64
 from rules.engine.state.thing_table import LONG_AGO, ThingTable
 from rules.engine.windows.base import PointReadings, StateTable
+from rules.engine.windows.same_moment import SameMoment
 
 
 class Edges(StateTable):
-    """When a truth becomes true. State: known f64 (the newest known truth), prior f64 (the one before the newest
-    moment), moment i64, rose u8 (it became true at that moment): 25 B. The first known truth counts as becoming.
+    """When a truth becomes true. State: known f64 (the newest known truth), moment i64 µs, prior f64 (what was known
+    before that moment): 24 B. The first known truth counts as becoming.
     """
 
-    arrays = (("known", np.nan), ("prior", np.nan), ("moment", LONG_AGO), ("rose", 0))
+    arrays = (("known", np.nan), ("moment", LONG_AGO))
 
     def __init__(self, space: ThingTable) -> None:
         super().__init__(space)
         self.known: F64 = np.zeros(0)
-        self.prior: F64 = np.zeros(0)
         self.moment: I64 = np.zeros(0, np.int64)
-        self.rose: U8 = np.zeros(0, np.uint8)
+        self.same = SameMoment(self, {"known": "prior"})
+        self.parts = {"same": self.same}
 
     def follow(self, incoming: PointReadings) -> PointReadings:
         """The moments at which it became true, value 1; NaN: an earlier value of the same moment is taken back."""
@@ -43,23 +44,22 @@ class Edges(StateTable):
         """Readings that are newer than all before."""
         some = incoming.where(~np.isnan(incoming.value))
         before, _ = some.before(self.known, self.moment)
-        rising = (some.value == 1.0) & (before != 1.0)
         self.known[some.thing] = some.value  # of several the last one stays
         self.moment[incoming.thing] = incoming.at
-        self.prior[incoming.thing], self.rose[incoming.thing] = self.known[incoming.thing], 0
+        self.same.keep(incoming.thing)
         newest = some.at == self.moment[some.thing]
-        self.prior[some.thing[newest]], self.rose[some.thing[newest]] = before[newest], rising[newest]
-        return some.where(rising)
+        self.same.note(some.thing[newest], known=before[newest])
+        return some.where((some.value == 1.0) & (before != 1.0))
 
     def step(self, thing: int, value: float, at: int) -> int:
         """Any reading: 1 = it became true, -1 = an earlier value of this moment is taken back, 0 = neither."""
-        when, old = int(self.moment[thing]), 0
-        if at < when:
+        if at < self.moment[thing]:
             return 0
-        before = float(self.known[thing])
-        if at == when:
-            before, old = float(self.prior[thing]), int(self.rose[thing])
-        new = int(value == 1.0 and before != 1.0)
-        self.known[thing] = before if value != value else value
-        self.prior[thing], self.moment[thing], self.rose[thing] = before, at, new
-        return new - old
+        again = at == self.moment[thing]
+        rose = again and self.known[thing] == 1.0 and self.same.before("known")[thing] != 1.0
+        self.same.begin(thing, again=again)
+        rises = value == 1.0 and self.known[thing] != 1.0
+        if value == value:
+            self.known[thing] = value
+        self.moment[thing] = at
+        return int(rises) - int(rose)
