@@ -149,9 +149,11 @@ def websocket_of(config: MqttConfig) -> "WebSocket | None":
 
 
 async def establish(
-    config: MqttConfig, context: ssl.SSLContext | None, connection: MqttConnection, seconds: float = _PATIENCE
+    config: MqttConfig, context: ssl.SSLContext | None, connection: MqttConnection, patience: float = 0
 ) -> None:
-    """Connect and wait until the subscriptions are granted. Raises SourceUnavailable or SourceRejected."""
+    """Connect and wait until the subscriptions are granted. `patience` s; 0 = the usual. Raises
+    SourceUnavailable or SourceRejected."""
+    seconds = patience or _PATIENCE
     host, port = config.address
     try:
         async with asyncio.timeout(seconds):
