@@ -24,6 +24,7 @@ from protocols.mapping.mapper import Mapped, Mapper
 from protocols.mapping.unused_fields import UNREAD
 from protocols.mapping.unused_log import Unused
 from protocols.mqtt.config import MqttConfig
+from protocols.mqtt.presence_reporter import PresenceReporter
 from protocols.mqtt.session import Message, acks
 from protocols.mqtt.stats import MqttStats
 from protocols.mqtt.subscriptions import Subscriptions
@@ -65,6 +66,7 @@ class SourceContext:
     stats: MqttStats
     digests: Digests
     asked: Subscriptions
+    presence: PresenceReporter | None = None
 
     @property
     def session(self) -> str:
@@ -168,12 +170,16 @@ class Acknowledger:
         resumed = self.connection is not None and self.connection.session.resumed
         repeats = self._copies(messages).union(self._repeats(messages) if resumed else ())
         beside = self._beside(messages).difference(repeats)
+        if context.presence is not None:
+            beside |= context.presence.take(messages) - repeats
         fresh: Sequence[Message] = messages
         if repeats or beside:
             keep = np.ones(len(messages), np.bool_)
             keep[list(repeats | beside)] = False
             fresh, received = [messages[i] for i in np.flatnonzero(keep).tolist()], received[keep]
         mapped = context.mapper.map(fresh, received)
+        if context.presence is not None:
+            context.presence.saw(mapped.batch)
         if beside:
             mapped = replace(mapped, ignored=mapped.ignored + len(beside))
         if len(context.mapper.bindings.misfits) > context.stats.misfits:

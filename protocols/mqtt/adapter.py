@@ -6,11 +6,13 @@ from itertools import combinations
 from typing import TYPE_CHECKING
 
 from gateway.adapter_ports import CheckedProject, ConfigFindings, MessageTrial, SourceAdapter, SourceServices
+from gateway.domain.device import PointKind
 from gateway.domain.error_reasons import reason
 from gateway.domain.errors import ConfigError, Problem
 from gateway.domain.finding import DoctorFinding
 from protocols.mqtt.config import MqttConfig
 from protocols.mqtt.metrics import METRICS
+from protocols.mqtt.presence_config import OFFLINE, ONLINE, PresenceConfig
 
 if TYPE_CHECKING:
     from protocols.mqtt.source import MqttSource
@@ -28,6 +30,7 @@ def _build(name: str, config: MqttConfig, services: SourceServices) -> "MqttSour
         _password(name, config, services),
         sent=services.as_sent,
         memory=services.sessions / f"{name}.json",
+        devices=services.devices,
         retention=services.retention,
     )
 
@@ -86,13 +89,25 @@ def _subscribed(source: MqttConfig, file: str, place: str) -> Iterator[Problem]:
 def _check_with(sources: Mapping[str, MqttConfig], project: CheckedProject) -> ConfigFindings:
     from protocols.mapping.route_check import check_routes
 
-    return check_routes(sources, project)
+    found = check_routes(sources, project)
+    for name, source in sources.items():
+        if source.presence is not None:
+            found.problems += _no_presence(source.presence, project, f"sources.{name}.presence")
+    return found
+
+
+def _no_presence(config: PresenceConfig, project: CheckedProject, place: str) -> Iterator[Problem]:
+    """The state point that presence is written to."""
+    points = [point for profile in project.profiles.values() if (point := profile.point(config.point)) is not None]
+    if not any(point.kind is PointKind.STATE and not point.each for point in points):
+        yield Problem(project.file, place, "mqtt.presence_point", {"point": config.point})
 
 
 def _state_texts(config: MqttConfig) -> Iterable[tuple[str, str]]:
     from protocols.mapping.state_texts import state_texts
 
-    return state_texts(config)
+    texts = [] if config.presence is None else [(config.presence.point, text) for text in (ONLINE, OFFLINE)]
+    return [*state_texts(config), *texts]
 
 
 async def _examine(name: str, config: MqttConfig, *, running: bool) -> list[DoctorFinding]:  # noqa: ARG001 - the port

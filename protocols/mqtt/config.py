@@ -13,6 +13,7 @@ from gateway.domain.duration import DAY, HOUR, MINUTE, MS, SECOND, format_durati
 from gateway.section import Bytes, Duration, Section, read_secret, wrong
 from protocols.mapping.config import RoutesSection
 from protocols.mapping.topic import TopicPattern, covers, overlap, parse_pattern
+from protocols.mqtt.presence_config import PresenceConfig, PresenceTopic
 
 _PORTS = {"mqtt": 1883, "mqtts": 8883, "ws": 80, "wss": 443}
 """By scheme, where the address names none."""
@@ -67,6 +68,7 @@ class MqttConfig(RoutesSection):
     max_unjournaled: Bytes = 32 * 1024 * 1024
     reconnect: Reconnect = Reconnect()
     silent_after: Duration = 10 * MINUTE
+    presence: PresenceConfig | None = None
 
     @field_validator("url")
     @classmethod
@@ -130,10 +132,16 @@ class MqttConfig(RoutesSection):
 
     @model_validator(mode="after")
     def _shared(self) -> Self:
-        for one, other in combinations([parse_pattern(route.filter) for route in self.routes], 2):
+        texts = [route.filter for route in self.routes] + [one.topic for one in self.presence_topics]
+        for one, other in combinations(map(parse_pattern, texts), 2):
             if _clash(one, other):
                 raise wrong("mqtt.share_overlap", got=other.subscription, other=one.subscription)
         return self
+
+    @property
+    def presence_topics(self) -> tuple[PresenceTopic, ...]:
+        """Topics of births and wills."""
+        return () if self.presence is None else self.presence.topics
 
     @property
     def encrypted(self) -> bool:

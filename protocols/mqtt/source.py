@@ -2,12 +2,13 @@
 
 import asyncio
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 
 import structlog
 
+from gateway.domain.device import Device
 from gateway.domain.duration import SECOND
 from gateway.domain.errors import SourceError, SourceRejected
 from gateway.domain.language_values import Phrase
@@ -21,6 +22,7 @@ from protocols.mqtt.client_id_conflict import WAIT, ClientIdConflict
 from protocols.mqtt.config import MqttConfig
 from protocols.mqtt.last_subscriptions import LastSubscriptions
 from protocols.mqtt.metrics import samples
+from protocols.mqtt.presence_reporter import PresenceReporter, PresenceServices
 from protocols.mqtt.protocol_choice import ProtocolChoice
 from protocols.mqtt.session import ConnectOptions, Phase, Session
 from protocols.mqtt.sessions import session_of
@@ -42,8 +44,8 @@ log = structlog.get_logger()
 
 class MqttSource:
     """A gateway.ports.Source. `password` is the secret itself, read by the caller; `sent`: how devices of a profile
-    send its points; `memory` is a file of this source alone (see `LastSubscriptions`); `retention` µs: how long
-    readings are kept (0 = for ever)."""
+    send its points; `memory` is a file of this source alone (see `LastSubscriptions`), beside which presence has its
+    own; `retention` µs: how long readings are kept (0 = for ever); `devices`: those of the registry, now."""
 
     def __init__(
         self,
@@ -57,6 +59,7 @@ class MqttSource:
         sent: SentBy = sent_canonically,
         memory: Path | None = None,
         retention: int = 0,
+        devices: Callable[[], Iterable[Device]] = tuple,
     ) -> None:
         self.stats = MqttStats()
         self._name = name
@@ -65,7 +68,8 @@ class MqttSource:
         self._clock = clock
         self._jitter = jitter
         self._made = partial(Mapper, name, directory=directory, retention=retention)
-        self._sent, self._memory = sent, memory
+        self._sent, self._memory, self._devices = sent, memory, devices
+        self._directory = directory
         self._mapper = self._made(config, sent=sent)
         self._digests = Digests()
         self._choice = ProtocolChoice(config.protocol)
@@ -127,10 +131,35 @@ class MqttSource:
 
         Raises SourceRejected when the broker or our TLS files say no: trying again soon would not help.
         """
+        if self._config.presence is None:
+            return await self._connect_on(emit, None)
+        file = None if self._memory is None else self._memory.with_suffix(".presence.json")
+        services = PresenceServices(self._directory, self._devices, self._clock, file)
+        presence = PresenceReporter(self._name, self._config.presence, services)
+        tasks = [asyncio.ensure_future(self._connect_on(emit, presence)), asyncio.ensure_future(presence.run(emit))]
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
+        return done.pop().result()
+
+    async def _connect_on(self, emit: Emit, presence: PresenceReporter | None) -> None:
+        """Connections, one after another."""
         config, self._patience = self._config, _LAST_PARCELS
         files = BrokerTls(config)
         context = self._context = SourceContext(
-            self._name, config, self._mapper, self._ledger, self._clock, emit, self.stats, self._digests, self._wanted
+            self._name,
+            config,
+            self._mapper,
+            self._ledger,
+            self._clock,
+            emit,
+            self.stats,
+            self._digests,
+            self._wanted,
+            presence,
         )
         self._held |= await asyncio.to_thread(self._last_subscriptions.before)
         attempt = 0
@@ -176,8 +205,10 @@ class MqttSource:
                 await establish(self._config, await asyncio.to_thread(files.context), connection)
                 since = loop.time()
                 self._connected(connection)
+                if context.presence is not None:
+                    context.presence.connected()
                 await asyncio.to_thread(self._last_subscriptions.remember, frozenset(self._held))
-                why = await self._until_closed(connection, files)
+                why = await _until_closed(self._name, connection, files)
             except SourceError as error:
                 why = error
             except asyncio.CancelledError:
@@ -190,22 +221,12 @@ class MqttSource:
             await acknowledger.drain()
         finally:
             self.stats.connected, self._connection = False, None
+            if context.presence is not None:
+                context.presence.disconnected()
             acknowledger.cancel()
         if acknowledger.broken is not None:
             raise acknowledger.broken
         return stable, why
-
-    async def _until_closed(self, connection: MqttConnection, files: BrokerTls) -> SourceError:
-        """The end of the connection; ended from here when there are other TLS files."""
-        while not connection.closed.done():
-            await asyncio.wait([connection.closed], timeout=TLS_LOOK if files.watched else None)
-            try:
-                if not connection.closed.done() and await asyncio.to_thread(files.renewed):
-                    log.info("TLS files changed", source=self._name)
-                    await connection.leave()
-            except SourceRejected as error:
-                log.warning("TLS files cannot be used", source=self._name, error=error)
-        return connection.closed.result()
 
     def _subscriptions(self) -> Subscriptions:
         return subscriptions(self._config, identifiers=self._choice.version == "5")
@@ -270,6 +291,19 @@ class MqttSource:
 
     def _used_twice(self) -> Phrase:
         return Phrase("source.client_id_twice", {"client_id": self._config.client_id})
+
+
+async def _until_closed(source: str, connection: MqttConnection, files: BrokerTls) -> SourceError:
+    """The end of the connection; ended from here when there are other TLS files."""
+    while not connection.closed.done():
+        await asyncio.wait([connection.closed], timeout=TLS_LOOK if files.watched else None)
+        try:
+            if not connection.closed.done() and await asyncio.to_thread(files.renewed):
+                log.info("TLS files changed", source=source)
+                await connection.leave()
+        except SourceRejected as error:
+            log.warning("TLS files cannot be used", source=source, error=error)
+    return connection.closed.result()
 
 
 def _options(config: MqttConfig, password: str | None) -> ConnectOptions:

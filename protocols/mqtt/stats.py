@@ -11,12 +11,12 @@ class MqttStats:
     """Messages: received = journaled + duplicates + sum(rejected) + ignored + returned + lost + waiting.
 
     `returned`: the journal did not take them, the broker keeps them (QoS 1 and 2); `lost`: the same at QoS 0.
-    `ignored`: retained or unmatched, as configured. `partial`: journaled messages that left a dead letter, too, by
-    reason. `readings` are those of journaled messages, of which `bad_values` have no value and `uncertain` lie outside
-    the plausible range or are old. `bad_elements`: elements of a list that were left out of a message otherwise good;
-    `state_overflow`: readings left out because their texts were refused. `misfits`: points that a route cannot fill
-    (unit or map does not suit), all their readings are bad. `unused`: what journaled messages held and no point took.
-    `waiting`, `bytes_waiting`: received, not yet on disk.
+    `ignored`: retained or unmatched, as configured, and messages of presence topics. `partial`: journaled messages
+    that left a dead letter, too, by reason. `readings` are those of journaled messages, of which `bad_values` have
+    no value and `uncertain` lie outside the plausible range or are old. `bad_elements`: elements of a list that
+    were left out of a message otherwise good; `state_overflow`: readings left out because their texts were refused.
+    `misfits`: points that a route cannot fill (unit or map does not suit), all their readings are bad. `unused`:
+    what journaled messages held and no point took. `waiting`, `bytes_waiting`: received, not yet on disk.
     """
 
     connected: bool = False

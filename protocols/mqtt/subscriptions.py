@@ -58,9 +58,15 @@ def subscriptions(config: MqttConfig, *, identifiers: bool = True) -> Subscripti
     for route in config.routes:
         pattern = parse_pattern(route.filter).subscription
         wanted[pattern] = wanted.get(pattern, False) or route.retained != "ignore"
+    states = [parse_pattern(one.topic).subscription for one in config.presence_topics]
+    wanted |= dict.fromkeys(states, True)
     cover = [p for p in wanted if not any(other != p and covers(other, p) for other in wanted)]
     asked = cover if identifiers else _merged(cover)
-    filters = [_asked(p, retained=any(use for inner, use in wanted.items() if covers(p, inner))) for p in asked]
+    alone = set(states) - {parse_pattern(route.filter).subscription for route in config.routes}
+    filters = [
+        _asked(p, retained=any(use for inner, use in wanted.items() if covers(p, inner)), always=p in alone)
+        for p in asked
+    ]
     numbers = _numbers(cover) if identifiers else {}
     replaced = () if asked == cover else tuple(cover)
     return Subscriptions(tuple(filters), numbers, frozenset(wanted).difference(asked), replaced)
@@ -99,11 +105,13 @@ def _numbers(cover: Iterable[str]) -> dict[str, int]:
     return numbers
 
 
-def _asked(pattern: str, *, retained: bool) -> mqtt5.TopicFilter:
+def _asked(pattern: str, *, retained: bool, always: bool) -> mqtt5.TopicFilter:
+    """`always`: retained messages come with every connection (births and wills), not only with a new subscription."""
     handling = mqtt5.RetainHandling
+    some = handling.SEND_ALWAYS if always else handling.SEND_IF_SUBSCRIPTION_NOT_EXISTS
     return mqtt5.TopicFilter(
         pattern,
         max_qos=mqtt5.QoS.AT_LEAST_ONCE,
         retain_as_published=False,
-        retain_handling=handling.SEND_IF_SUBSCRIPTION_NOT_EXISTS if retained else handling.SEND_NEVER,
+        retain_handling=some if retained else handling.SEND_NEVER,
     )

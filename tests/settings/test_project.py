@@ -173,7 +173,7 @@ def test_every_default_of_the_shipped_broker_is_the_default() -> None:
     stated = MqttConfig.model_validate({**base, "routes": routes, **block})
     assert stated == MqttConfig.model_validate({**base, "routes": routes})
     unstated = set(MqttConfig.model_fields) - set(block) - set(base) - {"routes"}
-    assert unstated == {"username", "password", "password_file", "ca_file", "cert_file", "key_file"}
+    assert unstated == {"username", "password", "password_file", "ca_file", "cert_file", "key_file", "presence"}
 
 
 def test_the_commented_examples_of_the_shipped_file_work(tmp_path: Path) -> None:

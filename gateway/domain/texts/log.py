@@ -60,6 +60,14 @@ TEXTS: dict[str, tuple[str, str]] = {
         "source {source}: the TLS files changed and cannot be used, the connection stays as it is: {error}",
         "数据源 {source}：TLS 文件已更改但无法使用，连接保持不变：{error}",
     ),
+    "log.presence_not_understood": (
+        "source {source}: {topic} is a presence topic, but {device} is no device with a presence, or the message has neither word",
+        "数据源 {source}：{topic} 是在线状态主题，但 {device} 不是带在线状态的设备，或消息中没有约定的词",
+    ),
+    "log.presence_not_journaled_yet": (
+        "source {source}: changes of presence could not be journaled yet: {error}",
+        "数据源 {source}：在线状态变化暂时无法写入日志库：{error}",
+    ),
     "log.mqtt_version_changes": (
         "source {source}: the broker does not take MQTT {before}; the next connection speaks MQTT {version}",
         "数据源 {source}：MQTT 服务器不接受 MQTT {before}；下次连接改用 MQTT {version}",

@@ -17,6 +17,22 @@ TEXTS: dict[str, tuple[str, str]] = {
         "headers are for WebSocket connections; write url: ws://… or wss://…, or remove them",
         "headers 只用于 WebSocket 连接；请写 url: ws://… 或 wss://…，或删去它",
     ),
+    "mqtt.presence_nothing": (
+        "presence has neither topics nor timeout, so no device could ever be offline; write at least one of them",
+        "presence 既没有 topics 也没有 timeout，设备永远不会离线；请至少写一项",
+    ),
+    "mqtt.presence_shared": (
+        "{got!r}: births and wills must reach this gateway, and a shared subscription gives them to any member; write the topic without $share/group/",
+        "{got!r}：上线与遗嘱消息必须到达本网关，而共享订阅会交给任一成员；请去掉 $share/组名/",
+    ),
+    "mqtt.presence_words": (
+        "online and offline need at least one word each, and none in common",
+        "online 与 offline 各需至少一个词，且不能相同",
+    ),
+    "mqtt.presence_point": (
+        "no profile has a state point {point} of the device itself; write it into the profiles whose devices are to have a presence: {point}: {{kind: state, values: [online, offline]}}",
+        "没有任何型号含有属于设备本身的状态测点 {point}；请在需要在线状态的型号中写 {point}: {{kind: state, values: [online, offline]}}",
+    ),
     "mqtt.cert_pair": (
         "a client certificate needs both cert_file and key_file; write both or none",
         "客户端证书需要同时给出 cert_file 和 key_file；请两者都写或都不写",
