@@ -26,7 +26,7 @@ test: $(VENV)/.dev  ## all tests on real servers, about four minutes on two core
 	$(RUN_TESTS) -m "not slow_fault" $(PYTEST)
 
 FAST = $(addprefix tests/,domain house registry modbus mqtt settings rules_language) $(wildcard $(addprefix tests/rules_engine/test_,\
-  after_[fi]* after_po* casetest* engine_[ir]* many* nested_* past_warm* peers* signals_s*))
+  alarm_stage_[fi]* alarm_stage_po* casetest* engine_[ir]* expression_inputs* many* nested_* peers* signals_s* warm_up*))
 test-fast: $(VENV)/.dev  ## tests without servers, for the inner loop, under 30 s
 	$(BIN)/python -m pytest -n auto -m "not fault and not server" --ignore=tests/rules_language/test_rule_examples.py $(FAST) $(PYTEST)
 
