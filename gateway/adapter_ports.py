@@ -5,10 +5,10 @@ A folder of `protocols/` exports a `SourceAdapter`, one of `sinks/oa/` and `sink
 everything else on first use: a gateway with MQTT sources alone never loads the Modbus library.
 """
 
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Generic, Literal, Protocol, TypeVar
+from typing import Any, Final, Generic, Literal, Protocol, TypeVar
 
 from gateway.domain.device import AsSent, Device, Profile
 from gateway.domain.errors import Problem
@@ -133,6 +133,14 @@ class PollTrial:
 
 
 @dataclass(frozen=True, slots=True)
+class RegisterFormats:
+    """How registers hold numbers, in the words of a profile's map: the types, and the orders of bytes and words."""
+
+    types: tuple[str, ...]
+    orders: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ProfileMap:
     """A section of a profile file that belongs to an adapter.
 
@@ -178,6 +186,8 @@ class SourceAdapter(Generic[C]):
     state_texts: Callable[[C], Iterable[tuple[str, str]]] = no_texts
     """(point, text) pairs that the configuration names."""
     profile_map: ProfileMap | None = None
+    registers: RegisterFormats | None = None
+    """What `fieldgate init` may write into a map; None = its devices have no registers."""
     metrics: tuple[MetricFamily, ...] = ()
     """Metric families that `Source.samples` fills, besides `SOURCE_METRICS`."""
     examine: Callable[..., Awaitable[list[DoctorFinding]]] = nothing_to_see
@@ -219,6 +229,50 @@ class EndpointAdapter(Generic[C]):
     makes no callbacks. Raises ValueError (its reason), OSError."""
 
 
+@dataclass(slots=True)
+class RecoveryReport:
+    """Result of a recovery: texts of the catalogue, in order. `losses`: something is lost."""
+
+    lines: list[tuple[str, dict[str, object]]] = field(default_factory=list)
+    losses: bool = False
+
+    def add(self, key: str, **fields: object) -> None:
+        """Add a line."""
+        self.lines.append((key, fields))
+
+    def add_loss(self, key: str, **fields: object) -> None:
+        """Add a line about a loss."""
+        self.losses = True
+        self.add(key, **fields)
+
+
+MISSING: Final = "missing"
+LOCKED: Final = "locked"
+"""Found by an inspection: a file is not there; a running gateway has it open, which is no damage."""
+
+
+class SeriesFiles(Protocol):
+    """The files of a store in one data folder, while the store is not open here: for backup, check and recovery.
+    Blocking. Every call may raise StoreError."""
+
+    def copy(self, target: Path) -> None:
+        """Copy them into the data folder `target`, beside a gateway that writes them. The copy opens as after a power
+        cut. Never in the process of that gateway."""
+
+    def inspect(self) -> Iterator[tuple[Path, str]]:
+        """Read all of it: (file, MISSING, LOCKED, or the message of the library that reads it)."""
+
+    def repair(self, report: RecoveryReport, *, missed: bool) -> bool:
+        """Move damaged files aside and keep what can be read of them. `missed`: the store was there before. True when
+        readings are missing that the journal may still hold."""
+
+    def cursor(self, partition: int) -> int:
+        """The highest sequence number that is stored, by the whole files; 0 = none."""
+
+    def rewind(self, partition: int, seq: int) -> None:
+        """Let the next start store again what the journal holds after `seq`."""
+
+
 class HistoryReader(Protocol):
     """All readings of a store, in large pieces, for backtest and explain. It is used in a process of its own, also
     while the gateway writes the store. Blocking. Every call may raise StoreError."""
@@ -258,4 +312,6 @@ class SeriesAdapter(Generic[C]):
     check: Callable[[C, str, str], ConfigFindings] = nothing_found
     """(configuration, its place in the main file, main file); connects to nobody."""
     examine: Callable[..., Awaitable[list[DoctorFinding]]] = nothing_to_see
-    """(name, configuration, running=) for `fieldgate doctor`; `running`: a running gateway polls its devices."""
+    """(name, configuration, running=) for `fieldgate doctor`; writes nothing."""
+    files: Callable[[Path], SeriesFiles] | None = None
+    """(`data_dir`) -> its files there. None = its readings are elsewhere, and its own tools copy and repair them."""

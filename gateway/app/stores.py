@@ -10,7 +10,7 @@ from pathlib import Path
 import structlog
 
 from gateway import expected_stores
-from gateway.adapters import EMBEDDED, SERIES
+from gateway.adapters import SERIES
 from gateway.consumers import Snapshots
 from gateway.desk import Desk
 from gateway.domain.error_reasons import library_text, reason
@@ -59,10 +59,10 @@ def open_stores(settings: Settings, clock: Clock, lock: FileLock, opened: ExitSt
     path = data / JOURNAL
     journal = SqliteJournal(path, settings.journal, partition=partition, consumed=consumed, lock=lock)
     opened.callback(journal.close)
-    if stored < (floor := journal.stats().floor) and settings.history.type == EMBEDDED.name:
+    if stored < (floor := journal.stats().floor) and SERIES[settings.history.type].files is not None:
         raise StoreError.of("store.series.behind", path=data / "series", cursor=stored, floor=floor)
     identities = {"database": identity(data / DATABASE), "journal": journal.identity}
-    if any(config.type == EMBEDDED.name for config in settings.series):
+    if any(SERIES[config.type].files is not None for config in settings.series):
         identities["series"] = 0
     expected_stores.settle(data, identities)
     registry = Registry(SqlRegistryStore(database, clock, settings.tenant), settings.tenant, clock)

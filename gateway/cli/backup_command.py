@@ -36,10 +36,12 @@ def command(target: Path, config: Path, lang: Lang) -> None:
         refuse(error, lang)
     os.umask(0o077)
     try:
-        made = back_up(settings.data_dir, config, target)
+        made = back_up(settings, config, target)
     except StoreError as error:
         click.echo(error.text(lang), err=True)
         sys.exit(UNUSABLE)
     for path in made.left_out:
         click.echo(localize("backup.left_out", lang, path=path), err=True)
+    for name in made.elsewhere:
+        click.echo(localize("backup.elsewhere", lang, name=name), err=True)
     click.echo(localize("backup.done", lang, path=made.path, size=format_size(made.bytes), head=made.head))

@@ -15,6 +15,7 @@ from gateway.domain.text import Lang, localize
 
 if TYPE_CHECKING:
     from gateway.settings import Project
+    from gateway.settings.model import Settings
 
 
 @click.command("check")
@@ -60,7 +61,7 @@ def command(config: Path, data: bool, lang: Lang) -> None:
     click.echo(summary(report.project, lang))
     click.echo(_disk(report.project, lang))
     if data:
-        _look_at_data(report.project.settings.data_dir, lang)
+        _look_at_data(report.project.settings, lang)
 
 
 def _disk(project: "Project", lang: Lang) -> str:
@@ -72,18 +73,19 @@ def _disk(project: "Project", lang: Lang) -> str:
     return localize("room.check", lang, path=project.settings.data_dir, free=free, floor=floor, lasts=lasts)
 
 
-def _look_at_data(folder: Path, lang: Lang) -> None:
+def _look_at_data(settings: "Settings", lang: Lang) -> None:
+    from gateway.adapter_ports import LOCKED, MISSING
     from gateway.domain.errors import StoreError
     from gateway.recovery import inspect_data
 
     wrong = 0
     try:
-        for path, what in inspect_data(folder):
-            if what == "locked":
+        for path, what in inspect_data(settings):
+            if what == LOCKED:
                 click.echo(localize("check.data.locked", lang, path=path))
                 continue
             wrong += 1
-            key = "check.data.missing" if what == "missing" else "check.data.wrong"
+            key = "check.data.missing" if what == MISSING else "check.data.wrong"
             click.echo(localize(key, lang, path=path, what=library_text(what)), err=True)
     except StoreError as error:
         click.echo(error.text(lang), err=True)
@@ -91,7 +93,7 @@ def _look_at_data(folder: Path, lang: Lang) -> None:
     if wrong:
         click.echo(localize("check.data.failed", lang, count=wrong), err=True)
         sys.exit(2)
-    click.echo(localize("check.data.ok", lang, path=folder))
+    click.echo(localize("check.data.ok", lang, path=settings.data_dir))
 
 
 def _print(problems: Sequence[Problem], lang: Lang) -> None:

@@ -33,7 +33,7 @@ def command(config: Path, lang: Lang) -> None:
     except ConfigError as error:
         refuse(error, lang)
     try:
-        report = recover(settings.data_dir, settings.tenant, settings.partition)
+        report = recover(settings)
     except StoreError as error:
         click.echo(error.text(lang), err=True)
         sys.exit(UNUSABLE)

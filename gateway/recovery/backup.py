@@ -15,16 +15,18 @@ from pathlib import Path
 from typing import Any, Final
 
 from gateway import expected_stores
-from gateway.adapters import EMBEDDED
+from gateway.adapters import SERIES
 from gateway.clock import SystemClock
 from gateway.desk import Desk
 from gateway.domain.duration import iso
 from gateway.domain.error_reasons import library_text, reason
 from gateway.domain.errors import StoreError
-from gateway.durable import replace_synced, sync_names
+from gateway.durable import copy_plain, replace_synced, sync_names
 from gateway.expected_stores import DATABASE, JOURNAL
 from gateway.journal import JournalReader
-from gateway.recovery.file_copies import copy_duckdb, copy_plain, copy_sqlite
+from gateway.recovery import series_stores
+from gateway.recovery.copy_sqlite import copy_sqlite
+from gateway.settings.model import Settings, store_name
 from gateway.store import Database, SqlDeskStore
 from gateway.store.integrity_check import find_damage
 
@@ -40,13 +42,15 @@ LARGEST: Final = 16 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class BackupContents:
-    """Contents of a backup: `at` µs when it began, bytes, the newest record of the journal, files left out."""
+    """Contents of a backup: `at` µs when it began, bytes, the newest record of the journal, files left out, stores of
+    readings that are elsewhere and not in it."""
 
     path: Path
     at: int
     bytes: int
     head: int
     left_out: tuple[Path, ...] = ()
+    elsewhere: tuple[str, ...] = ()
 
 
 def packed(target: Path) -> bool:
@@ -54,11 +58,12 @@ def packed(target: Path) -> bool:
     return target.name.endswith((".tar", ".tar.gz", ".tgz"))
 
 
-def back_up(data: Path, main_file: Path, target: Path) -> BackupContents:
+def back_up(settings: Settings, main_file: Path, target: Path) -> BackupContents:
     """Copy data folder and configuration to `target`, a folder or a .tar, .tar.gz file that does not exist yet.
 
     Raises StoreError; then there is nothing under that name.
     """
+    data = settings.data_dir
     if target.exists() or target.is_symlink():
         raise StoreError.of("backup.exists", path=target)
     if not (data / DATABASE).is_file() or not (data / JOURNAL).is_file():
@@ -69,9 +74,10 @@ def back_up(data: Path, main_file: Path, target: Path) -> BackupContents:
     try:
         shutil.rmtree(scratch, ignore_errors=True)
         scratch.mkdir(mode=0o700, parents=True)
-        head = _copied(data, scratch / DATA)
+        head = _copied(settings, scratch / DATA)
         left_out = _configuration(main_file, data, scratch / CONFIG)
-        made = BackupContents(target, at, sum(size for _, size in _files(scratch)), head, left_out)
+        elsewhere = tuple(map(store_name, series_stores.elsewhere(settings)))
+        made = BackupContents(target, at, sum(size for _, size in _files(scratch)), head, left_out, elsewhere)
         _manifest(scratch, main_file, made)
         _place(scratch, target)
     except OSError as error:
@@ -81,13 +87,14 @@ def back_up(data: Path, main_file: Path, target: Path) -> BackupContents:
     return made
 
 
-def _copied(data: Path, copy: Path) -> int:
+def _copied(settings: Settings, copy: Path) -> int:
     """Copy the data folder; repeated when retention deleted a file in between that the copy needs."""
+    data = settings.data_dir
     for left in range(TRIES - 1, -1, -1):
         shutil.rmtree(copy, ignore_errors=True)
         copy.mkdir(mode=0o700)
-        if (data / "series").is_dir():
-            _series(data / "series", copy / "series")
+        for _, files in series_stores.in_data_folder(settings):
+            files.copy(copy)
         for name in ("snapshots", "stores"):
             (copy / name).mkdir(mode=0o700)
         for path in (data / "stores").glob("*.json"):
@@ -101,32 +108,14 @@ def _copied(data: Path, copy: Path) -> int:
             if path.is_file():
                 copy_plain(path, copy / path.relative_to(data))
         try:
-            return _checked(copy)
+            return _checked(settings, copy)
         except StoreError as error:
             if error.key != "backup.apart" or not left:
                 raise
     raise AssertionError("unreachable")
 
 
-def _series(folder: Path, copy: Path) -> None:
-    """Live files before late ones: the live file's cursor counts, and a late file may be ahead of it, never behind."""
-    copy.mkdir(mode=0o700)
-    kept = []
-    for path in sorted(folder.glob("*.duckdb"), key=_late_last):
-        with suppress(FileNotFoundError):  # retention deletes whole files
-            copy_duckdb(path, copy / path.name)
-            kept.append(path.stem)
-    for path in folder.glob("*.json"):
-        if path.name != Path(expected_stores.FILES["series"]).name:
-            copy_plain(path, copy / path.name)
-    replace_synced(copy / Path(expected_stores.FILES["series"]).name, {"segments": sorted(kept)})
-
-
-def _late_last(path: Path) -> tuple[bool, str]:
-    return path.stem.startswith("late"), path.stem
-
-
-def _checked(copy: Path) -> int:
+def _checked(settings: Settings, copy: Path) -> int:
     """Open everything as a start would; returns the newest record of the journal. Raises StoreError if the files do
     not fit together."""
     if what := find_damage(copy / DATABASE, LOOK):
@@ -137,9 +126,10 @@ def _checked(copy: Path) -> int:
     with closing(Database.at(copy / DATABASE)) as database:
         desk = Desk(SqlDeskStore(database), partition=partition).cursor()
     stored = floor
-    if (copy / expected_stores.FILES["series"]).exists():
-        with closing(EMBEDDED.build(copy, EMBEDDED.config(), SystemClock())) as series:
-            stored = series.cursor(partition)
+    for config, _ in series_stores.in_data_folder(settings):
+        with closing(SERIES[config.type].build(copy, config, SystemClock())) as series:
+            cursor = series.cursor(partition)
+            stored = cursor if config == settings.history else max(stored, cursor)
     if max(desk, stored) > head or stored < floor:
         raise StoreError.of("backup.apart", desk=desk, series=stored, floor=floor, head=head)
     return head

@@ -4,32 +4,29 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from gateway import expected_stores
+from gateway.adapter_ports import MISSING
 from gateway.domain.errors import GatewayError, InvariantBroken
 from gateway.expected_stores import DATABASE, JOURNAL
 from gateway.journal import JournalReader
-from gateway.recovery import series_segments
+from gateway.recovery import series_stores
+from gateway.settings.model import Settings
 from gateway.store import integrity_check
 
 Finding = tuple[Path, str]
-"""A file, and its damage ("missing", or the message of the library that reads it)."""
-MISSING = "missing"
-LOCKED = "locked"
+"""A file, and its damage (MISSING, LOCKED, or the message of the library that reads it)."""
 
 
-def inspect_data(data: Path) -> Iterator[Finding]:
+def inspect_data(settings: Settings) -> Iterator[Finding]:
     """Every finding; LOCKED ones are no damage. Takes as long as reading the folder takes. Raises StoreError."""
+    data = settings.data_dir
     for path in expected_stores.missing(data):
         yield path, MISSING
     yield from _journal(data / JOURNAL)
     database = data / DATABASE
     if database.exists() and (what := integrity_check.find_damage(database)):
         yield database, what
-    folder = (data / expected_stores.FILES["series"]).parent
-    for name in series_segments.listed(folder):
-        yield folder / f"{name}.duckdb", MISSING
-    for path in sorted(folder.glob("*.duckdb")):
-        if what := series_segments.damage(path):
-            yield path, what
+    for _, files in series_stores.in_data_folder(settings):
+        yield from files.inspect()
 
 
 def _journal(path: Path) -> Iterator[Finding]:

@@ -5,66 +5,51 @@ engine is replayed by the next start. Numbers are never given twice.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from contextlib import closing
 from pathlib import Path
 
 from sqlalchemy import func, insert, select
 
 from gateway import expected_stores
+from gateway.adapter_ports import RecoveryReport, SeriesFiles
+from gateway.adapters import SERIES
+from gateway.clock import SystemClock
 from gateway.desk import Desk
 from gateway.domain.duration import iso
 from gateway.domain.error_reasons import library_text
-from gateway.domain.errors import StoreError, StoreUnavailable
+from gateway.domain.errors import StoreError
+from gateway.durable import move_aside
 from gateway.expected_stores import DATABASE, JOURNAL
 from gateway.lock import FileLock
-from gateway.recovery import journal_repair, registry_rebuild, salvage_rows, series_segments
-from gateway.recovery.move_aside import move_aside
+from gateway.recovery import journal_repair, registry_rebuild, salvage_rows, series_stores
+from gateway.settings.model import Settings, store_name
 from gateway.store import Database, SqlDeskStore, integrity_check, tables
-from sinks.series.duckdb.segment import NAMES
 
 
-@dataclass(slots=True)
-class RecoveryReport:
-    """Result: texts of the catalogue, in order. `losses`: something is lost."""
-
-    lines: list[tuple[str, dict[str, object]]] = field(default_factory=list)
-    losses: bool = False
-
-    def add(self, key: str, **fields: object) -> None:
-        """Add a line."""
-        self.lines.append((key, fields))
-
-    def add_loss(self, key: str, **fields: object) -> None:
-        """Add a line about a loss."""
-        self.losses = True
-        self.add(key, **fields)
-
-
-def recover(data: Path, tenant: str, partition: int) -> RecoveryReport:
-    """Repair everything in `data`; the next start does the rest. Raises StoreUnavailable while another process holds
-    it, StoreError for files of another program or a newer release."""
-    lock = FileLock(data / JOURNAL, "recover")
+def recover(settings: Settings) -> RecoveryReport:
+    """Repair everything in `data_dir`; the next start does the rest. Raises StoreUnavailable while another process
+    holds it, StoreError for files of another program or a newer release."""
+    lock = FileLock(settings.data_dir / JOURNAL, "recover")
     try:
-        return _recover(data, tenant, partition)
+        return _recover(settings)
     finally:
         lock.release()
 
 
-def _recover(data: Path, tenant: str, partition: int) -> RecoveryReport:
+def _recover(settings: Settings) -> RecoveryReport:
     report = RecoveryReport()
-    path, folder = data / DATABASE, (data / expected_stores.FILES["series"]).parent
+    data, tenant, partition = settings.data_dir, settings.tenant, settings.partition
+    path, series = data / DATABASE, [files for _, files in series_stores.in_data_folder(settings)]
     expected = _expected(data, report)
     if not expected and not any((data / file).exists() for file in expected_stores.FILES.values()):
         raise StoreError.of("store.nothing", path=data)
-    folder.mkdir(exist_ok=True)
     rebuilt = _database(path, report, missed="database" in expected)
     database = Database.at(path)
     try:
         database.upgrade()
-        replay = _segments(folder, report, missed="series" in expected)
-        consumed = max(
-            Desk(SqlDeskStore(database), partition=partition).cursor(), series_segments.cursor(folder, partition)
-        )
+        replay = [files.repair(report, missed="series" in expected) for files in series]
+        stored = max([files.cursor(partition) for files in series], default=0)
+        consumed = max(Desk(SqlDeskStore(database), partition=partition).cursor(), stored, _elsewhere(settings, report))
         journal = data / JOURNAL
         epoch = database.query(lambda c: c.scalar(select(func.max(tables.cursor.c.epoch)))) or 0
         repair = journal_repair.repair(journal, partition, consumed, epoch=epoch, missed="journal" in expected)
@@ -75,16 +60,37 @@ def _recover(data: Path, tenant: str, partition: int) -> RecoveryReport:
             _position(database, partition, report)
         if repair.emptied and (count := registry_rebuild.queue_facts(database, tenant)):
             report.add("recover.told", count=count)
-        stored = series_segments.cursor(folder, partition)
-        if stored < repair.floor and not replay:
-            report.add_loss("recover.series.behind", cursor=stored, floor=repair.floor)
-        if replay or stored < repair.floor:
-            series_segments.rewind(folder, partition, repair.floor)
-            report.add("recover.replay", floor=repair.floor, since=iso(repair.since) if repair.since else "-")
+        for files, again in zip(series, replay, strict=True):
+            _readings(files, partition, repair, report, again=again)
     finally:
         database.close()
     (data / expected_stores.NAME).unlink(missing_ok=True)  # the next start writes what is there now
     return report
+
+
+def _elsewhere(settings: Settings, report: RecoveryReport) -> int:
+    """The highest cursor of the stores that are not in the data folder: no number may come again that they have."""
+    newest = 0
+    for config in series_stores.elsewhere(settings):
+        report.add("recover.series.elsewhere", name=store_name(config))
+        try:
+            with closing(SERIES[config.type].build(settings.data_dir, config, SystemClock())) as store:
+                newest = max(newest, store.cursor(settings.partition))
+        except StoreError as error:
+            report.add("recover.series.unreachable", name=store_name(config), error=error)
+    return newest
+
+
+def _readings(
+    files: SeriesFiles, partition: int, repair: "journal_repair.JournalRepair", report: RecoveryReport, *, again: bool
+) -> None:
+    """Let the next start store what the journal still holds, when something is missing."""
+    stored = files.cursor(partition)
+    if stored < repair.floor and not again:
+        report.add_loss("recover.series.behind", cursor=stored, floor=repair.floor)
+    if again or stored < repair.floor:
+        files.rewind(partition, repair.floor)
+        report.add("recover.replay", floor=repair.floor, since=iso(repair.since) if repair.since else "-")
 
 
 def _expected(data: Path, report: RecoveryReport) -> dict[str, int]:
@@ -134,39 +140,6 @@ def _position(database: Database, partition: int, report: RecoveryReport) -> Non
     row = {"partition": partition, "seq": seq, "ordinal": 2**31 - 1, "epoch": 0}
     database.transact(lambda c: c.execute(insert(tables.cursor), [row]))
     report.add("recover.position", seq=seq)
-
-
-def _segments(folder: Path, report: RecoveryReport, *, missed: bool) -> bool:
-    """Repair the segments; True if readings must be stored again."""
-    replay = missed and not (folder / NAMES).exists()
-    if replay:
-        report.add_loss("recover.segment.missing", path=folder)
-    series_segments.finish(folder)
-    for name in _listed(folder, report):
-        report.add_loss("recover.segment.missing", path=folder / f"{name}.duckdb")
-        replay = True
-    for path in sorted(folder.glob("*.duckdb")):
-        if what := series_segments.damage(path):
-            if what == "locked":
-                raise StoreUnavailable.of("store.segment.locked", path=path, what="-")
-            aside, kept, gone = series_segments.replace(path)
-            report.add_loss(
-                "recover.segment.damaged", path=path, what=library_text(what), aside=aside, kept=kept, lost=_count(gone)
-            )
-            replay = True
-    return replay or not (folder / NAMES).exists()
-
-
-def _listed(folder: Path, report: RecoveryReport) -> list[str]:
-    try:
-        return series_segments.listed(folder)
-    except StoreError as error:
-        report.add("recover.marker", aside=move_aside(folder / NAMES), error=error)
-        return []
-
-
-def _count(number: int) -> str:
-    return "?" if number < 0 else str(number)
 
 
 def _journal(repair: "journal_repair.JournalRepair", path: Path, report: RecoveryReport) -> None:

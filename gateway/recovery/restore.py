@@ -11,9 +11,8 @@ from typing import Any
 
 from gateway.domain.error_reasons import reason
 from gateway.domain.errors import StoreError
-from gateway.durable import sync_names
+from gateway.durable import copy_plain, sync_names
 from gateway.recovery.backup import CONFIG, DATA, FORMAT, NAME, digest
-from gateway.recovery.file_copies import copy_plain
 
 
 @dataclass(frozen=True, slots=True)

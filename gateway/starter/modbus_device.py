@@ -4,11 +4,12 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
+from gateway.adapter_ports import RegisterFormats
+from gateway.adapters import SOURCES
 from gateway.domain.device import PointKind, PointSpec
 from gateway.domain.text import Lang, localize
 from gateway.domain.units import UnitError, parse_unit
 from gateway.starter.sample import ProposedPoint, read_sample
-from protocols.modbus.words import ByteOrder, Type
 
 LINK = "bus"
 
@@ -49,7 +50,7 @@ def register(text: str) -> NamedRegister:
     type_, _, order = (kind or "u16").partition("/")
     wrong = (
         (not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name), name), (not re.fullmatch(r"\d{1,5}", at), at),
-        (type_ not in _NUMBERS, type_), (bool(order) and order not in _ORDERS, order),
+        (type_ not in _FORMATS.types, type_), (bool(order) and order not in _FORMATS.orders, order),
         (not re.fullmatch(r"\d*\.?\d+(e-?\d+)?", scale or "1") or float(scale or "1") == 0, scale),
         (not _known(unit), unit),
     )  # fmt: skip
@@ -59,8 +60,7 @@ def register(text: str) -> NamedRegister:
     return NamedRegister(name, int(at), type_, order, scale or "1", unit)
 
 
-_NUMBERS = [one.value for one in Type if one.value not in ("bcd", "ascii")]
-_ORDERS = [one.value for one in ByteOrder]
+_FORMATS = SOURCES["modbus"].registers or RegisterFormats((), ())
 
 
 def _known(unit: str) -> bool:

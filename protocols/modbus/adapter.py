@@ -9,6 +9,7 @@ from gateway.adapter_ports import (
     ConfigFindings,
     PollTrial,
     ProfileMap,
+    RegisterFormats,
     SourceAdapter,
     SourceServices,
 )
@@ -19,6 +20,7 @@ from gateway.domain.finding import DoctorFinding
 from gateway.domain.nearest import nearest
 from protocols.modbus.config import ModbusConfig
 from protocols.modbus.metrics import METRICS
+from protocols.modbus.words import ByteOrder, Type
 
 if TYPE_CHECKING:
     from protocols.modbus.profile import ModbusMap
@@ -129,6 +131,9 @@ ADAPTER = SourceAdapter(
     adjust=_adjust,
     check_with=_check_with,
     profile_map=ProfileMap("modbus", _load_map, _texts),
+    registers=RegisterFormats(
+        tuple(one.value for one in Type if one not in {Type.BCD, Type.ASCII}), tuple(one.value for one in ByteOrder)
+    ),
     metrics=METRICS,
     examine=_examine,
     try_poll=_try_poll,

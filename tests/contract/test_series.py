@@ -14,7 +14,7 @@ import pytest
 from contract.harness import SeriesPeer, peer_of
 from store_contract import NOW, Open, StoreContract, at, record
 
-from gateway.adapter_ports import HistoryReader, SeriesAdapter
+from gateway.adapter_ports import HistoryReader, RecoveryReport, SeriesAdapter
 from gateway.adapters import SERIES
 from gateway.domain.duration import DAY, SECOND
 from gateway.domain.reading import Batch, encode_batch
@@ -186,3 +186,45 @@ def test_a_killed_writer_leaves_rows_and_cursor_together(
     assert cursor >= done
     for device, start in ((1, NOW), (2, NOW - 300_000 * SECOND)):
         assert store.range(device, 1, start, start + DAY).value.tolist() == [float(i) for i in range(1, cursor + 1)]
+
+
+@pytest.mark.parametrize("adapter", [name for name, one in SERIES.items() if one.files], indirect=True)
+def test_its_files_can_be_copied_inspected_and_rewound(
+    adapter: SeriesAdapter,  # type: ignore[type-arg]
+    peer: SeriesPeer,
+    reopen: Open,
+    tmp_path: Path,
+) -> None:
+    """Without the store being open, and so that it opens again with all that it had."""
+    assert adapter.files is not None
+    store = reopen()
+    store.write(0, [record(1, at(0, 1.0), at(-5e5, 4.0)), record(2, at(1, 2.0)), record(3, at(2, 3.0))])
+    store.close()
+    files = adapter.files(peer.data_dir)
+    assert list(files.inspect()) == []
+    assert (files.cursor(0), files.cursor(1)) == (3, 0)
+    report = RecoveryReport()
+    assert not files.repair(report, missed=False)
+    assert report == RecoveryReport(), "what is whole stays as it is"
+
+    (tmp_path / "copy").mkdir()
+    files.copy(tmp_path / "copy")
+    config = adapter.config.model_validate({**peer.config, "retention": RETENTION})
+    with closing(adapter.build(tmp_path / "copy", config, HandClock())) as copied:
+        assert copied.cursor(0) == 3
+        assert copied.range(1, 1, NOW - 9 * DAY, NOW + DAY).value.tolist() == [4.0, 1.0, 2.0, 3.0]
+
+    files.rewind(0, 1)
+    assert files.cursor(0) == 1
+    store = reopen()
+    again = store.write(0, [record(2, at(1, 2.0)), record(3, at(2, 3.0), at(3, 5.0))])
+    assert (again.stored, again.duplicate) == (1, 2)
+
+
+def test_files_that_are_gone_are_missed(adapter: SeriesAdapter, tmp_path: Path) -> None:  # type: ignore[type-arg]
+    if adapter.files is None:
+        return
+    files, report = adapter.files(tmp_path), RecoveryReport()
+    assert files.cursor(0) == 0
+    assert files.repair(report, missed=True)
+    assert report.losses

@@ -313,7 +313,7 @@ def test_every_command_a_text_names_exists() -> None:
 
 
 def test_what_is_salvaged_of_a_segment_is_what_can_be_read(tmp_path: Path) -> None:
-    from gateway.recovery import series_segments
+    from sinks.series.duckdb import repair
     from sinks.series.duckdb.segment import attach
 
     path = tmp_path / "live-20260101.duckdb"
@@ -325,15 +325,15 @@ def test_what_is_salvaged_of_a_segment_is_what_can_be_read(tmp_path: Path) -> No
         )
         db.execute(f"UPDATE {made.name}.meta SET first = 0, last = 999999, rows = 1000000")
         db.execute(f"CHECKPOINT {made.name}")
-    assert series_segments.damage(path) == ""
+    assert repair.damage(path) == ""
     middle = path.stat().st_size // 2 // 262_144 * 262_144 + 12_288
     zero(path, middle + 1000, 5000)
-    assert series_segments.damage(path) != ""
-    aside, kept, lost = series_segments.replace(path)
+    assert repair.damage(path) != ""
+    aside, kept, lost = repair.replace(path)
     assert aside.exists()
-    assert 0 < lost <= 4 * series_segments.GROUP
+    assert 0 < lost <= 4 * repair.GROUP
     assert kept + lost == 1_000_000
-    assert series_segments.damage(path) == ""
+    assert repair.damage(path) == ""
     with closing(duckdb.connect(":memory:")) as db:
         db.execute(f"ATTACH '{path}' AS it (READ_ONLY)")
         assert db.execute("SELECT count(*), count(DISTINCT ts) FROM it.reading").fetchall() == [(kept, kept)]

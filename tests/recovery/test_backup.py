@@ -218,12 +218,12 @@ def test_no_data_no_backup(tmp_path: Path) -> None:
 def test_a_checkpoint_in_between_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With another header afterwards the copied blocks may belong to two states: it is copied again."""
     from gateway.domain.errors import StoreError
-    from gateway.recovery import file_copies
+    from sinks.series.duckdb import copy_segment
 
     source, copy, plain, copies = (
         tmp_path / "a.duckdb",
         tmp_path / "b" / "a.duckdb",
-        file_copies.copy_plain,
+        copy_segment.copy_plain,
         list[str](),
     )
     source.write_bytes(b"1" * 20_000)
@@ -235,12 +235,12 @@ def test_a_checkpoint_in_between_is_noticed(tmp_path: Path, monkeypatch: pytest.
         if copies.count("a.duckdb") < limit and old == source:
             source.write_bytes(str(len(copies)).encode() * 10_000)
 
-    monkeypatch.setattr(file_copies, "copy_plain", copied)
+    monkeypatch.setattr(copy_segment, "copy_plain", copied)
     limit = 3
-    file_copies.copy_duckdb(source, copy)
+    copy_segment.copy_segment(source, copy)
     assert copy.read_bytes() == source.read_bytes()
     assert (tmp_path / "b" / "a.duckdb.wal").read_bytes() == b"log"
     assert copies == ["a.duckdb.wal", "a.duckdb"] * 3
     limit = 10_000
     with pytest.raises(StoreError, match="changed 30 times"):
-        file_copies.copy_duckdb(source, copy)
+        copy_segment.copy_segment(source, copy)

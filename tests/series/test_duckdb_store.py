@@ -16,8 +16,8 @@ from gateway.domain.duration import DAY, HOUR, SECOND
 from gateway.domain.errors import StoreError
 from gateway.domain.reading import Reading, concat
 from gateway.ports import SeriesStore
-from gateway.recovery.series_segments import replace
 from sinks.series.duckdb.config import DuckDbConfig
+from sinks.series.duckdb.repair import replace
 from sinks.series.duckdb.store import DuckDbStore
 
 

@@ -19,15 +19,16 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
+from gateway.adapters import ENDPOINTS
 from gateway.clock import SystemClock
 from gateway.delivery import DeliveryConfig, Relay
+from gateway.desk.events import CONTENT_TYPE
 from gateway.domain.alarm import Level
 from gateway.domain.delivery import Delivery
 from gateway.domain.notice import OutboxEvent
 from gateway.domain.workorder import Changes, QueuedDelivery
+from gateway.ports import Sink
 from gateway.store import Database, SqlDeliveryQueue, SqlDeskStore
-from sinks.oa.webhook.config import WebhookConfig
-from sinks.oa.webhook.sink import CONTENT_TYPE, WebhookSink
 
 T = TypeVar("T")
 _SECRET = "a raw secret of more than 24 bytes"  # noqa: S105 - both ends of a benchmark
@@ -117,11 +118,12 @@ async def _measure(database: Database, good: ReceivedEvents, hung: ReceivedEvent
     }
 
 
-def _sink(name: str, port: int, clock: SystemClock) -> WebhookSink:
-    config = WebhookConfig.model_validate(
+def _sink(name: str, port: int, clock: SystemClock) -> Sink:
+    webhook = ENDPOINTS["webhook"]
+    config = webhook.config.model_validate(
         {"type": "webhook", "url": f"http://127.0.0.1:{port}/hooks/oa", "secret": _SECRET, "allow": ["127.0.0.0/8"]}
     )
-    return WebhookSink(name, config, clock)
+    return webhook.build(name, config, clock)
 
 
 def _fill(database: Database, rows: list[tuple[str, str, int]], level: Level) -> None:
@@ -139,7 +141,7 @@ def _fill(database: Database, rows: list[tuple[str, str, int]], level: Level) ->
         )
 
 
-async def _raw(sink: WebhookSink, events: int) -> float:
+async def _raw(sink: Sink, events: int) -> float:
     """Posts a second without a queue, with the relay's number of concurrent requests."""
     left = iter(range(events))
 

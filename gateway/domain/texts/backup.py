@@ -2,6 +2,10 @@
 
 TEXTS: dict[str, tuple[str, str]] = {
     "backup.done": ("{path}: {size}, the journal up to record {head}; checked", "{path}：{size}，日志库至第 {head} 条记录；已检查"),
+    "backup.elsewhere": (
+        "the readings in {name} are not in the copy; copy them with its own tools",
+        "{name} 中的读数不在备份中；请用该数据库自己的工具备份",
+    ),
     "backup.left_out": (
         "left out, too large to be configuration: {path}",
         "未包含（过大，不像配置文件）：{path}",

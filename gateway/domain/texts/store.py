@@ -69,6 +69,14 @@ TEXTS: dict[str, tuple[str, str]] = {
         "LOST: readings of records {cursor} to {floor} of the journal: neither the journal nor the series store has them",
         "已丢失：日志库第 {cursor} 至 {floor} 条记录的读数：日志库和读数库中都没有",
     ),
+    "recover.series.elsewhere": (
+        "the readings in {name} are repaired by its own tools, not here",
+        "{name} 中的读数请用该数据库自己的工具修复，此处不处理",
+    ),
+    "recover.series.unreachable": (
+        "{name} cannot be reached ({error}); how far its readings go is compared at the next start",
+        "无法连接 {name}（{error}）；其中的读数写到何处，将在下次启动时核对",
+    ),
     "store.nothing_here": (
         "there is no data in {path} yet: start the gateway once, or check data_dir in the configuration",
         "{path} 中还没有数据：请先启动一次网关，或检查配置中的 data_dir",

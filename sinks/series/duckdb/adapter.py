@@ -9,6 +9,7 @@ from gateway.ports import Clock
 from sinks.series.duckdb.config import DuckDbConfig
 
 if TYPE_CHECKING:
+    from sinks.series.duckdb.files import SegmentFiles
     from sinks.series.duckdb.history import StoredHistory
     from sinks.series.duckdb.store import DuckDbStore
 
@@ -29,4 +30,12 @@ def _open_history(place: Mapping[str, str], connect: OpenHeldReadings | None) ->
     return StoredHistory(Path(place["folder"]), connect)
 
 
-ADAPTER = SeriesAdapter(name="duckdb", config=DuckDbConfig, build=_build, place=_place, open_history=_open_history)
+def _files(data_dir: Path) -> "SegmentFiles":
+    from sinks.series.duckdb.files import SegmentFiles
+
+    return SegmentFiles(data_dir)
+
+
+ADAPTER = SeriesAdapter(
+    name="duckdb", config=DuckDbConfig, build=_build, place=_place, open_history=_open_history, files=_files
+)

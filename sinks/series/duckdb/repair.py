@@ -7,8 +7,9 @@ from typing import Final
 
 import duckdb
 
+from gateway.adapter_ports import LOCKED
 from gateway.domain.reading import Flag
-from gateway.recovery.move_aside import move_aside
+from gateway.durable import move_aside
 from sinks.series.duckdb.segment import COLUMNS, Kind, attach, segment_names, write_names
 from sinks.series.duckdb.short_retention import DONE
 
@@ -28,7 +29,7 @@ def damage(path: Path) -> str:
                 db.execute(f"SELECT * FROM it.{table}").fetchall()
     except duckdb.Error as error:
         message = " ".join(str(error).split())
-        return "locked" if "Could not set lock on file" in message else message
+        return LOCKED if "Could not set lock on file" in message else message
     return ""
 
 
