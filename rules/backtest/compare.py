@@ -4,9 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from rules.backtest.episodes import BacktestEpisode, Key
-
-FOREVER = 1 << 62
+from rules.backtest.episodes import FOREVER, BacktestEpisode, Key
 
 
 @dataclass(frozen=True, slots=True)

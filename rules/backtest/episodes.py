@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from gateway.domain.alarm import Change, Evidence, Level, OrderPlan, Thing, Transition
 
 NOTHING = Evidence()
+FOREVER = 1 << 62
 Key = tuple[str, Thing, tuple[str, ...]]
 """(rule id, thing, identity) of an alarm."""
 

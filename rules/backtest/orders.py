@@ -4,9 +4,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 
 from gateway.domain.alarm import OrderPlan, Thing
-from rules.backtest.episodes import BacktestEpisode
+from rules.backtest.episodes import FOREVER, BacktestEpisode
 
-FOREVER = 1 << 62
 Place = Callable[[Thing, str], str]
 """(thing, `area` or `route`) -> the name of its batch."""
 

@@ -9,8 +9,7 @@ from gateway.domain.duration import parse_duration, to_us
 from gateway.domain.errors import Problem
 from rules.compiled import Rule
 from rules.format import Case, Model, TestFile
-
-MOST_COMPONENTS = 64
+from rules.format.profiles import MOST_COMPONENTS
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,13 +2,12 @@
 
 from typing import Any
 
-from rules.compiled import Expression, SlotKind
+from rules.compiled import Expression
 from rules.compiled.reads import OF_SIGNALS
+from rules.expr.compile import FIXED
 from rules.format.mapping_reader import MappingReader
 from rules.format.rule_compiler import RuleCompiler
 from rules.sentence.condition_phrases import ConditionPhrases
-
-_FIXED = frozenset({SlotKind.ATTR, SlotKind.ATTR_TEXT, SlotKind.ATTR_PART, SlotKind.TAG, SlotKind.CODE})
 
 
 def check_order(fields: MappingReader, of: Expression, compiler: RuleCompiler) -> None:
@@ -18,7 +17,7 @@ def check_order(fields: MappingReader, of: Expression, compiler: RuleCompiler) -
     types = {name: kind.closes for name, kind in compiler.scope.signals.items()}
     windows = {slot.name: types.get(slot.name) for slot in of.slots if slot.kind in OF_SIGNALS}
     closed = {name: window for name, window in windows.items() if window is not None}
-    rows = [slot.name for slot in of.slots if slot.kind not in _FIXED and slot.name not in closed]
+    rows = [slot.name for slot in of.slots if slot.kind not in FIXED and slot.name not in closed]
     if closed and rows:
         fields.wrong("of", "rules.streak.mixed", point=rows[0], signal=min(closed))
     different = {closed[name]: name for name in sorted(closed)}

@@ -4,10 +4,10 @@ from typing import Protocol
 
 from gateway.domain.device import PointSpec
 from rules.compiled import Slot
-from rules.expr.expression_type import Measure, Typed
+from rules.expr.expression_type import Typed
 from rules.expr.name_scope import Dimension, NameScope, SignalType
 from rules.expr.syntax_tree import Syntax
-from rules.expr.typed_tree import Node, SlotInput
+from rules.expr.typed_tree import SlotInput
 
 
 class ExpressionChecker(Protocol):
@@ -32,6 +32,3 @@ class ExpressionChecker(Protocol):
 
     def align(self, left: Syntax, right: Syntax, at: int, expect: Dimension | None = None) -> tuple[Typed, Typed]:
         """Both sides in one unit."""
-
-    def fold(self, node: Node, measure: Measure, at: int) -> Typed:
-        """The node, as a literal when it is constant."""

@@ -17,7 +17,7 @@ Checked = tuple[Expression, Node]
 Written = tuple[Syntax, str]
 """A tree, and the text it came from."""
 
-_FIXED = {  # change with the device list only
+FIXED = {  # change with the device list only
     SlotKind.ATTR, SlotKind.ATTR_TEXT, SlotKind.ATTR_PART, SlotKind.TAG, SlotKind.CODE,
 }  # fmt: skip
 _CLOCKS = {SlotKind.HOUR, SlotKind.WEEKDAY}  # change, but are no evidence of anything
@@ -31,7 +31,13 @@ def condition(text: str, scope: NameScope) -> Checked:
 def condition_of(tree: Syntax, text: str, scope: NameScope) -> Checked:
     """The same for a tree that was put together from several texts."""
     deep(tree)
-    return _condition(tree, text, scope)
+    checker = Checker(scope)
+    node = checker.truth(tree)
+    if all(slot.kind in FIXED for slot in checker.slots):
+        raise fail("rules.expr.constant", 0, text=text)
+    if all(slot.kind in FIXED | _CLOCKS for slot in checker.slots):
+        raise fail("rules.expr.clock_alone", 0, text=text)
+    return finish(text, checker, node, boolean=True), node
 
 
 def duration(text: str, scope: NameScope) -> Checked:
@@ -52,7 +58,7 @@ def number(text: str, scope: NameScope) -> tuple[Expression, Node, Measure]:
     checker = Checker(scope)
     tree = parse(text)
     node, measure = checker.number(tree)
-    if all(slot.kind in _FIXED for slot in checker.slots):
+    if all(slot.kind in FIXED for slot in checker.slots):
         raise fail("rules.expr.constant_number", 0, text=text)
     return finish(text, checker, node, unit=measure.unit), node, measure
 
@@ -77,13 +83,3 @@ def finish(text: str, checker: Checker, node: Node, *, boolean: bool = False, un
         boolean and exact(node, slots),
         crossings(node, slots),
     )
-
-
-def _condition(tree: Syntax, text: str, scope: NameScope) -> Checked:
-    checker = Checker(scope)
-    node = checker.truth(tree)
-    if all(slot.kind in _FIXED for slot in checker.slots):
-        raise fail("rules.expr.constant", 0, text=text)
-    if all(slot.kind in _FIXED | _CLOCKS for slot in checker.slots):
-        raise fail("rules.expr.clock_alone", 0, text=text)
-    return finish(text, checker, node, boolean=True), node

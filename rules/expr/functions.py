@@ -9,6 +9,7 @@ from gateway.domain.units import parse_unit
 from rules.compiled import Slot, SlotKind
 from rules.expr import text_comparisons
 from rules.expr.checker import ExpressionChecker
+from rules.expr.constant_folding import folded
 from rules.expr.expression_error import fail, gather
 from rules.expr.expression_type import ANGLE, TIME, TRUTH, Typed, number
 from rules.expr.name_scope import Dimension, dimension_of, near_or_known, symbol_of
@@ -40,7 +41,7 @@ def call(checker: ExpressionChecker, node: CallNode, expect: Dimension | None) -
     match name:
         case "abs" | "round":
             inner = checker.number(arguments[0], expect)
-            return checker.fold(Numeric(name, (inner[0],)), inner[1], at)
+            return folded(Numeric(name, (inner[0],)), inner[1], at)
         case "min" | "max":
             return _extreme(checker, node, expect)
         case "attr":
@@ -69,7 +70,7 @@ def _extreme(checker: ExpressionChecker, node: CallNode, expect: Dimension | Non
     left, measure = pairs[0][0]
     if measure.kind != "number":
         raise fail("rules.expr.not_number", first.at, text=render(first))
-    return checker.fold(Numeric(node.name, (left, *(right for _, (right, _) in pairs))), measure, node.at)
+    return folded(Numeric(node.name, (left, *(right for _, (right, _) in pairs))), measure, node.at)
 
 
 def _attr(checker: ExpressionChecker, node: CallNode, expect: Dimension | None) -> Typed:
@@ -148,7 +149,7 @@ def _within(checker: ExpressionChecker, node: CallNode) -> Typed:
 
     jobs: list[Callable[[], None]] = [partial(coordinate, lat), partial(coordinate, lon)]
     gather([*jobs, lambda: fences.append(fence_of(name, checker.scope.fences))])
-    return checker.fold(Within(places[0], places[1], fences[0]), TRUTH, node.at)
+    return folded(Within(places[0], places[1], fences[0]), TRUTH, node.at)
 
 
 def _contains(checker: ExpressionChecker, node: CallNode) -> Typed:

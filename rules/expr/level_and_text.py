@@ -7,6 +7,7 @@ from gateway.domain.device import PointKind
 from rules.compiled import TextOf
 from rules.expr import text_comparisons
 from rules.expr.compile import Checked, finish
+from rules.expr.constant_folding import folded
 from rules.expr.expression_error import ExpressionError, fail, gather
 from rules.expr.expression_type import TRUTH
 from rules.expr.name_scope import NameScope, nearest
@@ -69,9 +70,9 @@ def _level(checker: Checker, node: Syntax) -> Node:
                 partial(_level, checker, otherwise),
             ]
             first, second, third = gather(jobs)
-            return checker.fold(Choice(first, second, third, False), TRUTH, at)[0]
+            return folded(Choice(first, second, third, False), TRUTH, at)[0]
         case CallNode("min" | "max" as function, parts, at) if len(parts) > 1:
-            return checker.fold(
+            return folded(
                 Numeric(function, tuple(gather([partial(_level, checker, part) for part in parts]))),
                 TRUTH,
                 at,
@@ -106,7 +107,7 @@ def _text(checker: Checker, node: Syntax, texts: tuple[str, ...]) -> Node:
                 partial(_text, checker, otherwise, texts),
             ]
             first, second, third = gather(jobs)
-            return checker.fold(Choice(first, second, third, False), TRUTH, at)[0]
+            return folded(Choice(first, second, third, False), TRUTH, at)[0]
     raise _no_text(node)
 
 

@@ -59,10 +59,6 @@ class Checker:
             self.slots.append(slot)
         return SlotInput(self.slots.index(slot))
 
-    def fold(self, node: Node, measure: Measure, at: int) -> Typed:
-        """`node`, or the literal it always is."""
-        return folded(node, measure, at)
-
     # -- kinds of values
 
     def value(self, node: Syntax, expect: Dimension | None = None) -> Typed:
@@ -83,7 +79,7 @@ class Checker:
                 return functions.call(self, node, expect)
             case Negative(item, at):
                 inner = self.number(item, expect)
-                return self.fold(Numeric("neg", (inner[0],)), inner[1], at)
+                return folded(Numeric("neg", (inner[0],)), inner[1], at)
             case Arithmetic():
                 return self._arithmetic(node, expect)
             case ChoiceNode():
@@ -96,12 +92,12 @@ class Checker:
     def _logical(self, node: NotNode | QuorumNode | LogicNode | MemberNode) -> Typed:
         match node:
             case NotNode(item, at):
-                return self.fold(Not(self.truth(item)), TRUTH, at)
+                return folded(Not(self.truth(item)), TRUTH, at)
             case QuorumNode(n):
                 return self.slot(Slot(SlotKind.QUORUM, "members", n=n)), TRUTH
             case LogicNode(operator, items, at):
                 found = gather([partial(self.truth, item) for item in items])
-                return self.fold(Logic(operator, tuple(found)), TRUTH, at)
+                return folded(Logic(operator, tuple(found)), TRUTH, at)
             case MemberNode(item, options, at):
                 each = tuple(Compare("==", item, option, at) for option in options)
                 return self.value(each[0] if len(each) == 1 else LogicNode("or", each, at))
@@ -213,7 +209,7 @@ class Checker:
             raise fail("rules.expr.division", node.at)
         dimension = product(left[1].dimension, right[1].dimension, node.operator == "/")
         delta = (left[1].delta or right[1].delta) and dimension == TEMPERATURE
-        return self.fold(Numeric(node.operator, (left[0], right[0])), number(dimension, delta), node.at)
+        return folded(Numeric(node.operator, (left[0], right[0])), number(dimension, delta), node.at)
 
     def _sum(self, node: Arithmetic, expect: Dimension | None) -> Typed:
         (left, first), (right, second) = self.align(node.left, node.right, node.at, expect)
@@ -229,7 +225,7 @@ class Checker:
         delta = first.delta and second.delta
         if node.operator == "-" and first.dimension == TEMPERATURE:
             delta = first.delta or (not second.delta and not fixed)
-        return self.fold(Numeric(node.operator, (left, right)), number(first.dimension, delta), node.at)
+        return folded(Numeric(node.operator, (left, right)), number(first.dimension, delta), node.at)
 
     def _choice(self, node: ChoiceNode, expect: Dimension | None) -> Typed:
         conditions: list[Node] = []
@@ -242,7 +238,7 @@ class Checker:
         )
         (then, first), (otherwise, second) = pairs[0]
         measure = Measure(first.kind, first.dimension, first.delta or second.delta)
-        return self.fold(Choice(conditions[0], then, otherwise, first.kind == "truth"), measure, node.at)
+        return folded(Choice(conditions[0], then, otherwise, first.kind == "truth"), measure, node.at)
 
     def _compare(self, node: Compare) -> Typed:
         for text, other in ((node.right, node.left), (node.left, node.right)):
@@ -258,7 +254,7 @@ class Checker:
         if isinstance(left, Literal) and not isinstance(right, Literal):  # one shape for `85 <= x` and `x >= 85`
             left, right = right, left
             operator = SWAPPED[operator]
-        return self.fold(Relation(operator, left, right), TRUTH, node.at)
+        return folded(Relation(operator, left, right), TRUTH, node.at)
 
     def _limit(self, node: Node, measure: Measure) -> None:
         """Remember what is compared with: a literal, or attributes and nothing else."""

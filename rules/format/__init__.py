@@ -4,11 +4,11 @@ from rules.compiled.edits import Edit
 from rules.format.actions import References, references
 from rules.format.calendar_file import work_calendar
 from rules.format.cases import Case, Model, TestFile
-from rules.format.journaled_rule import compile_source, edit, edit_between
+from rules.format.journaled_rule import compile_source, edit
 from rules.format.load import Loaded, duplicates, load_text, merge, policy_source
 from rules.format.lookup_files import code_table, fence_file
 from rules.format.quiet_and_limits import compile_policy
-from rules.format.rule import normalise
+from rules.format.rule_source import encoded
 
 __all__ = [
     "Case",
@@ -22,11 +22,10 @@ __all__ = [
     "compile_source",
     "duplicates",
     "edit",
-    "edit_between",
+    "encoded",
     "fence_file",
     "load_text",
     "merge",
-    "normalise",
     "policy_source",
     "references",
     "work_calendar",

@@ -1,34 +1,14 @@
 """Rules from the journal: compiling and editing them, and the class of an edit."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import replace
 from weakref import WeakValueDictionary
 
-import msgspec
-
-from gateway.domain.code_table import CodeTable
-from gateway.domain.device import PointSpec
 from gateway.domain.errors import ConfigError
-from gateway.domain.fence import Fence
-from gateway.domain.workdays import NO_CALENDAR, WorkCalendar
 from rules.compiled import Names, Rule
-from rules.compiled.edits import Edit, classify
 from rules.format.rule import Defaults, build_rule
+from rules.format.rule_source import decoded
 from rules.format.yaml_tree import Notes, YamlMapping, from_plain
-
-
-@dataclass(frozen=True, slots=True)
-class _Source:
-    rule: dict[str, Any]
-    points: dict[str, dict[str, PointSpec]]
-    codes: dict[str, CodeTable] = field(default_factory=dict)
-    fences: dict[str, Fence] = field(default_factory=dict)
-    calendar: WorkCalendar = NO_CALENDAR
-    format: int = 1
-
-
-_decoder = msgspec.json.Decoder(_Source)
 
 
 def compile_source(source: bytes) -> Rule:
@@ -46,17 +26,12 @@ _alive: WeakValueDictionary[bytes, Rule] = WeakValueDictionary()
 """An engine that is restored, or judges the past, shares the rules of the one that lives."""
 
 
-def edit_between(old: Rule, new: Rule) -> Edit:
-    """Effect of replacing `old` by `new` on the state of the rule."""
-    return classify(old, new)
-
-
 def edit(rule: Rule, patch: Mapping[str, object], names: Names, file: str, path: str, line: int = 0) -> Rule:
     """`rule` with `patch` merged in by key (a null removes a key), compiled again against `names`.
 
     Raises ConfigError; `file`, `path` and `line` are where the patch was written.
     """
-    body = _merge(_decode(rule.source).rule, patch)
+    body = _merge(decoded(rule.source).rule, patch)
     notes = Notes(file)
     built = _build(body, notes, names)
     if built is None or notes.problems:
@@ -78,23 +53,13 @@ def _merge(old: Mapping[str, object], patch: Mapping[str, object]) -> dict[str, 
     return out
 
 
-def _decode(source: bytes) -> _Source:
-    try:
-        found = _decoder.decode(source)
-    except msgspec.MsgspecError as error:
-        raise ValueError(f"damaged rule source: {error}") from error
-    if found.format != 1:
-        raise ValueError(f"rule source of format {found.format}; this build knows 1")
-    return found
-
-
 def _build(body: Mapping[str, object], notes: Notes, names: Names) -> Rule | None:
     tree = from_plain(body)
     return build_rule(tree, "rule", notes, names, Defaults()) if isinstance(tree, YamlMapping) else None
 
 
 def _built(source: bytes) -> Rule:
-    found = _decode(source)
+    found = decoded(source)
     notes = Notes("journal")
     built = _build(found.rule, notes, Names(found.points, found.codes, found.fences, found.calendar))
     if built is None or notes.problems:

@@ -16,7 +16,7 @@ from rules.format.yaml_tree import Notes, Scalar, YamlMapping, join, read, show
 
 _TOP = ("format", "defaults", "rules", "quiet", "limits")
 _TOP_TEST = (*_TOP, "use", "profiles", "sites", "customers", "test")
-_ALONE = frozenset({"use", "profiles", "sites", "customers", "test"})
+STAND_ALONE = frozenset({"use", "profiles", "sites", "customers", "test"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ def load_text(text: str, file: str, names: Names) -> Loaded:
     if not isinstance(tree, YamlMapping):
         notes.add(tree.line, "", "rules.value.mapping", value=show(tree), write="format: 1")
         return Loaded(file, (), tuple(notes.problems), tests)
-    alone = bool(_ALONE & set(tree.entries))
+    alone = bool(STAND_ALONE & set(tree.entries))
     top = MappingReader(tree, "", notes, _TOP_TEST if alone else _TOP)
     _format(top, required=not alone)
     if alone:

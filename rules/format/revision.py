@@ -6,8 +6,9 @@ Two texts of one meaning (`85 degC`, `185 degF`) are one revision; titles, whys 
 from collections.abc import Mapping
 from dataclasses import fields, replace
 from functools import partial
+from operator import attrgetter
 
-import msgspec
+from msgspec import to_builtins
 
 from rules.compiled import Active, Aggregate, Expression, Rule, Signal
 from rules.compiled.reads import points
@@ -28,7 +29,7 @@ def meaning_of(rule: Rule, meanings: Mapping[str, str]) -> Mapping[str, object]:
             "each": rule.watch.each,
             "where": rule.watch.where_text,
             "group": rule.watch.group,
-            "signals": [_signal(one, meanings) for one in sorted(rule.signals, key=_name)],
+            "signals": [_signal(one, meanings) for one in sorted(rule.signals, key=attrgetter("name"))],
             "form": rule.condition.word,
             "reads": list(points_read(rule)),
             "lateness": rule.lateness,
@@ -47,27 +48,19 @@ def meaning_of(rule: Rule, meanings: Mapping[str, str]) -> Mapping[str, object]:
         },
         "action": {
             "mode": rule.mode,
-            "order": rule.order and {**msgspec.to_builtins(rule.order), "skill_of": None},
-            "notice": _plain(rule.notice),
+            "order": rule.order and {**to_builtins(rule.order), "skill_of": None},
+            "notice": to_builtins(rule.notice),
             "levels": rule.condition.levels_meaning(meaning),
             "skill": rule.skill_of and meanings[rule.skill_of.name],
-            "flap": _plain(rule.flap),
-            "inhibit": _plain(rule.inhibit),
+            "flap": to_builtins(rule.flap),
+            "inhibit": to_builtins(rule.inhibit),
             "stale_after": rule.stale_after,
         },
     }
 
 
-def _name(signal: Signal) -> str:
-    return signal.name
-
-
 def _meaning(expression: Expression | None, meanings: Mapping[str, str]) -> str | None:
     return None if expression is None else meanings[expression.text]
-
-
-def _plain(value: object) -> object:
-    return msgspec.to_builtins(value)
 
 
 def _active(active: Active | None) -> object:
@@ -77,7 +70,7 @@ def _active(active: Active | None) -> object:
     if len(active.spans) == 1 and not active.months and active.calendar is None:
         return {"begin": active.spans[0][0], "end": active.spans[0][1], "days": list(active.days)}
     calendar = active.calendar and replace(active.calendar, name="", provisional=())
-    return _plain(replace(active, calendar=calendar))
+    return to_builtins(replace(active, calendar=calendar))
 
 
 def _signal(signal: Signal, meanings: Mapping[str, str]) -> object:
@@ -88,5 +81,5 @@ def _signal(signal: Signal, meanings: Mapping[str, str]) -> object:
         if isinstance(value, Expression):
             out[field.name] = meanings.get(value.text, value.text)
         elif field.name != "where" and (field.name != "rank" or out["what"] == Aggregate.PERCENTILE):
-            out[field.name] = _plain(value)
+            out[field.name] = to_builtins(value)
     return out

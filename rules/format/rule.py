@@ -4,12 +4,13 @@ import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from operator import attrgetter
 
 import msgspec
 
 from gateway.domain.device import PointSpec
-from rules.compiled import Condition, Expression, Levels, MemberStat, Names, Rule, Signal, Watch
+from gateway.domain.duration import SECOND
+from rules.compiled import Condition, Expression, Levels, MemberStat, Names, Rule, Watch
 from rules.expr.name_scope import NameScope
 from rules.format.actions import actions
 from rules.format.active_hours import active
@@ -18,8 +19,9 @@ from rules.format.identity import identity
 from rules.format.mapping_reader import MappingReader, both, duration_of
 from rules.format.revision import meaning_of, points_read
 from rules.format.rule_compiler import RuleCompiler
+from rules.format.rule_source import encoded
 from rules.format.signals import scope_with, signals
-from rules.format.timing import flap, inhibit, lateness_of, missing_of, stale_after
+from rules.format.timing import flap, inhibit, lateness_of, missing_of
 from rules.format.used_lookups import used, watched
 from rules.format.yaml_tree import Notes, Plain, Scalar, YamlMapping, plain
 
@@ -83,11 +85,11 @@ def build_rule(table: YamlMapping, path: str, notes: Notes, names: Names, defaul
     rule = Rule(
         id=rule_id,
         revision="",
-        title=_title(fields, rule_id),
-        why=_why(fields),
+        title=both(fields, "title", rule_id, 200, "title: {en: Connector over temperature, zh: 枪头过温}"),
+        why=both(fields, "why", "", 2_000, "why: {en: power modules derate when hot, zh: 高温会使功率模块降额}"),
         mode=fields.choice("mode", ("live", "shadow", "off"), "live"),
         watch=watch or Watch(()),
-        signals=tuple(sorted(found or (), key=_name)),  # as they come back from the journal
+        signals=tuple(sorted(found or (), key=attrgetter("name"))),  # as they come back from the journal
         condition=_with_level(judged, then.level_of) if judged else Levels(()),
         points=(),
         order=then.order,
@@ -101,7 +103,7 @@ def build_rule(table: YamlMapping, path: str, notes: Notes, names: Names, defaul
         identity=identity(fields, compiler),
         inhibit=inhibit(fields, rule_id),
         flap=flap(fields),
-        stale_after=stale_after(fields),
+        stale_after=fields.duration("stale_after", 0, least=SECOND),
         quorums=tuple(compiler.quorums),
         skill_of=then.skill_of,
     )
@@ -114,12 +116,8 @@ def build_rule(table: YamlMapping, path: str, notes: Notes, names: Names, defaul
     needed = used(names, _points(rule, compiler))
     if rule.active is not None and rule.active.calendar is not None:
         needed["calendar"] = rule.active.calendar
-    source = normalise(_body(table, defaults, form), needed)
+    source = encoded(_body(table, defaults, form), needed)
     return replace(rule, source=source, revision=revision_of(meaning_of(rule, compiler.meanings)))
-
-
-def _name(signal: Signal) -> str:
-    return signal.name
 
 
 def _with_level(condition: Condition, level: Expression | None) -> Condition:
@@ -170,15 +168,6 @@ def _points(rule: Rule, compiler: RuleCompiler) -> Mapping[str, Mapping[str, Poi
     return {kind: {name: specs[name] for name in rule.points if name in specs} for kind, specs in kinds.items()}
 
 
-def normalise(rule: Mapping[str, Plain], names: Mapping[str, object]) -> bytes:
-    """Canonical JSON of a rule and of the names it reads: everything that compiling it again needs.
-
-    `names`: "points" by kind, and "codes", "fences" and the "calendar" when it uses them.
-    """
-    whole: dict[str, Any] = {"format": 1, "rule": rule, **names}
-    return msgspec.json.encode(whole, order="deterministic")
-
-
 def revision_of(meaning: Mapping[str, object]) -> str:
     """Twelve hex digits of the SHA-256 over the meaning."""
     return hashlib.sha256(msgspec.json.encode(meaning, order="deterministic")).hexdigest()[:12]
@@ -191,15 +180,6 @@ def _id(fields: MappingReader) -> str:
         fields.wrong("id", "rules.value.id", value=text)
         return ""
     return text
-
-
-def _title(fields: MappingReader, rule_id: str) -> Mapping[str, str]:
-    """The id when there is none."""
-    return both(fields, "title", rule_id, 200, "title: {en: Connector over temperature, zh: 枪头过温}")
-
-
-def _why(fields: MappingReader) -> Mapping[str, str]:
-    return both(fields, "why", "", 2_000, "why: {en: power modules derate when hot, zh: 高温会使功率模块降额}")
 
 
 def _watch(fields: MappingReader, compiler: RuleCompiler) -> Watch | None:

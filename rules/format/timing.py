@@ -31,11 +31,6 @@ def inhibit(rule: MappingReader, rule_id: str) -> Inhibit | None:
     return Inhibit(by, same, fields.duration("settle", 0))
 
 
-def stale_after(rule: MappingReader) -> int:
-    """µs, 0 = never."""
-    return rule.duration("stale_after", 0, least=SECOND)
-
-
 def lateness_of(fields: MappingReader, default: int = 0) -> int:
     """How long the engine waits for readings out of order, µs; at most a week, because they are kept in memory."""
     found = fields.duration("lateness", default)

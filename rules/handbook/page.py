@@ -3,23 +3,17 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
-
-import msgspec
 
 from gateway.domain.language_values import duration_text
 from gateway.domain.text import Lang, localize
 from rules.compiled import Rule
 from rules.format import Case
+from rules.format.rule_source import decoded
+from rules.format.signal_keys import operator_of
 from rules.handbook.condition_words import Body, ended, raised
 from rules.handbook.words import level_word, listed
 
 _ATTR = re.compile(r"""attr\(\s*'([^']+)'\s*(?:,\s*([^()]+?)\s*)?\)""")
-OPERATORS = (
-    "mean", "median", "percentile", "min", "max", "sum", "count", "first", "last", "spread", "stddev", "increase",
-    "rate", "rise", "fall",
-    "share", "times", "zscore", "ewma", "code_of",
-)  # fmt: skip
 _TAG = re.compile(r"""tag\(\s*'([^']+)'\s*\)""")
 
 
@@ -46,14 +40,8 @@ def page(chapters: Sequence[Chapter], lang: Lang) -> str:
     return "\n".join(lines) + "\n"
 
 
-def body_of(rule: Rule) -> Body:
-    """The rule as it is written."""
-    found: dict[str, Any] = msgspec.json.decode(rule.source)["rule"]
-    return found
-
-
 def _row(rule: Rule, lang: Lang) -> str:
-    body = body_of(rule)
+    body = decoded(rule.source).rule
     order = body.get("then", {}).get("order", {})
     link = f"[{rule.id}](#{rule.id.replace('.', '')})"
     kind = f"`{order['type']}`" if order else "-"
@@ -67,7 +55,7 @@ def _levels(rule: Rule, body: Body, lang: Lang) -> str:
 
 
 def _rule(rule: Rule, cases: Sequence[Case], lang: Lang) -> list[str]:
-    body = body_of(rule)
+    body = decoded(rule.source).rule
     parts: list[tuple[str, Sequence[str]]] = [
         ("watch", [_watch(body["watch"], lang)]),
         ("signals", [_signal(name, what, lang) for name, what in body.get("let", {}).items()]),
@@ -115,11 +103,11 @@ def _made_of(what: Body, lang: Lang) -> str:
         return found + _coverage(inside, lang)
     if "peers" in what:
         inside = what["peers"]
-        operator = next(key for key in inside if key in OPERATORS)
+        operator = next(filter(operator_of, inside))
         name = localize(f"handbook.op.{operator}", lang, rank="")
         found = localize("handbook.peers", lang, what=name, of=inside[operator], by=inside["of"])
         return found + _coverage(inside, lang)
-    written = next(key for key in what if key.partition("(")[0] in OPERATORS)
+    written = next(filter(operator_of, what))
     operator, _, rank = written.partition("(")
     if operator == "times":
         found = localize("handbook.times", lang, of=what[written])

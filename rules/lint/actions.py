@@ -45,10 +45,11 @@ def highest(rule: Rule) -> Level:
 
 def _latched(subject: Subject) -> Iterator[LintFinding]:
     rule = subject.rule
-    for level, path in subject.levels():
+    for level, prefix in subject.levels():
         if not level.auto_clear and rule.mode == "live" and rule.order is None:
-            place = f"{path}.auto_clear" if path else "auto_clear"
-            yield subject.find("latched-alone", place, write="then: {order: {type: repair, level: major}}")
+            yield subject.find(
+                "latched-alone", f"{prefix}auto_clear", write="then: {order: {type: repair, level: major}}"
+            )
             return
 
 

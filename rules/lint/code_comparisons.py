@@ -13,7 +13,7 @@ from rules.lint.subject import Subject
 def codes(one: Atom, subject: Subject) -> tuple[str, frozenset[str]] | None:
     """(point, the matching codes of the table); None when it does not compare a field of a code."""
     signal, _, field = one.name.partition(".")
-    let = subject.get("let", signal)
+    let = subject.get(f"let.{signal}")
     table = subject.names.codes.get(str(let.get("table"))) if isinstance(let, Mapping) and "code_of" in let else None
     if table is None or (not one.texts and not isinstance(one.limit, TextNode)):
         return None

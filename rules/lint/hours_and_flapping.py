@@ -1,16 +1,14 @@
 """Comparison of lengths of time: those too long, or too short, to be reached."""
 
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from gateway.domain.duration import DAY, MINUTE, format_duration
+from rules.compiled import Active
 from rules.compiled.reads import points_of
 from rules.lint.finding import LintFinding
 from rules.lint.subject import LintContext, Subject
 
-_DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-_SPAN = re.compile(r"(\d{1,2}):(\d{2})\s*-\s*(\d{1,2}):(\d{2})")
-_WEEK = 7
+_DAY = DAY // MINUTE
 
 
 def spans(subject: Subject, around: LintContext) -> Iterator[LintFinding]:  # noqa: ARG001 - all checks take both
@@ -22,45 +20,30 @@ def spans(subject: Subject, around: LintContext) -> Iterator[LintFinding]:  # no
 
 def _hours(subject: Subject) -> Iterator[LintFinding]:
     """Check that a hold fits into one stretch of `active`: outside of it a pending alarm is dropped."""
-    longest = longest_stretch(subject.get("active"))
-    for level, path in subject.levels():
+    longest = longest_stretch(subject.rule.active)
+    for level, prefix in subject.levels():
         if longest and level.hold.for_ >= longest:
-            place = f"{path}.hold" if path else "hold"
-            yield subject.find(
-                "hold-beyond-active",
-                place,
-                write=f"hold: {format_duration(longest // 2)}",
-                hold=format_duration(level.hold.for_),
-                active=format_duration(longest),
-            )
+            hold, active = format_duration(level.hold.for_), format_duration(longest)
+            write = f"hold: {format_duration(longest // 2)}"
+            yield subject.find("hold-beyond-active", f"{prefix}hold", write=write, hold=hold, active=active)
 
 
-def longest_stretch(active: object) -> int:
+def longest_stretch(active: Active | None) -> int:
     """Longest unbroken stretch of `active`, µs; 0 = no end, or unknown."""
-    if not isinstance(active, Mapping):
+    if active is None:
         return 0
-    daily, days = active.get("daily"), active.get("days")
-    if daily is None:
-        return _run(days)
-    texts = daily if isinstance(daily, list) else [daily]
-    found = [match for match in (_SPAN.fullmatch(str(text).strip()) for text in texts) if match is not None]
-    if len(found) != len(texts):
-        return 0
-    edges = [(int(a) * 60 + int(b), int(c) * 60 + int(d)) for a, b, c, d in (match.groups() for match in found)]
-    if {begin for begin, _ in edges} & {end % (DAY // MINUTE) for _, end in edges}:
+    if active.spans == ((0, 0),):
+        return _longest_run(active)
+    if {begin for begin, _ in active.spans} & {end for _, end in active.spans}:
         return 0  # one span continues at the end of another
-    return max((((end - begin) % (24 * 60)) or 24 * 60) * MINUTE for begin, end in edges)
+    return max(((end - begin) % _DAY or _DAY) * MINUTE for begin, end in active.spans)
 
 
-def _run(days: object) -> int:
-    """Longest run of whole days in a row."""
-    names = days if isinstance(days, list) else [days]
-    if not names or any(name not in _DAYS for name in names):
+def _longest_run(active: Active) -> int:
+    """Longest run of whole days in a row; 0 = all days, or workdays and holidays."""
+    if not active.days or active.workday or active.holiday:
         return 0
-    wanted = {_DAYS.index(name) for name in names}
-    if len(wanted) == _WEEK:
-        return 0
-    return max(next(n for n in range(1, _WEEK + 1) if (first + n) % _WEEK not in wanted) for first in wanted) * DAY
+    return max(next(n for n in range(1, 8) if (first + n) % 7 not in active.days) for first in active.days) * DAY
 
 
 def _flap(subject: Subject) -> Iterator[LintFinding]:

@@ -27,8 +27,8 @@ def logic(subject: Subject, context: LintContext) -> Iterator[LintFinding]:  # n
 
 def _vetoes(subject: Subject) -> Iterator[LintFinding]:
     whens: list[Parts] = []
-    for _, path in subject.levels():
-        whens += alternatives(subject.get(*(tuple(path.split(".")) if path else ()), "when"))
+    for _, prefix in subject.levels():
+        whens += alternatives(subject.get(f"{prefix}when"))
     vetoes = alternatives(subject.get("unless"))
     if not vetoes or not whens:
         return

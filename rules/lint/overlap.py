@@ -108,9 +108,8 @@ def _finding(first: Subject, second: Subject, trigger: Trigger) -> LintFinding:
 def _triggers(subject: Subject) -> Iterator[Trigger]:
     """All triggers of the rule."""
     yield from (Trigger(True, {}, {}, name, shown) for name, shown in subject.rule.condition.occasions())
-    for _, path in subject.levels():
-        keys = tuple(path.split(".")) if path else ()
-        for parts in alternatives(subject.get(*keys, "when")):
+    for _, prefix in subject.levels():
+        for parts in alternatives(subject.get(f"{prefix}when")):
             yield _comparisons(subject, parts)
     form = lint_of(subject)
     for _, found in form.conditions(subject.get(form.key)) if form.single else ():
@@ -144,7 +143,7 @@ def _beyond(up: bool, limit: float | None) -> Range:
 
 def _meaning(subject: Subject, name: str) -> str:
     """Subject of a name: a point's name; for a signal its definition without its name."""
-    signal = next((one for one in subject.rule.signals if one.name == name), None)
+    signal = subject.signal(name)
     return name if signal is None else repr(replace(signal, name=""))
 
 

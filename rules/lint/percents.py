@@ -48,7 +48,7 @@ def _compared(subject: Subject, path: str, written: object, side: Syntax, limit:
 
 def _bare(subject: Subject, name: str) -> bool:
     """True for a gauge without a unit, or a signal of one, that can exceed 1."""
-    signal = next((one for one in subject.rule.signals if one.name == name), None)
+    signal = subject.signal(name)
     of = name if signal is None else operand_of(signal)
     spec = subject.spec(of) if isinstance(of, str) else None
     if spec is None or spec.unit or spec.kind is not PointKind.GAUGE or (signal is not None and subject.unit(name)):

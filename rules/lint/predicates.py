@@ -20,14 +20,13 @@ class Predicate:
 
 def predicates(subject: Subject) -> Iterator[Predicate]:
     """Conditions of `when`, `levels`, `streak`, `votes`, `sequence`, `members`, of signals, and every `clear`."""
-    for _, path in subject.levels():
-        keys = tuple(path.split(".")) if path else ()
+    for _, prefix in subject.levels():
         for key in ("when", "clear"):
-            found = subject.get(*keys, key)
+            found = subject.get(prefix + key)
             if isinstance(found, str) or (isinstance(found, Mapping) and {"all", "any"} & found.keys()):
-                yield Predicate(".".join((*keys, key)), found, key == "when")
-        yield from _members(subject, (*keys, "when"))
-    yield from _members(subject, ())
+                yield Predicate(prefix + key, found, key == "when")
+        yield from _members(subject, f"{prefix}when.members.of")
+    yield from _members(subject, "members.of")
     if subject.get("levels") is None and not isinstance(subject.rule.condition, Levels):
         yield from _form(subject)
     lets = subject.get("let")
@@ -42,13 +41,13 @@ def _form(subject: Subject) -> Iterator[Predicate]:
     if isinstance(clear := subject.get("clear"), str | Mapping):
         yield Predicate("clear", clear, raises=False)
     form = lint_of(subject)
-    for above in ((), ("when",)):
-        for place, found in form.conditions(subject.get(*above, form.key)):
+    for path in (form.key, f"when.{form.key}"):
+        for place, found in form.conditions(subject.get(path)):
             if isinstance(found, str):
-                yield Predicate(".".join((*above, form.key)) + place, found, raises=True)
+                yield Predicate(path + place, found, raises=True)
 
 
-def _members(subject: Subject, above: tuple[str, ...]) -> Iterator[Predicate]:
-    """`of` of the quorums below these keys, alone or in a list."""
-    if isinstance(of := subject.get(*above, "members", "of"), str):
-        yield Predicate(".".join((*above, "members", "of")), of, raises=True)
+def _members(subject: Subject, path: str) -> Iterator[Predicate]:
+    """`of` of a quorum."""
+    if isinstance(of := subject.get(path), str):
+        yield Predicate(path, of, raises=True)

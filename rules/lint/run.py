@@ -6,8 +6,9 @@ from itertools import chain
 
 from rules.compiled import Rule
 from rules.format.cases import Case
-from rules.format.load import Loaded
+from rules.format.load import STAND_ALONE, Loaded
 from rules.format.quiet_and_limits import compile_policy, join_policies
+from rules.format.rule_source import decoded
 from rules.format.yaml_tree import Notes, YamlMapping, lines_of, read
 from rules.lint.actions import hours, order_and_notice
 from rules.lint.at_load import at_load
@@ -21,7 +22,7 @@ from rules.lint.on_change import on_change
 from rules.lint.overlap import overlaps, parents, quiets
 from rules.lint.percents import percents
 from rules.lint.remarks import accept, remarks
-from rules.lint.subject import LintContext, Subject, written
+from rules.lint.subject import LintContext, Subject
 from rules.lint.tests import rule_tests
 from rules.lint.watched_devices import watching
 from rules.lint.windows import windows
@@ -30,9 +31,6 @@ CHECKS: tuple[Callable[[Subject, LintContext], Iterator[LintFinding]], ...] = (
     missing_and_identity, of_form, logic, percents, spans, on_change, windows, watching, at_load,
     order_and_notice, hours, rule_tests,
 )  # fmt: skip
-
-
-STAND_ALONE = frozenset({"use", "profiles", "sites", "customers", "test"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +139,7 @@ def _subjects(file: CheckedFile) -> Iterator[Subject]:
             loaded.file,
             place.line,
             below,
-            written(rule),
+            decoded(rule.source).rule if rule.source else {},
             loaded.tests.names,
             own,
             file.stand_alone,

@@ -5,13 +5,10 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-import msgspec
-
 from gateway.domain.device import PointKind, PointSpec
-from rules.compiled import Expression, LevelRule, Levels, Names, Rule
+from rules.compiled import Expression, LevelRule, Levels, Names, Rule, Signal
 from rules.compiled.reads import points_of
 from rules.format.cases import Case
-from rules.format.yaml_tree import join
 from rules.lint.finding import CODES, LintFinding, Severity
 from rules.lint.inventory import RuleInventory
 
@@ -62,12 +59,16 @@ class Subject:
             path = path.rpartition(".")[0]
         return self.line
 
-    def get(self, *keys: str) -> Any:
-        """Value below these keys, None when there is none."""
+    def get(self, path: str) -> Any:
+        """Value at `levels.major.clear`, None when there is none."""
         found: Any = self.body
-        for key in keys:
+        for key in path.split("."):
             found = found.get(key) if isinstance(found, Mapping) else None
         return found
+
+    def signal(self, name: str) -> Signal | None:
+        """The signal of this name."""
+        return next((one for one in self.rule.signals if one.name == name), None)
 
     # --- points
     def kinds(self) -> tuple[str, ...]:
@@ -83,7 +84,7 @@ class Subject:
         """The canonical unit of a point or signal; "" = dimensionless, or unknown. A length of time is in hours."""
         if name.startswith("age("):
             return "h"
-        signal = next((one for one in self.rule.signals if one.name == name), None)
+        signal = self.signal(name)
         if signal is not None:
             return str(getattr(signal, "unit", ""))
         spec = self.spec(name)
@@ -105,31 +106,16 @@ class Subject:
 
     # --- levels
     def levels(self) -> Iterator[tuple[LevelRule, str]]:
-        """Each severity of a rule with levels, and the path of its keys ("" for a plain rule)."""
+        """Each level of a threshold rule, and the beginning of its paths: `levels.major.`, "" for a plain rule."""
         condition = self.rule.condition
         if not isinstance(condition, Levels):
             return
         staged = isinstance(self.body.get("levels"), Mapping)
         for one in condition.levels:
-            yield one, join("levels", one.level.word) if staged else ""
+            yield one, f"levels.{one.level.word}." if staged else ""
 
 
 def vocabulary_order(subject: Subject, vocabulary: Mapping[str, object]) -> list[str]:
     """The watched kinds first, then all others: members may be of another kind."""
     first = [kind for kind in subject.kinds() if kind in vocabulary]
     return [*first, *(kind for kind in vocabulary if kind not in first)]
-
-
-class _Source(msgspec.Struct):
-    rule: dict[str, Any] = {}
-
-
-_decoder = msgspec.json.Decoder(_Source)
-
-
-def written(rule: Rule) -> Mapping[str, Any]:
-    """The rule as it was written."""
-    try:
-        return _decoder.decode(rule.source).rule
-    except msgspec.MsgspecError:
-        return {}

@@ -21,7 +21,7 @@ def reach(subject: Subject, name: str) -> Range:
         return _CLOCK[name]
     if name.startswith("age("):
         return Range(0.0)
-    signal = next((one for one in subject.rule.signals if one.name == name), None)
+    signal = subject.signal(name)
     return point_reach(subject, name) if signal is None else _signal(subject, signal)
 
 

@@ -6,17 +6,15 @@ Made of the rule as written (its condition, the titles of its points, its signal
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
-import msgspec
 from msgspec.structs import replace
 
 from gateway.domain.alarm import Change, Evidence, Level, Transition
-from gateway.domain.code_table import CodeTable
 from gateway.domain.device import PointSpec
 from gateway.domain.record import RuleSet
 from gateway.domain.text import Lang, catalogue, localize
 from rules.expr.syntax_tree import Syntax
+from rules.format.rule_source import decoded
 from rules.sentence.condition_phrases import ConditionPhrases
 from rules.sentence.evidence_truth import Truth, holds, judged
 from rules.sentence.phrases import Phrases
@@ -43,17 +41,6 @@ class SentenceParts:
     def choosing(self) -> bool:
         """True if it has alternatives that the evidence decides."""
         return self.english.choosing
-
-
-class _Source(msgspec.Struct):
-    """Parts of a rule's source that a sentence needs."""
-
-    rule: dict[str, Any]
-    points: dict[str, dict[str, PointSpec]] = {}
-    codes: dict[str, CodeTable] = {}
-
-
-_decoder = msgspec.json.Decoder(_Source)
 
 
 def with_sentences(transitions: Iterable[Transition], rules: Mapping[str, tuple[RuleSet, object]]) -> list[Transition]:
@@ -108,7 +95,7 @@ def _fitting(source: bytes, change: Change, level: Level, found: tuple[bool | No
 
 
 def _made(source: bytes, change: Change, level: Level, seen: Truth | None, *, valued: bool = True) -> SentenceParts:
-    found = _decoder.decode(source)
+    found = decoded(source)
     points, lets = _titled(found.points), found.rule.get("let") or {}
     titles = {name: table.titles for name, table in found.codes.items()}
     made = [ConditionPhrases(Phrases(lang, points, lets, titles, valued, seen), found.rule) for lang in LANGS]

@@ -5,13 +5,10 @@ from typing import Any
 
 from gateway.domain.duration import parse_duration
 from gateway.domain.text import localize
+from rules.format.signal_keys import operator_of
 from rules.sentence.quantities import length
 from rules.sentence.wording import Wording, read
 
-_OPERATORS = frozenset({
-    "mean", "median", "percentile", "min", "max", "sum", "count", "first", "last", "spread", "stddev", "increase",
-    "rate", "rise", "fall", "share", "times", "zscore", "ewma",
-})  # fmt: skip
 _OWN = frozenset({"site", "area", "region", "customer"})
 
 
@@ -33,7 +30,7 @@ def signal(what: Mapping[str, Any], words: Wording, *, each: bool = False) -> st
 
 
 def _operator(what: Mapping[str, Any], words: Wording) -> str:
-    written = next(key for key in what if key.partition("(")[0] in _OPERATORS)
+    written = next(filter(operator_of, what))
     operator, _, rank = written.partition("(")
     if operator in {"share", "times"}:
         return words.localize(f"op.{operator}", of=_predicate(str(what[written]), words))

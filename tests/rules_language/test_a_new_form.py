@@ -14,8 +14,9 @@ from rules import registered
 from rules.casetest.play import play
 from rules.casetest.read import read_case
 from rules.compiled import Names
+from rules.compiled.edits import Edit, classify
 from rules.engine.conditions.factory import EVALUATORS
-from rules.format import Edit, compile_source, edit_between, load_text
+from rules.format import compile_source, load_text
 from rules.format.forms import YAML_FORMS
 from rules.handbook.condition_words import HANDBOOK_WORDS
 from rules.handbook.page import Chapter, page
@@ -69,7 +70,7 @@ def test_yaml_becomes_transitions_and_sentences() -> None:
 
 def test_an_edit_of_it_keeps_its_state() -> None:
     old, new = load().rules[0], load(TEXT.replace("> 85", "> 80")).rules[0]
-    assert edit_between(old, new) is Edit.THRESHOLD
+    assert classify(old, new) is Edit.THRESHOLD
 
 
 def test_page_and_checks() -> None:

@@ -25,13 +25,14 @@ from rules.compiled import (
     Rule,
     SlotKind,
 )
+from rules.compiled.edits import Edit, classify
 from rules.conditions.counter_multiple.condition import Every
 from rules.conditions.due_date.condition import Due
 from rules.conditions.m_of_n.condition import Votes
 from rules.conditions.sequence.condition import Sequence
 from rules.conditions.silence.condition import Silence
 from rules.conditions.streak.condition import Streak
-from rules.format import Edit, compile_source, edit_between, load_text
+from rules.format import compile_source, load_text
 from rules.format.revision import meaning_of
 
 CODES = CodeTable(
@@ -106,7 +107,7 @@ def test_every_form_is_the_same_rule_when_it_comes_back_from_the_journal(name: s
     rule = load(FORMS[name])
     again = compile_source(rule.source)
     assert again == rule
-    assert edit_between(rule, again) is Edit.SAME
+    assert classify(rule, again) is Edit.SAME
     assert compile_source(again.source).source == rule.source
 
 
@@ -262,8 +263,8 @@ def test_workdays_carry_their_calendar_into_the_journal() -> None:
     (other,) = load_text(text, "r.yaml", replace(ALL, calendar=more)).rules
     (named,) = load_text(text, "r.yaml", replace(ALL, calendar=replace(calendar, name="x", provisional=(2026,)))).rules
     assert rule.revision == named.revision != other.revision
-    assert edit_between(rule, other) is Edit.THRESHOLD
-    assert edit_between(rule, named) is Edit.TEXT
+    assert classify(rule, other) is Edit.THRESHOLD
+    assert classify(rule, named) is Edit.TEXT
     plain = text.replace("workday", "sun")
     (first,), (second,) = (load_text(plain, "r.yaml", replace(ALL, calendar=one)).rules for one in (calendar, more))
     assert first == second, "a rule that asks for no workday does not change with the calendar"
@@ -331,4 +332,4 @@ EDITS: list[tuple[str, str, str, Edit]] = [
 def test_what_an_edit_means(name: str, old: str, new: str, expected: Edit) -> None:
     body = FORMS[name]
     assert body.count(old) >= 1
-    assert edit_between(load(body), load(body.replace(old, new))) is expected
+    assert classify(load(body), load(body.replace(old, new))) is expected

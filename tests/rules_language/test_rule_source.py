@@ -8,7 +8,8 @@ from language import NAMES
 from gateway.domain.device import PointSpec
 from gateway.domain.errors import ConfigError
 from rules.compiled import Levels, Names, Rule
-from rules.format import Edit, compile_source, edit, edit_between, load_text
+from rules.compiled.edits import Edit, classify
+from rules.format import compile_source, edit, load_text
 
 HOT = """
 - id: hot
@@ -52,7 +53,7 @@ def test_compiled_again_it_is_the_same_rule(body: str) -> None:
     assert again == rule
     assert again.revision == rule.revision
     assert len(rule.revision) == 12
-    assert edit_between(rule, again) is Edit.SAME
+    assert classify(rule, again) is Edit.SAME
 
 
 def test_the_source_explains_itself() -> None:
@@ -132,13 +133,13 @@ def test_what_an_edit_does(old: str, new: str, expected: Edit) -> None:
     assert old in HOT
     text = HOT.replace(old, new)
     before, after = load(HOT), load(text)
-    assert edit_between(before, after) is expected
+    assert classify(before, after) is expected
     assert (before.revision == after.revision) is (new in SAME_MEANING)
 
 
 def test_a_changed_window_is_a_new_generation() -> None:
     other = load(MONTHS.replace("from: 26", "from: 1"))
-    assert edit_between(load(MONTHS), other) is Edit.GENERATION
+    assert classify(load(MONTHS), other) is Edit.GENERATION
 
 
 def test_the_order_of_keys_and_kinds_means_nothing() -> None:
@@ -156,7 +157,7 @@ def test_edit_merges_by_key() -> None:
     assert len(new.condition.levels) == 2
     assert new.condition.levels[0].clear_hold == 180_000_000
     assert (new.why["en"], rule.why["en"]) == ("", "it burns")
-    assert edit_between(rule, new) is Edit.THRESHOLD
+    assert classify(rule, new) is Edit.THRESHOLD
 
 
 def test_an_edit_that_does_not_load_says_where() -> None:

@@ -20,18 +20,17 @@ _MARGIN = 0.05
 
 def thresholds(subject: Subject, _condition: Levels, _around: LintContext) -> Iterator[LintFinding]:
     """Check `when` and `levels`."""
-    for level, path in subject.levels():
-        keys = tuple(path.split(".")) if path else ()
-        yield from _hysteresis(subject, level, path, keys)
-        yield from _holds(subject, level, path)
+    for level, prefix in subject.levels():
+        yield from _hysteresis(subject, level, prefix)
+        yield from _holds(subject, level, prefix)
     yield from _severities(subject)
 
 
 # --- hysteresis
-def _hysteresis(subject: Subject, level: LevelRule, path: str, keys: tuple[str, ...]) -> Iterator[LintFinding]:
+def _hysteresis(subject: Subject, level: LevelRule, prefix: str) -> Iterator[LintFinding]:
     if not level.auto_clear:
         return  # a person ends it
-    when, clear = subject.get(*keys, "when"), subject.get(*keys, "clear")
+    when, clear = subject.get(f"{prefix}when"), subject.get(f"{prefix}clear")
     edges = [
         one for parts in alternatives(when) if len(parts) == 1 and (one := atom(parts[0])) and _wavers(subject, one)
     ]
@@ -47,10 +46,9 @@ def _hysteresis(subject: Subject, level: LevelRule, path: str, keys: tuple[str, 
         if clear is not None and (end is None or not _same_limit(edge, end)):
             continue
         mild = level.clear_hold > 0  # it cannot change faster
-        place = f"{path}.clear" if path else "clear"
         yield subject.find(
             "no-hysteresis",
-            place if clear is not None else (f"{path}.when" if path else "when"),
+            f"{prefix}when" if clear is None else f"{prefix}clear",
             write=f'clear: "{_eased(edge, _spread(subject, edge))}"',
             severity=Severity.INFO if mild else None,
             when=edge.render(),
@@ -62,7 +60,7 @@ def _wavers(subject: Subject, one: Atom) -> bool:
     """True for a limit on a gauge, or on a momentary signal."""
     if one.operator not in UP | DOWN:
         return False
-    signal = next((signal for signal in subject.rule.signals if signal.name == one.name), None)
+    signal = subject.signal(one.name)
     if signal is None:
         spec = subject.spec(one.name)
         steps = spec is not None and not spec.unit and one.value is not None and one.value.is_integer()
@@ -104,9 +102,9 @@ def _eased(edge: Atom, spread: float) -> str:
 
 
 # --- holds
-def _holds(subject: Subject, level: LevelRule, path: str) -> Iterator[LintFinding]:
+def _holds(subject: Subject, level: LevelRule, prefix: str) -> Iterator[LintFinding]:
     intervals, held = subject.intervals(level.when), level.hold
-    place = f"{path}.hold" if path else "hold"
+    place = f"{prefix}hold"
     if not held.for_:
         return
     fastest = min(intervals, default=0)
@@ -138,7 +136,11 @@ def _holds(subject: Subject, level: LevelRule, path: str) -> Iterator[LintFindin
 # --- severities
 def _severities(subject: Subject) -> Iterator[LintFinding]:
     """Check the order of levels with attributes, by their defaults; the loader checks literal limits."""
-    found = [(one, path, _edge(subject.get(*path.split("."), "when"))) for one, path in subject.levels() if path]
+    found = [
+        (one, path, _edge(subject.get(path)))
+        for one, prefix in subject.levels()
+        if prefix and (path := f"{prefix}when")
+    ]
     for (lower, _, below), (higher, path, above) in pairwise(found):
         if below is None or above is None or below.name != above.name or below.value is None or above.value is None:
             continue
@@ -147,7 +149,7 @@ def _severities(subject: Subject) -> Iterator[LintFinding]:
         if (up or down) and not (above.literal and below.literal) and above.value != below.value:
             yield subject.find(
                 "level-weaker",
-                f"{path}.when",
+                path,
                 high=higher.level.word,
                 low=lower.level.word,
                 when=above.render(),
