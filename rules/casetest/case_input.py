@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from msgspec.structs import replace
+
 from gateway.domain.device import Customer, Device, Point, PointSpec, Site
 from gateway.domain.duration import parse_duration, to_us
 from gateway.domain.errors import Problem
@@ -149,17 +151,5 @@ class CaseInput:
         """Code of a state text; a new text gets the next code, as in a message."""
         if text not in point.values:
             key = next(k for k, p in self.points.items() if p.id == point.id)
-            point = self.points[key] = Point(
-                point.id,
-                point.profile,
-                point.name,
-                point.component,
-                point.kind,
-                point.unit,
-                point.every,
-                point.revision,
-                (*point.values, text),
-                point.plausible,
-                point.counter,
-            )
+            point = self.points[key] = replace(point, values=(*point.values, text))
         return float(point.values.index(text))

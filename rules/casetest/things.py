@@ -5,8 +5,9 @@ from collections.abc import Mapping
 
 from msgspec.structs import replace
 
-from gateway.domain.device import Attr, Customer, Device, Life, Point, PointSpec, Site
+from gateway.domain.device import Attr, Customer, Device, Life, PointSpec, Site
 from rules.casetest.case_input import CaseInput
+from rules.format.profiles import point_of
 
 DEVICE = (
     "attrs",
@@ -51,23 +52,14 @@ def site_with(inputs: CaseInput, site: Site, table: Mapping[str, object], where:
     found = {key: str(table[key]) for key in ("timezone", "name", "area", "region") if key in table}
     tags = tuple(map(str, tags)) if isinstance(tags := table.get("tags"), list) else site.tags
     merged = {**site.attrs, **attrs_of(inputs, table, where)}
-    return Site(
-        site.code,
-        found.get("name", site.name),
-        found.get("timezone", site.timezone),
-        found.get("area", site.area),
-        found.get("region", site.region),
-        merged,
-        tags,
-        site.quiet,
-    )
+    return replace(site, attrs=merged, tags=tags, **found)
 
 
 def customer_with(inputs: CaseInput, customer: Customer, table: Mapping[str, object], where: str) -> Customer:
     """The customer with some fields changed; attributes are merged."""
     inputs.known(table, CUSTOMER, where)
     merged = {**customer.attrs, **attrs_of(inputs, table, where)}
-    return Customer(customer.code, str(table.get("name", customer.name)), sites=customer.sites, attrs=merged)
+    return replace(customer, name=str(table.get("name", customer.name)), attrs=merged)
 
 
 def attrs_of(inputs: CaseInput, table: Mapping[str, object], where: str) -> dict[str, Attr]:
@@ -163,19 +155,8 @@ def _attr(value: object) -> str | float | bool:
 def _points(inputs: CaseInput, device: Device, components: int) -> None:
     for spec in inputs.specs(device).values():
         for component in range(1, components + 1) if spec.each else (0,):
-            inputs.points[device.profile, spec.name, component] = Point(
-                len(inputs.points) + 1,
-                device.profile,
-                spec.name,
-                component,
-                spec.kind,
-                spec.unit,
-                spec.every,
-                1,
-                spec.values,
-                spec.plausible,
-                spec.counter,
-            )
+            made = point_of(len(inputs.points) + 1, device.profile, spec, component)
+            inputs.points[device.profile, spec.name, component] = made
 
 
 def component_of(inputs: CaseInput, name: str, where: str) -> tuple[Device, int | None] | None:

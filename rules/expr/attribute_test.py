@@ -17,7 +17,7 @@ from rules.compiled import AttrTest
 from rules.expr.column_backend import rounded
 from rules.expr.expression_error import fail, gather
 from rules.expr.fence_test import Inside, inside, known
-from rules.expr.functions import SHAPES, fence_of
+from rules.expr.functions import SHAPES, fence_of, quoted_text
 from rules.expr.name_scope import near_or_known
 from rules.expr.operators import COMPARE, kleene
 from rules.expr.parse import parse
@@ -160,10 +160,7 @@ def _call(node: CallNode, fences: Fences) -> Reader:
         test = inside(fence_of(arguments[2], fences), lambda value: round(value, 0))
         return _applied(partial(_within, test), arguments[:2], fences)
     if name == "contains":
-        part = arguments[1]
-        if not isinstance(part, TextNode) or not part.value:
-            raise fail("rules.expr.quoted", part.at, text=render(part), write=shape)
-        return _applied(partial(_contains, part.value), (first,), fences)
+        return _applied(partial(_contains, quoted_text(arguments[1], shape)), (first,), fences)
     if name in {"tag", "attr"}:
         if not isinstance(first, TextNode):
             raise fail("rules.expr.quoted", first.at, text=render(first), write=shape)

@@ -74,20 +74,19 @@ def _extreme(checker: ExpressionChecker, node: CallNode, expect: Dimension | Non
 
 
 def _attr(checker: ExpressionChecker, node: CallNode, expect: Dimension | None) -> Typed:
-    name, *default = node.arguments
-    if not isinstance(name, TextNode) or not name.value:
-        raise fail("rules.expr.quoted", name.at, text=render(name), write="attr('temp_trip', 85 degC)")
+    first, *default = node.arguments
+    name = quoted_text(first, "attr('temp_trip', 85 degC)")
     if not default:
         if expect is None:
-            raise fail("rules.expr.attr_unit", node.at, name=name.value)
-        return checker.slot(Slot(SlotKind.ATTR, name.value, unit=symbol_of(expect))), number(expect)
+            raise fail("rules.expr.attr_unit", node.at, name=name)
+        return checker.slot(Slot(SlotKind.ATTR, name, unit=symbol_of(expect))), number(expect)
     literal = default[0]
     if isinstance(literal, TextNode):  # a text: only a comparison with another can follow
-        raise fail("rules.expr.attr_alone", node.at, name=name.value, write=f"{render(node)} == {render(literal)}")
+        raise fail("rules.expr.attr_alone", node.at, name=name, write=f"{render(node)} == {render(literal)}")
     if not isinstance(literal, Number):
-        raise fail("rules.expr.attr_default", literal.at, text=render(literal), name=name.value)
+        raise fail("rules.expr.attr_default", literal.at, text=render(literal), name=name)
     unit = parse_unit(literal.unit)
-    slot = Slot(SlotKind.ATTR, name.value, default=unit.canonical(literal.value), unit=symbol_of(unit.dimension))
+    slot = Slot(SlotKind.ATTR, name, default=unit.canonical(literal.value), unit=symbol_of(unit.dimension))
     return checker.slot(slot), number(unit.dimension)
 
 
@@ -130,9 +129,7 @@ def _has(checker: ExpressionChecker, item: Syntax) -> Typed:
 
 
 def _tag(checker: ExpressionChecker, item: Syntax) -> Typed:
-    if not isinstance(item, TextNode) or not item.value:
-        raise fail("rules.expr.quoted", item.at, text=render(item), write=SHAPES["tag"])
-    return checker.slot(Slot(SlotKind.TAG, item.value)), TRUTH
+    return checker.slot(Slot(SlotKind.TAG, quoted_text(item, SHAPES["tag"]))), TRUTH
 
 
 def _within(checker: ExpressionChecker, node: CallNode) -> Typed:
@@ -154,30 +151,35 @@ def _within(checker: ExpressionChecker, node: CallNode) -> Typed:
 
 def _contains(checker: ExpressionChecker, node: CallNode) -> Typed:
     """Of a state point, a field of a code, or an attribute that is a text: capitals count."""
-    item, text = node.arguments
-    if not isinstance(text, TextNode) or not text.value:
-        raise fail("rules.expr.quoted", text.at, text=render(text), write=SHAPES["contains"])
+    item, part = node.arguments
+    text = quoted_text(part, SHAPES["contains"])
     match item:
         case CallNode("attr", (TextNode(name),)) if name:
-            return checker.slot(Slot(SlotKind.ATTR_PART, name, text.value)), TRUTH
+            return checker.slot(Slot(SlotKind.ATTR_PART, name, text)), TRUTH
         case Name(name) if name.partition(".")[0] in checker.scope.codes:
-            return text_comparisons.contains(checker, name, item.at, text.value)
+            return text_comparisons.contains(checker, name, item.at, text)
         case Name() if item.name not in checker.scope.signals:
             spec = checker.point(item.name, item.at)
             if spec.kind is PointKind.STATE:
-                return checker.slot(Slot(SlotKind.PART, spec.name, text.value)), TRUTH
-    write = f"contains(attr('model'), {render(text)})"
+                return checker.slot(Slot(SlotKind.PART, spec.name, text)), TRUTH
+    write = f"contains(attr('model'), {render(part)})"
     raise fail("rules.expr.no_text", item.at, text=render(item), write=write)
 
 
 def fence_of(name: Syntax, fences: Mapping[str, Fence]) -> Fence:
     """The fence a text names. Raises ExpressionError."""
-    if not isinstance(name, TextNode) or not name.value:
-        raise fail("rules.expr.quoted", name.at, text=render(name), write=SHAPES["within"])
-    if name.value in fences:
-        return fences[name.value]
-    key, fields = near_or_known("rules.expr.fence", name.value, sorted(fences))
-    raise fail(key, name.at, name=name.value, **fields)
+    word = quoted_text(name, SHAPES["within"])
+    if word in fences:
+        return fences[word]
+    key, fields = near_or_known("rules.expr.fence", word, sorted(fences))
+    raise fail(key, name.at, name=word, **fields)
+
+
+def quoted_text(node: Syntax, write: str) -> str:
+    """The text in quotes. Raises ExpressionError with the correction `write` for anything else."""
+    if isinstance(node, TextNode) and node.value:
+        return node.value
+    raise fail("rules.expr.quoted", node.at, text=render(node), write=write)
 
 
 def _plain_point(checker: ExpressionChecker, node: CallNode) -> str:

@@ -1,5 +1,6 @@
 """Expressions that answer with a level or a text: `then.order.level`, `then.order.skill`, `identity`."""
 
+from collections.abc import Callable
 from functools import partial
 
 from gateway.domain.alarm import Level
@@ -63,20 +64,11 @@ def _level(checker: Checker, node: Syntax) -> Node:
         case Name(name, at) if _is_code(checker, node):
             if text_comparisons.field_of(checker, name, at)[1] == "level":
                 return text_comparisons.field(checker, name, at)[0]
-        case ChoiceNode(condition, then, otherwise, at):
-            jobs = [
-                partial(checker.truth, condition),
-                partial(_level, checker, then),
-                partial(_level, checker, otherwise),
-            ]
-            first, second, third = gather(jobs)
-            return folded(Choice(first, second, third, False), TRUTH, at)[0]
+        case ChoiceNode():
+            return _choice(checker, node, partial(_level, checker))
         case CallNode("min" | "max" as function, parts, at) if len(parts) > 1:
-            return folded(
-                Numeric(function, tuple(gather([partial(_level, checker, part) for part in parts]))),
-                TRUTH,
-                at,
-            )[0]
+            levels = tuple(gather([partial(_level, checker, part) for part in parts]))
+            return folded(Numeric(function, levels), TRUTH, at)[0]
     raise fail("rules.expr.not_level", node.at, text=render(node))
 
 
@@ -100,15 +92,16 @@ def _text(checker: Checker, node: Syntax, texts: tuple[str, ...]) -> Node:
             return Literal(float(texts.index(text)))
         case Name(name, at):
             return text_comparisons.field(checker, name, at, texts)[0]
-        case ChoiceNode(condition, then, otherwise, at):
-            jobs = [
-                partial(checker.truth, condition),
-                partial(_text, checker, then, texts),
-                partial(_text, checker, otherwise, texts),
-            ]
-            first, second, third = gather(jobs)
-            return folded(Choice(first, second, third, False), TRUTH, at)[0]
+        case ChoiceNode():
+            return _choice(checker, node, partial(_text, checker, texts=texts))
     raise _no_text(node)
+
+
+def _choice(checker: Checker, node: ChoiceNode, value: Callable[[Syntax], Node]) -> Node:
+    """`condition ? then : otherwise`, with both sides compiled by `value`."""
+    jobs = [partial(checker.truth, node.condition), partial(value, node.then), partial(value, node.otherwise)]
+    condition, then, otherwise = gather(jobs)
+    return folded(Choice(condition, then, otherwise, False), TRUTH, node.at)[0]
 
 
 def _no_text(node: Syntax) -> ExpressionError:

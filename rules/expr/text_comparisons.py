@@ -22,7 +22,7 @@ def texts_of(coded: Coded, wanted: str) -> tuple[str, ...]:
     """The texts of a field of a code, sorted; of `level` in their order."""
     if wanted == "level":
         return tuple(LEVELS)
-    return tuple(sorted({getattr(entry, wanted) for entry in coded.table.entries.values()}))
+    return tuple(sorted({_written(entry, wanted) for entry in coded.table.entries.values()}))
 
 
 def field_of(checker: ExpressionChecker, name: str, at: int) -> tuple[Coded, str]:
@@ -43,15 +43,8 @@ def field(checker: ExpressionChecker, name: str, at: int, texts: tuple[str, ...]
     numbers = LEVELS if wanted == "level" else {}
     if texts or not numbers:
         numbers = {text: float(index) for index, text in enumerate(texts or texts_of(coded, wanted))}
-    mapping = tuple(
-        (
-            text,
-            numbers[entry.level.word if entry.level else NO_LEVEL]
-            if wanted == "level"
-            else numbers[getattr(entry, wanted)],
-        )
-        for text, entry in sorted(coded.table.entries.items())
-    )
+    entries = sorted(coded.table.entries.items())
+    mapping = tuple((code, numbers[_written(entry, wanted)]) for code, entry in entries)
     slot = Slot(SlotKind.FIELD, coded.point, f"{coded.table.name}.{wanted}", mapping=mapping)
     return checker.slot(slot), Measure("choice", choices=Choices(name, numbers, wanted == "level"))
 

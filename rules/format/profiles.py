@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from gateway.domain.device import CounterModel, Plausible, PointKind, PointSpec
+from gateway.domain.device import CounterModel, Plausible, Point, PointKind, PointSpec
 from gateway.domain.units import DIMENSIONLESS, Unit, UnitError, canonical_symbol, parse_unit
 from rules.format.mapping_reader import MappingReader, both
 from rules.format.yaml_tree import YamlMapping, number_of
@@ -98,3 +98,9 @@ def _counter(point: MappingReader, unit: Unit) -> CounterModel:
         return CounterModel()
     rollover, resolution = ((_number(fields, key) or 0.0) * unit.factor for key in ("rollover", "resolution"))
     return CounterModel(rollover, fields.choice("reset", ("swap", "restart"), "swap"), resolution)
+
+
+def point_of(number: int, profile: str, spec: PointSpec, component: int = 0) -> Point:
+    """A point as the registry would have it, for engines that run without one. `number` is its id."""
+    kind, unit, every, values = spec.kind, spec.unit, spec.every, spec.values
+    return Point(number, profile, spec.name, component, kind, unit, every, 1, values, spec.plausible, spec.counter)

@@ -26,36 +26,29 @@ from rules.format.used_lookups import used, watched
 from rules.format.yaml_tree import Notes, Plain, Scalar, YamlMapping, plain
 
 _ATTRIBUTE = re.compile(r"[^\W\d]\w*")
+_FIRST = ("id", "title", "why", "watch", "let")
+_LAST = (
+    "active",
+    "cooldown",
+    "inhibit",
+    "identity",
+    "stale_after",
+    "flap",
+    "missing",
+    "downtime",
+    "lateness",
+    "mode",
+    "owner",
+    "then",
+    "test",
+)
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 
 
 def keys() -> tuple[str, ...]:
     """All keys a rule may have."""
     own = [key for form in YAML_FORMS.values() for key in form.own]
-    return (
-        "id",
-        "title",
-        "why",
-        "watch",
-        "let",
-        *YAML_FORMS,
-        "unless",
-        *TIMING,
-        *own,
-        "active",
-        "cooldown",
-        "inhibit",
-        "identity",
-        "stale_after",
-        "flap",
-        "missing",
-        "downtime",
-        "lateness",
-        "mode",
-        "owner",
-        "then",
-        "test",
-    )
+    return (*_FIRST, *YAML_FORMS, "unless", *TIMING, *own, *_LAST)
 
 
 @dataclass(frozen=True, slots=True)

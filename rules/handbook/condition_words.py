@@ -11,8 +11,6 @@ from rules.registered import Registered
 Body = Mapping[str, Any]
 """A rule as it is written, normalised: `rule` of `Rule.source`."""
 
-LEVELS = ("notice", "minor", "major", "critical")
-
 
 @dataclass(frozen=True, slots=True)
 class HandbookWords:

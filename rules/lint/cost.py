@@ -5,12 +5,12 @@ the promised interval, for steady traffic: readings that arrive in bursts make a
 percentiles of calendar windows are computed as if all values differed.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from gateway.domain.device import Device, Point, PointSpec
+from gateway.domain.device import Device
 from gateway.domain.duration import SECOND
 from rules.compiled import Names, Rule
 from rules.compiled.reads import every_point, fed_by, points
@@ -24,6 +24,7 @@ from rules.engine.windows.quantile import DIFFERENT, ValueCounts
 from rules.engine.windows.ring_buffer import RingBuffer
 from rules.engine.windows.signal_set import SignalSet
 from rules.engine.windows.sliding_signal import SlidingSignal
+from rules.format.profiles import point_of
 from rules.lint.inventory import RuleInventory
 from rules.lint.windows import window_of
 
@@ -82,12 +83,9 @@ def room_for(rows: int) -> int:
 def _held(rule: Rule, names: Names) -> Iterator[StateBytes]:
     common = EngineContext(Emitter(0, "lint"))
     world = common.world
-    kinds = dict.fromkeys(
-        [*rule.watch.kinds, *(kind for signal in rule.signals for kind in getattr(signal, "kinds", ()))]
-    )
-    for number, kind in enumerate(kinds, 1):
+    for number, kind in enumerate(_kinds(rule), 1):
         for point in names.points.get(kind, {}).values():
-            world.set_point(_point(len(world.points) + 1, kind, point))
+            world.set_point(point_of(len(world.points) + 1, kind, point))
         world.set_device(Device(number, f"{kind}-{number}", kind, kind))
     runners: Sequence[ConditionEvaluator]
     if rule.watch.group:
@@ -106,19 +104,6 @@ def _held(rule: Rule, names: Names) -> Iterator[StateBytes]:
             windows = _windows(runner.windows, rule, names)
         kind = runner.space.kind if runner.space.kind in names.points else ""
         yield StateBytes(kind, own / max(1, runner.space.capacity), windows + used / max(1, len(runner.space)))
-
-
-def _point(number: int, kind: str, spec: PointSpec) -> Point:
-    return Point(
-        number,
-        kind,
-        spec.name,
-        kind=spec.kind,
-        unit=spec.unit,
-        every=spec.every,
-        values=spec.values,
-        counter=spec.counter,
-    )
 
 
 def _windows(windows: SignalSet, rule: Rule, names: Names) -> float:
@@ -184,13 +169,16 @@ def slots(signal: SlidingSignal, every: int) -> int:
 
 
 # --- evaluations
+def _kinds(rule: Rule) -> Iterable[str]:
+    """Kinds of device that the rule reads, each once."""
+    members = (kind for signal in rule.signals for kind in getattr(signal, "kinds", ()))
+    return dict.fromkeys([*rule.watch.kinds, *members])
+
+
 def _intervals(names: Names, rule: Rule, wanted: set[str]) -> list[int]:
-    kinds = dict.fromkeys(
-        [*rule.watch.kinds, *(kind for signal in rule.signals for kind in getattr(signal, "kinds", ()))]
-    )
     specs = [
         names.points[kind][name]
-        for kind in kinds
+        for kind in _kinds(rule)
         if kind in names.points
         for name in wanted
         if name in names.points[kind]

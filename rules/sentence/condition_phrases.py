@@ -6,7 +6,8 @@ from typing import Any
 
 from gateway.domain.duration import parse_duration
 from rules.expr.syntax_tree import CallNode, Compare, MemberNode, NotNode, Syntax, TextNode, Truth
-from rules.handbook.condition_words import LEVELS, Body, form_of
+from rules.format.rule_compiler import LEVELS
+from rules.handbook.condition_words import Body, form_of
 from rules.registered import Registered
 from rules.sentence.clauses import bracketed, joined
 from rules.sentence.evidence_truth import judged, leaves

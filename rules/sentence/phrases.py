@@ -1,11 +1,11 @@
 """An expression of a rule in words: what was compared, with places for what was read."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from typing import Any
 
-from gateway.domain.device import PointSpec
-from gateway.domain.text import Lang, localize
+from gateway.domain.duration import parse_duration
+from gateway.domain.text import localize
 from rules.expr.operators import NEGATED, SWAPPED
 from rules.expr.syntax_tree import (
     PRODUCT,
@@ -24,47 +24,23 @@ from rules.expr.syntax_tree import (
     TextNode,
     Truth,
 )
+from rules.format.signal_keys import operator_of
 from rules.sentence.clauses import bracketed, joined
-from rules.sentence.evidence_truth import Truth as Known
 from rules.sentence.evidence_truth import judged
-from rules.sentence.quantities import digits, literal
-from rules.sentence.signals import signal
+from rules.sentence.quantities import digits, length, literal
 from rules.sentence.template import CHOOSING, Placeholder, has_place, listed
-from rules.sentence.value_texts import called
+from rules.sentence.value_texts import title_of
+from rules.sentence.wording import Wording, read
 
 _WORDS = {">": "gt", ">=": "ge", "<": "lt", "<=": "le", "==": "eq", "!=": "ne"}
 _ARITHMETIC = {"+": "plus", "-": "minus", "*": "multiplied", "/": "divided"}
+_OWN = frozenset({"site", "area", "region", "customer"})
 _LEVELS = frozenset({"notice", "minor", "major", "critical"})
 
 
 @dataclass(frozen=True, slots=True)
-class Phrases:
-    """Words for the expressions of one rule: `points` its points with their titles, `lets` its signals as written,
-    `titles` the names of its code tables by table, name and language.
-
-    `valued`: each name is followed by its reading; else the names alone (of members of a group, inside signals).
-    `seen`: alternatives that were false are left out. `within`: inside a signal.
-    """
-
-    lang: Lang
-    points: Mapping[str, PointSpec]
-    lets: Mapping[str, Mapping[str, Any]]
-    titles: Mapping[str, Mapping[str, Mapping[str, str]]] = field(default_factory=dict)
-    valued: bool = True
-    seen: Known | None = None
-    within: bool = False
-
-    def localize(self, key: str, **fields: object) -> str:
-        """A text of the catalogue about sentences."""
-        return localize(f"sentence.{key}", self.lang, **fields)
-
-    def bare(self) -> "Phrases":
-        """The same without what was read."""
-        return replace(self, valued=False)
-
-    def inside(self) -> "Phrases":
-        """The same for a part of a signal."""
-        return replace(self, valued=False, within=True)
+class Phrases(Wording):
+    """Words for the expressions of one rule."""
 
     # -- names
     def noun(self, name: str) -> str:
@@ -84,10 +60,6 @@ class Phrases:
 
     def _field(self, field: str) -> str:
         return self.localize(f"field.{field}")
-
-    def quoted(self, text: str) -> str:
-        """A text of the field, a name of the configuration."""
-        return self.localize("quote", text=text)
 
     def value(self, name: str, unit: str = "", form: str = "plain") -> str:
         """The place for what was read of a point or a signal."""
@@ -119,7 +91,7 @@ class Phrases:
             case MemberNode(item, options):
                 if yes and self.valued and isinstance(item, Name) and all(isinstance(one, TextNode) for one in options):
                     return self._one_of(item, options)
-                limit = listed((called(self, one, item) for one in options), self.lang)
+                limit = listed((self._option(one, item) for one in options), self.lang)
                 return self._related("one_of" if yes else "none_of", self.head(item), limit)
             case ChoiceNode(condition, then, otherwise):
                 return self._chosen(condition, then, otherwise, yes)
@@ -139,6 +111,10 @@ class Phrases:
         found = None if self.seen is None else judged(node, self.seen)
         return found if found is None or yes else not found
 
+    def _option(self, node: Syntax, left: Syntax) -> str:
+        """A text as people call it, else in quotes."""
+        return title_of(self, node, left) or self.number(node)
+
     def _chosen(self, condition: Syntax, then: Syntax, otherwise: Syntax, yes: bool) -> str:
         so = self._so(condition, yes=True)
         if so is not None:
@@ -157,7 +133,7 @@ class Phrases:
     def _one_of(self, item: Name, options: Sequence[Syntax]) -> str:
         """The value, one of the options."""
         name = item.name
-        named = self.localize("or_plain").join(called(self, one, item) for one in options)
+        named = self.localize("or_plain").join(self._option(one, item) for one in options)
         place = self.value(name, form="bare") if "." not in name else ""
         if not place:
             return self.localize("equals", head=self.noun(name), limit=named)
@@ -173,7 +149,7 @@ class Phrases:
         return self._related(_WORDS[operator], self.head(left, unit), self.number(right))
 
     def _texts(self, operator: str, left: Syntax, right: TextNode | Truth) -> str:
-        limit = called(self, right, left)
+        limit = self._option(right, left)
         first, _, field = left.name.partition(".") if isinstance(left, Name) else ("", "", "")
         if field and "code_of" in self.lets.get(first, {}) and isinstance(left, Name):
             head = self.noun(self.lets[first]["code_of"]) + self.value(left.name)
@@ -284,6 +260,47 @@ class Phrases:
         unit = usual.unit if isinstance(usual, Number) else ""
         default = self.number(usual) if isinstance(usual, Number) else ""
         return Placeholder("attr", attr, unit, other=alone, default=default).text()
+
+
+def signal(what: Mapping[str, Any], words: Phrases, *, each: bool = False) -> str:
+    """`{mean: gun_temp, over: 10m}` -> the mean of connector temperature in the last 10 minutes; with `each`, inside
+    another signal, the one of every window."""
+    words = words.inside()
+    if "members" in what:
+        inside = what["members"]
+        if "count" in inside:
+            return words.localize("members_count", of=words.clause(read(str(inside["count"]))))
+        return words.localize("members", of=_operator(inside, words))
+    if "peers" in what:
+        inside = what["peers"]
+        attribute = inside["of"]
+        by = words.localize(f"by.{attribute}") if attribute in _OWN else words.localize("by.other", name=attribute)
+        return words.localize("peers", of=_operator(inside, words), by=by)
+    return _windowed(what, _operator(what, words), words, each=each)
+
+
+def _operator(what: Mapping[str, Any], words: Phrases) -> str:
+    written = next(filter(operator_of, what))
+    operator, _, rank = written.partition("(")
+    if operator in {"share", "times"}:
+        return words.localize(f"op.{operator}", of=words.clause(read(str(what[written]))))
+    of = words.number(read(str(what[written])))
+    if operator == "increase" and what.get("scale") == "per_day":
+        operator = "per_day"
+    return words.localize(f"op.{operator}", of=of, rank=rank.rstrip(") ").strip())
+
+
+def _windowed(what: Mapping[str, Any], of: str, words: Phrases, *, each: bool) -> str:
+    if "over" in what:
+        span = length(parse_duration(str(what["over"])), words.lang)
+        return words.localize("over", of=of, window=span.removeprefix("1 ") if words.lang == "en" else span)
+    if "per" not in what:
+        return of
+    name, _, inside = str(what["per"]).partition("(")
+    name, inside = name.strip(), inside.rstrip(") ").removeprefix("from:").strip()
+    period = f"word.period.{name}"
+    window = words.localize(f"period.{name}_of", inside=inside) if inside else localize(period, words.lang)
+    return words.localize("each" if each else "per", of=of, window=window)
 
 
 def _is_literal(node: Syntax) -> bool:

@@ -13,16 +13,14 @@ def texts_of(words: Wording) -> Mapping[tuple[str, str], str]:
     return {(name, one[0]): one[at] for name, spec in words.points.items() for one in spec.texts}
 
 
-def called(words: Wording, node: Syntax, left: Syntax) -> str:
-    """The right side of a comparison: the title of a text, else the text in quotes."""
-    found = None
+def title_of(words: Wording, node: Syntax, left: Syntax) -> str:
+    """Title of the text on the right side of a comparison with `left`, "" = none."""
     if isinstance(node, TextNode) and isinstance(left, CallNode) and left.name == "weekday":
         return localize(f"handbook.day.{node.value.casefold()[:3]}", words.lang)
     if isinstance(node, TextNode) and isinstance(left, Name):
         first, _, field = left.name.partition(".")
         if field == "name":
             table = words.titles.get(str(words.lets.get(first, {}).get("table")), {})
-            found = table.get(node.value, {}).get(words.lang)
-        else:
-            found = texts_of(words).get((left.name, node.value))
-    return found or words.number(node)
+            return table.get(node.value, {}).get(words.lang, "")
+        return texts_of(words).get((left.name, node.value), "")
+    return ""
