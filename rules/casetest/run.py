@@ -108,8 +108,8 @@ def _meant(inputs: CaseInput, thing: Thing) -> bool:
     """False for another connector than the named one, when all points belong to the device itself: those transitions
     need not be written."""
     device = next(one for one in inputs.devices.values() if one.id == thing.device)
-    told_apart = any(component for kind, _, component in inputs.points if kind == device.kind)
-    return told_apart or inputs.only.get(device.id, thing.component) == thing.component
+    by_component = any(component for kind, _, component in inputs.points if kind == device.kind)
+    return by_component or inputs.only.get(device.id, thing.component) == thing.component
 
 
 def _shown(one: Transition, names: Mapping[int, str]) -> Shown:

@@ -162,7 +162,7 @@ class Checker:
         early, late = (right, left) if swap else (left, right)
         try:
             first = self.value(early, expect)
-        except ExpressionError as error:  # what hangs on the unit of this side cannot be judged
+        except ExpressionError as error:  # what depends on the unit of this side cannot be checked
             gather([partial(_raise, error), *([] if _waits(late) else [partial(self.value, late, expect)])])
             raise
         second = self.value(late, first[1].dimension if first[1].kind == "number" else expect)

@@ -56,7 +56,7 @@ class RuleCompiler:
         tree = fields.get(key)
         if tree is None:
             return None
-        if key == "members":  # at the top of a rule it stands for `when`
+        if key == "members":  # at the top of a rule it replaces `when`
             tree, path = fields.table, fields.path
             return self.condition(
                 YamlMapping({key: tree.entries[key]}, tree.lines, fields.line(key)), path, fields.line(key)

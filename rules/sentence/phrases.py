@@ -225,7 +225,7 @@ class Phrases(Wording):
     def _made(self, name: str, arguments: tuple[Syntax, ...]) -> str:
         match name, arguments:
             case "attr", (TextNode(attr), *default):
-                return self._attr(attr, default)
+                return _attribute(self, attr, default)
             case (("min" | "max"), _):
                 items = listed((self.number(one) for one in arguments), self.lang)
                 return self.localize("least" if name == "min" else "most", items=items)
@@ -251,15 +251,6 @@ class Phrases(Wording):
         let = dict(self.lets[item.name]) if isinstance(item, Name) and item.name in self.lets else {}
         let.pop("per", None)
         return signal(let, self) if let else self.bare().number(item)
-
-    def _attr(self, attr: str, defaults: list[Syntax]) -> str:
-        """Value and name of an attribute; inside a signal the name alone, as its value is not in the evidence."""
-        alone, usual = self.localize("attr_alone", name=attr), defaults[0] if defaults else None
-        if self.within or isinstance(usual, TextNode):
-            return alone
-        unit = usual.unit if isinstance(usual, Number) else ""
-        default = self.number(usual) if isinstance(usual, Number) else ""
-        return Placeholder("attr", attr, unit, other=alone, default=default).text()
 
 
 def signal(what: Mapping[str, Any], words: Phrases, *, each: bool = False) -> str:
@@ -301,6 +292,16 @@ def _windowed(what: Mapping[str, Any], of: str, words: Phrases, *, each: bool) -
     period = f"word.period.{name}"
     window = words.localize(f"period.{name}_of", inside=inside) if inside else localize(period, words.lang)
     return words.localize("each" if each else "per", of=of, window=window)
+
+
+def _attribute(words: Phrases, attr: str, defaults: list[Syntax]) -> str:
+    """Value and name of an attribute; inside a signal the name alone, as its value is not in the evidence."""
+    alone, usual = words.localize("attr_alone", name=attr), defaults[0] if defaults else None
+    if words.within or isinstance(usual, TextNode):
+        return alone
+    unit = usual.unit if isinstance(usual, Number) else ""
+    default = words.number(usual) if isinstance(usual, Number) else ""
+    return Placeholder("attr", attr, unit, other=alone, default=default).text()
 
 
 def _is_literal(node: Syntax) -> bool:

@@ -1,4 +1,4 @@
-"""Where a counter stood once a day: what an evaluation of the past can begin with."""
+"""Value of a counter once a day, from which an evaluation of the past can begin."""
 
 from typing import Any
 

@@ -43,7 +43,7 @@ class CounterMultipleForm(AlarmForm):
         self.multiples = Multiples(context.space, self.counter, rule)
         self.marks = DailyMarks(context.space)
         self.terms = None if rule.or_after is None else Terms(context, rule.or_after, self.alarm, rule.level)
-        self.heard: PointReadings | None = None
+        self.in_view: PointReadings | None = None
         self._prior: tuple[F64, I64] | None = None
         self.judged = tuple(dict.fromkeys((self.counter.column, *self.judged)))
 
@@ -57,22 +57,22 @@ class CounterMultipleForm(AlarmForm):
 
     # --- readings
     def begin_view(self, view: BatchView) -> bool:
-        self.heard, self._prior = self.counter.read(view, self.context.watched[view.thing]), None
+        self.in_view, self._prior = self.counter.read(view, self.context.watched[view.thing]), None
         return False
 
     def candidates(self, view: BatchView, carry: Bools) -> Bools:
-        raised, heard = self.alarm.raised[view.thing] > 0, self._heard
+        raised, readings = self.alarm.raised[view.thing] > 0, self._readings
         if view.moments.all():
             return super().candidates(view, carry)
         need = np.zeros(len(view), np.bool_)
-        self._prior = self.counter.before(heard)
-        need[heard.unit] = ~(self.counter.rising(heard, self._prior) & self.multiples.below_next(heard))
+        self._prior = self.counter.before(readings)
+        need[readings.unit] = ~(self.counter.rising(readings, self._prior) & self.multiples.below_next(readings))
         if not view.unique:
-            need[heard.unit] |= self.marks.missing(heard.thing, heard.at, self.multiples.base)
+            need[readings.unit] |= self.marks.missing(readings.thing, readings.at, self.multiples.base)
         if self.terms is not None:
             need |= carry & (view.t > self.terms.term[view.thing])
         quiet = carry.copy()
-        quiet[heard.unit] = False
+        quiet[readings.unit] = False
         need |= quiet & raised
         if self.conditions.all:
             need |= carry & (raised | self.met_not_raised()[view.thing])
@@ -84,22 +84,22 @@ class CounterMultipleForm(AlarmForm):
         """Readings that only rise below the next multiple are counted all at once."""
         if view.moments.all():
             return
-        calm = self._heard.where(~judged[self._heard.unit])
-        self.counter.run(calm, self._prior if calm is self._heard else None)
+        calm = self._readings.where(~judged[self._readings.unit])
+        self.counter.run(calm, self._prior if calm is self._readings else None)
         if view.unique:
             self.marks.note(calm.thing, self.multiples)
 
     @property
-    def _heard(self) -> PointReadings:
-        assert self.heard is not None, "`begin_view` comes first"
-        return self.heard
+    def _readings(self) -> PointReadings:
+        assert self.in_view is not None, "`begin_view` comes first"
+        return self.in_view
 
     def judge(self, here: At, truths: Sequence[float]) -> None:
-        heard, unit = self._heard, here.unit
-        k = int(np.searchsorted(heard.unit, unit))
-        if k < len(heard) and heard.unit[k] == unit:
-            self.counter.step(here.thing, float(heard.value[k]), int(heard.at[k]))
-            self.multiples.follow(here.thing, int(heard.at[k]))
+        readings, unit = self._readings, here.unit
+        k = int(np.searchsorted(readings.unit, unit))
+        if k < len(readings) and readings.unit[k] == unit:
+            self.counter.step(here.thing, float(readings.value[k]), int(readings.at[k]))
+            self.multiples.follow(here.thing, int(readings.at[k]))
         self.on_truth(here, truths)
         self.marks.note(np.array([here.thing]), self.multiples)
 
@@ -181,11 +181,11 @@ class CounterMultipleForm(AlarmForm):
             return
         done = any(isinstance(fact, CycleDone) for _, fact in past)
         twin.terms.register(row, 1 if done else int(self.terms.floor[thing]))  # a completion sets it anew
-        for told, fact in past:
+        for noted, fact in past:
             if isinstance(fact, CycleDone):
-                twin.cycle(row, fact.reading, min(told, fact.at or told), told)
+                twin.cycle(row, fact.reading, min(noted, fact.at or noted), noted)
             elif isinstance(fact, Closed):
-                twin.closed(row, told)
+                twin.closed(row, noted)
 
 
 EVALUATORS = {Every: partial(SingleAlarmEvaluator, make=CounterMultipleForm)}

@@ -15,7 +15,7 @@ NEAR = 1e-9  # a multiple that the counter misses by less is reached: 3 x 0.1 h 
 
 
 def multiples(run: float, step: float) -> int:
-    """How many whole steps are in `run`.
+    """Number of whole steps in `run`.
 
     >>> multiples(0.3, 0.1)
     3
@@ -57,7 +57,7 @@ class Multiples(StateTable):
             self.reported[thing] = self._reached(thing)
 
     def new(self, thing: int) -> int:
-        """How many are crossed and not reported; 0 or less = none."""
+        """Number of multiples crossed and not reported; 0 or less = none."""
         return self._reached(thing) - int(self.reported[thing])
 
     def _reached(self, thing: int) -> int:
@@ -71,7 +71,7 @@ class Multiples(StateTable):
         return more
 
     def below_next(self, incoming: PointReadings) -> Bools:
-        """Which readings lie below the next multiple."""
+        """bool per reading: below the next multiple."""
         thing, rule = incoming.thing, self.condition
         run = incoming.value + self.counter.shift[thing] - self.base[thing] + rule.ahead
         below: Bools = run / rule.step < (self.reported[thing] + 1) * (1 - 2 * NEAR)

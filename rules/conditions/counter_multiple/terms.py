@@ -71,7 +71,7 @@ class Terms(StateTable):
         return 0 if device is None else device.registered
 
     def _ends(self, thing: int, terms: int) -> int:
-        """When so many terms are over, µs: the same time of day, by the calendar."""
+        """Time at which so many terms are over, µs: the same time of day, by the calendar."""
         zone, since = zone_of(self.context.local(thing)) or zone_of("UTC"), int(self.since[thing])
         assert zone is not None, "UTC is always there"
         local = from_us(since).astimezone(zone)
@@ -79,7 +79,7 @@ class Terms(StateTable):
         return wall_time(day, local.hour * 60 + local.minute, zone) + since % MINUTE
 
     def ended(self, thing: int, moment: int) -> int:
-        """How many terms are over at `moment` µs."""
+        """Number of terms that are over at `moment` µs."""
         first, day = (from_us(at).date() for at in (int(self.since[thing]), moment))
         terms = fitting(first, day, self.length) + 1
         while terms > 0 and self._ends(thing, terms) > moment:
@@ -139,6 +139,6 @@ class Terms(StateTable):
 
     def revalue(self, things: Sequence[int], at: int) -> None:
         """What was vetoed may not be any more, at `at` µs."""
-        asked = rows(things)
-        for thing in asked[self.context.watched[asked] & (self.term[asked] < at)].tolist():
+        chosen = rows(things)
+        for thing in chosen[self.context.watched[chosen] & (self.term[chosen] < at)].tolist():
             self.end(At(thing, at), at - 1, again=at)

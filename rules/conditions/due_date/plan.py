@@ -100,7 +100,7 @@ class DuePlan(StateTable):
         return self.dates.begun(self.context.local(thing), int(self.date[thing]), moment)
 
     def begins(self, thing: int, turn: int, stage: int) -> int:
-        """When a stage of a turn begins, µs."""
+        """Begin of a stage of a turn, µs."""
         return self.dates.begins(self.context.local(thing), int(self.date[thing]), turn, stage)
 
     def reached(self, thing: int, now: int) -> tuple[list[tuple[int, int]], tuple[int, int] | None]:
@@ -152,13 +152,13 @@ class DuePlan(StateTable):
         self.turn[thing], self.stage[thing] = max(0, self._begun(thing, begun)), 0
         self.alarm.count[thing] = 0
         self._remember(thing, begun)
-        since = [(told, fact) for told, fact in past if told >= begun]
-        for told, fact in since:
+        since = [(noted, fact) for noted, fact in past if noted >= begun]
+        for noted, fact in since:
             if isinstance(fact, CycleDone):
-                self.settle(thing, min(told, fact.at or told), told)
+                self.settle(thing, min(noted, fact.at or noted), noted)
             else:
-                self.pass_over(thing, told)
-        until = max([start, *(told for told, _ in since)])
+                self.pass_over(thing, noted)
+        until = max([start, *(noted for noted, _ in since)])
         turn = self._begun(thing, until - 1) if until > begun and self.date[thing] else -1
         if turn >= self.turn[thing]:
             here = int(live.turn[row]), int(live.stage[row])
@@ -173,9 +173,9 @@ class DuePlan(StateTable):
         super().adopt(old)
         mine, theirs = self.condition, old.condition
         if theirs != mine:
-            told = self.alarm.raised.astype(np.int64)
+            reported = self.alarm.raised.astype(np.int64)
             for thing in np.flatnonzero(self.date).tolist():
-                below = [k for k, (level, _) in enumerate(self.stages) if level <= told[thing]]
+                below = [k for k, (level, _) in enumerate(self.stages) if level <= reported[thing]]
                 self.stage[thing] = below[-1] + 1 if below else 0
                 self.set_due(thing)
         if (theirs.repeat, theirs.completed) != (mine.repeat, mine.completed):

@@ -11,7 +11,7 @@ FIRST, LAST = date(1900, 1, 1), date(2999, 12, 31)
 
 
 def readable(text: str) -> int:
-    """A date as an ordinal; 0 when it is none, or none that a plan may hang on.
+    """A date as an ordinal; 0 when it is none, or none that a plan can use.
 
     >>> readable("2026-03-01"), readable("soon"), readable("9999-12-31")
     (739676, 0, 0)
@@ -36,13 +36,13 @@ class Dates:
         return first if self.repeat is None else later(first, self.repeat, turn)
 
     def begins(self, zone: str, anchor: int, turn: int, stage: int) -> int:
-        """When a stage of a turn begins, µs: whole days by the calendar, the rest by the clock."""
+        """Begin of a stage of a turn, µs: whole days by the calendar, the rest by the clock."""
         days, rest = divmod(self.stages[stage][1], DAY)
         day = self.day(anchor, turn) + timedelta(days=days)
         return instant(zone, day, self.at) + rest // MINUTE * MINUTE
 
     def following(self, turn: int, stage: int) -> tuple[int, int] | None:
-        """The stage to be told when `stage` stages of a turn have been; None = nothing comes any more."""
+        """The next stage to report after `stage` stages of a turn; None = there are no more."""
         if stage < len(self.stages):
             return turn, stage
         return None if self.repeat is None else (turn + 1, 0)
@@ -58,6 +58,6 @@ class Dates:
 
     def _near(self, zone: str, anchor: int, moment: int) -> int:
         """About that turn: one span more or less."""
-        assert self.repeat is not None, "asked only of dates that come again"
+        assert self.repeat is not None, "called only for dates that come again"
         day = from_us(moment).astimezone(zone_of(zone)).date() - timedelta(days=self.stages[0][1] // DAY)
         return max(0, fitting(date.fromordinal(anchor), day, self.repeat))

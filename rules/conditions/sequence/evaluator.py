@@ -89,7 +89,7 @@ class SequenceForm(AlarmForm):
         super().on_other_reading(here, truths)
 
     def _until(self, here: At) -> None:
-        """What time alone decided before `here.t`."""
+        """Apply what time alone decided before `here.t`."""
         if here.view is not None and self.context.common.downs.spans:
             for silence in here.view.silences(here.unit):
                 self._resume(here.thing, *silence)

@@ -35,7 +35,7 @@ class SilenceEvaluator(ConditionEvaluator):
     """State: that of `SilenceState`. When a thing sent its last reading is in the space.
 
     What was vetoed is decided again when a point of the rule comes, an attribute changes, or its hours begin. A `plain`
-    one hangs on nothing but the last reading, so that an older reading puts it right at once.
+    one depends on the last reading only, so that an older reading puts it right at once.
     """
 
     in_service = True
@@ -44,7 +44,7 @@ class SilenceEvaluator(ConditionEvaluator):
         super().__init__(context)
         assert isinstance(context.rule.condition, Silence), "factory.py gives silent rules to this class only"
         self.condition: Silence = context.rule.condition
-        self.heard_by = tuple(context.space.column(name) for name in self.condition.points)
+        self.waits_for = tuple(context.space.column(name) for name in self.condition.points)
         self.silence = self.columns.tables["silence"] = SilenceState(context.space)
         longer = self.condition.longer_than
         self.longer = context.bind(longer) if isinstance(longer, Expression) else None
@@ -79,12 +79,12 @@ class SilenceEvaluator(ConditionEvaluator):
         hours = self.context.truth(self.longer, reader)
         return np.where(np.isnan(hours), NEVER, np.nan_to_num(hours) * HOUR).astype(np.int64)
 
-    def _due(self, heard: I64, limit: I64) -> I64:
-        """When those whose last reading was at `heard` have been silent for `limit`, both µs."""
-        due = heard + limit
-        return self.common.downs.put_off(heard, due) if self.common.downs.steps else due
+    def _due(self, last: I64, limit: I64) -> I64:
+        """Time at which things with their last reading at `last` have been silent for `limit`, all µs."""
+        due = last + limit
+        return self.common.downs.put_off(last, due) if self.common.downs.steps else due
 
-    def _heard(self, columns: Sequence[I64], things: NDArray[np.integer]) -> I64:
+    def _last_reading(self, columns: Sequence[I64], things: NDArray[np.integer]) -> I64:
         """Time of the last reading of each of these things, µs, of `columns` i64[n] of its points."""
         since = [np.maximum(column, self.silence.registered[things]) for column in columns]
         found: I64 = np.minimum.reduce(since) if self.condition.all_of else np.maximum.reduce(since)
@@ -94,7 +94,7 @@ class SilenceEvaluator(ConditionEvaluator):
     def frames(self, view: BatchView) -> None:
         if self.windows is not None:
             self.feed.frames(view, self.judged)
-        carry = view.carry(self.heard_by)
+        carry = view.carry(self.waits_for)
         if self.judged:
             carry = carry | view.carry(self.judged)
             if self.longer is not None and view.carry(self.judged).any():
@@ -104,7 +104,7 @@ class SilenceEvaluator(ConditionEvaluator):
             return
         thing = view.thing
         times = (view.good_at_before, view.good_at) if self.condition.good else (view.heard_at_before, view.heard_at)
-        before, after = (self._heard([heard(column) for column in self.heard_by], thing) for heard in times)
+        before, after = (self._last_reading([at(column) for column in self.waits_for], thing) for at in times)
         due = self._due(before, self._limit(UnitsBefore(view, np.arange(len(view)), view.t - 1)))
         need = carry & ((self.silence.raised_at[thing] > LONG_AGO) | (due < view.t) | view.moments)
         if self.decided.until:
@@ -116,11 +116,11 @@ class SilenceEvaluator(ConditionEvaluator):
             here = at_unit(view, unit)
             if self.decided.until and self.decided.overtaken(here.thing, here.t):
                 continue
-            self._meet(here, int(due[unit]), int(ends[k]), heard=bool(after[unit] > before[unit]))
+            self._meet(here, int(due[unit]), int(ends[k]), newer=bool(after[unit] > before[unit]))
 
-    def _meet(self, here: At, due: int, ends: int, *, heard: bool) -> None:
+    def _meet(self, here: At, due: int, ends: int, *, newer: bool) -> None:
         """A unit. `due`: when the silence before it would have been too long; `ends`: when one from its own last
-        reading is, both µs; `heard`: did it bring a newer reading?
+        reading is, both µs; `newer`: it has a newer reading.
         """
         thing, t, raised_at = here.thing, here.t, self.silence.raised_at
         opening = None if self.hours is None else self.hours.reopened(thing, t)
@@ -129,7 +129,7 @@ class SilenceEvaluator(ConditionEvaluator):
         if opening is not None and raised_at[thing] == VETOED:
             self._raise(here.earlier(opening))
         raised = int(raised_at[thing])
-        if raised != LONG_AGO and heard and ends >= t:
+        if raised != LONG_AGO and newer and ends >= t:
             raised_at[thing] = LONG_AGO
             self.context.timer(ends)
             # a reading older than the deadline proves that there was no silence
@@ -142,7 +142,7 @@ class SilenceEvaluator(ConditionEvaluator):
             self._raise(here)
 
     def _decided_at(self, thing: int, due: int) -> int:
-        return self.context.downtime.decided_at(thing, due, self.heard_by)
+        return self.context.downtime.decided_at(thing, due, self.waits_for)
 
     def _raise(self, here: At) -> None:
         """It is silent."""
@@ -159,7 +159,7 @@ class SilenceEvaluator(ConditionEvaluator):
         self.reporter.emit(here, change, self.condition.level, None, reason=reason, text=self.text)
 
     def judge_units(self, view: BatchView, units: NDArray[np.intp]) -> None:
-        """Signals of `longer_than` and `unless` are asked for when they are needed."""
+        """Signals of `longer_than` and `unless` are read when they are needed."""
 
     def window_closed(self, here: At, reader: Reader) -> None:  # noqa: ARG002
         self.context.soonest = -NEVER
@@ -179,8 +179,8 @@ class SilenceEvaluator(ConditionEvaluator):
         if not len(things):
             return
         table = self.space.good_at if self.condition.good else self.space.at
-        heard = self._heard([table[column][things] for column in self.heard_by], things)
-        due = self._due(heard, self._limit(Latest(self.space, things, now)))
+        last = self._last_reading([table[column][things] for column in self.waits_for], things)
+        due = self._due(last, self._limit(Latest(self.space, things, now)))
         soonest = int(due[due > now].min()) if (due > now).any() else NEVER
         for k in np.flatnonzero(due <= now).tolist():
             thing = int(things[k])
