@@ -124,8 +124,9 @@ class GroupEvaluator:
         if answers or moments:
             self._note_good(good, answers)
         self.evidence.answers = ()
-        for members in self.table.kinds:
-            for votes in members.votes:
+        for members in self.members:
+            members.questions.settle()
+            for votes in members.table.votes:
                 votes.before = None
 
     def _catch_up(self) -> None:

@@ -151,7 +151,8 @@ class LateAnswers:
             self._worth(n, course.group, *totals) for totals in (course.before, course.counted, course.true)
         )
         other = _differ(counted, true)
-        now = course.key >= 2 * self.floor[course.group]  # that moment is judged once more: unless it had turned before
+        # the newest moment is judged once more: unless it had turned before, or time alone has turned something since
+        now = course.key >= np.maximum(2 * self.floor, self.table.clock)[course.group]
         other &= ~now | _differ(before, counted)
         if self.table.questions[n].quorum is None:
             other &= self._near(n, course, counted, true)

@@ -34,6 +34,7 @@ class MemberQuestions:
     ) -> None:
         self.context, self.table, self.bounds = context, table, tuple(bounds)
         self.groups, self.send = groups, send
+        self._newer: dict[int, int] = {}
         for votes, bound in zip(table.votes, self.bounds, strict=True):
             votes.turning = bound.turning or bound.has_signal
         asked = zip(self.bounds, table.questions, strict=True)
@@ -110,20 +111,28 @@ class MemberQuestions:
 
     def _note_turns(self, k: int, view: BatchView, answers: QuestionAnswers) -> None:
         """A vote that time alone turned is in doubt when a reading of the member from before that comes (041)."""
-        decided, alone = self.context.decided, view.moments[answers.units]
+        decided, votes, alone = self.context.decided, self.table.votes[k], view.moments[answers.units]
+        voter = votes.voter[answers.thing]
         if alone.all():
-            before = self.table.votes[k].answer[answers.thing]
+            before = votes.answer[answers.thing]
             turned = (answers.value != before) & ~(np.isnan(answers.value) & np.isnan(before))
             for n in np.flatnonzero(turned).tolist() if not self.table.questions[k].numeric else ():
-                decided.note(int(answers.thing[n]), int(answers.t[n]))
+                decided.note(int(voter[n]), int(answers.t[n]))
         elif decided.until:
             since = answers.on_our_clock()
-            for n in np.flatnonzero(~alone & np.isin(answers.thing, list(decided.until))).tolist():
-                thing = int(answers.thing[n])
-                if thing in decided.until and decided.until[thing] < answers.t[n]:
-                    del decided.until[thing]
-                elif thing in decided.until:
+            for n in np.flatnonzero(~alone & np.isin(voter, list(decided.until))).tolist():
+                row, t = int(voter[n]), int(answers.t[n])
+                if t > decided.until[row]:
+                    self._newer[row] = max(t, self._newer.get(row, t))
+                else:
                     self.groups.table.reevaluate(int(answers.group[n]), int(since[n]))
+
+    def settle(self) -> None:
+        """The record is complete: what time alone turned before its readings is in doubt no more."""
+        until, newer = self.context.decided.until, self._newer
+        for row in [row for row, t in newer.items() if until.get(row, t) < t]:
+            del until[row]
+        newer.clear()
 
     def _ends(self, thing: int, one: Question, end: int) -> bool:
         """Does a window of this question end then?"""

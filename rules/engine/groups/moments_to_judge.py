@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from rules.engine.conditions.base import ConditionEvaluator
 from rules.engine.conditions.single_alarm_evaluator import SingleAlarmEvaluator
 from rules.engine.conditions.threshold import ThresholdEvaluator
-from rules.engine.conditions.threshold_state import G_BUSY
+from rules.engine.conditions.threshold_state import G_BUSY, WAITS
 from rules.engine.frames.batch_view import Bools
 from rules.engine.groups.aggregate import Key
 from rules.engine.groups.group_table import GroupTable
@@ -52,6 +52,7 @@ class MomentsToJudge:
         group: its newest moment before the record, µs.
         """
         late = LateAnswers(self.table, self.evaluator, floor)
+        self._doubt(record)
         attentive, held, whole = self._attentive(), self._held(), record.answers
         horizon = self.table.clock.copy()
         np.maximum.at(horizon, whole.group, whole.key)
@@ -128,30 +129,54 @@ class MomentsToJudge:
         t = ends.key // 2
         if record is None or self.counts_readings or self.evaluator.windows is not None:
             return t
-        answers, silent = record.answers, ~record.from_reading
-        turned = set(zip(answers.group[silent].tolist(), answers.key[silent].tolist(), strict=True))
+        answers, newest = record.answers, self._newest_good()
+        earlier = _earlier(record, newest)
+        real, apart = record.from_reading & ~earlier, ~record.from_reading
+        turned = set[tuple[int, int]]()
+        if earlier.any():
+            turned = answers.moments(earlier) - answers.moments(real)
+        turned |= answers.moments(apart)
         if not turned:
             return t
         alone = [pair in turned for pair in zip(ends.group.tolist(), ends.key.tolist(), strict=True)]
-        found = self.table.space.good_at[[self.table.columns[n] for n in self.table.momentary]].max(axis=0)[ends.group]
+        found = newest[ends.group]
         if any(alone):
-            group, key = record.answers.group[record.good].astype(np.int64), record.answers.key[record.good]
-            order = np.lexsort((key, group))
-            group, key = group[order], key[order]
-            for k, (row, moment) in enumerate(zip(ends.group.tolist(), ends.key.tolist(), strict=True)):
-                begin, stop = np.searchsorted(group, row), np.searchsorted(group, row, "right")
-                last = begin + np.searchsorted(key[begin:stop], moment, "right") - 1
-                if last >= begin:
-                    found[k] = max(found[k], key[last] // 2)
+            group, key, read_at = (one[record.good] for one in (answers.group, answers.key, answers.t))
+            for k in np.flatnonzero(alone).tolist():
+                known = read_at[(group == ends.group[k]) & (key <= ends.key[k])]
+                found[k] = max(found[k], known.max(initial=LONG_AGO))
         silent = np.array(alone, np.bool_) & (found > LONG_AGO)
         return np.where(silent, np.minimum(found, t), t)
+
+    def _newest_good(self) -> NDArray[np.int64]:
+        """i64 per group: its newest good reading, µs."""
+        found: NDArray[np.int64] = self.table.space.good_at[[self.table.columns[n] for n in self.table.momentary]].max(
+            0
+        )
+        return found
+
+    def _doubt(self, record: RecordAnswers) -> None:
+        """A reading from before a moment that time alone made is no reading of that moment. Where it ends a silence
+        that a hold does not last through, or a tick has decided since, the group is judged again.
+        """
+        evaluator, answers = self.evaluator, record.answers
+        if not isinstance(evaluator, ThresholdEvaluator):
+            return
+        phases, until = evaluator.phases, evaluator.decided.until
+        for n in np.flatnonzero(_earlier(record, self._newest_good())).tolist():
+            row, t = int(answers.group[n]), int(answers.t[n])
+            waits = [j for j, phase in enumerate(phases.m_phase) if phase[row] in WAITS]
+            broken = any(t - phases.m_last[j][row] > evaluator.conditions.gap(j, row) for j in waits)
+            if broken or answers.key[n] // 2 <= until.get(row, LONG_AGO):
+                self.table.reevaluate(row, t)
 
     def _units(self, ends: GroupMoments, good: NDArray[np.int64]) -> Iterable[GroupMoment]:
         values = ends.values.T.tolist()
         columns = [self.table.columns[n] for n in self.table.momentary]
         odd = ends.key % 2 == 1
         self.table.by_time = set(zip(ends.group[odd].tolist(), (ends.key[odd] // 2).tolist(), strict=True))
-        silent = ~ends.read if isinstance(self.evaluator, ThresholdEvaluator) else good < ends.key // 2
+        silent = good < ends.key // 2
+        silent |= ~ends.read & isinstance(self.evaluator, ThresholdEvaluator)
         for row, key, cells, flags, received, at, quiet in zip(
             ends.group.tolist(),
             ends.key.tolist(),
@@ -212,6 +237,16 @@ class MomentsToJudge:
                 ends = votes.began[votes.true > 0] + votes.limits.began_within
                 due = min(due, int(ends[ends > self.table.looked].min(initial=NEVER)))
         return due
+
+
+def _earlier(record: RecordAnswers, newest: NDArray[np.int64]) -> Bools:
+    """bool[n]: which answers are readings from before the newest moment of their group, where time alone made that: it
+    is newer than the `newest` good reading of the group, i64 µs.
+    """
+    answers = record.answers
+    moment = answers.key // 2
+    found: Bools = record.from_reading & (answers.t < moment) & (newest[answers.group] < moment)
+    return found
 
 
 def _relevant(votes: MemberVotes, answers: MemberAnswers) -> Bools:

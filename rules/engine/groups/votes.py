@@ -41,6 +41,10 @@ class MemberAnswers:
         """The answers at these places, in their order."""
         return MemberAnswers(*(getattr(self, name)[places] for name in MemberAnswers.__slots__))
 
+    def moments(self, mask: Bools) -> set[tuple[int, int]]:
+        """(group, key) of the answers selected by `mask`."""
+        return set(zip(self.group[mask].tolist(), self.key[mask].tolist(), strict=True))
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class VoteStates:
