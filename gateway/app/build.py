@@ -1,4 +1,4 @@
-"""`build(project) -> App`: the one file that names concrete classes and connects them."""
+"""`build(project) -> App`: puts a gateway together. `gateway/app/stores.py` opens its stores."""
 
 import sys
 from collections.abc import Callable, Mapping

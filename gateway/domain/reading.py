@@ -23,10 +23,9 @@ class Quality(IntEnum):
 
 
 class Flag(IntFlag):
-    """Marks set on a reading between device and journal."""
+    """Marks set on a reading between device and journal. 1 is never given: stored readings may have it."""
 
     NONE = 0
-    LATE = 1  # older than the newest applied reading of its device
     CLAMPED = 2  # wrong clock: `at` is the receive time
     CONFLICT = 4  # replaced another value of the same identity
     IMPORTED = 8  # history brought in by `fieldgate import`

@@ -53,13 +53,13 @@ class _Buffers:
         return len(buffer)
 
     def close(self) -> None:
-        pass
+        """There is nothing to close."""
 
     def fileno(self) -> int:
         return -1
 
     def setblocking(self, flag: bool) -> None:
-        pass
+        """It never blocks."""
 
 
 class PahoClient(Client):

@@ -1,4 +1,5 @@
-"""The house rules that a linter does not know: size budgets on the maximum, no stubs, one catalogue."""
+"""The house rules that a linter does not know: size budgets on the maximum, no stubs, every part in a layer, one
+catalogue."""
 
 import ast
 import tomllib
@@ -23,6 +24,29 @@ def test_size_budget(path: Path) -> None:
             assert size <= 60, f"{node.name}: a function has at most 60 lines"
         if isinstance(node, ast.ClassDef):
             assert size <= 250, f"{node.name}: a class has at most 250 lines"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_no_function_is_a_stub(path: Path) -> None:
+    """Each does something, or its docstring describes why it does nothing. A Protocol has no bodies."""
+    tree = ast.parse(path.read_text("utf-8"))
+    classes = [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
+    ports = [node for node in classes if any("Protocol" in ast.unparse(base) for base in node.bases)]
+    promised = {id(part) for port in ports for part in ast.walk(port)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and id(node) not in promised:
+            body = [ast.unparse(one) for one in node.body]
+            assert body not in (["pass"], ["..."]), f"{node.name} does nothing and has no docstring"
+            assert not any("NotImplementedError" in one for one in body), f"{node.name} is not written yet"
+
+
+def test_every_part_of_the_gateway_stands_in_a_layer() -> None:
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["importlinter"]["contracts"]
+    layers = next(one["layers"] for one in contracts if one["name"] == "One direction")
+    placed = {name.strip(" ()") for layer in layers for name in layer.split("|")}
+    parts = {f"gateway.{path.stem}" for path in (ROOT / "gateway").iterdir() if path.suffix == ".py"}
+    parts |= {f"gateway.{path.parent.name}" for path in (ROOT / "gateway").glob("*/__init__.py")}
+    assert parts - {"gateway.__init__"} <= placed
 
 
 def _own_classes() -> dict[str, tuple[int, list[str]]]:
