@@ -264,7 +264,7 @@ class LastIds:
     point: int = 0
 
     def after(self, rows: RegistryContents) -> "LastIds":
-        """Those after `rows` were written."""
+        """The highest ids after `rows` were written."""
         return LastIds(
             max([self.device, *(row.id for row in rows.devices)]),
             max([self.point, *(row.id for row in rows.points)]),

@@ -22,7 +22,7 @@ class AdapterSection(Protocol):
 
     @property
     def type(self) -> str:
-        """Which adapter; each narrows it to its own word."""
+        """Name of the adapter; each adapter narrows it to its own."""
 
 
 def _duration(value: Any) -> int:
@@ -58,11 +58,11 @@ class EndpointSection(AdapterSection, Protocol):
 
     @property
     def url(self) -> str:
-        """Where it is, without secrets."""
+        """Address of the receiver, without secrets."""
 
 
 class StoreSection(Section):
-    """What every store of readings is configured with."""
+    """Settings common to all stores of readings."""
 
     name: Annotated[str, Field(pattern="^([A-Za-z0-9][A-Za-z0-9_-]{0,59})?$")] = ""
     """In logs and metrics; left out: its type."""

@@ -97,7 +97,7 @@ class Supervisor:
 
 
 def _proven(name: str, health: TaskHealth, source: bool) -> None:
-    """It has run for a while: what was down is up. A task that only starts again has shown nothing yet."""
+    """True after a while without an error; a task that was only restarted has shown nothing yet."""
     if not health.up and not (source and isinstance(health.error, SourceError)):
         log.info("task up again", task=name, restarts=health.restarts)
     health.up = True

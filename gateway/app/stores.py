@@ -32,8 +32,9 @@ KEPT = 5_000  # records per read
 
 @dataclass(frozen=True, slots=True)
 class OpenStores:
-    """Of one data folder, which holds one partition. `lock` keeps other processes out while they are open. `series`,
-    with its `name`, is the store that readings are read from; those beside it are opened by their consumers."""
+    """Stores of one data folder, which holds one partition. `lock` keeps other processes out while they are open.
+    `series`, with its `name`, is the store that readings are read from; further stores are opened by their
+    consumers."""
 
     partition: int
     lock: FileLock

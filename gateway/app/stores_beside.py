@@ -56,7 +56,7 @@ class StoresBeside:
         await asyncio.gather(*(store.close() for store in self.stores.values()))
 
     def secured(self, most: int) -> int:
-        """What all of them have for good, `most` when there are none."""
+        """Newest record that all of these stores keep durably, `most` when there are none."""
         return min((store.progress.secured for store in self.stores.values()), default=most)
 
     async def each(self, work: Callable[[str, SeriesStore], Callable[[], bool]]) -> None:
@@ -75,7 +75,7 @@ class StoresBeside:
 def stores_beside(
     settings: Settings, stores: OpenStores, threads: Threads, intake: Intake, clock: Clock
 ) -> StoresBeside:
-    """Those of the configuration; opens none."""
+    """The further stores of the configuration; opens none."""
     return StoresBeside(
         {
             name: StoreBeside(

@@ -9,15 +9,15 @@ from gateway.ports import Blocking
 
 
 class Threads:
-    """One thread each for the engine, the desk (the one SQL writer) and every store of readings: `series` is that of
-    the one that is read."""
+    """One thread each for the engine, the desk (the one SQL writer) and every store of readings: `series` is the
+    thread of the store that is read."""
 
     def __init__(self) -> None:
         self._pools = {name: ThreadPoolExecutor(1, thread_name_prefix=name) for name in ("rules", "desk", "series")}
         self.rules, self.desk, self.series = (self._runner(pool) for pool in self._pools.values())
 
     def store(self, name: str) -> Blocking:
-        """The thread of a store beside it."""
+        """The thread of a further store."""
         return self._runner(self._pools.setdefault(f"store.{name}", ThreadPoolExecutor(1, f"store.{name}")))
 
     @staticmethod

@@ -23,9 +23,9 @@ async def _forget(_: Sequence[RefusedReading]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """What is stored up to `cursor`, all of one moment. `written` counts readings since the start of the process, of
-    these `replayed` those that were journaled before it, or written for the second time. `secured`: what the journal
-    may give up."""
+    """State at one moment: stored up to `cursor`. `written` counts readings since the start of the process,
+    `replayed` those of them that were journaled before it, or written for the second time. `secured`: the journal
+    may delete records up to it."""
 
     cursor: int = 0
     written: Written = NOTHING
@@ -103,7 +103,8 @@ class SeriesConsumer:
         return records[-1].seq < self._journal.head(self._partition)
 
     async def write(self, records: Sequence[Record]) -> None:
-        """One transaction: rows and cursor; two when replay ends among `records`, so that they are counted apart."""
+        """Write rows and cursor in one transaction; in two when replay ends among `records`, so that they are
+        counted separately."""
         old = sum(record.seq <= self._replay for record in records)
         for part in (records[:old], records[old:]):
             if part and (letters := await self._blocking(lambda part=part: self._write(part))):  # type: ignore[misc]

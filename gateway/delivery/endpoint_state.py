@@ -57,7 +57,7 @@ class EndpointState:
         self._last_error = ""
 
     def lease_request(self, now: int) -> LeaseRequest | None:
-        """How many deliveries to lease now; None when there is no room or nothing can be due."""
+        """Request for deliveries to lease now; None when there is no room or nothing can be due."""
         if not self.may_have_due:
             return None
         most = self._concurrency - len(self.in_flight)

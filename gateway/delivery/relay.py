@@ -261,7 +261,8 @@ class Relay:
         return replace(outcome.settled, state="retry", reason=reason, next_at=next_at, charge=False)
 
     async def _drain(self) -> None:
-        """Let attempts end, then call the rest off and give it back: the next start sends it at once, the same id."""
+        """Wait for attempts to end, then cancel the rest and return them: the next start sends them at once, with
+        the same id."""
         self._stopping = True
         loop = asyncio.get_running_loop()
         until = loop.time() + self._config.drain / SECOND

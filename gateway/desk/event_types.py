@@ -27,14 +27,14 @@ class EventText(EventObject):
 
 
 class EventSite(EventObject):
-    """Where it is."""
+    """The site."""
 
     code: str
     name: str
 
 
 class EventDevice(EventObject):
-    """What it is about. `component` 0 = the device itself; `name` and `kind` of devices that are still known."""
+    """The device. `component` 0 = the device itself; `name` and `kind` only for known devices."""
 
     id: int
     code: str
@@ -44,7 +44,7 @@ class EventDevice(EventObject):
 
 
 class Person(EventObject):
-    """Who did it: `system` is the gateway itself."""
+    """The actor: `system` is the gateway itself."""
 
     id: str
     role: Role
@@ -52,8 +52,8 @@ class Person(EventObject):
 
 
 class EventReading(EventObject):
-    """What a rule read. `value`: a number in `unit`, the text of a state, null = unknown; `quality` 0 good, 1
-    uncertain, 2 bad."""
+    """A reading that the rule evaluated. `value`: a number in `unit`, the text of a state, null = unknown; `quality`
+    0 good, 1 uncertain, 2 bad."""
 
     point: str
     value: float | str | None
@@ -93,8 +93,8 @@ class EventMember(EventObject):
 
 
 class EventEvidence(EventObject):
-    """Why. `sentence` is for people; the rest is what the rule saw. `others`: members that are not named. `shortened`:
-    the event was too big, and lists were cut."""
+    """The evidence. `sentence` is for people; the rest has the details. `others`: number of members that are not
+    named. `shortened`: the event was too large, and lists were cut."""
 
     sentence: EventText
     condition: str
@@ -145,7 +145,7 @@ class PlacedAlarm(EventAlarm):
 
 
 class Resolution(EventObject):
-    """What was found and done; "" until the order is resolved."""
+    """Fault, cause and remedy as reported; "" until the order is resolved."""
 
     fault: str
     cause: str

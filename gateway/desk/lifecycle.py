@@ -32,7 +32,8 @@ class MoveContext:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why not: `status` 403 wrong person, 409 wrong time, 422 something missing; `key` of the catalogue."""
+    """Reason for refusing an act: `status` 403 wrong person, 409 wrong time, 422 something missing; `key` of the
+    catalogue."""
 
     status: int
     key: str

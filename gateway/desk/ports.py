@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 
 class DeskTransaction(Protocol):
-    """One open transaction: it sees a consistent state, and nobody else changes what it read. Times µs."""
+    """One open transaction with a consistent view; no other writer changes the rows it read. Times µs."""
 
     def position(self, partition: int) -> Position | None:
         """The committed cursor of a partition; None = nothing was ever applied."""
@@ -87,7 +87,7 @@ class DeskTransaction(Protocol):
         """The command of this id, when it was carried out before."""
 
     def write(self, changes: Changes, now: int) -> None:
-        """Everything of the transaction at once."""
+        """Write all changes of the transaction."""
 
 
 class DeskStore(Protocol):

@@ -1,7 +1,7 @@
 """One order for many alarms: the parent of a storm, and of a batch.
 
-A storm is what exceeds one limit (of a rule, or of a site) while its parent is open. A batch is what one rule found in
-one area, or on one route, when its period is over.
+A storm is formed by the alarms that exceed one limit (of a rule, or of a site) while its parent is open. A batch is
+formed by the alarms of one rule in one area, or on one route, during one period.
 """
 
 from collections.abc import Sequence

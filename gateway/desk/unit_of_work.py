@@ -236,7 +236,7 @@ class UnitOfWork:
         return any(pending.values()) or bool(rows - pending.keys())
 
     def release(self, tenant: str, reason: DeadlineReason) -> None:
-        """Everything that waits for this reason without a time is due now."""
+        """Make every deadline of this reason without a time due now."""
         self.transaction.release(tenant, reason, self.now)
         for key, deadline in self._deadlines.items():
             if deadline and key[0] == tenant and key[2] is reason and deadline.due_at is None:

@@ -39,7 +39,7 @@ class OrderState(StrEnum):
 
 
 class Role(StrEnum):
-    """Who acts. `integrator` is an OA system, `system` the desk itself."""
+    """Role of the actor. `integrator` is an OA system, `system` the desk itself."""
 
     VIEWER = "viewer"
     OPERATOR = "operator"

@@ -29,7 +29,7 @@ class ExportRequest:
 
 @dataclass(frozen=True, slots=True)
 class ExportedFile:
-    """What was written."""
+    """The written file."""
 
     readings: int
     bytes: int

@@ -37,7 +37,7 @@ class Trouble:
 
 @dataclass(frozen=True, slots=True)
 class HealthState:
-    """Of one moment; what is in order is not in it. `sources`, `endpoints` and `stores` of readings by name,
+    """Problems at one moment; parts in order are left out. `sources`, `endpoints` and `stores` of readings by name,
     `parts`: disk, clock, rules, configuration, texts."""
 
     parts: Mapping[str, Trouble] = field(default_factory=dict)
@@ -150,7 +150,7 @@ def store(error: BaseException | None, waiting: int, missed: int, pressed: bool)
 
 
 def why(error: BaseException) -> Phrase:
-    """Of a store, for everyone: never an address or a path."""
+    """Reason why a store fails, without addresses and paths, as anyone may read it."""
     if isinstance(error, StoreError) and error.key.startswith(FOR_ALL):
         return Phrase(error.key, error.fields)
     return Phrase("ready.why.full" if isinstance(error, StoreFull) else "store.why.away")

@@ -56,9 +56,9 @@ class StoreStatus:
 
 @dataclass(frozen=True, slots=True)
 class ConsumerStatus:
-    """How far the journal is judged, committed by the desk, stored (sequence numbers). `journaled` readings up to the
-    record that is stored, None = no longer remembered. Latencies µs from the reading, or the due time, to the order.
-    `stores` by name, the one that is read first: `series` is its progress."""
+    """Sequence numbers up to which the journal is evaluated, committed by the desk, and stored. `journaled` readings
+    up to the stored record, None = no longer remembered. Latencies in µs from the reading, or the due time, to the
+    order. `stores` by name, first the one that is read: `series` is its progress."""
 
     judged: int
     committed: int

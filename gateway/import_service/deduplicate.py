@@ -83,7 +83,7 @@ Stored = dict[tuple[int, int, int], tuple[float, int, int]]
 
 
 def _stored(part: Readings, rows: NDArray[np.intp], store: SeriesStore, newest: dict[int, int]) -> Stored:
-    """What the store holds at these identities."""
+    """Stored values at these identities."""
     at, device = part.at[rows], part.device[rows]
     if not len(rows):
         return {}

@@ -73,7 +73,7 @@ class Taken(Struct, frozen=True):
 
 
 class End(Struct, frozen=True, forbid_unknown_fields=True):
-    """All chunks were sent, so many."""
+    """The number of chunks sent; the import is complete."""
 
     chunks: int
 

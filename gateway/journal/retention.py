@@ -39,7 +39,7 @@ class JournalState:
 
 @dataclass(frozen=True, slots=True)
 class Trimmed:
-    """One step of retention: rows deleted, bytes freed (about)."""
+    """One step of retention: rows deleted, approximate bytes freed."""
 
     rows: int = 0
     bytes: int = 0
@@ -79,7 +79,7 @@ def trim(db: Connection, state: JournalState, released: int, *, want: int, befor
 
 
 def _drop_superseded(db: Connection, start: int, cut: int) -> None:
-    """Of the definitions up to `cut`, only the newest of each thing stays. Looks at those of (start, cut] only."""
+    """Delete superseded definitions up to `cut`; checks those of (start, cut] only."""
     fresh = db.execute(
         "SELECT ident, max(seq) FROM record WHERE kind = 4 AND kind <> 1 AND seq > ? AND seq <= ? GROUP BY ident",
         (start, cut),

@@ -25,7 +25,7 @@ class KnownInventory:
     by_profile: Mapping[str, Mapping[tuple[str, int], Point]]
 
     def contents(self) -> RegistryContents:
-        """As it would be saved."""
+        """All rows, as they would be saved."""
         return RegistryContents(
             tuple(self.sites.values()),
             tuple(self.customers.values()),

@@ -178,7 +178,7 @@ class Registry:
         return RegistryChange(RegistryContents((), (), (), rows), ())
 
     def _change(self, decide: Callable[[LastIds], RegistryChange]) -> RegistryChange:
-        """One transaction. What other processes changed is taken over before `decide`. `_saving` is held."""
+        """One transaction. Changes of other processes are loaded before `decide`. `_saving` is held."""
 
         def work(stored: RegistryContents | None, last: LastIds) -> RegistryChange:
             if stored is not None:

@@ -17,7 +17,7 @@ def written_place(document: Document, place: Place) -> Place:
 
 
 def check_stores(document: Document, settings: Settings) -> ConfigFindings:
-    """Of all stores; connects to nobody."""
+    """Findings about all stores; connects to nothing."""
     found = ConfigFindings()
     names: set[str] = set()
     places: list[dict[str, str]] = []

@@ -48,7 +48,7 @@ def _by_type(value: Any) -> Any:
 
 
 def _several(value: Any) -> Any:
-    """One store need not be a list."""
+    """One store as a list of one."""
     return value if isinstance(value, list | tuple) else [value]
 
 

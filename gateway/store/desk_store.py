@@ -223,7 +223,7 @@ class SqlDeskTransaction:
         return plain_of(ExecutedCommand, t.command, row) if row else None
 
     def write(self, changes: Changes, now: int) -> None:
-        """Everything of one transaction, in an order that never breaks a unique key on the way."""
+        """Write all changes, in an order that never breaks a unique key on the way."""
         ended = sorted(changes.orders_changed, key=lambda order: order.closed_at is None)
         self._change(t.alarm, [alarm_row(alarm) for alarm in changes.alarms_changed])
         self._change(t.work_order, [order_row(order) for order in ended])

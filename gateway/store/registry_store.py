@@ -36,7 +36,7 @@ class SqlRegistryStore:
     def change(
         self, revision: int, decide: Callable[[RegistryContents | None, LastIds], RegistryChange]
     ) -> tuple[RegistryChange, int]:
-        """As RegistryStore."""
+        """Implements RegistryStore.change."""
 
         def work(c: Connection) -> tuple[RegistryChange, int]:
             newest, last = registry_counters.lock(c)

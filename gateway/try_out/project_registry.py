@@ -15,13 +15,13 @@ class _InMemoryStore:
         self._last = LastIds()
 
     def load(self) -> RegistryContents:
-        """As RegistryStore: empty."""
+        """Implements RegistryStore: empty."""
         return RegistryContents((), (), (), ())
 
     def change(
         self, revision: int, decide: Callable[[RegistryContents | None, LastIds], RegistryChange]
     ) -> tuple[RegistryChange, int]:
-        """As RegistryStore."""
+        """Implements RegistryStore."""
         change = decide(None, self._last)
         self._last = self._last.after(change.rows)
         return change, revision
@@ -31,7 +31,7 @@ class _NoReceipts:
     """A ReceiptLedger of a journal in which nothing is."""
 
     def claim(self, session: str, packet: int, digest: int) -> bool:  # noqa: ARG002 - as ReceiptLedger
-        """As ReceiptLedger."""
+        """Implements ReceiptLedger: False."""
         return False
 
 

@@ -210,7 +210,7 @@ class Client:
 
 
 def _of_tls(error: BaseException) -> bool:
-    """Whether TLS itself is what went wrong, however often it was wrapped."""
+    """True if the error is, or wraps, a TLS error."""
     cause: BaseException | None = error
     while cause is not None and not isinstance(cause, ssl.SSLError):
         cause = cause.__context__

@@ -31,7 +31,8 @@ _NEVER = {
 
 
 class _Notice(msgspec.Struct):
-    """What the desk writes. `text` is the rendered message, for channels that take free text; this one does not."""
+    """Body of a notice as the desk writes it. `text` is the rendered message, for channels with free text; not used
+    here."""
 
     template: str
     phone: str

@@ -130,7 +130,7 @@ def buckets(
 def scan(
     connection: Connection, segments: Sequence[Segment], start: int, end: int, devices: Sequence[int] | None
 ) -> Iterator[Batch]:
-    """All rows in order of event time. Uses a cursor of its own, so that writes go on meanwhile."""
+    """All rows in order of event time. Uses a cursor of its own, so that writes continue meanwhile."""
     if not segments:
         return
     where = f"ts >= {int(start)} AND ts < {int(end)}"

@@ -85,7 +85,7 @@ def columns_of(row: Sequence[bytes | None]) -> dict[str, NDArray[Any]]:
 
 
 def batch_of_columns(found: dict[str, NDArray[Any]]) -> Batch:
-    """One frame for each row."""
+    """Batch with one frame per row."""
     return Batch(
         found["device"],
         found["point"],

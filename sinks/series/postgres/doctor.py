@@ -1,4 +1,4 @@
-"""What `fieldgate doctor` sees of the server: it reads, and makes nothing."""
+"""Findings of `fieldgate doctor` about the server; changes nothing."""
 
 from gateway.domain.errors import StoreError
 from gateway.domain.finding import DoctorFinding, bad, ok, warn

@@ -1,4 +1,4 @@
-"""Everything the server holds, for backtest, explain and export, in any process."""
+"""All readings of the server, for backtest, explain and export, in any process."""
 
 from collections.abc import Sequence
 
@@ -31,5 +31,5 @@ class PostgresHistory:
         return self._queries.before(moment, devices, EVER, points)
 
     def close(self) -> None:
-        """Let the connection go."""
+        """Close the connection."""
         self._session.close()

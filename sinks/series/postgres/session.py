@@ -104,7 +104,7 @@ class PostgresSession:
             copy.write(COPY_END)
 
     def close(self) -> None:
-        """Let the connection go; what was not committed is rolled back."""
+        """Close the connection; uncommitted changes are rolled back."""
         with suppress(psycopg.Error):
             self._connection.close()
 

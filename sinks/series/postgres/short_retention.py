@@ -30,7 +30,7 @@ class ShortRetentionTable:
         self._done: dict[int, int] = {}
 
     def is_kept(self, batch: Batch) -> NDArray[np.bool_]:
-        """Which rows are not too old for their point."""
+        """bool per row: False if it is too old for its point."""
         kept = np.ones(len(batch), np.bool_)
         for point, before in self._wanted.items():
             kept &= (batch.point != point) | (batch.at >= before)

@@ -21,7 +21,7 @@ log = structlog.get_logger()
 
 
 class _Open:
-    """All that lives as long as one connection."""
+    """State that lives as long as one connection."""
 
     def __init__(self, config: PostgresConfig) -> None:
         self.session = PostgresSession(config)
@@ -136,7 +136,7 @@ class PostgresStore:
             return opened.queries.stats(opened.tables.bytes(), opened.tables.periods)
 
     def close(self) -> None:
-        """Let the connection go."""
+        """Close the connection."""
         if self._open is not None:
             self._open.session.close()
             self._open = None

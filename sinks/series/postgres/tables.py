@@ -88,7 +88,7 @@ class Tables:
                 )
 
     def _compress(self) -> None:
-        """As configured; what is set already stays as it is."""
+        """Set compression as configured; an existing policy stays."""
         if self._config.compress_after is None:
             return
         table = f"{self.schema}.reading"
@@ -171,7 +171,7 @@ class Tables:
 
     @property
     def periods(self) -> int:
-        """How many partitions or chunks there are."""
+        """Number of partitions or chunks."""
         if not self.hypertable:
             return len(self._periods)
         question = "SELECT count(*) FROM timescaledb_information.chunks WHERE hypertable_schema = %s"

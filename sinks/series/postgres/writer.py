@@ -30,7 +30,7 @@ _UPSERT = (
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """What a write stores up to `last`, while it is not known whether it was committed."""
+    """Rows of a write up to `last`, while it is unknown whether it was committed."""
 
     partition: int
     last: int
@@ -129,7 +129,7 @@ class ReadingWriter:
         return dict(zip(keys, zip(value.tolist(), quality.tolist(), strict=True), strict=True))
 
     def write_names(self, records: Iterable[Record]) -> None:
-        """What the numbers stand for, for people who read the tables."""
+        """Write the names of devices and points, for people who read the tables."""
         with self._session.errors(), self._session.transaction():
             self._names(records)
 

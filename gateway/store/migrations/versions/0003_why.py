@@ -1,4 +1,4 @@
-"""What an order's rule means, in Chinese too."""
+"""Meaning of an order's rule, in Chinese too."""
 
 import sqlalchemy as sa
 from alembic import op

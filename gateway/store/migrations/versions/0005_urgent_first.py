@@ -10,7 +10,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """What waits has the level of its order, or of its alarm; notices of before go after those of today."""
+    """Waiting deliveries get the level of their order or alarm; older notices are sent after new ones."""
     op.add_column("delivery", sa.Column("level", sa.SmallInteger(), nullable=False, server_default=sa.text("0")))
     op.execute(
         "UPDATE delivery SET level = coalesce("

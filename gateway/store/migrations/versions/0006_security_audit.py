@@ -1,4 +1,4 @@
-"""Who did what to the installation."""
+"""Audit of acts on the installation."""
 
 import sqlalchemy as sa
 from alembic import op

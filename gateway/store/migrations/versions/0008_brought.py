@@ -1,4 +1,4 @@
-"""Which device brought a state text that nobody named."""
+"""The device that sent a state text first."""
 
 import sqlalchemy as sa
 from alembic import op
