@@ -199,7 +199,7 @@ class SourceAdapter(Generic[C]):
 
 
 def can_be_read(_: object) -> bool:
-    """For a store that answers every question about what it holds."""
+    """For a store from which everything can be read: returns True."""
     return True
 
 

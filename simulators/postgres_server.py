@@ -80,7 +80,7 @@ class PostgresProcess:
         self.process.wait()
 
     def stop(self) -> None:
-        """Ask it to end at once: connections are cut, what was committed is kept."""
+        """Stop it at once: connections are cut, committed data is kept."""
         self.process.send_signal(signal.SIGINT)
         try:
             self.process.wait(20)

@@ -24,8 +24,8 @@ HISTORY = 30 * DAY  # settled deliveries, attempts and journaled facts are kept 
 
 
 def held_back(journal: JournalStats, secured: int) -> int:
-    """Up to where the journal may give up records of which the stores beside the first have those up to `secured`. When
-    it is nearly full an eighth of it is given up without them: a store that is away must not stop what comes in."""
+    """Sequence number up to which the journal may delete records when the further stores have those up to `secured`.
+    When it is nearly full, an eighth of it is deleted without them: a store that is down must not stop intake."""
     if journal.used_bytes < ROOM * journal.limit:
         return secured
     return max(secured, journal.floor + (journal.head - journal.floor) // 8)

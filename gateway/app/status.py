@@ -26,8 +26,8 @@ class Readiness:
 
 @dataclass(frozen=True, slots=True)
 class StatusReader:
-    """Called on the event loop that owns the parts; what it returns may be read anywhere. `store`: the name of the one
-    that readings are read from."""
+    """Called on the ingest loop, which owns the parts; the result may be read in any thread. `store`: the name of
+    the store that readings are read from."""
 
     readiness: Readiness
     supervisor: Supervisor

@@ -94,7 +94,7 @@ def stores_beside(
 
 
 def refuse(name: str, intake: Intake, clock: Clock) -> Refuse:
-    """Journals what the store `name` will never take."""
+    """Journals rows that the store `name` will never accept."""
 
     async def dead(letters: Sequence[RefusedReading]) -> None:
         log.warning(

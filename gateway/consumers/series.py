@@ -34,10 +34,11 @@ class Progress:
 
 
 class SeriesConsumer:
-    """Writes every batch record once. Made before anything is journaled: what the journal holds then is replay.
+    """Writes every batch record once. It is created before anything is journaled: what the journal holds then is
+    replayed.
 
-    `kept` gives the definitions and facts of the journal, for stores that write names; `refuse` takes what the store
-    refused.
+    `kept` returns the definitions and facts of the journal, for stores that write names; `refuse` takes rows that the
+    store refused.
     """
 
     def __init__(

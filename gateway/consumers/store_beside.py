@@ -68,7 +68,7 @@ class StoreBeside:
                     log.error("a store misses records that the journal has given up", store=self.name, count=missed)
 
     async def drain(self, upto: int) -> None:
-        """Write what there is, for a short while. Never raises what the store does."""
+        """Write the remaining records, for a limited time. Raises no error of the store."""
         if self._consumer is None:
             return
         with suppress(StoreError, TimeoutError):

@@ -17,8 +17,9 @@ _BY_STATUS = {
 
 @dataclass(frozen=True, slots=True)
 class EndpointTestResult:
-    """`ok`: the receiver took it. `status` is the HTTP status, 0 = no answer; `latency` µs; `reason` (see `explain`) ""
-    when ok; `answer` a redacted piece of the body; `hint`: a text `delivery.hint.<hint>`, what to look at."""
+    """`ok`: the receiver accepted it. `status` is the HTTP status, 0 = no answer; `latency` µs; `reason` (see
+    `explain`) "" when ok; `answer` a redacted excerpt of the body; `hint`: a text `delivery.hint.<hint>` with
+    advice."""
 
     ok: bool
     status: int

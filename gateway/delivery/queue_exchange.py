@@ -125,7 +125,7 @@ class QueueExchange:
         return _WAIT[min(self.failures, len(_WAIT)) - 1] if self.failures else 0.0
 
     async def return_leases(self, unfinished: Sequence[EndedAttempt]) -> None:
-        """At a stop: record what ended, and what is given back; not for long."""
+        """At a stop: record ended attempts and return the leases of the others, within a short time limit."""
         ended_attempts, self.unrecorded = [*self.unrecorded, *unfinished], []
         if not ended_attempts:
             return

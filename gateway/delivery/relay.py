@@ -66,9 +66,9 @@ class Relay:
                 loop.call_soon_threadsafe(self._mark_all_due)
 
     def use(self, sinks: Mapping[str, Sink]) -> frozenset[asyncio.Task[None]]:
-        """Replace the sinks. An endpoint with the same sink goes on; one with another sink gets a closed breaker; what
-        waits for a removed endpoint stays in the queue. Returns the attempts under way: when they have ended, no former
-        sink is in use. From the event loop."""
+        """Replace the sinks. An endpoint with the same sink continues; one with another sink gets a closed breaker;
+        deliveries for a removed endpoint stay in the queue. Returns the attempts under way: when they have ended, no
+        former sink is in use. From the event loop."""
         endpoints = {name: self._endpoints.get(name) or self._new_endpoint(sink) for name, sink in sinks.items()}
         for name, endpoint in endpoints.items():
             if endpoint.sink is not sinks[name]:
@@ -100,8 +100,8 @@ class Relay:
         return await test_endpoint(self._endpoints[name].sink, delivery, self._config.deadline)
 
     async def run(self) -> None:
-        """Until cancelled; then attempts under way get `drain` to end. Raises what the queue raises besides
-        StoreError, and InvariantBroken."""
+        """Send until cancelled; then attempts under way get `drain` to end. Raises InvariantBroken, and what the
+        queue raises besides StoreError."""
         self._loop = asyncio.get_running_loop()
         self._failure, self._exchange.failures, self._stopping = None, 0, False
         self._mark_all_due()
@@ -251,8 +251,8 @@ class Relay:
             _log.info("endpoint works again", endpoint=endpoint.sink.name)
 
     def _uncharged_while_open(self, endpoint: EndpointState, outcome: AttemptOutcome, now: int) -> Settled:
-        """An endpoint that does not work at all costs no message an attempt: it is sent again when the breaker lets
-        the next probe through, however long that lasts."""
+        """While an endpoint does not work at all, attempts do not count: the message is sent again when the breaker
+        allows the next probe, however long that takes."""
         until = endpoint.breaker.until(now)
         if outcome.signal != "failed" or until is None:
             return outcome.settled
@@ -261,8 +261,7 @@ class Relay:
         return replace(outcome.settled, state="retry", reason=reason, next_at=next_at, charge=False)
 
     async def _drain(self) -> None:
-        """Wait for attempts to end, then cancel the rest and return them: the next start sends them at once, with
-        the same id."""
+        """Wait for attempts to end, then cancel the rest and return them, to be sent at the next start."""
         self._stopping = True
         loop = asyncio.get_running_loop()
         until = loop.time() + self._config.drain / SECOND

@@ -19,7 +19,7 @@ _OVER = {Change.CLEARED, Change.WITHDRAWN}
 
 
 def preload(work: UnitOfWork, transitions: Sequence[Transition]) -> None:
-    """Read what the transitions will touch, in bulk."""
+    """Read the rows that the transitions will use, in bulk."""
     orders = [
         (t.tenant, order_key(t.tenant, t.thing, t.plan.order.fault))
         for t in transitions

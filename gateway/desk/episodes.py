@@ -77,8 +77,8 @@ def opened(transition: Transition, now: int) -> Alarm:
 
 
 def continued(alarm: Alarm, transition: Transition, now: int) -> Alarm:
-    """The episode goes on: raised again, or at another level. A level keeps no count, and going down decides nothing
-    new: what waits goes on waiting."""
+    """The episode continues: raised again, or at another level. A level keeps no count, and a lower one decides
+    nothing new: what waits continues to wait."""
     t = transition
     if t.change is not Change.LEVEL_DOWN:
         alarm = msgspec.structs.replace(
@@ -117,7 +117,7 @@ def merged(alarm: Alarm, parent: Alarm | None, now: int) -> Alarm:
 
 
 def released(alarm: Alarm, at: int, now: int) -> Alarm:
-    """The episode it was part of ended at `at`: what is still true is raised by itself."""
+    """The episode it was merged into ended at `at`: if it is still true, it is raised separately."""
     return msgspec.structs.replace(
         alarm, cleared_at=at, reason="parent_ended", updated_at=now, version=alarm.version + 1
     )

@@ -47,7 +47,7 @@ def _named_as_sent(schema: Any) -> Any:
 
 
 def topic_of(written: str) -> str:
-    """`workorder.created`, with or without prefix, or a family of them. Raises KeyError for no event of ours."""
+    """`workorder.created`, with or without prefix, or a family of them. Raises KeyError for an unknown event."""
     topic = written.removeprefix(PREFIX).removeprefix("urn:fieldgate:schema:").removesuffix(f":{MAJOR}")
     if topic not in EVENTS and topic not in FAMILIES:
         raise KeyError(written)

@@ -66,7 +66,7 @@ def alarm_event(
 
 
 def endpoint_test(policy: DeskPolicy, tenant: str, endpoint: str, actor: Actor, now: int) -> OutboxEvent:
-    """`com.fieldgate.endpoint.test`: what a person sends to see whether an endpoint works. It is about no order."""
+    """`com.fieldgate.endpoint.test`: test event that a person sends to check an endpoint. It concerns no order."""
     note = {lang: localize("desk.endpoint_test", lang) for lang in ("en", "zh")}
     person = {"id": actor.id, "role": actor.role.value, "name": actor.name}
     data = {"endpoint": endpoint, "actor": person, "note": note}

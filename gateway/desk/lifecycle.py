@@ -44,7 +44,7 @@ Guard = Callable[[MoveContext], Refusal | None]
 
 
 def _is_assignee(s: MoveContext) -> Refusal | None:
-    """An engineer works on the orders assigned to them; the others act on behalf of somebody."""
+    """An engineer may act only on the orders assigned to them; the other roles act on anyone's."""
     if s.command.actor.role is R.ENGINEER and s.order.assignee != s.command.actor.id:
         return Refusal(403, "desk.not_assignee", {"no": s.order.no, "actor": s.command.actor.id})
     return None

@@ -1,5 +1,5 @@
-"""Alarms that are part of another's episode (`inhibit`): recorded, listed in the parent's order, never an order of
-their own. They end with the parent; what is still true then is raised by itself."""
+"""Alarms merged into another's episode (`inhibit`): recorded, listed in the parent's order, without an order of
+their own. They end with the parent; alarms that are still true then are raised separately."""
 
 from gateway.desk.episodes import change_of, continued, merged, opened, released
 from gateway.desk.keys import Origin, alarm_key

@@ -15,7 +15,7 @@ _FIRST, _AT = date(1970, 1, 5), time(8)  # batches end on days counted from a Mo
 
 @dataclass(frozen=True, slots=True)
 class OrderType:
-    """`auto_close`: an order nobody accepted is closed when its condition clears. `safety`: never."""
+    """`auto_close`: an order that was not accepted is closed when its condition clears. `safety`: never."""
 
     auto_close: bool = False
     safety: bool = False

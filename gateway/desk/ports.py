@@ -81,7 +81,8 @@ class DeskTransaction(Protocol):
         """Deadlines of this reason that have no time become due now."""
 
     def step_back(self, frm: int, to: int) -> None:
-        """The clock was set back: what is due later than it would have been without the step comes forward."""
+        """The clock was set back: deadlines that are due later than they would be without the step are moved
+        forward."""
 
     def command(self, tenant: str, command: str) -> ExecutedCommand | None:
         """The command of this id, when it was carried out before."""

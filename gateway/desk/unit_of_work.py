@@ -37,7 +37,7 @@ class UnitOfWork:
 
     # reading
     def load(self, alarm_keys: Iterable[_Key], order_keys: Iterable[_Key], devices: Iterable[int]) -> None:
-        """Bring in everything these keys lead to, a few statements per tenant."""
+        """Load all rows that these keys lead to, with a few statements per tenant."""
         for tenant, keys in _by_tenant(alarm_keys).items():
             self._keep_alarms(self.transaction.open_alarms(tenant, keys))
         missing_orders = {alarm.order for alarm in self._alarms.values() if alarm.order} - self._orders.keys()
@@ -55,14 +55,14 @@ class UnitOfWork:
         self._places.update({device: found.get(device) for device in unknown})
 
     def load_orders(self, orders: Sequence[WorkOrder], last: bool = False) -> None:
-        """Bring in orders read elsewhere in this transaction."""
+        """Add orders read elsewhere in this transaction."""
         self._keep_orders(orders)
         for order in orders if last else ():
             self._last_orders[order.tenant, order.key] = order.id
         self._load_raised()
 
     def load_alarms(self, ids: Sequence[str]) -> None:
-        """Bring in alarms and the orders they are listed in."""
+        """Load alarms and the orders they are listed in."""
         missing = [i for i in ids if i not in self._alarms]
         self._keep_alarms(self.transaction.alarms(missing) if missing else ())
         missing_orders = {a.order for i in ids if (a := self._alarms.get(i)) and a.order} - self._orders.keys()
@@ -70,7 +70,7 @@ class UnitOfWork:
         self._load_raised()
 
     def load_merged(self, parents: Iterable[str]) -> None:
-        """Bring in what is part of the episodes of these alarms."""
+        """Load the alarms merged into the episodes of these alarms."""
         missing = [i for i in dict.fromkeys(parents) if i not in self._merged]
         self._merged.update((i, set()) for i in missing)
         found = self.transaction.merged_under(missing) if missing else []
@@ -81,7 +81,7 @@ class UnitOfWork:
                 self._merged[alarm.parent].add(alarm.id)
 
     def load_alarms_of(self, alarms: Sequence[Alarm]) -> None:
-        """Bring in alarms read elsewhere in this transaction, and the orders they are listed in."""
+        """Add alarms read elsewhere in this transaction, and load the orders they are listed in."""
         self._keep_alarms(alarms)
         self.load_alarms([alarm.id for alarm in alarms])
 
@@ -106,7 +106,7 @@ class UnitOfWork:
             self._raised.update({order: set(found.get(order, ())) for order in unknown})
 
     def alarm(self, alarm: str) -> Alarm | None:
-        """An alarm brought in before."""
+        """An alarm that was loaded before."""
         return self._alarms.get(alarm)
 
     def open_alarm(self, tenant: str, key: str) -> Alarm | None:
@@ -122,7 +122,7 @@ class UnitOfWork:
         return max(over, key=lambda a: (a.recorded_at, a.id), default=None)
 
     def order(self, order: str) -> WorkOrder | None:
-        """An order brought in before."""
+        """An order that was loaded before."""
         return self._orders.get(order)
 
     def open_order(self, tenant: str, key: str) -> WorkOrder | None:

@@ -138,8 +138,8 @@ def texts(refused: Sequence[RefusedText]) -> Trouble | None:
 
 
 def store(error: BaseException | None, waiting: int, missed: int, pressed: bool) -> Trouble | None:
-    """A store of readings: `waiting` records of the journal are not in it yet, `missed` never will be, `pressed`: the
-    journal has begun to give them up. That it is down is logged by whoever runs it."""
+    """Problem of a store of readings: `waiting` records of the journal are not in it yet, `missed` never will be,
+    `pressed`: the journal has begun to delete them. The task that writes the store logs that it is down."""
     if missed:
         return Trouble(Phrase("ready.store_missed", {"count": missed}), logged=True)
     if pressed:

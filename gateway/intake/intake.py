@@ -275,7 +275,7 @@ class Intake:
         return await self.journal.append(self.partition, append, now)
 
     async def dead_letters(self, raws: Sequence[Raw]) -> None:
-        """Journal what a part behind the journal could not use. No message of a source: it was one before."""
+        """Journal dead letters of a consumer, for rows it could not use. They do not count as messages of a source."""
         await self.append(Append(tuple(self._bounded(raw) for raw in raws)))
 
     def sources(self) -> list[str]:

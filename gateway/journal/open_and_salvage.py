@@ -126,7 +126,7 @@ def _tail_damage(db: Connection) -> str:
 
 
 def _salvage(path: Path, partition: int, consumed: int) -> None:
-    """Copy the intact records into a new file, list what is lost, skip ahead; then change the files over."""
+    """Copy the intact records into a new file, list the lost ones, skip ahead; then exchange the files."""
     fresh = _recovery_file(path)
     for suffix in ("", "-wal", "-shm"):
         fresh.with_name(fresh.name + suffix).unlink(missing_ok=True)

@@ -175,7 +175,7 @@ class Writer:
         self._file.close()
 
     def _gather(self) -> tuple[list[PendingAppend], list[Job]]:
-        """Wait for work; let appends linger until the last commit is `linger` old. Nothing at all = the end."""
+        """Wait for work; let appends wait until the last commit is `linger` old. Returns nothing at the end."""
         with self._changed:
             while not (self._calls or self._jobs or self._stopping):
                 self._changed.wait()

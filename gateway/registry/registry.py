@@ -152,7 +152,7 @@ class Registry:
             self._point_written[:] = False
 
     def recover(self, defines: Iterable[Define]) -> int:
-        """Take over state texts that are in the journal and not in SQL (a crash came before `save_texts`).
+        """Load state texts that are in the journal and not in SQL (a crash came before `save_texts`).
 
         `defines` are the journal's definitions in order, at least those since the last save. Returns the number of
         points whose table grew.

@@ -41,7 +41,7 @@ def _one_of(models: Iterable[type[AdapterSection]]) -> Any:
 
 
 def _by_type(value: Any) -> Any:
-    """`postgres` stands for a store of this type with every default; one that names no type is the embedded one."""
+    """`postgres` is short for a store of this type with all defaults; without a type it is the embedded store."""
     if isinstance(value, str):
         return {"type": value}
     return {"type": EMBEDDED.name, **value} if isinstance(value, dict) else value

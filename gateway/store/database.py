@@ -73,8 +73,8 @@ class Database:
             return plan(connection)
 
     def upgrade(self, target: str = "") -> Migrated:
-        """Bring the tables to this release (or to the revision `target`), at start; a file is copied before. Raises
-        StoreError for a database of a newer release, which stays as it is."""
+        """Migrate the tables to this release (or to the revision `target`), at start; a file is copied before.
+        Raises StoreError for a database of a newer release, which is left unchanged."""
         now, copy = self.plan(), ""
         if now.pending:
             if now.current and self._file is not None:
@@ -106,7 +106,7 @@ class Database:
             return work(connection)
 
     def fold(self) -> None:
-        """Bring the write-ahead log into the file, and empty it when no reader uses it."""
+        """Merge the write-ahead log into the file, and empty it when no reader uses it."""
         if self.embedded:
             try:
                 with _translated(), self._writer.connect() as connection:
@@ -115,7 +115,7 @@ class Database:
                 log.warning("database: its log is not folded into it", error=str(error))
 
     def compact(self) -> None:
-        """Write the file anew without anything that was ever deleted. Other writers wait for as long as that takes."""
+        """Rewrite the file without deleted rows. Other writers wait meanwhile."""
         if self.embedded:
             with _translated(), self._writer.connect() as connection:
                 connection.connection.cursor().execute("VACUUM")

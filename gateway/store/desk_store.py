@@ -213,7 +213,8 @@ class SqlDeskTransaction:
         self._c.execute(update(t.deadline).where(*waiting).values(due_at=now))
 
     def step_back(self, frm: int, to: int) -> None:
-        """The clock was set back: what is due later than it would have been without the step comes forward."""
+        """The clock was set back: deadlines that are due later than they would be without the step are moved
+        forward."""
         step_back(self._c, frm, to)
 
     def command(self, tenant: str, command: str) -> ExecutedCommand | None:

@@ -18,7 +18,7 @@ def _patterns(values: tuple[str, ...]) -> tuple[str, ...]:
 
 
 class WebhookConfig(HttpEndpoint):
-    """`events` are globs over event types without their prefix: what the desk queues for this endpoint."""
+    """`events` are globs over event types without their prefix: events that the desk queues for this endpoint."""
 
     type: Literal["webhook"]
     events: Annotated[tuple[str, ...], AfterValidator(_patterns)] = ("workorder.*",)

@@ -1,7 +1,7 @@
-"""Points that are kept for a shorter time than the rest: their readings leave the files.
+"""Points with a shorter retention than the rest: their readings are deleted from the files.
 
-A sealed file is written anew without them and put in the place of the old: whoever reads the old one is not disturbed,
-and no page holds what was deleted. What is done is written down, so that a start looks only at what has come since.
+A sealed file is rewritten without them and replaces the old one: readers of the old file are not disturbed, and no page
+keeps deleted data. Finished work is recorded, so that a start checks only what is left.
 """
 
 import json

@@ -11,7 +11,7 @@ EVER = -(2**62)
 
 
 class PostgresHistory:
-    """A HistoryReader over a connection of its own. It makes no tables and keeps nobody out."""
+    """A HistoryReader over a connection of its own. It creates no tables and locks out no other process."""
 
     def __init__(self, config: PostgresConfig) -> None:
         """Raises StoreError."""

@@ -1,6 +1,6 @@
-"""The one place that uses psycopg: a connection, and its errors as ours.
+"""The one file that uses psycopg: a connection, with errors converted to StoreErrors.
 
-A connection that met an error is given up: the next call makes another one.
+A connection that failed is closed: the next call opens another one.
 """
 
 import re
@@ -55,7 +55,7 @@ class PostgresSession:
 
     @contextmanager
     def errors(self) -> Iterator[None]:
-        """Errors of psycopg become ours; the connection is closed then."""
+        """Errors of psycopg become StoreErrors; the connection is closed then."""
         try:
             yield
         except psycopg.Error as error:

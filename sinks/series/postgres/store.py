@@ -101,7 +101,7 @@ class PostgresStore:
             return opened.queries.latest(device, self._floor)
 
     def scan(self, start: int, end: int, devices: Sequence[int] | None = None) -> Iterator[Batch]:
-        """See `SeriesStore.scan`. A piece at a time, so that writes go on between."""
+        """See `SeriesStore.scan`. Reads piece by piece, so that writes continue in between."""
         start = max(start, self._floor)
         with self._connected() as opened:
             spans = opened.queries.spans(start, end) if devices is None or devices else []

@@ -48,7 +48,7 @@ class Tables:
     """The tables of a schema, over one session. `hypertable`: TimescaleDB divides the readings."""
 
     def __init__(self, session: PostgresSession, config: PostgresConfig) -> None:
-        """Makes what is missing, and keeps other writers out while the session lives. Raises StoreError."""
+        """Creates missing tables, and keeps other writers out while the session lives. Raises StoreError."""
         self._session, self._config, self.schema = session, config, config.schema_name
         with session.errors():
             self._alone()

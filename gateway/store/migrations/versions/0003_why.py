@@ -10,7 +10,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """The orders there are have it in one language, which stands for both."""
+    """Existing orders have it in one language, which is used for both."""
     op.add_column("work_order", sa.Column("why_zh", sa.Text(), nullable=False, server_default=sa.text("''")))
     op.execute("UPDATE work_order SET why_zh = why")
 

@@ -1,4 +1,4 @@
-"""The history of an alarm: every transition of it, with what was seen."""
+"""The history of an alarm: every transition with its evidence."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""The level of what a delivery is about: the most urgent goes first."""
+"""The level of a delivery's order or alarm: the most urgent is sent first."""
 
 import sqlalchemy as sa
 from alembic import op
