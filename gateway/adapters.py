@@ -12,11 +12,12 @@ from protocols.mqtt.adapter import ADAPTER as MQTT
 from sinks.notice.sms.adapter import ADAPTER as SMS
 from sinks.oa.webhook.adapter import ADAPTER as WEBHOOK
 from sinks.series.duckdb.adapter import ADAPTER as DUCKDB
+from sinks.series.influx.adapter import ADAPTER as INFLUX
 from sinks.series.postgres.adapter import ADAPTER as POSTGRES
 
 SOURCES: dict[str, SourceAdapter[Any]] = {one.name: one for one in (MQTT, MODBUS)}
 ENDPOINTS: dict[str, EndpointAdapter[Any]] = {one.name: one for one in (WEBHOOK, SMS)}
-SERIES: dict[str, SeriesAdapter[Any]] = {one.name: one for one in (DUCKDB, POSTGRES)}
+SERIES: dict[str, SeriesAdapter[Any]] = {one.name: one for one in (DUCKDB, INFLUX, POSTGRES)}
 """Adapter by `type` of the configuration."""
 EMBEDDED: SeriesAdapter[Any] = DUCKDB
 """Type of the store if the configuration names none."""

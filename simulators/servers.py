@@ -186,3 +186,31 @@ def serving(command: list[str], port: int) -> Iterator[BrokerProcess]:
             broker.process.wait(5)
         except subprocess.TimeoutExpired:
             broker.kill()
+
+
+def victoria_metrics_binary() -> str | None:
+    """Path of VictoriaMetrics, or None."""
+    return shutil.which("victoria-metrics")
+
+
+@contextmanager
+def victoria_metrics(folder: Path) -> Iterator[BrokerProcess]:
+    """A VictoriaMetrics that counts a repeated reading once, and keeps old ones. Raises FileNotFoundError."""
+    binary = victoria_metrics_binary()
+    if binary is None:
+        raise FileNotFoundError("VictoriaMetrics is not installed (Debian: apt-get install victoria-metrics)")
+    port = free_port()
+    command = [
+        binary,
+        f"-storageDataPath={folder}",
+        f"-httpListenAddr=127.0.0.1:{port}",
+        "-retentionPeriod=100y",
+        "-dedup.minScrapeInterval=1ms",
+    ]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # noqa: S603
+    running = BrokerProcess(process, port, command)
+    try:
+        wait_listening(process, port)
+        yield running
+    finally:
+        running.kill()

@@ -46,10 +46,14 @@ class SinkPeer:
 
 @dataclass
 class SeriesPeer:
-    """Where the store lies. `config` as YAML would say it, without `retention`."""
+    """Where the store lies. `config` as YAML would say it, without `retention`. A server has `stop` and `start`; where
+    the cursor does not move with the rows, `forget` loses it."""
 
     data_dir: Path
     config: Mapping[str, Any]
+    stop: Callable[[], None] | None = None
+    start: Callable[[], None] | None = None
+    forget: Callable[[], None] | None = None
 
 
 Peer = Callable[[Path], AbstractAsyncContextManager[Any]]

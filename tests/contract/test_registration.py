@@ -15,8 +15,8 @@ from gateway.section import Section
 ROOT = Path(__file__).parents[2]
 ALL = {**SOURCES, **ENDPOINTS, **SERIES}
 HEAVY = (
-    "duckdb", "psycopg", "pymodbus", "mqtt5", "httpcore", "protocols.mqtt.source", "protocols.modbus.source",
-    "sinks.http.client",
+    "duckdb", "influxdb_client", "psycopg", "pymodbus", "mqtt5", "httpcore",
+    "protocols.mqtt.source", "protocols.modbus.source", "sinks.http.client",
 )  # fmt: skip
 every_adapter = pytest.mark.parametrize("adapter", ALL.values(), ids=ALL)
 

@@ -1,6 +1,7 @@
 """What the ports `SeriesStore` and `HistoryReader` promise, of every registered store."""
 
 import json
+import math
 import os
 import signal
 import subprocess
@@ -9,6 +10,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
+from threading import Event, Thread
 
 import pytest
 from contract.harness import SeriesPeer, peer_of
@@ -17,7 +19,9 @@ from store_contract import NOW, Open, StoreContract, at, record
 from gateway.adapter_ports import HistoryReader, RecoveryReport, SeriesAdapter
 from gateway.adapters import SERIES
 from gateway.domain.duration import DAY, SECOND
-from gateway.domain.reading import Batch, encode_batch
+from gateway.domain.errors import StoreError
+from gateway.domain.reading import Batch, Quality, encode_batch
+from gateway.domain.record import Record
 from gateway.ports import HeldReadings, SeriesStore
 
 RETENTION = "10d"
@@ -228,3 +232,80 @@ def test_files_that_are_gone_are_missed(adapter: SeriesAdapter, tmp_path: Path) 
     assert files.cursor(0) == 0
     assert files.repair(report, missed=True)
     assert report.losses
+
+
+def some(count: int, first: int = 1) -> list[Record]:
+    """Two devices, a late row and a changed value in each."""
+    return [
+        record(seq, at(seq, float(seq)), at(seq - 1, -float(seq), device=2), at(-3e5 + seq, float(seq), device=2))
+        for seq in range(first, first + count)
+    ]
+
+
+def contents(store: SeriesStore) -> list[tuple[object, ...]]:
+    """Every reading, without what tells when it was stored."""
+    found = [one for batch in store.scan(NOW - 9 * DAY, NOW + DAY) for one in batch.readings()]
+    return sorted((one.device, one.point, one.at, one.value, one.quality, one.flags, one.received) for one in found)
+
+
+def test_a_replay_gives_the_same_rows(peer: SeriesPeer, reopen: Open) -> None:
+    if peer.forget is None:
+        pytest.skip("the cursor moves with the rows")
+    store = reopen()
+    records = [*some(5), record(6, at(2, 9.0), at(9, math.nan, quality=Quality.BAD)), record(7, at(9, 1.0))]
+    store.write(0, records)
+    before = contents(store)
+    assert len(before) == 16
+    store.close()
+    peer.forget()
+    again = reopen()
+    assert again.cursor(0) == 0
+    again.write(0, records[:3])
+    again.write(0, records[3:])
+    assert contents(again) == before
+    assert again.cursor(0) == 7
+
+
+def test_while_it_is_away_writes_fail_and_nothing_is_lost(peer: SeriesPeer, store: SeriesStore) -> None:
+    if peer.stop is None or peer.start is None:
+        pytest.skip("no server")
+    store.write(0, some(3))
+    peer.stop()
+    for _ in range(2):
+        with pytest.raises(StoreError):
+            store.write(0, some(2, 4))
+    assert store.secured(0) == store.cursor(0) == 3
+    peer.start()
+    store.write(0, some(2, 4))
+    assert store.range(1, 1, NOW, NOW + DAY).value.tolist() == [1.0, 2.0, 3.0, 4.0, 5.0]
+
+
+def test_a_server_started_anew_in_the_middle_of_writes(peer: SeriesPeer, store: SeriesStore) -> None:
+    if peer.stop is None or peer.start is None:
+        pytest.skip("no server")
+    records, failures = some(60), 0
+    done = Event()
+
+    def write() -> None:
+        nonlocal failures
+        while store.cursor(0) < len(records):
+            try:
+                store.write(0, records[store.cursor(0) :][:3])
+            except StoreError:
+                failures += 1
+                done.wait(0.01)
+
+    writer = Thread(target=write)
+    writer.start()
+    for seq in (5, 20):
+        while store.cursor(0) < seq and writer.is_alive():
+            done.wait(0.005)
+        peer.stop()
+        before = failures
+        while failures == before and writer.is_alive():
+            done.wait(0.005)
+        peer.start()
+    writer.join(60)
+    assert not writer.is_alive()
+    assert store.range(1, 1, NOW, NOW + DAY).value.tolist() == [float(seq) for seq in range(1, 61)]
+    assert failures >= 2

@@ -7,7 +7,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     "store.why.unknown": ("it does not know the organisation or the bucket (HTTP {status})", "组织或存储桶不存在（HTTP {status}）"),
     "store.why.busy": ("it asks to wait (HTTP {status})", "对方要求稍后重试（HTTP {status}）"),
     "store.why.failing": ("it fails (HTTP {status})", "对方出错（HTTP {status}）"),
-    "store.why.refuses": ("it refuses too many readings of one write: {detail}", "单次写入中被拒绝的读数过多：{detail}"),
+    "store.why.refuses": ("it refuses more than {count} readings of one write, see the log", "单次写入中有超过 {count} 条读数被拒绝，详见日志"),
+    "store.why.waiting": ("it asked to be left alone for another {left}", "对方要求再等待 {left}"),
+    "store.why.tls": ("its certificate is not accepted, or TLS fails", "证书不被接受，或 TLS 出错"),
+    "store.why.query": ("it could not answer a question: {detail}", "查询失败：{detail}"),
     "store.why.unread": ("it can be written to, not read", "只能写入，不能读取"),
     "store.newer": (
         "the database is at revision {found}, this release knows up to {known}; nothing was changed. Start the newer release again, or restore a copy (fieldgate.sqlite.revision-*) that this release knows",

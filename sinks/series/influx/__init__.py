@@ -1,0 +1,1 @@
+"""InfluxDB 2, and what speaks its write side."""
