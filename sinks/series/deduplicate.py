@@ -21,12 +21,11 @@ _EVERYTHING = -(2**62)
 @dataclass(frozen=True, slots=True)
 class Judged:
     """bool[n] each. `keep`: no duplicate · `changed`: of these, replaces another value · `replaced`: a later row of
-    this very write replaces it (rows of one record have no order in the store) · `doubtful`: had to be looked up."""
+    this very write replaces it (rows of one record have no order in the store)."""
 
     keep: Bools
     changed: Bools
     replaced: Bools
-    doubtful: Bools
 
 
 def equal(a: Value, b: Value) -> bool:
@@ -39,9 +38,8 @@ def judge(stored_values: StoredValues, known: NewestIndex, batch: Batch, unseen:
     stored. Only rows that are not later than that are looked up."""
     count = len(batch)
     keep, changed, replaced = np.ones(count, np.bool_), np.zeros(count, np.bool_), np.zeros(count, np.bool_)
-    doubtful = np.zeros(count, np.bool_)
     if not count:
-        return Judged(keep, changed, replaced, doubtful)
+        return Judged(keep, changed, replaced)
     key = keys_of(batch.device, batch.point)
     doubtful = ~known.newer(key, batch.at, unseen)
     order = np.lexsort((np.arange(count), batch.at, key))
@@ -62,4 +60,4 @@ def judge(stored_values: StoredValues, known: NewestIndex, batch: Batch, unseen:
             if keep[row]:
                 replaced[kept.get(identity, row)] = identity in kept
                 kept[identity] = row
-    return Judged(keep, changed, replaced, doubtful)
+    return Judged(keep, changed, replaced)

@@ -1,11 +1,14 @@
 """What is PostgreSQL's own: partitions, names, restarts and refusals. The contract of the port is in tests/contract."""
 
 import math
+import os
+import signal
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,13 +16,14 @@ import postgres_kit
 import psycopg
 import pytest
 from store_contract import NOW, at, record
+from tls_kit import Authority
 
 from gateway.domain.device import Point, PointKind
 from gateway.domain.duration import DAY, SECOND
 from gateway.domain.errors import StoreError, StoreFull, StoreRejected, StoreUnavailable
 from gateway.domain.reading import Quality
 from gateway.domain.record import DeviceDefined, PointDefined, Record, Tick
-from simulators.postgres_server import PASSWORD, PostgresProcess, postgres
+from simulators.postgres_server import PASSWORD, PostgresProcess, postgres, server_programs
 from sinks.series.duckdb.config import DuckDbConfig
 from sinks.series.duckdb.store import DuckDbStore
 from sinks.series.postgres.adapter import ADAPTER
@@ -392,6 +396,64 @@ def _proxy(target: int) -> Iterator[tuple[int, threading.Event]]:
         listener.shutdown(socket.SHUT_RDWR)
         for one in sockets:
             one.close()
+
+
+def test_a_server_that_stands_still_is_left_in_the_end() -> None:
+    with postgres({"fsync": "off"}) as server:
+        config = configured(port=server.port, timeout="1s")
+        with opened(config) as store:
+            store.write(0, [record(1, at(0, 1.0))])
+            with admin(server.port) as connection:
+                question = "SELECT pid FROM pg_stat_activity WHERE application_name = 'fieldgate'"
+                ((pid,),) = connection.execute(question).fetchall()
+            os.kill(pid, signal.SIGSTOP)
+            try:
+                with pytest.raises(StoreUnavailable):
+                    store.write(0, [record(2, at(1, 2.0))])
+            finally:
+                os.kill(pid, signal.SIGCONT)
+            assert store.write(0, [record(2, at(1, 2.0))]).stored == 1
+            assert store.range(1, 1, NOW, NOW + DAY).value.tolist() == [1.0, 2.0]
+
+
+HBA = b"hostssl all certain 127.0.0.1/32 cert\nhostssl all postgres 127.0.0.1/32 scram-sha-256\n"
+
+
+@pytest.mark.server
+@pytest.mark.skipif(server_programs(with_tls=True) is None, reason="no PostgreSQL of the distribution")
+def test_tls_is_checked_as_it_says(tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    ours, wrong, client = authority.issue("server"), authority.stranger(), authority.issue("certain")
+    client.key.chmod(0o600)
+    files = {"server.crt": ours.cert.read_bytes(), "server.key": ours.key.read_bytes(), "pg_hba.conf": HBA}
+    more = {"ssl": "on", "ssl_ca_file": "root.crt", "fsync": "off"}
+    files["root.crt"] = authority.itself.cert.read_bytes()
+    with postgres(more, files, with_tls=True) as server:
+
+        def trial(**change: Any) -> tuple[str, StoreError | None]:
+            config = configured(port=server.port, **change)
+            with opened(config) as store:
+                try:
+                    store.cursor(0)
+                except StoreError as error:
+                    return error.key, error
+            return "", None
+
+        ca = str(authority.itself.cert)
+        assert trial(tls="verify-full", ca_file=ca)[0] == ""
+        assert trial(tls="require")[0] == ""
+        key, error = trial(tls="verify-full", ca_file=str(wrong.cert))
+        assert (key, type(error)) == ("postgres.tls", StoreRejected)
+        assert trial(tls="verify-full", ca_file=ca, host="localhost")[0] == "postgres.tls", "the name is not in it"
+        assert trial(tls="verify-ca", ca_file=ca, host="localhost")[0] == ""
+        assert trial(tls="disable")[0] == "postgres.refused"
+        with psycopg.connect(
+            host="127.0.0.1", port=server.port, user="postgres", password=PASSWORD, dbname="postgres", autocommit=True
+        ) as connection:
+            connection.execute("CREATE ROLE certain LOGIN SUPERUSER")
+        own = {"user": "certain", "password": None, "cert_file": str(client.cert), "key_file": str(client.key)}
+        assert trial(tls="verify-full", ca_file=ca, **own)[0] == ""
+        assert type(trial(tls="verify-full", ca_file=ca, user="certain", password=None)[1]) is StoreRejected
 
 
 def test_a_check_connects_to_nobody_and_warns_of_a_plain_connection() -> None:

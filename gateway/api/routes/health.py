@@ -11,7 +11,7 @@ from fastapi.responses import JSONResponse, Response
 from gateway.api.context import Context, Gateway, in_ingest
 from gateway.api.webhooks import with_webhooks
 from gateway.delivery.reasons import Reason
-from gateway.domain.errors import SourceError, SourceRejected, StoreError, StoreFull, StoreUnavailable
+from gateway.domain.errors import SourceError, SourceRejected, StoreError, StoreFull, StoreRejected, StoreUnavailable
 from gateway.domain.language_values import Phrase
 from gateway.domain.text import Lang
 from gateway.health import GatewayStatus, HealthState, Trouble
@@ -28,6 +28,7 @@ ERROR_TEXTS = (
     (StoreFull, "ready.why.full"),
     (StoreUnavailable, "ready.why.unavailable"),
     (SourceRejected, "ready.why.rejected"),
+    (StoreRejected, "ready.why.rejected"),
     (SourceError, "ready.why.source"),
 )
 FULL = {"journal.full": "ready.why.journal_full", "journal.disk_floor": "ready.why.disk_floor",

@@ -2,12 +2,15 @@
 
 from collections.abc import Sequence
 
+from gateway.domain.duration import HOUR
 from gateway.domain.reading import Batch
 from sinks.series.postgres.config import PostgresConfig
 from sinks.series.postgres.query import ReadingQueries
 from sinks.series.postgres.session import PostgresSession
 
 EVER = -(2**62)
+LONGEST = 6 * HOUR
+"""µs that counting all of a long history may take."""
 
 
 class PostgresHistory:
@@ -15,7 +18,7 @@ class PostgresHistory:
 
     def __init__(self, config: PostgresConfig) -> None:
         """Raises StoreError."""
-        self._session = PostgresSession(config)
+        self._session = PostgresSession(config, LONGEST)
         self._queries = ReadingQueries(self._session, config.schema_name)
 
     def spans(self, start: int, end: int) -> list[tuple[int, int, int]]:

@@ -1,4 +1,4 @@
-"""One write: new rows straight into the table, others through a temporary one, and the cursor, in one transaction."""
+"""One write: new rows straight into the table, replacements through a temporary one, and the cursor."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -88,10 +88,9 @@ class ReadingWriter:
         flags = whole.flags | np.where(judged.changed, np.uint8(Flag.CONFLICT), np.uint8(0))
         to_store, through = replace(whole, flags=flags), judged.keep & ~judged.replaced
         self._tables.make_room(whole.at[through])
-        direct = through & ~judged.doubtful
-        if direct.any():
-            self._session.copy(f"{self._schema}.reading ({READING})", reading_rows(to_store.select(direct)))
-        if (merged := through & judged.doubtful).any():
+        if (fresh := through & ~judged.changed).any():
+            self._session.copy(f"{self._schema}.reading ({READING})", reading_rows(to_store.select(fresh)))
+        if (merged := through & judged.changed).any():
             self._session.copy(f"incoming ({READING})", reading_rows(to_store.select(merged)))
             self._session.run(_UPSERT.format(s=self._schema))
         keep = judged.keep
