@@ -14,22 +14,15 @@ import secrets
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
-import structlog
-
-from gateway.delivery.attempt_outcome import AttemptOutcome, Result, SinkFault, outcome_of
-from gateway.delivery.breaker import BreakerState
+from gateway.delivery.attempt_maker import AttemptMaker
 from gateway.delivery.config import DeliveryConfig
 from gateway.delivery.endpoint_state import EndpointState, EndpointStats, Leased
 from gateway.delivery.endpoint_test import EndpointTestResult, test_endpoint
 from gateway.delivery.queue_exchange import EndedAttempt, QueueExchange, RunBlocking
-from gateway.delivery.reasons import Reason
 from gateway.domain.delivery import Delivery
 from gateway.domain.duration import MS, SECOND
-from gateway.domain.errors import DeliveryDeferred, DeliveryRefused, InvariantBroken
-from gateway.domain.once_per_period import OncePerPeriod
 from gateway.ports import Clock, DeliveryQueue, Settled, Sink
 
-_log = structlog.stdlib.get_logger(__name__)
 _random = secrets.SystemRandom()
 
 
@@ -47,7 +40,7 @@ class Relay:
         owner: str = "",
         draw: Callable[[], float] = _random.random,
     ) -> None:
-        self._clock, self._config, self._draw = clock, config, draw
+        self._clock, self._config = clock, config
         self._endpoints = {name: self._new_endpoint(sink) for name, sink in sinks.items()}
         owner = owner or f"relay-{secrets.token_hex(6)}"
         self._exchange = QueueExchange(queue, clock, run_blocking, owner, self._endpoints)
@@ -56,7 +49,7 @@ class Relay:
         self._changed = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._failure: BaseException | None = None
-        self._log_limit = OncePerPeriod()
+        self._attempts = AttemptMaker(clock, self._monotonic, config, draw)
 
     def notify(self) -> None:
         """Look for due deliveries: some were queued, enabled or requested again. From any thread."""
@@ -186,79 +179,12 @@ class Relay:
         self._changed.set()
 
     async def _attempt(self, endpoint: EndpointState, leased: Leased, permit: int) -> None:
-        now, delivery = self._monotonic(), leased.delivery
-        try:
-            result = await self._send(endpoint.sink, delivery)
-        except asyncio.CancelledError:
-            endpoint.breaker.neutral(permit)
-            raise
-        ended = self._monotonic()
-        outcome = outcome_of(result, delivery.attempt, self._clock.now(), ended - now, self._draw(), self._config)
-        self._update_breaker(endpoint, permit, outcome, ended)
-        settled = self._uncharged_while_open(endpoint, outcome, ended)
-        self._exchange.unrecorded.append(EndedAttempt(leased, settled, outcome.disable))
-        del endpoint.in_flight[delivery.id]
+        ended = await self._attempts.make(endpoint, leased, permit)
+        self._exchange.unrecorded.append(ended)
+        del endpoint.in_flight[leased.delivery.id]
         endpoint.may_have_due = True  # the next one of this subject may be due
-        endpoint.count(settled, self._clock.now())
-        self._log_attempt(endpoint.sink.name, delivery, settled, disabled=outcome.disable)
+        endpoint.count(ended.settled, self._clock.now())
         self._begin(endpoint)
-
-    def _log_attempt(self, name: str, delivery: Delivery, settled: Settled, *, disabled: bool) -> None:
-        """Log every dead letter; log a success or a failure only when it is the first of its kind."""
-        reason, kind = Reason(settled.reason), settled.reason.partition(": ")[0]
-        about = _log_fields(name, delivery)
-        if settled.state == "dead" or disabled:
-            _log.warning("endpoint disabled" if disabled else "dead letter", **about, reason=reason)
-        elif settled.state == "retry" and settled.tried and self._log_limit.allows((name, kind), self._monotonic()):
-            _log.warning("delivery failed", **about, reason=reason)
-        elif settled.state == "delivered" and self._log_limit.allows((name, "delivered"), self._monotonic()):
-            _log.info("first delivery", **about)
-
-    async def _send(self, sink: Sink, delivery: Delivery) -> Result:
-        try:
-            async with asyncio.timeout(self._config.deadline / SECOND):
-                return await sink.deliver(delivery)
-        except (DeliveryDeferred, DeliveryRefused) as error:
-            return error
-        except TimeoutError:
-            return DeliveryDeferred("timeout")
-        except InvariantBroken:
-            raise
-        except Exception as error:  # noqa: BLE001 - a fault in one sink must not stop the deliveries of the others
-            # The kind and the place only: the message could hold personal data or a secret.
-            _log.error(
-                "sink failed", endpoint=sink.name, delivery=delivery.id, kind=type(error).__name__, place=_place(error)
-            )
-            return SinkFault(type(error).__name__)
-
-    def _update_breaker(self, endpoint: EndpointState, permit: int, outcome: AttemptOutcome, now: int) -> None:
-        if not self._config.backoff:
-            return
-        before = endpoint.breaker.state(now)
-        match outcome.signal:
-            case "worked":
-                endpoint.breaker.succeeded(permit, now)
-            case "failed":
-                endpoint.breaker.failed(permit, now)
-            case "nothing":
-                endpoint.breaker.neutral(permit)
-        if outcome.pause:
-            endpoint.breaker.pause_for(now, outcome.pause)
-        after = endpoint.breaker.state(now)
-        if before is BreakerState.CLOSED and after is BreakerState.OPEN:  # once, not with every probe that fails
-            _log.warning("endpoint paused", endpoint=endpoint.sink.name, reason=Reason(outcome.settled.reason))
-        elif before is BreakerState.HALF_OPEN and after is BreakerState.CLOSED:
-            _log.info("endpoint works again", endpoint=endpoint.sink.name)
-
-    def _uncharged_while_open(self, endpoint: EndpointState, outcome: AttemptOutcome, now: int) -> Settled:
-        """While an endpoint does not work at all, attempts do not count: the message is sent again when the breaker
-        allows the next probe, however long that takes."""
-        until = endpoint.breaker.until(now)
-        if outcome.signal != "failed" or until is None:
-            return outcome.settled
-        next_at = self._clock.now() + until - now
-        reason = outcome.settled.reason.removeprefix("exhausted: ")
-        return replace(outcome.settled, state="retry", reason=reason, next_at=next_at, charge=False)
 
     async def _drain(self) -> None:
         """Wait for attempts to end, then cancel the rest and return them, to be sent at the next start."""
@@ -283,23 +209,3 @@ class Relay:
             endpoint.waiting.clear()
             endpoint.in_flight.clear()
         await self._exchange.return_leases(unfinished)
-
-
-def _place(error: BaseException) -> str:
-    """`sink.py:41` where it was raised."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    if trace is None:
-        return ""
-    return f"{trace.tb_frame.f_code.co_filename.rpartition('/')[2]}:{trace.tb_lineno}"
-
-
-def _log_fields(endpoint: str, delivery: Delivery) -> dict[str, object]:
-    return {
-        "endpoint": endpoint,
-        "delivery": delivery.id,
-        "subject": delivery.subject,
-        "type": delivery.type,
-        "attempt": delivery.attempt,
-    }
