@@ -13,7 +13,7 @@ from rules.engine.conditions.threshold_state import (
     VETOED,
     ThresholdState,
 )
-from rules.engine.state.thing_table import LONG_AGO
+from rules.engine.state.thing_table import LONG_AGO, NEVER
 
 
 class HoldSteps:
@@ -111,8 +111,16 @@ class HoldSteps:
 
     def _run(self, j: int, i: int, t: int, length: int, known: int | None) -> None:
         self.state.m_since[j][i] = t
-        self.state.m_last[j][i] = t if known is None or known == LONG_AGO else min(t, known)
+        self.state.m_last[j][i] = t if known is None or known == LONG_AGO else min(t, known + self._away(i, known))
         self.context.timer(t + length)
+
+    def _away(self, i: int, known: int) -> int:
+        """What holds of the thing have moved on since `known` by the down-time in its silence: one that begins later in
+        that silence has its evidence from `known`, too.
+        """
+        upto = self.state.paused.get(i, LONG_AGO)
+        begin = max(known, self.context.downtime.newest_reading(i)) if upto > known else upto
+        return self.context.common.downs.taken(begin, upto, known, NEVER, upto, whole=False)
 
     def turn_on(self, j: int, i: int) -> None:
         """Met for long enough: it is on, unless a veto, which has to be asked for next, keeps it from that."""
