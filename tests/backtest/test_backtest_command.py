@@ -81,7 +81,7 @@ def test_compared_with_the_rules_in_force_and_with_a_file(config: Path) -> None:
     same = json.loads(kit.run("rules", "backtest", rules, *span, "--compare", rules).stdout)["compare"]
     assert (same["same"], same["only_old"], same["only_new"], same["moved"]) == (2, [], [], [])
     text = kit.run("rules", "backtest", str(other), *kit.SPAN, "-c", str(config), "--compare").stdout
-    assert "Against the rules in force: 0 alike, 1 moved, 1 only before, 0 only now" in text
+    assert "Compared with the rules in force: 0 alike, 1 moved, 1 only before, 0 only now" in text
     assert "2026-06-01  2 -> 1  (-1)" in text
 
 
@@ -97,7 +97,7 @@ def test_pictures(config: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("--from", "yesterday", "--to", "2026-06-03"), "--from: yesterday is no moment; write 2026-05-01"),
+        (("--from", "yesterday", "--to", "2026-06-03"), "--from: yesterday is not a time; write 2026-05-01"),
         (("--from", "2026-06-03", "--to", "2026-06-01"), "--to 2026-06-01 is not after --from 2026-06-03"),
         ((*kit.SPAN, "--devices", "CH-3"), "there is no device CH-3; write the code of one: CH-"),
         ((*kit.SPAN, "--compare", "nowhere.yaml"), "nowhere.yaml: no such file"),
