@@ -10,7 +10,7 @@ from rules.lint.finding import LintFinding, Severity
 from rules.lint.subject import LintContext, Subject
 
 
-def order_and_notice(subject: Subject, context: LintContext) -> Iterator[LintFinding]:  # noqa: ARG001 - all checks take both
+def order_and_notice(subject: Subject) -> Iterator[LintFinding]:
     """Check `then`, `title`, `why`, `active`."""
     rule = subject.rule
     if not rule.why.get("en"):

@@ -48,9 +48,9 @@ def rule_at_load(subject: Subject, context: LintContext) -> RuleAtLoad | None:
     return RuleAtLoad(inventory, inventory.watched(subject.rule), newest)
 
 
-def at_load(subject: Subject, around: LintContext) -> Iterator[LintFinding]:
+def at_load(subject: Subject, context: LintContext) -> Iterator[LintFinding]:
     """Check `age(x) > c` alone, for devices whose x is already that old. A device without x has no age."""
-    now = rule_at_load(subject, around)
+    now = rule_at_load(subject, context)
     if now is not None and now.newest is not None:
         yield from _ages(subject, now.devices, now.newest)
 

@@ -6,19 +6,12 @@ from gateway.domain.duration import DAY, MINUTE, format_duration
 from rules.compiled import Active
 from rules.compiled.reads import points_of
 from rules.lint.finding import LintFinding
-from rules.lint.subject import LintContext, Subject
+from rules.lint.subject import Subject
 
 _DAY = DAY // MINUTE
 
 
-def spans(subject: Subject, around: LintContext) -> Iterator[LintFinding]:  # noqa: ARG001 - all checks take both
-    """Check holds against `active`, `flap` against holds, votes against intervals."""
-    yield from _hours(subject)
-    yield from _flap(subject)
-    yield from _votes(subject)
-
-
-def _hours(subject: Subject) -> Iterator[LintFinding]:
+def holds_and_hours(subject: Subject) -> Iterator[LintFinding]:
     """Check that a hold fits into one stretch of `active`: outside of it a pending alarm is dropped."""
     longest = longest_stretch(subject.rule.active)
     for level, prefix in subject.levels():
@@ -46,7 +39,7 @@ def _longest_run(active: Active) -> int:
     return max(next(n for n in range(1, 8) if (first + n) % 7 not in active.days) for first in active.days) * DAY
 
 
-def _flap(subject: Subject) -> Iterator[LintFinding]:
+def flapping(subject: Subject) -> Iterator[LintFinding]:
     """Check that enough raises fit into the window: each takes its hold and its `clear_hold`."""
     flap = subject.rule.flap
     levels = [level for level, _ in subject.levels()]
@@ -65,7 +58,7 @@ def _flap(subject: Subject) -> Iterator[LintFinding]:
         )
 
 
-def _votes(subject: Subject) -> Iterator[LintFinding]:
+def votes_and_intervals(subject: Subject) -> Iterator[LintFinding]:
     """Check for a vote that lapses before its next reading: the alarm would change with every reading."""
     for quorum in subject.rule.quorums:
         every = min(subject.intervals(quorum.of), default=0)

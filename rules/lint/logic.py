@@ -6,13 +6,13 @@ from rules.expr.syntax_tree import CallNode, Name, Syntax, TextNode
 from rules.lint.comparisons import alternatives, plain_text, ranges, states
 from rules.lint.finding import LintFinding
 from rules.lint.predicates import predicates
-from rules.lint.subject import LintContext, Subject
+from rules.lint.subject import Subject
 from rules.lint.value_ranges import EVERYTHING, reach
 
 Parts = tuple[Syntax, ...]
 
 
-def logic(subject: Subject, context: LintContext) -> Iterator[LintFinding]:  # noqa: ARG001 - all checks take both
+def logic(subject: Subject) -> Iterator[LintFinding]:
     """Check each condition alone and against plausible values; `unless` against `when`."""
     for one in predicates(subject):
         found = alternatives(one.written)

@@ -5,18 +5,13 @@ from collections.abc import Iterator
 from gateway.domain.device import PointKind
 from gateway.domain.duration import format_duration
 from rules.lint.finding import LintFinding
-from rules.lint.subject import LintContext, Subject
+from rules.lint.subject import Subject
 
 STEADY = 3  # intervals to wait before silence is meaningful
 
 
-def missing_and_identity(subject: Subject, around: LintContext) -> Iterator[LintFinding]:  # noqa: ARG001 - all checks take both
-    """Check `missing` and `identity`."""
-    yield from _missing(subject)
-    yield from _identity(subject)
-
-
-def _missing(subject: Subject) -> Iterator[LintFinding]:
+def missing(subject: Subject) -> Iterator[LintFinding]:
+    """Check `missing` against sampling intervals."""
     intervals = [every for name in subject.rule.points if (every := subject.every(name))]
     after, slowest = subject.rule.clear_after, max(intervals, default=0)
     if after and slowest and after < STEADY * slowest:
@@ -29,7 +24,8 @@ def _missing(subject: Subject) -> Iterator[LintFinding]:
         )
 
 
-def _identity(subject: Subject) -> Iterator[LintFinding]:
+def identity(subject: Subject) -> Iterator[LintFinding]:
+    """Check that the texts of `identity` are a closed list."""
     for text in subject.rule.identity:
         spec = subject.spec(text.point) if text.point else None
         if spec is None or spec.kind is not PointKind.STATE or len(spec.values) > 1:

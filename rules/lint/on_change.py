@@ -6,12 +6,12 @@ from gateway.domain.device import PointKind, PointSpec
 from rules.compiled import Baseline, Calendar, MemberStat, Share, Signal, Times
 from rules.compiled.reads import signal_points
 from rules.lint.finding import LintFinding
-from rules.lint.subject import LintContext, Subject
+from rules.lint.subject import Subject
 
 EVERY = "every: 1m"
 
 
-def on_change(subject: Subject, context: LintContext) -> Iterator[LintFinding]:  # noqa: ARG001 - all checks take both
+def on_change(subject: Subject) -> Iterator[LintFinding]:
     """Check signals and `missing` that need an interval, for points without a promised one."""
     yield from _missing(subject)
     for signal in subject.rule.signals:

@@ -9,8 +9,8 @@ from rules.compiled import Levels
 from rules.expr.syntax_tree import Syntax
 from rules.lint.code_comparisons import codes
 from rules.lint.comparisons import DOWN, UP, Range, alternatives, atom, number_of, ranges, states
+from rules.lint.condition_checks import checks_of
 from rules.lint.finding import LintFinding
-from rules.lint.forms import lint_of
 from rules.lint.inventory import RuleInventory
 from rules.lint.subject import LintContext, Subject
 
@@ -111,7 +111,7 @@ def _triggers(subject: Subject) -> Iterator[Trigger]:
     for _, prefix in subject.levels():
         for parts in alternatives(subject.get(f"{prefix}when")):
             yield _comparisons(subject, parts)
-    form = lint_of(subject)
+    form = checks_of(subject)
     for _, found in form.conditions(subject.get(form.key)) if form.single else ():
         for parts in alternatives(found):
             yield _comparisons(subject, parts)

@@ -11,12 +11,12 @@ from rules.expr.syntax_tree import CallNode, Compare, Name, Number, Syntax, numb
 from rules.lint.comparisons import trees, walk
 from rules.lint.finding import LintFinding
 from rules.lint.predicates import predicates
-from rules.lint.subject import LintContext, Subject
+from rules.lint.subject import Subject
 
 _PER_CENT = re.compile(r"^[^\s%‰a-z]+\s*(%|‰|[a-z]+)")
 
 
-def percents(subject: Subject, context: LintContext) -> Iterator[LintFinding]:  # noqa: ARG001 - all checks take both
+def percents(subject: Subject) -> Iterator[LintFinding]:
     """Check every condition, and `unless`."""
     conditions = [(one.path, one.written) for one in predicates(subject)]
     for path, written in (*conditions, ("unless", subject.get("unless"))):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rules.compiled import Levels
-from rules.lint.forms import lint_of
+from rules.lint.condition_checks import checks_of
 from rules.lint.subject import Subject
 
 
@@ -40,7 +40,7 @@ def _form(subject: Subject) -> Iterator[Predicate]:
     """Conditions of the stateful forms, below the rule or below `when`."""
     if isinstance(clear := subject.get("clear"), str | Mapping):
         yield Predicate("clear", clear, raises=False)
-    form = lint_of(subject)
+    form = checks_of(subject)
     for path in (form.key, f"when.{form.key}"):
         for place, found in form.conditions(subject.get(path)):
             if isinstance(found, str):

@@ -12,12 +12,12 @@ from rules.format.rule_source import decoded
 from rules.format.yaml_tree import Notes, YamlMapping, lines_of, read
 from rules.lint.actions import hours, order_and_notice
 from rules.lint.at_load import at_load
+from rules.lint.condition_checks import of_condition
 from rules.lint.cost import Cost, estimate
 from rules.lint.finding import LintFinding, Severity
-from rules.lint.forms import of_form
-from rules.lint.hours_and_flapping import spans
+from rules.lint.hours_and_flapping import flapping, holds_and_hours, votes_and_intervals
 from rules.lint.logic import logic
-from rules.lint.missing_and_identity import missing_and_identity
+from rules.lint.missing_and_identity import identity, missing
 from rules.lint.on_change import on_change
 from rules.lint.overlap import overlaps, parents, quiets
 from rules.lint.percents import percents
@@ -27,10 +27,26 @@ from rules.lint.tests import rule_tests
 from rules.lint.watched_devices import watching
 from rules.lint.windows import windows
 
-CHECKS: tuple[Callable[[Subject, LintContext], Iterator[LintFinding]], ...] = (
-    missing_and_identity, of_form, logic, percents, spans, on_change, windows, watching, at_load,
-    order_and_notice, hours, rule_tests,
-)  # fmt: skip
+RULE_CHECKS: tuple[Callable[[Subject], Iterator[LintFinding]], ...] = (
+    missing,
+    identity,
+    logic,
+    percents,
+    holds_and_hours,
+    flapping,
+    votes_and_intervals,
+    on_change,
+    order_and_notice,
+    rule_tests,
+)
+INSTALLATION_CHECKS: tuple[Callable[[Subject, LintContext], Iterator[LintFinding]], ...] = (
+    of_condition,
+    windows,
+    watching,
+    at_load,
+    hours,
+)
+"""Checks that need more than the rule."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +106,8 @@ def lint(files: Sequence[CheckedFile], context: LintContext) -> Lint:
         [(file.loaded.file, file.loaded.policy) for file in files if not (file.stand_alone or file.in_force_only)]
     )
     policy = compile_policy(source, context.zone)
-    found = list(chain.from_iterable(check(one, context) for one in subjects for check in CHECKS))
+    found = list(chain.from_iterable(check(one) for one in subjects for check in RULE_CHECKS))
+    found += chain.from_iterable(check(one, context) for one in subjects for check in INSTALLATION_CHECKS)
     found += chain(
         overlaps([*beside, *subjects], context), parents([*beside, *subjects]), quiets(subjects, bool(policy.quiet))
     )

@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 
 from rules.lint.finding import LintFinding
-from rules.lint.subject import LintContext, Subject
+from rules.lint.subject import Subject
 
 EXAMPLE = 'test: [{say: it raises, series: {gun_temp: "80 90*20"}, expect: [{at: 2m, is: raised}]}]'
 
 
-def rule_tests(subject: Subject, context: LintContext) -> Iterator[LintFinding]:  # noqa: ARG001 - all checks take both
+def rule_tests(subject: Subject) -> Iterator[LintFinding]:
     """Check `test`."""
     if subject.stand_alone:
         return

@@ -21,7 +21,7 @@ from rules.format.forms import YAML_FORMS
 from rules.handbook.condition_words import HANDBOOK_WORDS
 from rules.handbook.page import Chapter, page
 from rules.lint import CheckedFile, LintContext, lint
-from rules.lint.forms import FORM_LINTS
+from rules.lint.condition_checks import CONDITION_CHECKS
 from rules.sentence import with_sentences
 from rules.sentence.condition_phrases import SENTENCE_WORDS
 
@@ -86,8 +86,8 @@ def test_a_form_is_written_alone() -> None:
 
 
 def test_every_condition_is_in_every_table() -> None:
-    assert len(EVALUATORS) == len(FORM_LINTS) == len(registered.CONDITIONS)
-    assert EVALUATORS.keys() == FORM_LINTS.keys()
+    assert len(EVALUATORS) == len(CONDITION_CHECKS) == len(registered.CONDITIONS)
+    assert EVALUATORS.keys() == CONDITION_CHECKS.keys()
     assert HANDBOOK_WORDS.keys() == SENTENCE_WORDS.keys() == YAML_FORMS.keys() - {"members"}
 
 

@@ -9,12 +9,12 @@ from rules.compiled import CalendarSpan
 from rules.conditions.due_date.condition import Due
 from rules.engine.state.calendar import later
 from rules.lint.at_load import rule_at_load, shown
+from rules.lint.condition_checks import ConditionChecks
 from rules.lint.finding import LintFinding
-from rules.lint.forms import FormLint
 from rules.lint.subject import LintContext, Subject
 
 
-def _overlap(subject: Subject, condition: Due, _around: LintContext) -> Iterator[LintFinding]:
+def _overlap(subject: Subject, condition: Due, _context: LintContext) -> Iterator[LintFinding]:
     """The next date begins when the stages of this one are over."""
     if condition.repeat is None:
         return
@@ -29,10 +29,10 @@ def _shortest(span: CalendarSpan) -> int:
     return min((later(one, span) - one).days for one in first)
 
 
-def _past(subject: Subject, condition: Due, around: LintContext) -> Iterator[LintFinding]:
+def _past(subject: Subject, condition: Due, context: LintContext) -> Iterator[LintFinding]:
     """Dates that are past as the rule comes into force."""
-    now = rule_at_load(subject, around)
-    if now is None or around.today is None:
+    now = rule_at_load(subject, context)
+    if now is None or context.today is None:
         return
     last = timedelta(days=condition.stages[-1][1] // DAY)
     past: list[Device] = []
@@ -44,10 +44,10 @@ def _past(subject: Subject, condition: Due, around: LintContext) -> Iterator[Lin
             day = date.fromisoformat(str(value)[:10])
         except ValueError:
             continue
-        if day + last < around.today:
+        if day + last < context.today:
             past.append(device)
     if past:
         yield subject.find("due-at-load", "due.date", date=condition.date, count=len(past), devices=shown(past))
 
 
-CHECKS = {Due: FormLint("due", (_overlap, _past))}
+CHECKS = {Due: ConditionChecks("due", (_overlap, _past))}

@@ -6,8 +6,8 @@ from typing import Any
 from gateway.domain.duration import HOUR, format_duration
 from rules.compiled.reads import points_of
 from rules.conditions.sequence.condition import Sequence
+from rules.lint.condition_checks import ConditionChecks
 from rules.lint.finding import LintFinding
-from rules.lint.forms import FormLint
 from rules.lint.subject import LintContext, Subject
 
 _SECOND = "{not_see: \"status == 'charging'\", within: 5m}"
@@ -19,7 +19,7 @@ def _seen(written: Any) -> Iterator[tuple[str, Any]]:
             yield f"[{k}].see", step["see"]
 
 
-def _in_vain(subject: Subject, condition: Sequence, _around: LintContext) -> Iterator[LintFinding]:
+def _in_vain(subject: Subject, condition: Sequence, _context: LintContext) -> Iterator[LintFinding]:
     """The wait for an absent reading must be longer than its interval."""
     if not condition.absent:
         return
@@ -41,10 +41,10 @@ def _round(span: int) -> int:
     return -(-span // HOUR) * HOUR if span > HOUR else span
 
 
-def _no_end(subject: Subject, condition: Sequence, _around: LintContext) -> Iterator[LintFinding]:
+def _no_end(subject: Subject, condition: Sequence, _context: LintContext) -> Iterator[LintFinding]:
     """Only closing the order ends it, and there is no order."""
     if condition.clear is None and subject.rule.mode == "live" and not subject.rule.order:
         yield subject.find("no-end", "sequence", write='clear: ".."')
 
 
-CHECKS = {Sequence: FormLint("sequence", (_in_vain, _no_end), _seen)}
+CHECKS = {Sequence: ConditionChecks("sequence", (_in_vain, _no_end), _seen)}

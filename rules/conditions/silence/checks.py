@@ -10,8 +10,8 @@ from rules.expr.expression_type import TIME
 from rules.expr.syntax_tree import Number
 from rules.lint.at_load import NEVER, rule_at_load, shown
 from rules.lint.comparisons import parsed, walk
+from rules.lint.condition_checks import ConditionChecks
 from rules.lint.finding import LintFinding
-from rules.lint.forms import FormLint
 from rules.lint.missing_and_identity import STEADY
 from rules.lint.on_change import EVERY, points_on_change
 from rules.lint.subject import LintContext, Subject
@@ -20,7 +20,7 @@ _LONGER = "silent.longer_than"
 _QUANTITY = re.compile(r"[0-9.]+\s*[A-Za-z]+")
 
 
-def _short(subject: Subject, condition: Silence, _around: LintContext) -> Iterator[LintFinding]:
+def _short(subject: Subject, condition: Silence, _context: LintContext) -> Iterator[LintFinding]:
     """A limit that the promised intervals pass over."""
     intervals = [every for name in condition.points if (every := subject.every(name))]
     every = (max if condition.all_of else min)(intervals, default=0)
@@ -61,7 +61,7 @@ def _simple(span: int) -> str:
     return f"{-(-span // size)}{name}"
 
 
-def _on_change(subject: Subject, condition: Silence, _around: LintContext) -> Iterator[LintFinding]:
+def _on_change(subject: Subject, condition: Silence, _context: LintContext) -> Iterator[LintFinding]:
     """Points sent on change only are silent while their value stays the same."""
     if condition.all_of:
         points = [one for name in condition.points for one in points_on_change(subject, {name})]
@@ -72,9 +72,9 @@ def _on_change(subject: Subject, condition: Silence, _around: LintContext) -> It
         yield subject.find("silent-on-change", "silent", points=names, write=EVERY)
 
 
-def _at_load(subject: Subject, condition: Silence, around: LintContext) -> Iterator[LintFinding]:
+def _at_load(subject: Subject, condition: Silence, context: LintContext) -> Iterator[LintFinding]:
     """Devices without its points, and those that are silent already."""
-    now = rule_at_load(subject, around)
+    now = rule_at_load(subject, context)
     if now is None:
         return
     devices, newest = now.devices, now.newest
@@ -107,4 +107,4 @@ def _at_load(subject: Subject, condition: Silence, around: LintContext) -> Itera
         yield subject.find("silent-at-load", "silent", points=names, count=len(quiet), devices=shown(quiet))
 
 
-CHECKS = {Silence: FormLint("silent", (_short, _on_change, _at_load))}
+CHECKS = {Silence: ConditionChecks("silent", (_short, _on_change, _at_load))}

@@ -10,15 +10,15 @@ from rules.compiled.reads import points_of
 from rules.expr.operators import NEGATED
 from rules.expr.syntax_tree import Arithmetic, CallNode, Number, number_text, render
 from rules.lint.comparisons import DOWN, UP, Atom, alternatives, atom, walk
+from rules.lint.condition_checks import ConditionChecks
 from rules.lint.finding import LintFinding, Severity
-from rules.lint.forms import FormLint
 from rules.lint.missing_and_identity import STEADY
 from rules.lint.subject import LintContext, Subject
 
 _MARGIN = 0.05
 
 
-def thresholds(subject: Subject, _condition: Levels, _around: LintContext) -> Iterator[LintFinding]:
+def thresholds(subject: Subject, _condition: Levels, _context: LintContext) -> Iterator[LintFinding]:
     """Check `when` and `levels`."""
     for level, prefix in subject.levels():
         yield from _hysteresis(subject, level, prefix)
@@ -169,4 +169,4 @@ def _beyond(above: Atom, below: Atom) -> str:
     return f"{above.name} {above.operator} {word}({render(above.limit)}, {render(below.limit)})".replace('"', "'")
 
 
-CHECKS = {Levels: FormLint(checks=(thresholds,))}
+CHECKS = {Levels: ConditionChecks(checks=(thresholds,))}

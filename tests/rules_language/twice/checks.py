@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 from rules.conditions.twice.condition import Twice
 
+from rules.lint.condition_checks import ConditionChecks
 from rules.lint.finding import LintFinding, Severity
-from rules.lint.forms import FormLint
 from rules.lint.subject import LintContext, Subject
 
 
@@ -13,4 +13,4 @@ def _hot(subject: Subject, condition: Twice, _around: LintContext) -> Iterator[L
     yield subject.find("twice-hot", "when.twice", severity=Severity.INFO, when=condition.of.text)
 
 
-CHECKS = {Twice: FormLint("twice", (_hot,))}
+CHECKS = {Twice: ConditionChecks("twice", (_hot,))}
