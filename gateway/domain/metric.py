@@ -26,6 +26,12 @@ class MetricSample:
 
 
 SOURCE_METRICS = (
+    MetricFamily("source_messages", "Messages by what became of them (sources that take messages)", ("state",)),
+    MetricFamily("source_waiting_messages", "Received, not on disk yet", (), "gauge"),
+    MetricFamily("source_waiting_bytes", "Payload bytes received, not on disk yet", (), "gauge"),
+    MetricFamily("balance_source_messages", "Received less what is accounted for: 0, always", (), "gauge"),
+    MetricFamily("unused", "Values of journaled messages that nobody used", ("route", "reason")),
+    MetricFamily("source_misfits", "Points a route cannot fill", (), "gauge"),
     MetricFamily("dead_letters", "Messages with an unusable part, by reason", ("reason",)),
     MetricFamily("source_up", "1 while the source is connected (Modbus: at least one link)", (), "gauge"),
     MetricFamily("source_readings", "Readings by finding of the source", ("state",)),

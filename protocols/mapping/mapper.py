@@ -59,6 +59,8 @@ class Mapped:
     state_overflow: int = 0
     partial: tuple[Raw, ...] = ()
     unused: tuple[Unused, ...] = ()
+    rejected_at: tuple[int, ...] = ()
+    """Which messages `rejected` are, by their place in the call."""
 
 
 @dataclass(slots=True)
@@ -184,13 +186,14 @@ class Mapper:
             accepted[block.ordinal] = True
             for ordinal in block.short:
                 work.reasons.setdefault(ordinal, DecodeError("state_overflow"))
-        rejected = []
+        rejected, rejected_at = [], []
         lost = Counter[str]()
         for ordinal in np.flatnonzero(~accepted).tolist():
             if ordinal in work.ignored:
                 continue
             error = work.reasons.get(ordinal) or work.unnamed.get(ordinal) or DecodeError("no_points")
             lost[error.reason] += 1
+            rejected_at.append(ordinal)
             rejected.append(self._letter(messages[ordinal], int(received[ordinal]), error))
         partial = [
             self._letter(messages[ordinal], int(received[ordinal]), error)
@@ -212,6 +215,7 @@ class Mapper:
             state_overflow=sum(block.dropped for block in blocks),
             partial=tuple(partial),
             unused=_unused(messages, received, accepted, work),
+            rejected_at=tuple(rejected_at),
         )
 
     def _letter(self, message: Message, received: int, error: DecodeError) -> Raw:

@@ -4,6 +4,14 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+import structlog
+
+from gateway.domain.language_values import Phrase
+from gateway.domain.text import catalogue
+from protocols.mapping.unused_fields import UNREAD
+
+log = structlog.get_logger()
+
 PLACES = 64
 """Places told apart per route and reason; what is beyond is counted together, as `…`."""
 KEPT = 2048
@@ -71,3 +79,21 @@ class UnusedLog:
     def entries(self) -> list[tuple[tuple[int, str, str], UnusedEntry]]:
         """(route, reason, place) and what was counted, in the order they were met."""
         return list(self._entries.items())
+
+
+def log_unused(source: str, first: Unused) -> None:
+    """The first of its kind: what comes after it is counted (`GET /v1/unused`)."""
+    key = f"trial.why.{first.reason}"
+    fields = {
+        "source": source,
+        "route": first.route,
+        "place": first.place,
+        "reason": first.reason,
+        "why": Phrase(key) if key in catalogue() else first.reason,
+        "detail": first.detail,
+        "topic": first.topic,
+    }
+    if first.reason == UNREAD:
+        log.info("part of a message is not used", **fields)
+    else:
+        log.warning("part of a message is not used", **fields)

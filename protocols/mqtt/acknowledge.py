@@ -15,14 +15,12 @@ import structlog
 from xxhash import xxh3_64_intdigest
 
 from gateway.domain.errors import SourceUnavailable, StoreError
-from gateway.domain.language_values import Phrase
 from gateway.domain.reading import I64
 from gateway.domain.record import Parcel, Receipts
-from gateway.domain.text import catalogue, localize
+from gateway.domain.text import localize
 from gateway.ports import Clock, Emit, ReceiptLedger
 from protocols.mapping.mapper import Mapped, Mapper
-from protocols.mapping.unused_fields import UNREAD
-from protocols.mapping.unused_log import Unused
+from protocols.mapping.unused_log import log_unused
 from protocols.mqtt.config import MqttConfig
 from protocols.mqtt.presence_reporter import PresenceReporter
 from protocols.mqtt.session import Message, acks
@@ -287,19 +285,8 @@ class Acknowledger:
             answers.append(sent.acks)
             stats.waiting -= sent.count
             stats.bytes_waiting -= sent.size
-            mapped = sent.mapped
-            stats.ignored += mapped.ignored
-            stats.journaled += mapped.batch.frames
-            stats.readings += len(mapped.batch)
-            stats.bad_values += mapped.bad
-            stats.uncertain += mapped.uncertain
-            stats.bad_elements += mapped.bad_elements
-            stats.state_overflow += mapped.state_overflow
-            stats.rejected.update(raw.reason for raw in mapped.rejected)
-            stats.partial.update(raw.reason for raw in mapped.partial)
-            stats.duplicates += sent.parcel.duplicates
-            for first in stats.unused.add(mapped.unused):
-                _log_unused(self._context.name, first)
+            for first in stats.journal(sent.mapped, sent.parcel.duplicates):
+                log_unused(self._context.name, first)
         if self.connection is not None:
             self.connection.write(b"".join(answers))
 
@@ -329,21 +316,3 @@ class Acknowledger:
 
 def _size(messages: list[Message]) -> int:
     return sum([len(message.payload) for message in messages])
-
-
-def _log_unused(source: str, first: Unused) -> None:
-    """The first of its kind: what comes after it is counted (`GET /v1/unused`)."""
-    key = f"trial.why.{first.reason}"
-    fields = {
-        "source": source,
-        "route": first.route,
-        "place": first.place,
-        "reason": first.reason,
-        "why": Phrase(key) if key in catalogue() else first.reason,
-        "detail": first.detail,
-        "topic": first.topic,
-    }
-    if first.reason == UNREAD:
-        log.info("part of a message is not used", **fields)
-    else:
-        log.warning("part of a message is not used", **fields)

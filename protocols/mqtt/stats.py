@@ -1,15 +1,15 @@
-"""What the source counts; read by metrics and the console, written by the source alone."""
+"""What the source counts besides its messages."""
 
-from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from protocols.mapping.unused_log import UnusedLog
+from protocols.mapping.message_stats import MessageStats
 
 
 @dataclass(slots=True)
-class MqttStats:
-    """Messages: received = journaled + duplicates + sum(rejected) + ignored + returned + lost + waiting.
+class MqttStats(MessageStats):
+    """`returned`: QoS 1 and 2, the broker keeps them; `lost`: the same at QoS 0. `ignored`: retained, too."""
 
+<<<<<<< HEAD
     `returned`: the journal did not take them, the broker keeps them (QoS 1 and 2); `lost`: the same at QoS 0.
     `ignored`: retained or unmatched, as configured, and messages of presence topics. `partial`: journaled messages
     that left a dead letter, too, by reason. `readings` are those of journaled messages, of which `bad_values` have
@@ -20,25 +20,10 @@ class MqttStats:
     """
 
     connected: bool = False
+=======
+>>>>>>> da721f45 (HTTP: messages pushed to /v1/ingest/NAME, answered when they are in the journal; one list of counts for all sources of messages)
     resumed: bool = False
     connects: int = 0
     disconnects: int = 0
     last_error: str = ""
-    received: int = 0
-    journaled: int = 0
-    readings: int = 0
-    duplicates: int = 0
-    ignored: int = 0
-    returned: int = 0
-    lost: int = 0
-    bad_values: int = 0
-    uncertain: int = 0
-    bad_elements: int = 0
-    state_overflow: int = 0
     pauses: int = 0
-    misfits: int = 0
-    waiting: int = 0
-    bytes_waiting: int = 0
-    rejected: Counter[str] = field(default_factory=Counter)
-    partial: Counter[str] = field(default_factory=Counter)
-    unused: UnusedLog = field(default_factory=UnusedLog)

@@ -1,0 +1,63 @@
+"""Texts of the HTTP source: mistakes in its part of the configuration, and answers to those who push."""
+
+TEXTS: dict[str, tuple[str, str]] = {
+    "http.secret": ("write secret or secret_file, exactly one of them", "secret 与 secret_file 必须且只能写一个"),
+    "http.auth": (
+        "{got!r} is not a kind of proof; write one of {known}",
+        "{got!r} 不是鉴权方式；请写其中之一：{known}",
+    ),
+    "http.listen": (
+        "{got!r} is not an address to listen on; write an IP address and a port: 127.0.0.1:8422, 0.0.0.0:8422 or [::]:8422",
+        "{got!r} 不是监听地址；请写 IP 地址和端口：127.0.0.1:8422、0.0.0.0:8422 或 [::]:8422",
+    ),
+    "http.open": (
+        "{got} can be reached from other machines, and auth: none lets everybody push; write auth (token, hmac, onenet, mtls) or listen on 127.0.0.1",
+        "其他机器可以访问 {got}，而 auth: none 允许任何人推送；请写 auth（token、hmac、onenet、mtls），或只监听 127.0.0.1",
+    ),
+    "http.client_ca": (
+        "mtls needs the authority that signs the senders' certificates; write tls.client_ca",
+        "mtls 需要签发推送方证书的机构；请写 tls.client_ca",
+    ),
+    "http.plain": (
+        "{listen} can be reached from other machines without TLS: secrets and readings can be read on the way; write tls, or put a proxy with TLS in front",
+        "其他机器可不经 TLS 访问 {listen}：密钥和读数可能在途中被看到；请写 tls，或由前置的程序负责 TLS",
+    ),
+    "http.tls_differs": (
+        "source {first} listens on the same address with another tls; write the same in both, or another port",
+        "数据源 {first} 以不同的 tls 监听同一地址；请两处写成一样，或换一个端口",
+    ),
+    "http.cannot_listen": (
+        "cannot listen on {address}: {error}; is another program using the port?",
+        "无法监听 {address}：{error}；该端口是否已被其他程序占用？",
+    ),
+    "http.silent": ("listening, but nothing is pushed", "正在监听，但没有收到推送"),
+    "push.unproven": (
+        "the request brings no valid proof of its sender; see auth of this source",
+        "请求没有有效的身份证明；请查看该数据源的 auth",
+    ),
+    "push.no_path": ("messages are pushed to {path}", "消息应推送到 {path}"),
+    "push.no_source": ("no source of that name listens here", "此处没有该名称的数据源"),
+    "push.method": ("messages are pushed by POST", "消息应以 POST 推送"),
+    "push.busy": (
+        "too much waits for the journal; send the message again after the time in Retry-After",
+        "等待写入日志的数据过多；请在 Retry-After 所给的时间后重发",
+    ),
+    "push.not_taken": (
+        "the journal did not take the message; send it again after the time in Retry-After",
+        "日志未能写入该消息；请在 Retry-After 所给的时间后重发",
+    ),
+    "push.stopping": ("the gateway stops; send the message again", "网关正在停止；请重发该消息"),
+    "push.encoding": ("the body is not {got}, as content-encoding says", "正文并非 content-encoding 所说的 {got}"),
+    "push.cut_short": ("the body ends before the end of its {got} data", "正文的 {got} 数据不完整"),
+    "push.content_encoding": (
+        "content-encoding may be gzip, deflate or identity",
+        "content-encoding 只能是 gzip、deflate 或 identity",
+    ),
+    "push.too_large": ("a body has at most {most} bytes", "正文不能超过 {most} 字节"),
+    "push.headers": (
+        "a request has at most {count} headers and {most} bytes of them",
+        "请求最多 {count} 个请求头，共 {most} 字节",
+    ),
+    "push.upgrade": ("this listener speaks HTTP/1.1 only", "此监听端口只支持 HTTP/1.1"),
+    "push.no_http": ("this is not an HTTP/1.1 request", "这不是 HTTP/1.1 请求"),
+}

@@ -1,0 +1,1 @@
+"""Messages that platforms and devices push by HTTP."""

@@ -1,0 +1,92 @@
+"""What the gateway needs of this folder (`gateway.adapter_ports.SourceAdapter`). Parts are loaded when needed."""
+
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from typing import TYPE_CHECKING
+
+from gateway.adapter_ports import CheckedProject, ConfigFindings, MessageTrial, SourceAdapter, SourceServices
+from gateway.domain.error_reasons import reason
+from gateway.domain.errors import ConfigError, Problem
+from protocols.http.config import HttpConfig
+
+if TYPE_CHECKING:
+    from protocols.http.authenticate import Authenticate
+    from protocols.http.source import HttpSource
+
+
+def _build(name: str, config: HttpConfig, services: SourceServices) -> "HttpSource":
+    from protocols.http.source import HttpSource
+
+    return HttpSource(
+        name,
+        config,
+        services.directory,
+        services.ledger,
+        services.clock,
+        _authenticate(name, config, services.file),
+        sent=services.as_sent,
+        retention=services.retention,
+    )
+
+
+def _adjust(
+    source: "HttpSource", config: HttpConfig, before: SourceServices, services: SourceServices
+) -> Callable[[], bool]:
+    sent = None if before.sent == services.sent else services.as_sent
+    return partial(source.use, config, _authenticate(source.name, config, services.file), sent)
+
+
+def _authenticate(name: str, config: HttpConfig, file: str) -> "Authenticate":
+    from protocols.http.authenticate import authenticator
+
+    try:
+        return authenticator(config.auth)
+    except OSError as error:
+        fields = {"error": reason(error)}
+        raise ConfigError([Problem(file, f"sources.{name}.auth", "app.secret", fields)]) from None
+
+
+def _check(sources: Mapping[str, HttpConfig], file: str) -> ConfigFindings:
+    """Addresses that others can reach without TLS; sources that share an address but not its TLS."""
+    found = ConfigFindings()
+    first: dict[tuple[str, int], tuple[str, HttpConfig]] = {}
+    for name, source in sources.items():
+        place = f"sources.{name}"
+        if source.tls is None and not source.local:
+            found.warnings.append(Problem(file, f"{place}.listen", "http.plain", {"listen": source.listen}))
+        other, like = first.setdefault(source.address, (name, source))
+        if like.tls != source.tls:
+            found.problems.append(Problem(file, f"{place}.tls", "http.tls_differs", {"first": other}))
+    return found
+
+
+def _check_with(sources: Mapping[str, HttpConfig], project: CheckedProject) -> ConfigFindings:
+    from protocols.mapping.route_check import check_routes
+
+    return check_routes(sources, project)
+
+
+def _state_texts(config: HttpConfig) -> Iterable[tuple[str, str]]:
+    from protocols.mapping.state_texts import state_texts
+
+    return state_texts(config)
+
+
+def _try_message(
+    name: str, config: HttpConfig, services: SourceServices, topic: str, payload: bytes, retain: bool
+) -> MessageTrial:
+    from protocols.mapping.trial import try_message
+
+    return try_message(name, config, services, topic, payload, retain=retain)
+
+
+ADAPTER = SourceAdapter(
+    name="http",
+    config=HttpConfig,
+    build=_build,
+    adjust=_adjust,
+    check=_check,
+    check_with=_check_with,
+    state_texts=_state_texts,
+    try_message=_try_message,
+)

@@ -1,0 +1,143 @@
+"""`sources.NAME` with `type: http`: what is pushed to `/v1/ingest/NAME`, and how its senders prove who they are."""
+
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import BeforeValidator, Field, SecretStr, field_validator, model_validator
+
+from gateway.domain.duration import MINUTE, MS, SECOND
+from gateway.section import Bytes, Duration, Section, read_secret, wrong
+from protocols.mapping.config import RoutesSection
+from protocols.mapping.config_problem import submodel
+
+
+class _Secret(Section):
+    """A secret, here or in a file."""
+
+    secret: SecretStr | None = None
+    secret_file: Path | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if (self.secret is None) == (self.secret_file is None):
+            raise wrong("http.secret")
+        return self
+
+    def value(self) -> str:
+        """The secret. Raises OSError when its file cannot be read."""
+        return read_secret(self.secret, self.secret_file)
+
+
+class TokenAuth(_Secret):
+    """The request brings a secret: `Authorization: Bearer …`, or in a header of that name."""
+
+    kind: Literal["token"]
+    header: str = "authorization"
+
+
+class HmacAuth(_Secret):
+    """The request brings a keyed hash of its body. `timestamp`: a header with epoch seconds that is hashed before the
+    body, with a point between; older or newer than `tolerance` is refused."""
+
+    kind: Literal["hmac"]
+    header: str = "x-signature"
+    algorithm: Literal["sha256", "sha1", "sha512"] = "sha256"
+    encoding: Literal["hex", "base64"] = "hex"
+    prefix: str = ""
+    timestamp: str | None = None
+    tolerance: Duration = 5 * MINUTE
+
+
+class OneNetAuth(_Secret):
+    """China Mobile OneNET: `msg_signature` = base64(MD5(token + nonce + msg)); its URL check is answered."""
+
+    kind: Literal["onenet"]
+
+
+class ClientCertificate(Section):
+    """The connection brings a certificate that `tls.client_ca` signed; needs nothing else."""
+
+    kind: Literal["mtls"]
+
+
+class NoAuth(Section):
+    """Whoever reaches the port may push; on loopback only."""
+
+    kind: Literal["none"]
+
+
+Auth = TokenAuth | HmacAuth | OneNetAuth | ClientCertificate | NoAuth
+_KINDS: dict[str, type[Section]] = {
+    "token": TokenAuth,
+    "hmac": HmacAuth,
+    "onenet": OneNetAuth,
+    "mtls": ClientCertificate,
+    "none": NoAuth,
+}
+
+
+def _auth(value: object) -> object:
+    if isinstance(value, Section):
+        return value
+    given: dict[object, object] = dict(value) if isinstance(value, dict) else {"kind": value}
+    model = _KINDS.get(str(given.get("kind")))
+    if model is None:
+        raise wrong("http.auth", got=given.get("kind"), known=", ".join(_KINDS))
+    return submodel(model, given)
+
+
+class ServerTls(Section):
+    """PEM files. `client_ca`: senders must have a certificate of this authority."""
+
+    cert: Path
+    key: Path
+    client_ca: Path | None = None
+
+
+class HttpConfig(RoutesSection):
+    """A listener for pushed messages. Several sources may share an address, each with its own path."""
+
+    type: Literal["http"]
+    listen: str = "127.0.0.1:8422"
+    auth: Annotated[Auth, BeforeValidator(_auth)]
+    tls: ServerTls | None = None
+    linger: Duration = 5 * MS
+    linger_messages: int = Field(default=500, ge=1, le=20_000)
+    max_unjournaled: Bytes = 32 * 1024 * 1024
+    max_connections: int = Field(default=1000, ge=1, le=20_000)
+    silent_after: Duration = 0
+
+    @field_validator("listen")
+    @classmethod
+    def _listen(cls, value: str) -> str:
+        host, _, port = value.rpartition(":")
+        try:
+            ip_address(host.strip("[]"))
+            fits = 0 <= int(port) <= 65535
+        except ValueError:
+            fits = False
+        if not fits:
+            raise wrong("http.listen", got=value)
+        return value
+
+    @model_validator(mode="after")
+    def _safe(self) -> Self:
+        if isinstance(self.auth, NoAuth) and not self.local:
+            raise wrong("http.open", got=self.listen)
+        if isinstance(self.auth, ClientCertificate) and (self.tls is None or self.tls.client_ca is None):
+            raise wrong("http.client_ca")
+        if not 0 <= self.linger <= SECOND:
+            raise wrong("mqtt.range", got=f"linger {self.linger // MS}ms", low="0ms", high="1s")
+        return self
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """(host, port)."""
+        host, _, port = self.listen.rpartition(":")
+        return host.strip("[]"), int(port)
+
+    @property
+    def local(self) -> bool:
+        """Only this machine reaches it."""
+        return ip_address(self.address[0]).is_loopback

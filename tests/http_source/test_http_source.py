@@ -1,0 +1,372 @@
+"""Pushes over real sockets: who may push, what is answered and when, and what broken or hostile senders get."""
+
+import asyncio
+import base64
+import gzip
+import hashlib
+import hmac
+import json
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from mqtt_kit import NOW, SIMPLE, Ledger, Wall, registry
+from pydantic import ValidationError
+
+from gateway.adapters import SOURCES
+from gateway.domain.errors import SourceRejected, StoreUnavailable
+from gateway.domain.record import Parcel
+from protocols.http.authenticate import authenticator
+from protocols.http.config import HttpConfig
+from protocols.http.source import HttpSource
+
+ROUTE = SIMPLE | {"filter": "push/{device}"}
+BODY = b'{"ts":1774408725992,"temp":21.5}'
+OPEN: Mapping[str, Any] = {"type": "http", "listen": "127.0.0.1:0", "auth": "none", "routes": [ROUTE]}
+
+
+class Journal:
+    """An Emit in memory; `gate` holds parcels back, `refuse` makes the next ones fail."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self.parcels: list[Parcel] = []
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.refuse = 0
+        self._ledger = ledger
+
+    async def __call__(self, parcel: Parcel) -> None:
+        await self.gate.wait()
+        if self.refuse:
+            self.refuse -= 1
+            raise StoreUnavailable("the disk is away")
+        self.parcels.append(parcel)
+        if parcel.receipts is not None:
+            for packet, digest in zip(parcel.receipts.packets, parcel.receipts.digests, strict=True):
+                self._ledger.kept[parcel.receipts.session, packet] = digest
+
+    @property
+    def values(self) -> list[float]:
+        return [value for parcel in self.parcels for value in parcel.batch.value.tolist()]
+
+
+class Stage:
+    """A running source."""
+
+    def __init__(self, config: Mapping[str, Any], name: str = "push") -> None:
+        self.config = HttpConfig.model_validate(dict(config))
+        self.ledger = Ledger()
+        self.journal = Journal(self.ledger)
+        proof = authenticator(self.config.auth)
+        self.source = HttpSource(name, self.config, registry(), self.ledger, Wall(), proof)
+        self.task: asyncio.Task[None] | None = None
+
+    @property
+    def url(self) -> str:
+        host, port = self.source.address
+        return f"{'https' if self.config.tls else 'http'}://{host}:{port}/v1/ingest/{self.source.name}"
+
+
+@asynccontextmanager
+async def running(config: Mapping[str, Any] = OPEN, name: str = "push") -> AsyncIterator[Stage]:
+    stage = Stage(config, name)
+    stage.task = asyncio.create_task(stage.source.run(stage.journal))
+    async with asyncio.timeout(10):
+        while not stage.source.stats.connected:
+            if stage.task.done():
+                stage.task.result()
+            await asyncio.sleep(0.001)
+    try:
+        yield stage
+    finally:
+        stage.journal.gate.set()
+        stage.task.cancel()
+        with suppress(asyncio.CancelledError):
+            await stage.task
+        balance = [one.value for one in stage.source.samples() if one.family == "balance_source_messages"]
+        assert balance == [0]
+
+
+async def post(stage: Stage, body: bytes = BODY, path: str = "/c1", **headers: str) -> httpx.Response:
+    async with httpx.AsyncClient(timeout=10) as client:
+        return await client.post(
+            stage.url + path, content=body, headers={k.replace("_", "-"): v for k, v in headers.items()}
+        )
+
+
+# ---- answers ------------------------------------------------------------------------------------------------------
+async def test_the_answer_comes_after_the_journal() -> None:
+    async with running() as stage:
+        stage.journal.gate.clear()
+        asked = asyncio.create_task(post(stage))
+        async with asyncio.timeout(10):
+            while not stage.source.stats.waiting:
+                await asyncio.sleep(0.001)
+        assert not asked.done()
+        stage.journal.gate.set()
+        answer = await asked
+        assert (answer.status_code, answer.json()) == (200, {"status": "accepted"})
+        assert stage.journal.values == [21.5]
+
+
+async def test_a_dead_letter_is_answered_by_its_reason() -> None:
+    async with running() as stage:
+        answers = await asyncio.gather(post(stage), post(stage, b"{"), post(stage, path="/c9"), post(stage))
+        assert [one.status_code for one in answers] == [200] * 4
+        assert [one.json()["status"] for one in answers] == ["accepted", "dead_letter", "dead_letter", "accepted"]
+        assert [one.json().get("reason") for one in answers] == [None, "bad_json", "unknown_device", None]
+        kept = [raw for parcel in stage.journal.parcels for raw in parcel.rejected]
+        assert sorted((raw.reason, raw.payload) for raw in kept) == [("bad_json", b"{"), ("unknown_device", BODY)]
+
+
+async def test_what_the_journal_refuses_is_to_be_sent_again() -> None:
+    async with running() as stage:
+        stage.journal.refuse = 1
+        answer = await post(stage, accept_language="zh-CN")
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert answer.json()["code"] == "not_taken"
+        assert "重发" in answer.json()["detail"]
+        assert (await post(stage)).status_code == 200
+        assert stage.source.stats.returned == 1
+
+
+async def test_a_journal_that_does_not_keep_up_is_busy() -> None:
+    async with running({**OPEN, "max_unjournaled": "1KiB"}) as stage:
+        stage.journal.gate.clear()
+        asked = [asyncio.create_task(post(stage)) for _ in range(40)]
+        answers: list[httpx.Response] = []
+        async with asyncio.timeout(10):
+            while not answers:
+                done, _ = await asyncio.wait(asked, return_when=asyncio.FIRST_COMPLETED)
+                answers += [one.result() for one in done]
+        assert {one.status_code for one in answers} == {503}
+        stage.journal.gate.set()
+        assert 200 in {one.status_code for one in await asyncio.gather(*asked)}
+
+
+async def test_an_idempotency_key_counts_once() -> None:
+    async with running() as stage:
+        stage.journal.gate.clear()
+        twice = [asyncio.create_task(post(stage, idempotency_key="k1")) for _ in range(2)]
+        await asyncio.sleep(0.05)
+        stage.journal.gate.set()
+        assert [one.json()["status"] for one in await asyncio.gather(*twice)] == ["accepted", "accepted"]
+        for _ in range(2):
+            assert (await post(stage, idempotency_key="k1")).json() == {"status": "duplicate"}
+        assert (await post(stage, idempotency_key="k2")).json() == {"status": "accepted"}
+        assert (await post(stage, BODY + b" ", idempotency_key="k1")).json() == {"status": "accepted"}
+        assert stage.journal.values == [21.5] * 3
+        assert stage.source.stats.duplicates == 2
+
+
+async def test_requests_on_one_connection_are_answered_in_order() -> None:
+    async with running() as stage:
+        reader, writer = await asyncio.open_connection(*stage.source.address)
+        bodies = [BODY, b"{", BODY, b"[1"]
+        head = b"POST /v1/ingest/push/c1 HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n"
+        writer.write(b"".join(head % len(body) + body for body in bodies))
+        writer.write(b"GET /v1/ingest/push HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
+        text = (await reader.read()).decode()
+        codes = [answer[:3] for answer in text.split("HTTP/1.1 ")[1:]]
+        assert codes == ["200"] * 4 + ["405"]
+        assert text.count("dead_letter") == 2
+        writer.close()
+        with suppress(OSError):
+            await writer.wait_closed()
+
+
+# ---- who may push -------------------------------------------------------------------------------------------------
+SECRET = "canary-secret-4711"
+
+
+def _hmac_headers(body: bytes, **more: str) -> dict[str, str]:
+    return {"x-signature": hmac.new(SECRET.encode(), body, "sha256").hexdigest(), **more}
+
+
+def _stamped(seconds: int) -> dict[str, str]:
+    return _hmac_headers(b"%d.%s" % (seconds, BODY), **{"x-time": str(seconds)})
+
+
+def _onenet(msg: Any, nonce: str = "n1", token: str = SECRET) -> tuple[bytes, str]:
+    text = json.dumps(msg, separators=(",", ":"))
+    signature = base64.b64encode(hashlib.md5((token + nonce + text).encode()).digest()).decode()
+    return json.dumps({"msg": msg, "msg_signature": signature, "nonce": nonce}).encode(), signature
+
+
+@pytest.mark.parametrize(
+    ("auth", "headers", "status"),
+    [
+        ({"kind": "token"}, {"authorization": f"Bearer {SECRET}"}, 200),
+        ({"kind": "token"}, {"authorization": f"Bearer {SECRET}x"}, 401),
+        ({"kind": "token"}, {}, 401),
+        ({"kind": "token", "header": "X-Api-Key"}, {"x-api-key": SECRET}, 200),
+        ({"kind": "token", "header": "X-Api-Key"}, {"x-api-key": ""}, 401),
+        ({"kind": "hmac"}, _hmac_headers(BODY), 200),
+        ({"kind": "hmac"}, _hmac_headers(BODY + b"x"), 401),
+        ({"kind": "hmac", "prefix": "sha256="}, {"x-signature": "sha256=" + _hmac_headers(BODY)["x-signature"]}, 200),
+        ({"kind": "hmac", "timestamp": "x-time"}, _stamped(NOW // 10**6), 200),
+        ({"kind": "hmac", "timestamp": "x-time"}, _stamped(1000), 401),
+        ({"kind": "hmac", "timestamp": "x-time"}, _hmac_headers(BODY), 401),
+    ],
+)
+async def test_the_proof_of_the_sender(auth: dict[str, Any], headers: dict[str, str], status: int) -> None:
+    async with running({**OPEN, "auth": {**auth, "secret": SECRET}}) as stage:
+        answer = await post(stage, **headers)
+        assert answer.status_code == status
+        assert SECRET not in answer.text
+        assert stage.source.stats.received == (status == 200)
+
+
+async def test_onenet_signs_its_messages_and_checks_the_address() -> None:
+    route = {
+        "filter": "push",
+        "device": "c1",
+        "time": {"path": "msg.at", "unit": "ms"},
+        "points": {"gun_temp": {"path": "msg.value"}},
+    }
+    async with running({**OPEN, "auth": {"kind": "onenet", "secret": SECRET}, "routes": [route]}) as stage:
+        body, _ = _onenet({"at": NOW // 1000, "type": 1, "value": "21.5"})
+        assert (await post(stage, body, path="")).json() == {"status": "accepted"}
+        forged, _ = _onenet({"at": NOW // 1000, "type": 1, "value": "21.5"}, token="other")
+        assert (await post(stage, forged, path="")).status_code == 401
+        assert (await post(stage, b"{}", path="")).status_code == 401
+        _, signature = _onenet("x")
+        signature = base64.b64encode(hashlib.md5(f"{SECRET}n1hello".encode()).digest()).decode()
+        async with httpx.AsyncClient() as client:
+            asked = {"msg": "hello", "nonce": "n1", "signature": signature}
+            answer = await client.get(stage.url, params=asked)
+            assert (answer.status_code, answer.text) == (200, "hello")
+            answer = await client.get(stage.url, params={**asked, "nonce": "n2"})
+            assert answer.status_code == 401
+
+
+async def test_a_client_certificate(tmp_path: Path) -> None:
+    from tls_kit import Authority
+
+    authority = Authority(tmp_path)
+    server, client, stranger = authority.issue("server"), authority.issue("sender"), authority.stranger()
+    tls = {"cert": server.cert, "key": server.key, "client_ca": authority.itself.cert}
+    async with running({**OPEN, "auth": "mtls", "tls": tls}) as stage:
+        for pair, works in ((client, True), (stranger, False), (None, False)):
+            context = ssl.create_default_context(cafile=str(authority.itself.cert))
+            if pair is not None:
+                context.load_cert_chain(pair.cert, pair.key)
+            async with httpx.AsyncClient(verify=context) as sender:
+                try:
+                    status = (await sender.post(f"{stage.url}/c1", content=BODY)).status_code
+                except httpx.HTTPError:
+                    status = 0
+            assert status == (200 if works else 0)
+        assert stage.journal.values == [21.5]
+
+
+# ---- broken and hostile senders -----------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("headers", "body", "status"),
+    [
+        ({"content-encoding": "gzip"}, gzip.compress(BODY), 200),
+        ({"content-encoding": "gzip"}, gzip.compress(BODY)[:-9], 400),
+        ({"content-encoding": "gzip"}, b"no gzip", 400),
+        ({"content-encoding": "br"}, BODY, 415),
+        ({"content-encoding": "gzip"}, gzip.compress(b" " * 10_000_000), 413),
+        ({}, b" " * 70_000, 413),
+    ],
+)
+async def test_bodies(headers: dict[str, str], body: bytes, status: int) -> None:
+    async with running() as stage:
+        with suppress(httpx.WriteError):  # the listener does not read on
+            assert (await post(stage, body, **headers)).status_code == status
+
+
+Speak = Callable[[asyncio.StreamWriter], Awaitable[None]]
+
+
+@pytest.mark.parametrize(
+    ("raw", "status"),
+    [
+        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 400),
+        (b"GET / HTTP/1.1\r\nhost: x\r\n\r\n", 404),
+        (b"POST /v1/ingest/other HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\n\r\n", 404),
+        (b"PUT /v1/ingest/push/c1 HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\n\r\n", 405),
+        (b"POST /v1/ingest/push/c1 HTTP/1.1\r\n" + b"".join(b"x-%d: y\r\n" % n for n in range(80)) + b"\r\n", 431),
+        (b"POST /v1/ingest/push/c1 HTTP/1.1\r\nx: " + b"y" * 40_000 + b"\r\n\r\n", 431),
+        (b"POST /v1/ingest/push/c1 HTTP/1.1\r\nhost: x\r\ncontent-length: 999999\r\n\r\n", 413),
+        (b"POST /v1/ingest/push/c1 HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\nffff\r\n" + b" " * 65_537, 413),
+    ],
+)
+async def test_what_is_no_push_is_refused(raw: bytes, status: int) -> None:
+    async with running({**OPEN, "max_payload": "32KiB"}) as stage:
+        reader, writer = await asyncio.open_connection(*stage.source.address)
+        writer.write(raw)
+        async with asyncio.timeout(10):
+            first = await reader.readline()
+        assert first.split()[1] == str(status).encode()
+        writer.close()
+        with suppress(OSError):
+            await writer.wait_closed()
+        assert (await post(stage)).status_code == 200
+
+
+async def test_a_chunked_body_arrives_whole() -> None:
+    async with running() as stage:
+        reader, writer = await asyncio.open_connection(*stage.source.address)
+        writer.write(b"POST /v1/ingest/push/c1 HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n")
+        for byte in BODY:
+            writer.write(b"1\r\n%c\r\n" % byte)
+            await writer.drain()
+        writer.write(b"0\r\n\r\n")
+        assert (await reader.readline()).split()[1] == b"200"
+        writer.close()
+        with suppress(OSError):
+            await writer.wait_closed()
+        assert stage.journal.values == [21.5]
+
+
+async def test_two_sources_share_an_address_and_a_taken_one_is_said() -> None:
+    async with running() as first:
+        host, port = first.source.address
+        shared = {**OPEN, "listen": f"{host}:{port}", "routes": [SIMPLE | {"filter": "other/{device}"}]}
+        first.config = first.source._config = HttpConfig.model_validate(dict(OPEN))
+        async with running(shared, "other") as second:
+            assert (await post(second)).status_code == 200
+            assert (await post(first)).status_code == 200
+        async with httpx.AsyncClient() as client:
+            gone = await client.post(f"http://{host}:{port}/v1/ingest/other/c1", content=BODY)
+        assert gone.status_code == 404
+    blocked = await asyncio.start_server(lambda *_: None, "127.0.0.1", 0)
+    port = blocked.sockets[0].getsockname()[1]
+    stage = Stage({**OPEN, "listen": f"127.0.0.1:{port}"})
+    with pytest.raises(SourceRejected):
+        await stage.source.run(stage.journal)
+    blocked.close()
+
+
+# ---- configuration ------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("change", "key"),
+    [
+        ({"listen": "0.0.0.0:8422"}, "http.open"),
+        ({"listen": "localhost:8422"}, "http.listen"),
+        ({"listen": "127.0.0.1"}, "http.listen"),
+        ({"auth": {"kind": "token"}}, "http.secret"),
+        ({"auth": {"kind": "basic"}}, "http.auth"),
+        ({"auth": "mtls"}, "http.client_ca"),
+    ],
+)
+def test_mistakes(change: dict[str, Any], key: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        HttpConfig.model_validate({**OPEN, **change})
+    assert key in {error["type"] for error in caught.value.errors()}
+
+
+def test_check_warns_of_secrets_in_the_clear_and_of_two_kinds_of_tls() -> None:
+    plain = HttpConfig.model_validate({**OPEN, "listen": "0.0.0.0:1", "auth": {"kind": "token", "secret": "x"}})
+    secured = plain.model_copy(update={"tls": {"cert": "a", "key": "b"}})
+    found = SOURCES["http"].check({"a": plain, "b": secured}, "gateway.yaml")
+    assert [problem.key for problem in found.warnings] == ["http.plain"]
+    assert [problem.key for problem in found.problems] == ["http.tls_differs"]
