@@ -372,4 +372,4 @@ async def test_a_dead_connection_is_noticed_by_the_keepalive(monkeypatch: pytest
             peer.send(mqtt5.SubAckPacket(requested.packet_id, [mqtt5.SubAckReasonCode.GRANTED_QOS_AT_LEAST_ONCE]))
             assert isinstance(await peer.read(), mqtt5.PingReqPacket)
             await stage.peer()  # no answer: a new connection
-            assert "no sign of life" in source.stats.last_error
+            assert "no packet for" in source.stats.last_error
