@@ -1,6 +1,6 @@
 """A rule after loading: names resolved, units checked, numbers canonical. The loader makes these, the engine runs them.
 
-Durations are µs, state points their codes. Nothing here knows where a rule came from or how it is run.
+Durations are µs, state points their codes. Nothing here depends on where a rule came from or how it is run.
 """
 
 from rules.compiled.condition import Condition

@@ -1,4 +1,4 @@
-"""What a form of condition says of itself, whatever the form is (RULES section 5). Times and durations µs."""
+"""The interface of the forms of condition (RULES section 5). Times and durations µs."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -10,21 +10,21 @@ from rules.compiled.expression import Expression
 from rules.compiled.timing import CalendarSpan
 
 Meant = Callable[[Expression | None], str | None]
-"""What an expression means, as text: two texts of one meaning give one."""
+"""Expression -> its meaning as text; two expressions of one meaning give the same."""
 
 
 class CaseDates(Protocol):
-    """What dates a device has over a case, in its zone."""
+    """The dates of a device over a case, in its zone."""
 
     @property
     def registered(self) -> int:
-        """When it was registered, µs."""
+        """Time of its registration, µs."""
 
     def dates(self, attribute: str) -> Iterable[date]:
-        """Those that the attribute has, one after the other."""
+        """The dates that the attribute has, one after the other."""
 
     def done(self) -> Iterable[int]:
-        """When the work of a plan was done, µs."""
+        """Times, µs, at which the work of a plan was done."""
 
     def later(self, at: int | date, span: CalendarSpan) -> date:
         """The day a span after a day, or after the day of a moment, µs."""
@@ -36,8 +36,8 @@ class CaseDates(Protocol):
 class Condition(ABC):
     """What raises an alarm. One frozen subclass for each, in `rules/conditions/`; that of thresholds is beside this.
 
-    What a form need not say is here: one `level`, no points but those of its expressions, no state of earlier readings,
-    no time that it waits.
+    The defaults are those of a form with one `level`, without points but those of its expressions, without state of
+    earlier readings, and without timers.
     """
 
     __slots__ = ()
@@ -45,11 +45,11 @@ class Condition(ABC):
     word: ClassVar[str]
     """The form in the meaning of a rule. Revisions are made of it, so it never changes."""
     remembers: ClassVar[bool] = False
-    """Is its state made of more than the newest readings?"""
+    """True if its state depends on more than the newest readings."""
     plan: ClassVar[bool] = False
-    """Does it hang on when the work of the rule was last done?"""
+    """True if it depends on when the work of the rule was last done."""
     in_service: ClassVar[bool] = False
-    """Is it about devices in service only?"""
+    """True if it is about devices in service only."""
 
     def alarm_levels(self) -> tuple[Level, ...]:
         """The levels that its alarms may have, rising."""
@@ -61,11 +61,11 @@ class Condition(ABC):
 
     @abstractmethod
     def meaning(self, of: Meant) -> object:
-        """All that it says but the levels, as plain values: the ground of the revision of its rule."""
+        """The whole condition but its levels, as plain values; the revision of the rule is made of it."""
 
     @abstractmethod
     def same_state(self, other: "Condition") -> bool:
-        """Can the state of `other`, an earlier revision of the same form, go on?"""
+        """True if the state of `other`, an earlier revision of the same form, can be kept."""
 
     def levels_meaning(self, of: Meant) -> list[object]:  # noqa: ARG002 - levels with an expression need it
         """The levels, which are an action of the rule."""
@@ -97,17 +97,17 @@ class Condition(ABC):
         return iter(())
 
     def raises_again(self, since: int) -> int | None:  # noqa: ARG002 - most forms ask their evaluator
-        """When it raises again, µs, once nobody keeps it quiet since `since` µs; None: its evaluator says."""
+        """Time, µs, of its next raise when it was inhibited until `since` µs; None: its evaluator decides."""
         return None
 
     def plan_meaning(self) -> str:
-        """What the dates or terms of a plan hang on; other stages or another scope are the same plan."""
+        """Meaning of the dates or terms of a plan; with other stages or another scope it is the same plan."""
         return ""
 
     def cycle_point(self) -> str:
-        """The counter whose reading says where a cycle ended; "" = none."""
+        """The counter whose reading marks the end of a cycle; "" = none."""
         return ""
 
     def occasions(self) -> Iterator[tuple[str, str]]:
-        """Of a form that compares nothing what raises it, way by way: a point or attribute, and all of it in words."""
+        """Of a form that compares nothing: (point or attribute, all in words) for each way in which it is raised."""
         return iter(())

@@ -102,10 +102,10 @@ class Expression:
     """A checked expression in two back ends that agree (a property test asserts it).
 
     vector: float64[n] arrays, one per slot -> float64[n].
-    `boolean` tells truth values from numbers; `unit` is the canonical unit of a number. Unless of each of `demands` one
-    bar holds, it is not surely true (none = may be true at any time); of `denials`, not surely false. `exact`: it is
-    its only bar, and unknown where the value of that is.
-    `crossings`: what turns by itself as points grow old; None: something does, and nobody knows when.
+    `boolean`: its values are truths, no numbers; `unit` is the canonical unit of a number. Unless of each of `demands`
+    one bar holds, it is not surely true (none = may be true at any time); of `denials`, not surely false. `exact`: it
+    is its only bar, and unknown where the value of that is.
+    `crossings`: what changes by itself as points grow old; None: something does, and it is not known when.
     """
 
     text: str

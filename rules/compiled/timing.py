@@ -27,7 +27,7 @@ class Quorum:
     """Votes of the members of a group: all given limits must hold; `fraction` is of all in-service members.
 
     A vote is a device whose `of` was true at its newest reading, for any of its components (`components`: each of them
-    votes); with `within` µs heard at most that long ago, with `began_within` µs true for less than that.
+    votes); with `within` µs read at most that long ago, with `began_within` µs true for less than that.
     Three-valued: members that are unknown are no votes, but while they could tip the balance it is unknown.
     `each`: `of` reads points that every component has.
     """

@@ -1,6 +1,6 @@
 """The gateway's clock was set back: no moment that the rules know may lie after it (decision 070).
 
-What was heard, begun or decided at a later time counts as of the step. Alarms stay, holds and silences go on. Windows
+What was read, begun or decided at a later time counts as of the step. Alarms stay, holds and silences go on. Windows
 cannot be put right in place: rules with signals, and rules on groups, begin anew, from stored history if they need it;
 their alarms stay until they have judged, and end as `clock_set_back` when they are not on by then.
 """
@@ -23,7 +23,7 @@ from rules.engine.state.thing_table import NEVER
 from rules.engine.windows.base import StateTable
 
 FUTURE = frozenset({"opens", "wake", "due", "term"})
-"""State of runners that is about times to come; it is reckoned anew."""
+"""State of evaluators that is about times to come; it is reckoned anew."""
 
 
 def stepped(
@@ -67,11 +67,11 @@ def _step_back(core: Evaluator, to: int, lateness: int) -> None:
         if rule in installed.waiting:
             installed.waiting[rule] = core.seq  # what was asked for holds readings of later
         elif compiled.mode != "off":
-            if compiled.watch.group or any(runner.windows is not None for runner in installed.runners[rule]):
+            if compiled.watch.group or any(evaluator.windows is not None for evaluator in installed.evaluators[rule]):
                 installed.anew(rule, core.now, core.seq)
             else:
-                for runner in installed.runners[rule]:
-                    _in_place(runner, to)
+                for evaluator in installed.evaluators[rule]:
+                    _in_place(evaluator, to)
     installed.flush()
     for rule in [rule for rule in installed.standing if rule not in installed.waiting]:
         installed.settle(rule, core.now)
@@ -91,9 +91,9 @@ def _context(core: Evaluator, to: int) -> None:
             world.devices[number] = replace(device, registered=to)
 
 
-def _in_place(runner: ConditionEvaluator, to: int) -> None:
-    slots = [slot.evaluator for slot in runner.slots] if isinstance(runner, PerIdentityEvaluator) else []
-    for one in (runner, *slots):
+def _in_place(evaluator: ConditionEvaluator, to: int) -> None:
+    slots = [slot.evaluator for slot in evaluator.slots] if isinstance(evaluator, PerIdentityEvaluator) else []
+    for one in (evaluator, *slots):
         for table in (*one.columns.tables.values(), *one.columns.parts.values()):
             _cut(table, to)
         one.decided.until.clear()
@@ -102,8 +102,8 @@ def _in_place(runner: ConditionEvaluator, to: int) -> None:
         if one.hours is not None:
             for thing in np.flatnonzero(one.watched[: len(one.space)]).tolist():
                 one.hours.reopened(thing, to)
-    runner.refresh(range(len(runner.space)), to, "out_of_scope")
-    runner.look_again()
+    evaluator.refresh(range(len(evaluator.space)), to, "out_of_scope")
+    evaluator.look_again()
 
 
 def _cut(held: StateTable, to: int) -> None:

@@ -1,4 +1,4 @@
-"""What people did at the desk, on its way to the rules: an unlatch, work done, an order closed."""
+"""Acts of people at the desk, handed to the rules: an unlatch, work done, an order closed."""
 
 from collections.abc import Iterator
 
@@ -7,8 +7,8 @@ from rules.engine.conditions.base import ConditionEvaluator, EngineContext
 from rules.engine.installed_rules import InstalledRules
 
 
-def tell(installed: InstalledRules, context: EngineContext, fact: Unlatch | Closed | CycleDone, at: int) -> bool:
-    """The rule of the fact hears of it, at `at` µs; False: it is none of its business."""
+def apply_act(installed: InstalledRules, context: EngineContext, fact: Unlatch | Closed | CycleDone, at: int) -> bool:
+    """Hand the fact to its rule, at `at` µs; False: the rule has no use for it."""
     match fact:
         case CycleDone():
             if fact.rule not in installed.rules or not installed.rules[fact.rule][1].condition.plan:
@@ -18,28 +18,28 @@ def tell(installed: InstalledRules, context: EngineContext, fact: Unlatch | Clos
             return False
         case _:
             pass
-    for runner, thing in _meant(installed, context, fact):
+    for evaluator, thing in _meant(installed, context, fact):
         match fact:
             case CycleDone():
-                runner.cycle(thing, fact.reading, min(at, fact.at or at), at)
+                evaluator.cycle(thing, fact.reading, min(at, fact.at or at), at)
             case Closed():
-                if runner.is_on(thing) and runner.rule.condition.plan:
-                    context.completions.close(at, runner.rule, fact.device, fact.component)
-                runner.closed(thing, at, fact.identity)
+                if evaluator.is_on(thing) and evaluator.rule.condition.plan:
+                    context.completions.close(at, evaluator.rule, fact.device, fact.component)
+                evaluator.closed(thing, at, fact.identity)
             case Unlatch():
-                runner.unlatch(thing, at, fact.identity)
+                evaluator.unlatch(thing, at, fact.identity)
     return True
 
 
 def _meant(
     installed: InstalledRules, context: EngineContext, fact: Unlatch | Closed | CycleDone
 ) -> Iterator[tuple[ConditionEvaluator, int]]:
-    """The runners of the fact's rule that know its thing, and the row: of a group, or of a component."""
+    """The evaluators of the fact's rule that know its thing, and the row: of a group, or of a component."""
     row, group = context.world.rows.get(fact.device), "" if isinstance(fact, CycleDone) else fact.group
-    for runner in installed.runners.get(fact.rule, ()):
+    for evaluator in installed.evaluators.get(fact.rule, ()):
         if group:
-            yield from ((runner, k) for k, thing in enumerate(runner.space.things) if thing.group == group)
-        elif row is not None and runner.space is row.space and fact.component < len(row.things):
+            yield from ((evaluator, k) for k, thing in enumerate(evaluator.space.things) if thing.group == group)
+        elif row is not None and evaluator.space is row.space and fact.component < len(row.things):
             thing = row.things[fact.component]
-            if runner.watched[thing]:
-                yield runner, thing
+            if evaluator.watched[thing]:
+                yield evaluator, thing

@@ -81,7 +81,7 @@ class Engine:
 
     @property
     def counts(self) -> ReadingCounts:
-        """Readings by fate. Of rules with `lateness` only what is late for them, and second looks, count apart."""
+        """Readings by fate. Of rules with `lateness` only what is late for them counts; re-evaluations apart."""
         return self.evaluators.main.counts.with_reruns(
             [late.evaluator.counts for late in self.evaluators.late.values()]
         )
@@ -107,7 +107,7 @@ class Engine:
 
     def memory(self) -> int:
         """Bytes of state of all rules."""
-        return sum(runner.memory() for core in self.evaluators for runner in core.installed.all())
+        return sum(evaluator.memory() for core in self.evaluators for evaluator in core.installed.all())
 
     # --- the one entrance
     def step(self, record: Record) -> list[Transition]:

@@ -24,7 +24,7 @@ from rules.compiled import Rule
 from rules.compiled.edits import Edit
 from rules.engine.conditions.base import EngineContext, counters_of, first_frames
 from rules.engine.conditions.threshold_index import ThresholdIndex
-from rules.engine.desk_acts import tell
+from rules.engine.desk_acts import apply_act
 from rules.engine.frames.batch_view import BatchView
 from rules.engine.frames.frames import Late, views
 from rules.engine.installed_rules import InstalledRules, end_all
@@ -71,10 +71,10 @@ class Evaluator:
             self._judges(view.space.kind, view.space.capacity).frames(view)
             _commit(self.installed, view)
         self.installed.flush()
-        for runner in self.installed.split()[1]:
-            if runner.windows is not None:  # those that a tick had closed without these readings
-                for thing, at in runner.windows.chain.drain():
-                    runner.decided.reevaluate(thing, at)
+        for evaluator in self.installed.split()[1]:
+            if evaluator.windows is not None:  # those that a tick had closed without these readings
+                for thing, at in evaluator.windows.chain.drain():
+                    evaluator.decided.reevaluate(thing, at)
         self._taken_back()
         self._ask(late.found, replaced)
 
@@ -95,9 +95,9 @@ class Evaluator:
     def _taken_back(self) -> None:
         """Falls of counters that were none: the rules that read them are judged again."""
         for one in self.context.glitches.drain():
-            for runner in self.installed.of(self.context.world.rows[one.device].space.kind):
-                if any(counter.point == one.point for counter in counters_of(runner)):
-                    self.context.reevaluations.add(one.device, runner.rule.id, one.since + 1)
+            for evaluator in self.installed.of(self.context.world.rows[one.device].space.kind):
+                if any(counter.point == one.point for counter in counters_of(evaluator)):
+                    self.context.reevaluations.add(one.device, evaluator.rule.id, one.since + 1)
 
     def recount(self) -> None:
         """The same, of a rule that joined in."""
@@ -115,15 +115,15 @@ class Evaluator:
         self.admit()
         self.now = max(self.now, now)
         plain, others = self.installed.split()
-        for runner in [*(one for one in plain if one.soonest <= self.now), *others]:
-            runner.tick(self.now)
+        for evaluator in [*(one for one in plain if one.soonest <= self.now), *others]:
+            evaluator.tick(self.now)
         self._ask({}, {})
 
     def due(self) -> int:
         """When the next timer of a rule may be due, µs; NEVER when nothing waits."""
         plain, others = self.installed.split()
-        first = min([runner.soonest for runner in plain], default=NEVER)
-        return min([runner.next_due() for runner in others] + [first, self.replaced.due(), self.overtaken.due()])
+        first = min([evaluator.soonest for evaluator in plain], default=NEVER)
+        return min([evaluator.next_due() for evaluator in others] + [first, self.replaced.due(), self.overtaken.due()])
 
     def _keep_interim(self, batch: Batch) -> None:
         if not self.interim.keep(self.seq, self.now, batch):
@@ -161,7 +161,7 @@ class Evaluator:
                     customers[customer.code] = customer
                     self._owner([d.id for d in self.context.world.devices.values() if d.customer == customer.code], at)
             case Unlatch() | Closed() | CycleDone():
-                if not tell(self.installed, self.context, body, at):
+                if not apply_act(self.installed, self.context, body, at):
                     return
             case MeterExchanged():
                 self._exchange(body)
@@ -186,12 +186,12 @@ class Evaluator:
         return edit
 
     def drop(self, rule: str, at: int, *, ends: bool = False) -> None:
-        """The rule is gone: without a word, or its alarms end at `at` µs because it changed."""
+        """The rule is gone: without a transition, or its alarms end at `at` µs because it changed."""
         self.admit()
         self.requests.drop(rule)
-        for runner in self.installed.drop(rule):
+        for evaluator in self.installed.drop(rule):
             if ends:
-                end_all(runner, at)
+                end_all(evaluator, at)
 
     def _device(self, fact: DeviceSet, at: int) -> None:
         before = self.context.world.devices.get(fact.device.id)
@@ -202,10 +202,10 @@ class Evaluator:
             self._fresh[fact.device.id] = None
             return
         if left is not None:
-            for runner in self.installed.of(left.space.kind):
-                runner.refresh(left.things, at, "out_of_scope")
-                if runner.context.peers is not None:
-                    runner.revalue(runner.context.peers.with_others(()), at)
+            for evaluator in self.installed.of(left.space.kind):
+                evaluator.refresh(left.things, at, "out_of_scope")
+                if evaluator.context.peers is not None:
+                    evaluator.revalue(evaluator.context.peers.with_others(()), at)
         self._touch([fact.device.id], at)
 
     def admit(self) -> None:
@@ -218,8 +218,8 @@ class Evaluator:
             row = self.context.world.rows[device]
             by_kind.setdefault(row.space.kind, []).extend(row.things)
         for kind, things in by_kind.items():
-            for runner in self.installed.of(kind):
-                runner.refresh(things, self.now, "")
+            for evaluator in self.installed.of(kind):
+                evaluator.refresh(things, self.now, "")
 
     def _owner(self, devices: Sequence[int], at: int) -> None:
         """The site or the customer of these devices changed at `at` µs."""
@@ -233,10 +233,11 @@ class Evaluator:
         for device in devices:
             row = world.rows[device]
             retired = world.devices[device].life is Life.RETIRED
-            for runner in self.installed.of(row.space.kind):
-                runner.refresh(row.things, at, "retired" if retired else "out_of_scope")
-                runner.revalue(
-                    row.things if runner.context.peers is None else runner.context.peers.with_others(row.things), at
+            for evaluator in self.installed.of(row.space.kind):
+                evaluator.refresh(row.things, at, "retired" if retired else "out_of_scope")
+                evaluator.revalue(
+                    row.things if evaluator.context.peers is None else evaluator.context.peers.with_others(row.things),
+                    at,
                 )
 
     def _exchange(self, fact: MeterExchanged) -> None:
@@ -245,10 +246,10 @@ class Evaluator:
         if row is None or point is None:
             return
         self.admit()
-        for runner in self.installed.of(row.space.kind):
+        for evaluator in self.installed.of(row.space.kind):
             for thing in row.things:
                 if row.space.things[thing].component in {0, point.component} or point.component == 0:
-                    runner.exchange(thing, point.name, fact.start, fact.at)
+                    evaluator.exchange(thing, point.name, fact.start, fact.at)
 
     def newest(self, device: int) -> int:
         """The newest applied time of a device, µs."""
@@ -257,13 +258,13 @@ class Evaluator:
 
 
 def _commit(installed: InstalledRules, view: BatchView) -> None:
-    for runner in installed.of(view.space.kind) if view.spans else ():
-        runner.silent_in(view)
+    for evaluator in installed.of(view.space.kind) if view.spans else ():
+        evaluator.silent_in(view)
     view.commit()
 
 
 def _first_frames(installed: InstalledRules, view: BatchView) -> None:
-    """Things that were never heard before, by the rules that look at nothing else; `judge` sees to the others."""
-    for runner in installed.of(view.space.kind):
-        if runner.context.peers is None:
-            first_frames(runner, view)
+    """The first readings ever of things, for rules that compare with no others; `judge` does it for those that do."""
+    for evaluator in installed.of(view.space.kind):
+        if evaluator.context.peers is None:
+            first_frames(evaluator, view)

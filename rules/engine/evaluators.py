@@ -59,11 +59,11 @@ class Evaluators:
 
     def _registered(self, context: EngineContext) -> Evaluator:
         evaluator = Evaluator(context, self._accept)
-        self._alarms.runners.append(evaluator.installed.runners)
+        self._alarms.evaluators.append(evaluator.installed.evaluators)
         return evaluator
 
     def close_unused(self) -> None:
         """Drop evaluators that judge no rule any more."""
         for lateness in [lateness for lateness, late in self.late.items() if not late.evaluator.installed.rules]:
-            gone = self.late.pop(lateness).evaluator.installed.runners
-            self._alarms.runners = [runners for runners in self._alarms.runners if runners is not gone]
+            gone = self.late.pop(lateness).evaluator.installed.evaluators
+            self._alarms.evaluators = [evaluators for evaluators in self._alarms.evaluators if evaluators is not gone]

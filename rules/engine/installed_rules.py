@@ -1,4 +1,4 @@
-"""The rules in force and their runners: installing, editing, removing (RULES section 5, Edits)."""
+"""The rules in force and their evaluators: installing, editing, removing (RULES section 5, Edits)."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -23,9 +23,9 @@ AlarmLevels = dict[tuple[Thing, tuple[str, ...]], int]
 
 
 class BuiltRule(NamedTuple):
-    """The runners of a rule in the order in which they are called, and its groups if it is about groups."""
+    """The evaluators of a rule in the order in which they are called, and its groups if it is about groups."""
 
-    runners: list[ConditionEvaluator]
+    evaluators: list[ConditionEvaluator]
     groups: GroupEvaluator | None = None
 
 
@@ -33,16 +33,16 @@ NOTHING = BuiltRule([])
 
 
 class InstalledRules:
-    """`rules`: id -> (fact, rule), `runners`: id -> one per kind of device.
+    """`rules`: id -> (fact, rule), `evaluators`: id -> one per kind of device.
 
-    `waiting`: rules that want history before they judge, id -> record that installed them; they have no runners yet.
+    `waiting`: rules that want history before they judge, id -> record that installed them; they have no evaluators yet.
     `groups`: the groups of rules on groups, by rule id. `standing`: rule id -> level of the alarms that were on when
     it began anew because the clock was set back, by thing and identity, until it has judged.
     """
 
     def __init__(self, common: EngineContext) -> None:
         self.rules: dict[str, tuple[RuleSet, Rule]] = {}
-        self.runners: dict[str, list[ConditionEvaluator]] = {}
+        self.evaluators: dict[str, list[ConditionEvaluator]] = {}
         self.waiting: dict[str, int] = {}
         self.groups: dict[str, GroupEvaluator] = {}
         self.standing: dict[str, AlarmLevels] = {}
@@ -52,16 +52,16 @@ class InstalledRules:
         self._context = common
 
     def all(self) -> Iterable[ConditionEvaluator]:
-        """Every runner."""
-        return (runner for runners in self.runners.values() for runner in runners)
+        """Every evaluator."""
+        return (evaluator for evaluators in self.evaluators.values() for evaluator in evaluators)
 
     def split(self) -> tuple[list[ConditionEvaluator], list[ConditionEvaluator]]:
         """(Those of which a tick before their `soonest` wants nothing, all others), found once for many ticks."""
         if self._split is None:
             plain: tuple[list[ConditionEvaluator], list[ConditionEvaluator]] = [], []
-            for runner in self.all():
-                # what members say comes before the timers of their groups
-                plain[bool(runner.rule.watch.group) or not runner.only_soonest()].append(runner)
+            for evaluator in self.all():
+                # answers of members come before the timers of their groups
+                plain[bool(evaluator.rule.watch.group) or not evaluator.only_soonest()].append(evaluator)
             self._split = plain
         return self._split
 
@@ -69,37 +69,37 @@ class InstalledRules:
         """Those of one kind of device."""
         found = self._of.get(kind)
         if found is None:
-            found = self._of[kind] = [runner for runner in self.all() if runner.space.kind == kind]
+            found = self._of[kind] = [evaluator for evaluator in self.all() if evaluator.space.kind == kind]
         return found
 
     def flush(self) -> None:
-        """A record is complete: rules on groups judge what their members said in it."""
+        """A record is complete: rules on groups judge what their members answered in it."""
         for groups in self.groups.values():
             groups.flush()
 
     def version(self, kind: str) -> int:
-        """Rises whenever the runners of a kind change."""
+        """Rises whenever the evaluators of a kind change."""
         return self._versions.get(kind, 0)
 
     def place(self, fact: RuleSet, rule: Rule, *, waiting: int | None = None) -> None:
-        """A rule with runners that have no state yet: of a snapshot, or of a scratch engine."""
+        """A rule with evaluators that have no state yet: of a snapshot, or of a scratch engine."""
         self.rules[fact.id] = (fact, rule)
         if waiting is not None:
             self.waiting[fact.id] = waiting
         self._put(fact.id, NOTHING if waiting is not None else self._built(fact, rule))
 
     def _put(self, rule: str, built: BuiltRule | None) -> list[ConditionEvaluator]:
-        """These are the rule's runners (None = it is gone); the ones before."""
-        runners, groups = built or (None, None)
-        before = self.runners.pop(rule, [])
+        """These are the rule's evaluators (None = it is gone); the ones before."""
+        evaluators, groups = built or (None, None)
+        before = self.evaluators.pop(rule, [])
         self._split = None
         self.groups.pop(rule, None)
-        if runners is not None:
-            self.runners[rule] = runners
+        if evaluators is not None:
+            self.evaluators[rule] = evaluators
         if groups is not None:
             self.groups[rule] = groups
         self._context.world.forget_groups(rule, None if groups is None else groups.table.space)
-        for kind in {runner.space.kind for runner in (*before, *(runners or ()))}:
+        for kind in {evaluator.space.kind for evaluator in (*before, *(evaluators or ()))}:
             self._versions[kind] = self._versions.get(kind, 0) + 1
             self._of.pop(kind, None)
         return before
@@ -118,50 +118,50 @@ class InstalledRules:
         edit = Edit.RESTART_SILENT
         if old is not None and old[1].mode != "off" and not awaited:
             edit = Edit.GENERATION if old[0].zone != fact.zone else classify(old[1], rule)
-        asks = edit in (Edit.RESTART_SILENT, Edit.GENERATION) and needs_history(rule) and self._heard(rule)
+        asks = edit in (Edit.RESTART_SILENT, Edit.GENERATION) and needs_history(rule) and self._has_readings(rule)
         if asks:
             self.waiting[fact.id] = seq
         built = NOTHING if asks else self._built(fact, rule)
-        runners, before = built.runners, self._put(fact.id, built)
-        pairs = {runner.space.kind: runner for runner in before}
-        for runner in runners:
-            self._succeed(pairs.pop(runner.space.kind, None), runner, edit, at)
+        evaluators, before = built.evaluators, self._put(fact.id, built)
+        pairs = {evaluator.space.kind: evaluator for evaluator in before}
+        for evaluator in evaluators:
+            self._succeed(pairs.pop(evaluator.space.kind, None), evaluator, edit, at)
         if edit is Edit.GENERATION:
-            for runner in pairs.values():
-                end_all(runner, at)
+            for evaluator in pairs.values():
+                end_all(evaluator, at)
         return edit
 
-    def _heard(self, rule: Rule) -> bool:
-        """Has any device of its kinds said anything? Else there can be no history."""
+    def _has_readings(self, rule: Rule) -> bool:
+        """True if any device of its kinds has sent a reading. Else there can be no history."""
         kinds = kinds_of(rule, questions_of(rule))
         spaces = (self._context.world.space(kind) for kind in kinds)
         return any(bool((space.newest[: len(space)] > LONG_AGO).any()) for space in spaces)
 
     def cold(self, rule: str, at: int) -> None:
         """A waiting rule begins with what is there."""
-        for runner in self.begin(rule):
-            runner.refresh(range(len(runner.space)), at, "")
-            runner.revalue(range(len(runner.space)), at)
+        for evaluator in self.begin(rule):
+            evaluator.refresh(range(len(evaluator.space)), at, "")
+            evaluator.revalue(range(len(evaluator.space)), at)
 
     def begin(self, rule: str) -> list[ConditionEvaluator]:
-        """A rule waits no longer: its runners, without state."""
+        """A rule waits no longer: its evaluators, without state."""
         del self.waiting[rule]
         fact, compiled = self.rules[rule]
         self._put(rule, self._built(fact, compiled))
-        return self.runners[rule]
+        return self.evaluators[rule]
 
     def anew(self, rule: str, at: int, seq: int) -> None:
         """As if installed at `at` µs by record `seq`; its alarms stand until it has judged."""
         fact, compiled = self.rules[rule]
-        self.standing.setdefault(rule, {}).update(on_of(self.runners[rule]))
-        if needs_history(compiled) and self._heard(compiled):
+        self.standing.setdefault(rule, {}).update(on_of(self.evaluators[rule]))
+        if needs_history(compiled) and self._has_readings(compiled):
             self.waiting[rule] = seq
             self._put(rule, NOTHING)
             return
         self._put(rule, self._built(fact, compiled))
-        for runner in self.runners[rule]:
-            runner.refresh(range(len(runner.space)), at, "")
-            runner.revalue(range(len(runner.space)), at)
+        for evaluator in self.evaluators[rule]:
+            evaluator.refresh(range(len(evaluator.space)), at, "")
+            evaluator.revalue(range(len(evaluator.space)), at)
 
     def settle(self, rule: str, at: int) -> None:
         """A rule that began anew has judged: alarms that were on all the while are not raised again, others end."""
@@ -214,24 +214,24 @@ class InstalledRules:
         return BuiltRule([evaluator_of(rule, fact.zone, space, self._context) for space in spaces])
 
     def drop(self, rule: str) -> list[ConditionEvaluator]:
-        """The rule was deleted: its open alarms stay as they are, only the state goes. Its last runners."""
+        """The rule was deleted: its open alarms stay as they are, only the state goes. Its last evaluators."""
         self.waiting.pop(rule, None)
         self.standing.pop(rule, None)
         self.rules.pop(rule, None)
         return self._put(rule, None)
 
 
-def on_of(runners: Iterable[ConditionEvaluator]) -> AlarmLevels:
+def on_of(evaluators: Iterable[ConditionEvaluator]) -> AlarmLevels:
     """The alarms of a rule that are on, and their levels."""
     return {
         (Thing(0, 0, thing.group) if thing.group else thing, identity): level
-        for runner in runners
-        for row, thing in enumerate(runner.space.things)
-        for identity, level in runner.on(row)
+        for evaluator in evaluators
+        for row, thing in enumerate(evaluator.space.things)
+        for identity, level in evaluator.on(row)
     }
 
 
-def end_all(runner: ConditionEvaluator, at: int) -> None:
+def end_all(evaluator: ConditionEvaluator, at: int) -> None:
     """Every alarm of this rule is over, because the rule is another one now."""
-    for thing in np.flatnonzero(runner.watched[: len(runner.space)]).tolist():
-        runner.end(thing, at, "rule_changed")
+    for thing in np.flatnonzero(evaluator.watched[: len(evaluator.space)]).tolist():
+        evaluator.end(thing, at, "rule_changed")

@@ -34,7 +34,7 @@ _PERIODS = {
 
 
 def needs_history(rule: Rule) -> bool:
-    """Does a new generation of the rule know more when it has seen the past? Else the newest values are enough."""
+    """True if the state of a new generation of the rule depends on the past; else the newest values are enough."""
     remembers = any(
         not isinstance(signal, MemberStat | PeerStat) for signal in rule.signals
     )  # members are asked as they are
@@ -87,7 +87,7 @@ def _window(signal: Signal, interval: int) -> int:
     match signal:
         case Stat(window=window) | Increase(window=window) | Share(window=window) | Times(window=window):
             if isinstance(window, Calendar):
-                return 2 * _PERIODS[window.period]  # the one before tells where this one begins
+                return 2 * _PERIODS[window.period]  # this one begins where the one before ended
             return window.length + 3 * interval
         case Rate(over=over, max_gap=gap) | Swing(over=over, max_gap=gap):
             return over + gap + 3 * interval

@@ -32,14 +32,14 @@ def states_of(installed: InstalledRules, rules: Iterable[str]) -> list[RuleState
             dict(one.decided.until),
         )
         for rule in rules
-        for one in installed.runners[rule]
+        for one in installed.evaluators[rule]
     ]
 
 
 def load_states(installed: InstalledRules, states: Iterable[RuleStateImage], now: int) -> None:
     """The inverse of `states_of`, of rules without state, at engine time `now` µs."""
     for held in states:
-        for one in installed.runners[held.rule]:
+        for one in installed.evaluators[held.rule]:
             if one.space.kind == held.kind:
                 one.refresh(range(len(one.space)), now, "")
                 one.load({name: array(column) for name, column in held.tables.items()}, held.extra)

@@ -33,7 +33,7 @@ def decode(blob: bytes) -> EngineImage:
 
 
 def image_of(core: Evaluator) -> EvaluatorImage:
-    """Everything an evaluator knows; nothing in it is shared with it."""
+    """The whole state of an evaluator; nothing in it is shared with it."""
     core.admit()
     world = core.context.world
     downs = core.context.downs
@@ -47,7 +47,7 @@ def image_of(core: Evaluator) -> EvaluatorImage:
         profiles=dict(world.profiles),
         spaces=[image_of_space(space) for space in world.space_list],
         rules=[fact for fact, _ in core.installed.rules.values()],
-        rule_states=states_of(core.installed, core.installed.runners),
+        rule_states=states_of(core.installed, core.installed.evaluators),
         downtime=DowntimeImage(list(downs.spans), sorted(downs.kept), downs.settled, list(downs.steps)),
         counts=core.counts.with_reruns(()),
         waiting=dict(core.installed.waiting),

@@ -1,4 +1,4 @@
-"""The shape of a snapshot: everything an engine knows at one sequence number, as one tree of values."""
+"""The shape of a snapshot: the state of an engine at one sequence number, as one tree of values."""
 
 from msgspec import Struct
 

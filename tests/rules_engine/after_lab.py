@@ -76,7 +76,7 @@ class Stage:
     def fresh(self) -> AlarmPipeline:
         """A stage that knows nothing."""
         after = AlarmPipeline(Emitter(0, "lab"), self.world, lambda source, zone: self.known[source])
-        after.runners.append(self.runners)  # type: ignore[arg-type]
+        after.evaluators.append(self.runners)  # type: ignore[arg-type]
         return after
 
     def install(self, one: Rule) -> None:

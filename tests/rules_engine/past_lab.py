@@ -78,7 +78,7 @@ class Gateway:
         return {
             (rule, runner.space.things[thing], identity)
             for core in self.engine.evaluators
-            for rule, runners in core.installed.runners.items()
+            for rule, runners in core.installed.evaluators.items()
             for runner in runners
             for thing in range(len(runner.space))
             for identity, _ in runner.on(thing)

@@ -202,7 +202,7 @@ rules:
 def book(lab: Lab, rule_id: str) -> ConditionEvaluator:
     """The runner of a rule in the engine of a lab."""
     assert lab.engine is not None
-    (runner,) = lab.engine.evaluators.main.installed.runners[rule_id]
+    (runner,) = lab.engine.evaluators.main.installed.evaluators[rule_id]
     return runner
 
 
@@ -289,7 +289,7 @@ def test_marks_of_a_day_are_those_of_one_reading_after_the_other() -> None:
     slow = RowEngine(0, compile_source, "lab")
     for record in lab.records:
         slow.step(record)
-    columns, scalars = book(lab, "r").state(), slow.evaluators.main.installed.runners["r"][0].state()
+    columns, scalars = book(lab, "r").state(), slow.evaluators.main.installed.evaluators["r"][0].state()
     assert (columns["mark_at"][0] > LONG_AGO).all()
     for name in ("mark_at", "mark_run", "mark_reported"):
         np.testing.assert_array_equal(columns[name], scalars[name])

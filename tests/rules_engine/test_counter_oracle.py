@@ -152,7 +152,7 @@ def live(point: str, kind: str, told_: Story, *, cut: random.Random | None = Non
 
 def evaluator_of(store: Store) -> ConditionEvaluator:
     """The only one."""
-    return store.engine.evaluators.main.installed.runners["r"][0]
+    return store.engine.evaluators.main.installed.evaluators["r"][0]
 
 
 def form_of(evaluator: ConditionEvaluator) -> CounterMultipleForm:

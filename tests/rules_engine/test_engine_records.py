@@ -180,7 +180,7 @@ def test_simple_rules_are_judged_together() -> None:
 def test_state_is_small() -> None:
     lab = Lab([PLAIN], [charger(1)])
     assert lab.engine is not None
-    (runner,) = lab.engine.evaluators.main.installed.runners["plain"]
+    (runner,) = lab.engine.evaluators.main.installed.evaluators["plain"]
     per_thing = sum(table.nbytes for table in runner.state().values()) / len(runner.space)
     assert per_thing <= 64
 

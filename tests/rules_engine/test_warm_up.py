@@ -125,5 +125,5 @@ def test_windows_are_warmed_up() -> None:
     for minute in range(0, 130, 10):
         cold.read([told(7, "volume", minute * 60, minute / 10)], at=minute * 60)
         cold.tick(minute * 60 + 1)
-    mine, other = (g.engine.evaluators.main.installed.runners["hourly"][0].state() for g in (gateway, cold))
+    mine, other = (g.engine.evaluators.main.installed.evaluators["hourly"][0].state() for g in (gateway, cold))
     assert all((mine[name] == other[name]).all() or name.endswith(("soonest", "gate")) for name in other)

@@ -103,7 +103,7 @@ class SilenceEvaluator(ConditionEvaluator):
         if not carry.any():
             return
         thing = view.thing
-        times = (view.good_at_before, view.good_at) if self.condition.good else (view.heard_at_before, view.heard_at)
+        times = (view.good_at_before, view.good_at) if self.condition.good else (view.read_at_before, view.read_at)
         before, after = (self._last_reading([at(column) for column in self.waits_for], thing) for at in times)
         due = self._due(before, self._limit(UnitsBefore(view, np.arange(len(view)), view.t - 1)))
         need = carry & ((self.silence.raised_at[thing] > LONG_AGO) | (due < view.t) | view.moments)
@@ -116,9 +116,9 @@ class SilenceEvaluator(ConditionEvaluator):
             here = at_unit(view, unit)
             if self.decided.until and self.decided.overtaken(here.thing, here.t):
                 continue
-            self._meet(here, int(due[unit]), int(ends[k]), newer=bool(after[unit] > before[unit]))
+            self._judge_unit(here, int(due[unit]), int(ends[k]), newer=bool(after[unit] > before[unit]))
 
-    def _meet(self, here: At, due: int, ends: int, *, newer: bool) -> None:
+    def _judge_unit(self, here: At, due: int, ends: int, *, newer: bool) -> None:
         """A unit. `due`: when the silence before it would have been too long; `ends`: when one from its own last
         reading is, both µs; `newer`: it has a newer reading.
         """

@@ -21,7 +21,7 @@ OF_DATA = frozenset({"", "missing"})
 class FlappingAlarm:
     """An alarm that was raised within `in`. `times` of its raises, µs, rising; `count` of raises, 0 = stable.
 
-    While unstable: `on` is what the condition says, `last` the newest raise or clear, `level` the one emitted last,
+    While unstable: `on`: is the condition met, `last` the newest raise or clear, `level` the one emitted last,
     `end` the clear that is emitted after `quiet`.
     """
 

@@ -105,7 +105,7 @@ class Inhibitor:
         return None if rule.id in self._circular else rule.inhibit
 
     def _serves(self, rule: Rule) -> bool:
-        """Is the parent of this rule in force, and live when the rule is?"""
+        """True if the parent of this rule is in force, and live when the rule is."""
         parent = self.rules.get(rule.inhibit.by) if rule.inhibit is not None else None
         return parent is not None and (parent.mode == "live" or rule.mode != "live")
 
@@ -220,7 +220,7 @@ class Inhibitor:
         return replace(child.newest, change=Change.MERGED, at=at, parent=Parent(*parent), reason="", behind=behind)
 
     def _unknown(self, alarm: AlarmKey) -> bool:
-        """Does it wait itself, or for the note of it?"""
+        """True if it waits itself, or for the note of it."""
         child = self.children.get(alarm[0], {}).get(alarm[1:])
         return child is not None and (child.parent is None or child.note is not None)
 
@@ -288,7 +288,7 @@ def _remove(index: dict[Name, dict[AlarmKey, None]], name: Name, key: AlarmKey) 
 
 
 def _circles(by: dict[str, str]) -> Iterable[str]:
-    """Rules that inhibit themselves, through others or not: nobody would be told of any of them."""
+    """Rules that inhibit themselves, through others or not: none of them would ever be reported."""
     for start in by:
         seen, rule = set(), start
         while rule in by and rule not in seen:

@@ -33,19 +33,19 @@ class ConditionState(Protocol):
 
 
 ENDS = frozenset({Change.CLEARED, Change.WITHDRAWN})
-Runners = Mapping[str, Sequence[ConditionState]]
+ConditionStates = Mapping[str, Sequence[ConditionState]]
 
 
 class AlarmPipeline:
     """Works on `emitter.made`, the changes of one record, and on timers of its own.
 
-    `runners`: rule id -> runners, of all installed rules that feeds the emitter. Entries live as long as their alarms
-    and windows, so an engine that is calm holds nothing here.
+    `evaluators`: rule id -> its evaluators, for each evaluator of rules that feeds the emitter. Entries live as long
+    as their alarms and windows, so an engine that is calm holds nothing here.
     """
 
     def __init__(self, emitter: Emitter, world: Fleet, compile_policy: CompilePolicy | None = None) -> None:
         self.emitter, self.world = emitter, world
-        self.runners: list[Runners] = []
+        self.evaluators: list[ConditionStates] = []
         self.policies = Policies(world, compile_policy)
         self.inhibitor = Inhibitor(world, self._again)
         self.flaps = FlapFilter()
@@ -65,7 +65,7 @@ class AlarmPipeline:
         """A revision of a rule takes effect. Edits keep what is known, unless they are of `flap` or `inhibit`."""
         old = self.inhibitor.rules.get(rule.id)
         if old is not None and old.mode != rule.mode:
-            self.drop(rule.id)  # its runners begin anew, without a word about the old alarms
+            self.drop(rule.id)  # its evaluators begin anew, without a transition
             old = None
         if rule.mode == "off":
             return
@@ -99,22 +99,22 @@ class AlarmPipeline:
             self.inhibitor.parents.seed(rule, sorted(set(self._open(by))))
 
     def _open(self, rule: str) -> Iterator[Who]:
-        for runner in self._of(rule):
-            for row, thing in enumerate(runner.space.things):
-                yield from ((thing, identity) for identity, _ in runner.on(row))
+        for evaluator in self._of(rule):
+            for row, thing in enumerate(evaluator.space.things):
+                yield from ((thing, identity) for identity, _ in evaluator.on(row))
 
     def _of(self, rule: str) -> Iterable[ConditionState]:
-        return (runner for installed in self.runners for runner in installed.get(rule, ()))
+        return (evaluator for installed in self.evaluators for evaluator in installed.get(rule, ()))
 
     def _again(self, rule: Rule, thing: Thing, since: int) -> int:
         """When a child that a parent kept quiet until `since` raises: a silence counts from there."""
         again = rule.condition.raises_again(since)
         if again is not None:
             return again
-        for runner in self._of(rule.id):
-            row = self._row(runner.space, thing)
+        for evaluator in self._of(rule.id):
+            row = self._row(evaluator.space, thing)
             if row is not None:
-                due = runner.again(row, since)
+                due = evaluator.again(row, since)
                 return since if due is None else due
         return since
 
@@ -130,7 +130,7 @@ class AlarmPipeline:
 
     # --- once per record
     def settle(self, now: int, received: int = 0) -> None:
-        """After all runners: engine time is `now`; the record was appended at `received`, both µs."""
+        """After all evaluators: engine time is `now`; the record was appended at `received`, both µs."""
         self._now = max(self._now, now)
         waiting = self._ended or self._displaced or self._last
         if not self.emitter.made and not waiting and now < self.next_due():
@@ -168,7 +168,7 @@ class AlarmPipeline:
                     yield from flaps.apply(made)
         for one in raw:
             if one.key in over and one.change in ENDS:
-                over.discard(one.key)  # nobody was told that it began
+                over.discard(one.key)  # its raise was not reported
             else:
                 for made in inhibitor.apply(one):
                     yield from flaps.apply(made)
@@ -195,7 +195,7 @@ class AlarmPipeline:
 
 
 def _stale(made: PendingTransition, clock: int) -> PendingTransition:
-    """Is it about something that was too long ago to act upon?"""
+    """The change, marked if it was too long ago to act upon."""
     after = made.rule.stale_after
     if after and made.change in (Change.RAISED, Change.LEVEL_UP) and clock - made.at > after:
         return replace(made, stale=True)

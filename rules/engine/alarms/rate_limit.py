@@ -16,7 +16,7 @@ class RateLimit:
         self.spent: dict[str, deque[tuple[int, int]]] = {}
 
     def full(self, name: str, budget: Budget, now: int) -> bool:
-        """Is there nothing left in (now - span, now]?"""
+        """True if nothing is left in (now - span, now]."""
         spent = self.spent.get(name)
         if spent is None:
             return budget.count < 1

@@ -1,4 +1,4 @@
-"""What attributes and tags say about the rows of a space: looked up once for all expressions that ask the same."""
+"""Attributes and tags of the rows of a space, looked up once for all expressions that read the same."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from rules.engine.state.watch_scope import FEW, rows
 
 
 class RowTable(ABC):
-    """What the world says about each row of a space."""
+    """A value for each row of a space, by its attributes."""
 
     def __init__(self, world: Field, space: ThingTable) -> None:
         self.world, self.space = world, space
@@ -86,12 +86,12 @@ def fact_of(world: Field, space: ThingTable, thing: int, slot: Slot) -> tuple[fl
         near = world.attribute(device, slot.name, slot.unit)
         return near if near is not None else (slot.default, "default")
     part = slot.kind is SlotKind.ATTR_PART
-    said = f"{slot.name} contains '{slot.text}'" if part else f"{slot.name} == '{slot.text}'"
+    compared = f"{slot.name} contains '{slot.text}'" if part else f"{slot.name} == '{slot.text}'"
     for owner, attrs in world.owners(device):
         if slot.name in attrs:
             written = _written(attrs[slot.name])
-            return float(slot.text in written if part else written == slot.text), f"attr {owner} {said}"
-    return slot.default, f"default {said}"
+            return float(slot.text in written if part else written == slot.text), f"attr {owner} {compared}"
+    return slot.default, f"default {compared}"
 
 
 def _written(value: str | float | bool) -> str:

@@ -45,8 +45,8 @@ class SlotSource(Protocol):
 
 
 class BoundExpression:
-    """`columns` are the points whose readings make it worth evaluating again; `told` those of them whose values it
-    needs, not only their age.
+    """`columns` are the points whose readings make it worth evaluating again; `valued` those of them whose values
+    it needs, not only their age.
     """
 
     def __init__(self, expression: Expression, space: ThingTable, world: Field, signal: SlotSource) -> None:
@@ -60,7 +60,7 @@ class BoundExpression:
                 columns.append(space.column(slot.name))
             elif slot.kind not in OF_FACTS | CLOCKS:
                 columns.extend(signal.columns_of(slot))
-        self.told = tuple(dict.fromkeys(columns))
+        self.valued = tuple(dict.fromkeys(columns))
         self.columns = tuple(dict.fromkeys([*columns, *aged]))
         self.clocks = tuple(slot.kind for slot in expression.slots if slot.kind in CLOCKS)
         self.turning = bool(aged or self.clocks)
@@ -144,10 +144,10 @@ class BoundExpression:
     # --- what turns by itself
     def turns(self, reader: Reader) -> list[I64]:
         """When a comparison with an age turns, the hour or the day, if nothing is read meanwhile, µs; NEVER."""
-        found = [self._meets(one, reader) for one in self.expression.crossings or ()]
+        found = [self._turn(one, reader) for one in self.expression.crossings or ()]
         return found + [self.clock.following(kind, reader.thing, reader.t) for kind in self.clocks if self.clock]
 
-    def _meets(self, crossing: Crossing, reader: Reader) -> I64:
+    def _turn(self, crossing: Crossing, reader: Reader) -> I64:
         slots = self.expression.slots
         now: list[F64] = [np.zeros(0)] * len(slots)
         later = list(now)

@@ -26,7 +26,7 @@ class AlarmForm(StateTable, ABC):
     one of the points the rule reads comes, when an attribute changes, and when the hours of the rule begin.
 
     `ends_by_fact`: it ends when a person closes its order. `by_truths`: the truths at each moment are all that its
-    state is made of. `sees_moments`: units without a reading are told from readings. `counts_readings`: one that
+    state is made of. `sees_moments`: units without a reading are no readings to it. `counts_readings`: one that
     changes no value counts, too. `inputs`: counters it follows.
     """
 
@@ -104,7 +104,7 @@ class AlarmForm(StateTable, ABC):
             self.decide(here)
 
     def counts_moment(self, thing: int, truths: Sequence[float]) -> bool:  # noqa: ARG002
-        """Is a moment without a reading one for `on_truth`? Else only `clear` and `unless` are judged there."""
+        """True if a moment without a reading is one for `on_truth`; else only `clear` and `unless` are judged there."""
         return False
 
     @abstractmethod
@@ -152,7 +152,7 @@ class AlarmForm(StateTable, ABC):
 
     # --- the past
     def by_readings(self) -> bool:
-        """May an evaluation of past readings find something?"""
+        """True if an evaluation of past readings may find something."""
         return True
 
     def known_from(self, thing: int, start: int) -> int:  # noqa: ARG002 - most need no more than the readings

@@ -1,4 +1,4 @@
-"""One rule on one table of things: what the engine asks of every evaluator of a condition."""
+"""One rule on one table of things: the interface and base of the evaluators of conditions."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -53,7 +53,7 @@ def first_frames(evaluator: "ConditionEvaluator", view: BatchView) -> None:
 
 
 def counters_of(evaluator: "ConditionEvaluator") -> tuple[Counter, ...]:
-    """The counters that it follows."""
+    """Its counters: of signals, and of the condition."""
     windows = evaluator.windows
     held = [] if windows is None else [one.parts.get("counter") for one in windows.operators]
     return tuple(one for one in (*held, evaluator.columns.parts.get("counter")) if isinstance(one, Counter))
@@ -68,7 +68,7 @@ def kept_windows(old: "ConditionEvaluator", new: "ConditionEvaluator") -> dict[s
 
 
 class ConditionEvaluator(ABC):
-    """Holds what every rule needs and hands on what happens; a subclass says what it means for its condition.
+    """What every rule needs; a subclass decides what readings, time and facts do to its condition.
 
     `judged` are the columns whose readings make it worth judging. `decides_back`: a reading may decide that an alarm
     began before it. `in_service`: planned devices are not meant. Times are µs.
@@ -178,7 +178,7 @@ class ConditionEvaluator(ABC):
         """
 
     def idle(self, view: BatchView, units: NDArray[np.intp]) -> Bools:
-        """Which of these units are moments at which nothing has changed."""
+        """bool[units]: moments at which nothing has changed."""
         return self.wakes.moments.idle(view, units)
 
     def exchange(self, thing: int, point: str, start: float, at: int) -> None:
@@ -191,7 +191,7 @@ class ConditionEvaluator(ABC):
         """Engine time is `now`: do what is due."""
 
     def only_soonest(self) -> bool:
-        """Does a tick before `soonest` want nothing of it, ever? Then `soonest` is its `next_due` too."""
+        """True if no tick before `soonest` has anything to do; then `soonest` is its `next_due` too."""
         return False
 
     def next_due(self) -> int:
@@ -200,7 +200,7 @@ class ConditionEvaluator(ABC):
         return due if self.windows is None else min(due, self.windows.soonest)
 
     def look_again(self) -> None:
-        """When anything is due has to be found out anew."""
+        """Timers changed from outside: the next tick looks for what is due."""
         self.context.soonest = -NEVER
         self.wakes.look_again()
         if self.hours is not None:
@@ -216,7 +216,7 @@ class ConditionEvaluator(ABC):
         """Forget the thing; an open alarm is cleared with `reason`."""
 
     def unlatch(self, thing: int, at: int, identity: tuple[str, ...] = ()) -> None:  # noqa: B027
-        """The desk lets a latched alarm clear; no identity = every one of the thing. Only thresholds latch."""
+        """A latched alarm may clear; no identity = every one of the thing. Only thresholds latch."""
 
     def closed(self, thing: int, at: int, identity: tuple[str, ...] = ()) -> None:  # noqa: B027
         """A person closed the work order of this thing's episode. Conditions that do not clear by themselves end."""

@@ -29,7 +29,7 @@ from rules.engine.windows.counter_glitches import Glitches
 Observe = Callable[[str, tuple[int, int], str, float, int, int, float], None]
 """A closed window: (rule, (device, component), signal, value, start µs, end µs, coverage)."""
 Completed = Callable[[PendingTransition], PendingTransition] | None
-"""Adds to transitions what only the owner of a table knows; None = nothing."""
+"""Completes transitions with what only the owner of a table has; None = nothing is added."""
 NO_ROOM: Bools = np.zeros(0, np.bool_)
 
 
@@ -131,7 +131,7 @@ class EvaluatorContext:
         return bound.vector(reader)
 
     def off_hours(self, thing: int, t: int) -> bool:
-        """Is `t` outside the rule's `active`?"""
+        """True if `t` is outside the rule's `active`."""
         return self.hours is not None and not self.hours.inside(thing, t)
 
     def reopenings(self, now: int) -> Iterator[tuple[int, int]]:

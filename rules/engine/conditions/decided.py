@@ -34,7 +34,7 @@ class Decided:
             self.until[thing] = other.until[row]
 
     def overtaken(self, thing: int, t: int, *, moment: bool = False) -> bool:
-        """Is a reading of the thing at `t` µs no newer than what was decided without it? Of a `moment`: is it older?
+        """True if a reading of the thing at `t` µs is no newer than what was decided without it, or a `moment` older.
 
         Then the rule is not judged by it here: it is evaluated again later, with all readings in order (RULES 5).
         """

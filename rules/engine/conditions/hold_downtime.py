@@ -68,22 +68,22 @@ class HoldDowntime:
         taken = False
         for j in range(len(state.levels)):
             phase, since, last = state.m_phase[j][i], state.m_since[j][i], state.m_last[j][i]
-            if phase == VETOED:  # it is full: only what was heard of it counts
+            if phase == VETOED:  # it is full: only its newest reading counts
                 since, due = LONG_AGO, upto
             elif phase not in WAITS:
                 continue
             else:
                 due = since + state.length(j, phase)
-            pause, unheard = (
+            pause, unread = (
                 self.downtime.pause(i, begin, end, self.conditions.judged, since=max(known, one), due=due, upto=upto)
                 for one in (since, last)
             )
-            if not pause and not unheard:
+            if not pause and not unread:
                 continue
             taken = True
             if self.context.rule.downtime == "reset":
                 state.m_since[j][i], state.m_last[j][i] = NEVER // 2, LONG_AGO  # broken at the next reading
             else:
-                state.m_since[j][i], state.m_last[j][i] = since + pause, last + unheard
+                state.m_since[j][i], state.m_last[j][i] = since + pause, last + unread
         if taken:
             state.paused[i] = upto

@@ -79,7 +79,7 @@ class HoldStateMachine:
         self._judge(here, when, clear, known)
 
     def _defer(self, here: At, since: int, known: int) -> None:
-        """A hold ends in a silence since `since` of which nobody knows before `known` whether it met a down-time: the
+        """A hold ends in a silence since `since` of which it is open until `known` whether it met a down-time: the
         past is evaluated again then.
         """
         self.decided.note(here.thing, max(here.t, known + SECOND))
@@ -154,7 +154,7 @@ class HoldStateMachine:
             return waits
         state.deferred.pop(i, None)
         spans = self.context.common.downs.spans
-        spoke, until = (self.context.downtime.newest_reading(i), self.downtime.open_until(i, now)) if spans else (0, 0)
+        newest, until = (self.context.downtime.newest_reading(i), self.downtime.open_until(i, now)) if spans else (0, 0)
         found, again = [], NEVER
         for j in range(len(self.levels)):
             phase = state.m_phase[j][i]
@@ -163,7 +163,7 @@ class HoldStateMachine:
             due = state.m_since[j][i] + state.length(j, phase)
             if due > min(now, last):
                 continue
-            if until > now and due > spoke:
+            if until > now and due > newest:
                 again = until
                 continue
             if self._closes(j, i) <= due:
@@ -218,7 +218,7 @@ class HoldStateMachine:
         self.reporter.emit(here, change, new or old, bound, reason=reason)
 
     def _vetoed(self, here: At) -> bool:
-        """Does `unless` forbid a raise now? Unknown forbids nothing."""
+        """True if `unless` forbids a raise now. Unknown forbids nothing."""
         unless = self.conditions.unless
         if unless is None:
             return False

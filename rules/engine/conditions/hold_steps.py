@@ -26,7 +26,7 @@ class HoldSteps:
         self.gap, self.vetoes = conditions.gap, conditions.unless is not None
 
     def step(self, j: int, i: int, t: int, when: float, clear: float, known: int | None) -> None:
-        """One level meets the truth at `t`."""
+        """One level, with its truths at `t`."""
         phase = self.state.m_phase[j]
         now = phase[i]
         if now == IDLE:
@@ -47,7 +47,7 @@ class HoldSteps:
             self._begin_clear(j, i, t, known)
 
     def _broken(self, j: int, i: int, t: int, due: int, known: int | None) -> bool:
-        """What was due in time has ended before: was it missed, or the silence before this reading too long?"""
+        """True if a hold ended before: its end was missed, or the silence before this reading was too long."""
         return due < t or (known is None and t - self.state.m_last[j][i] > self.gap(j, i))
 
     def _step_pending(self, j: int, i: int, t: int, when: float, known: int | None) -> None:
@@ -75,7 +75,7 @@ class HoldSteps:
             self.state.m_last[j][i] = t
 
     def _step_clearing(self, j: int, i: int, t: int, clear: float, known: int | None) -> bool:
-        """False when the level is on again, and meets the truth anew."""
+        """False when the level is on again, and has to be judged once more."""
         phase = self.state.m_phase[j]
         due = self.state.m_since[j][i] + self.levels[j].clear_hold
         if self._broken(j, i, t, due, known):
@@ -90,7 +90,7 @@ class HoldSteps:
         return True
 
     def _true_at(self, j: int, i: int, t: int, due: int, known: int | None) -> bool:
-        """A running hold is still true at `t`. Is it complete?"""
+        """A running hold is still true at `t`. True if it is complete."""
         last = self.state.m_last[j]
         last[i] = t if known is None else max(last[i], min(t, known))
         self.context.timer(due)

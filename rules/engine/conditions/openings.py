@@ -27,7 +27,7 @@ class Openings(StateTable):
         self.next_open = NEVER
 
     def inside(self, thing: int, t: int) -> bool:
-        """Does `t` lie in the hours of the thing?"""
+        """True if `t` lies in the hours of the thing."""
         return self.active.inside(self.local(thing), t)
 
     def closing(self, thing: int, t: int) -> int:

@@ -96,9 +96,9 @@ def _overtaken(peers: Peers, view: BatchView, evaluator: ConditionEvaluator) -> 
         group = peers.group[k, : len(space)]
         clock = np.full(len(peers.names) + 1, LONG_AGO, np.int64)
         np.maximum.at(clock, group, space.newest[: len(space)])
-        inside, said = peers.group[k, view.thing], view.present(point)
+        inside, brings = peers.group[k, view.thing], view.present(point)
         first = clock + (peers.recent is None)
-        late = np.flatnonzero(live & (said | takes) & (inside >= 0) & (view.t < first[inside]))
+        late = np.flatnonzero(live & (brings | takes) & (inside >= 0) & (view.t < first[inside]))
         for row in np.unique(inside[late]).tolist():
             units, members = late[inside[late] == row], peers.members(k, row)
             if peers.crowded(k, row):
@@ -107,7 +107,7 @@ def _overtaken(peers: Peers, view: BatchView, evaluator: ConditionEvaluator) -> 
                     evaluator.decided.reevaluate_soon(thing, at)
                 continue
             mine = np.isin(members, view.thing[units])
-            whose = np.flatnonzero(mine | said[units].any())
+            whose = np.flatnonzero(mine | brings[units].any())
             found.append(Overtaken(members, whose, int(view.t[units].min())))
     return found
 
@@ -169,15 +169,15 @@ class _Widening:
         place = np.full(space.capacity, -1, np.intp)
         place[members] = np.arange(len(members))
         moments, step = np.unique(view.t[carried], return_inverse=True)
-        said = np.full((len(moments), len(members)), -1, np.intp)
-        said[step, place[view.thing[carried]]] = carried  # of several at one moment the last
+        unit_of = np.full((len(moments), len(members)), -1, np.intp)
+        unit_of[step, place[view.thing[carried]]] = carried  # of several at one moment the last
         flags = np.zeros(len(moments), np.uint8)
         np.bitwise_or.at(flags, step, view.flags[carried])
         last, before = space.value[self.peers.points[k], members], space.value[self.peers.columns[k], members]
         own = _Own(view, units[self.takes[units]], place, moments, before)
         found, size = [], max(1, AT_ONCE // len(members))
         for start in range(0, len(moments), size):
-            some = said[start : start + size]
+            some = unit_of[start : start + size]
             number = np.maximum.accumulate(np.where(some >= 0, np.arange(len(some))[:, None], -1), axis=0)
             source = np.take_along_axis(some, np.maximum(number, 0), axis=0)
             values = np.where(number >= 0, view.value(self.peers.points[k])[source], last[None, :])

@@ -92,7 +92,7 @@ class PerIdentityEvaluator(ConditionEvaluator):
         self._judge(here, reader, reading=True)
 
     def _judge(self, here: At, reader: Reader, *, reading: bool = False) -> None:
-        """All texts of a thing meet the truth at `here.t`."""
+        """Judge all texts of a thing at `here.t`."""
         if here.view is not None and self.decided.overtaken(here.thing, here.t, moment=here.moment):
             return
         context, conditions = self.context, self.conditions

@@ -55,7 +55,7 @@ class Reporter:
         count: int = 1,
     ) -> None:
         """Hand a transition over, at `here.t`, with the values of `here`. `bound` is the condition that decided; `text`
-        says it when there is none.
+        names it when there is none.
         """
         context, thing, t = self.context, here.thing, here.t
         if here.view is None:
@@ -86,7 +86,7 @@ class Reporter:
         context.common.emitter.add(made if context.complete is None else context.complete(made))
 
     def _skilled(self, skill: TextValue, here: At) -> AlarmPlan:
-        """The plan with its skill as of now; what the rule says when it is unknown: an order is never held back."""
+        """The plan with its skill as of now; that of the rule when it is unknown: an order is never held back."""
         found, order = skill.read(here.reader(self.context.space)), self.plan.order
         return self.plan if found is None or order is None else replace(self.plan, order=replace(order, skill=found))
 

@@ -34,7 +34,7 @@ class SingleAlarm(StateTable):
         self.unless = context.bind_if(context.rule.unless)
 
     def vetoed(self, here: At) -> bool:
-        """Do the hours of the rule, or its `unless`, forbid a raise? Unknown forbids nothing."""
+        """True if the hours of the rule, or its `unless`, forbid a raise. Unknown forbids nothing."""
         if self.context.off_hours(here.thing, here.t):
             return True
         if self.unless is None:
@@ -87,7 +87,7 @@ class AlarmConditions:
         return [*found, ends]
 
     def is_clear(self, here: At) -> bool:
-        """Is `clear` true?"""
+        """True if `clear` is true."""
         own = self.clear
         return own is not None and bool(self.context.truth(own, here.reader(self.context.space))[0] == 1.0)
 
@@ -98,6 +98,6 @@ def signals_of(bound: BoundExpression) -> list[Slot]:
 
 
 def _of_windows(bound: BoundExpression, windows: SignalSet | None) -> bool:
-    """Does it read closed windows, or signals of nothing else? Then windows are counted, not readings."""
+    """True if it reads closed windows, or signals of nothing else: then windows are counted, not readings."""
     slots, closing = signals_of(bound), windows.chain.closing if windows is not None else frozenset()
     return any(slot.name in closing for slot in slots) or (bool(slots) and not bound.columns)

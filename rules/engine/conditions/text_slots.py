@@ -53,7 +53,7 @@ class TextSlot:
 
 
 class IdentityTexts:
-    """The `identity` of a rule: the texts that tell the alarms of one thing apart."""
+    """The `identity` of a rule: the texts by which the alarms of one thing differ."""
 
     def __init__(self, context: EvaluatorContext) -> None:
         space, world = context.space, context.world
@@ -125,7 +125,7 @@ class TextSlots:
         clear: Sequence[float | None],
         known: int | None,
     ) -> None:
-        """All texts of a thing meet the truth at `here.t`. `texts`: the present ones, None = unknown; `when`, `clear`:
+        """Judge all texts of a thing at `here.t`. `texts`: the present ones, None = unknown; `when`, `clear`:
         the truths of each level, None = it clears when `when` is false; `known`: see `HoldSteps`.
         """
         thing = here.thing

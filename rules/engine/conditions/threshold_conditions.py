@@ -31,7 +31,7 @@ class ThresholdConditions:
         self.judged = columns_of(self.all)
         self.veto = Veto(rule, context.space, self.unless, self.all)
         self.asked = tuple(column for column in self.judged if column not in self.veto.columns)
-        self._told = tuple(dict.fromkeys(column for bound in of_state for column in bound.told))
+        self._valued = tuple(dict.fromkeys(column for bound in of_state for column in bound.valued))
 
     def gap(self, j: int, thing: int) -> int:
         """How long silence may be inside a hold of level `j`, µs: as written, else 3 x every, else without end.
@@ -39,7 +39,7 @@ class ThresholdConditions:
         The silence of points of which only the age is asked is what the hold is about.
         """
         written = self.levels[j].hold.gap
-        return written if written is not None else 3 * self.context.every(thing, self._told) or NEVER
+        return written if written is not None else 3 * self.context.every(thing, self._valued) or NEVER
 
     def clears(self, j: int, reader: Reader, when: F64) -> F64:
         """Truth of clearing level `j` per item: its own condition, else that `when` is false."""

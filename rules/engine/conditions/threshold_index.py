@@ -3,7 +3,7 @@
 A condition cannot be true unless one of its bars holds (`sign * x >= bound`). The bars of all rules on one point, or on
 one term such as `p1 - p2`, are sorted by bound: a reading reaches a prefix of them, so a batch costs readings x
 log(rules) + what is reached. Holds that run are looked at too, and alarms that are on where they may clear; `marks`
-tells which things have any.
+are the things that have any.
 """
 
 from collections.abc import Iterator, Sequence
@@ -158,7 +158,7 @@ class ThresholdIndex:
         return self.values.index(value)
 
     def current(self, capacity: int, version: int) -> bool:
-        """Is it still what rules, rows and attributes make of it?"""
+        """True if rules, rows and attributes are those it was made of."""
         same = self.capacity == capacity and self.version == version
         return same and all(table.moves == moves for table, moves in self.tables.items())
 
@@ -240,7 +240,7 @@ class ThresholdIndex:
             self.evaluators[r].machine.judge(At(i, t, view, u), (w,), (c,))
 
     def _asked(self, view: BatchView, rule: Index, unit: Index) -> None:
-        """Rules whose conditions say more than their bars: each is asked about the few units."""
+        """Rules whose conditions are more than their bars: each judges its few units itself."""
         if not len(rule):
             return
         order = np.lexsort((unit, rule))
@@ -330,7 +330,7 @@ def _clear_clauses(evaluator: ThresholdEvaluator) -> Clauses:
 
 
 def _exact(evaluator: ThresholdEvaluator) -> tuple[Bar, Bar] | None:
-    """The bars of raising and clearing, when they are on the same value and all there is to say."""
+    """The bars of raising and clearing, when they are on the same value and the whole condition."""
     if not evaluator.phases.steady:
         return None
     level = evaluator.conditions.levels[0]

@@ -129,7 +129,7 @@ class ThresholdState(StateTable):
         return self.levels[j].hold.for_ if phase in (PENDING, PENDING_STALE) else self.levels[j].clear_hold
 
     def latched(self, i: int) -> bool:
-        """May only a person unlatch the thing?"""
+        """True if only a person may unlatch the thing."""
         return any(self.m_phase[j][i] == ON and not rule.auto_clear for j, rule in enumerate(self.levels))
 
     def release(self, i: int) -> None:
@@ -139,7 +139,7 @@ class ThresholdState(StateTable):
                 self.m_phase[j][i] = RELEASED
 
     def ends_by(self, i: int, at: int) -> bool:
-        """Does a running hold of the thing end at `at` µs or before?"""
+        """True if a running hold of the thing ends at `at` µs or before."""
         for j, row in enumerate(self.m_phase):
             if row[i] in (PENDING, CLEARING) and self.m_since[j][i] + self.length(j, row[i]) <= at:
                 return True

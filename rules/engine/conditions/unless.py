@@ -1,4 +1,4 @@
-"""`unless`: which points only the veto reads. What they say is no evidence for what the condition holds (RULES 5)."""
+"""`unless`: which points only the veto reads. Their readings are no evidence for what the condition holds (RULES 5)."""
 
 from collections.abc import Iterable
 
@@ -23,7 +23,7 @@ class Veto:
         self.evidence = tuple(space.column(name) for name in rule.points if space.column(name) not in self.columns)
 
     def alone(self, view: BatchView, unit: int) -> bool:
-        """Does the unit carry points of the veto alone, and is it not the first that its thing ever sent?"""
+        """True if the unit carries points of the veto alone, and is not the first that its thing ever sent."""
         if not self.columns or not view.carry(self.columns)[unit] or view.carry(self.evidence)[unit]:
             return False
         return int(view.first[unit]) != unit or int(self.space.newest[view.thing[unit]]) > LONG_AGO

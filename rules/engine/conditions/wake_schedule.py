@@ -80,8 +80,8 @@ class WakeSchedule(StateTable):
         """What these things are compared with may be otherwise since `at` µs."""
         if self.moments:
             asked = rows(things)
-            heard = self.context.watched[asked] & (self.space.newest[asked] > LONG_AGO)
-            self.wake[asked] = np.where(heard, at, NEVER)
+            read = self.context.watched[asked] & (self.space.newest[asked] > LONG_AGO)
+            self.wake[asked] = np.where(read, at, NEVER)
             self.awake = -NEVER
 
     # --- readings

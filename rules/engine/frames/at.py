@@ -24,7 +24,7 @@ class At(Struct, frozen=True, eq=False):
 
     @property
     def moment(self) -> bool:
-        """Is it a unit of a view without a reading?"""
+        """True if it is a unit of a view without a reading."""
         return self.view is not None and bool(self.view.moments[self.unit])
 
     def reader(self, table: ThingTable) -> Reader:

@@ -74,9 +74,9 @@ class BatchView:
     """Units of one batch and space, ordered by thing, then time; nothing is written to the space yet.
 
     Units of `moments` carry no reading: something changes there with time alone. They come after readings of that time.
-    `heard`: what signals were told of it, kept for all rules. `spans`: unit -> the silence (from, to), µs, that lies
-    before it, or around a moment, and met a down-time; `open`: moments of which nobody knows yet whether such a silence
-    counts -> (silent since, when that is known), µs.
+    `readings`: those of each point that signals read, kept for all rules. `spans`: unit -> the silence (from, to), µs,
+    that lies before it, or around a moment, and met a down-time; `open`: moments of which it is not known yet whether
+    such a silence counts -> (silent since, when that is known), µs.
     """
 
     def __init__(
@@ -111,7 +111,7 @@ class BatchView:
         self._last: dict[tuple[int, bool], I32] = {}
         self._value: dict[int, F64] = {}
         self._within: dict[int, tuple[Bools, Bools]] = {}
-        self.heard: dict[tuple[int, bool, int], Any] = {}
+        self.readings: dict[tuple[int, bool, int], Any] = {}
 
     def __len__(self) -> int:
         return len(self.thing)
@@ -212,11 +212,11 @@ class BatchView:
         """Time of the newest known value as of each unit."""
         return self._newest(self.last(column, known=True), self.rows.at, self.space.good_at[column])
 
-    def heard_at(self, column: int) -> I64:
+    def read_at(self, column: int) -> I64:
         """Time of the newest reading, known or not, as of each unit."""
         return self._newest(self.last(column), self.rows.at, self.space.at[column])
 
-    def heard_at_before(self, column: int) -> I64:
+    def read_at_before(self, column: int) -> I64:
         """Time of the newest reading, known or not, just before each unit."""
         return self._newest(self.before(self.last(column)), self.rows.at, self.space.at[column])
 
@@ -236,8 +236,8 @@ class BatchView:
         held = self.space.newest[self.thing]
         if self.unique:
             return held
-        spoke = np.maximum.accumulate(np.where(self.moments, -1, np.arange(len(self))))
-        shifted = np.append(-1, spoke[:-1])
+        sent = np.maximum.accumulate(np.where(self.moments, -1, np.arange(len(self))))
+        shifted = np.append(-1, sent[:-1])
         return np.where(shifted < self.first, held, self.t[shifted])
 
     def _spoken_after(self, lasts: I64 | None) -> I64:
@@ -251,13 +251,15 @@ class BatchView:
         return np.where(mine, self.t[np.minimum(later, count - 1)], longest)
 
     def find_spans(self, downs: Downtimes, lasts: I64 | None = None) -> None:
-        """Note the silences of the devices that met a down-time of the gateway, and who spoke in the newest.
+        """Note the silences of the devices that met a down-time of the gateway, and who sent something in the newest.
 
         `lasts` i64 per unit: up to when a silence after it is known to last, µs.
         """
         if not downs.spans:
             return
-        downs.kept.update(self.space.things[head].device for head in self.head[downs.spoke(self.head_t)].tolist())
+        downs.kept.update(
+            self.space.things[head].device for head in self.head[downs.during_newest(self.head_t)].tolist()
+        )
         self.find_silences(downs, self._spoken_after(lasts))
 
     def find_silences(self, downs: Downtimes, until: I64) -> None:
@@ -361,7 +363,7 @@ class UnitsAt:
 
 
 class UnitsBefore:
-    """Units just before their frames are applied: what a closing window (at `at` µs) or a lapsed silence sees."""
+    """Units just before their frames are applied: for a window that closes (at `at` µs), or a silence that ended."""
 
     def __init__(self, view: BatchView, units: NDArray[np.intp], at: int | I64) -> None:
         self.view, self.units = view, units

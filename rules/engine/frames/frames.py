@@ -84,7 +84,7 @@ def views(world: Fleet, batch: Batch, counts: ReadingCounts, late: Late) -> Iter
 
 
 def _believed(batch: Batch) -> Batch:
-    """Without replays of retained messages, which say nothing of now; values that their profile calls implausible are
+    """Without replays of retained messages, which are not of now; values that their profile calls implausible are
     unknown (RULES section 3), whatever they are."""
     if not batch.flags.any():
         return batch

@@ -1,4 +1,4 @@
-"""Counting: what the members of one group say to one question (RULES section 5, `members`; section 4, `members`)."""
+"""Counts and aggregates of the answers of a group to a question (RULES section 5, `members`; section 4, `members`)."""
 
 from collections.abc import Iterable
 
@@ -51,7 +51,7 @@ class GroupAggregate:
         self._values: dict[Key, float] | None = {} if stat.what in {Aggregate.MIN, Aggregate.MAX} else None
 
     def change(self, key: Key, before: float, after: float) -> None:
-        """Member `key` said `before` and says `after`; NaN = unknown."""
+        """The answer of member `key` was `before` and is `after`; NaN = unknown."""
         if before == before:
             self._count(before, -1)
         if after == after:
@@ -69,7 +69,7 @@ class GroupAggregate:
 
     @property
     def adds(self) -> bool:
-        """Does a sum of its answers tell its value?"""
+        """True if its value follows from the sum of its answers."""
         return self._values is None
 
     @property

@@ -61,10 +61,10 @@ class LateAnswers:
         counted = votes.votes(voter)
         place, moment = [np.flatnonzero(key < end)], [key[key < end]]
         for states in (found.after, counted) if votes.limits else ():
-            for lapse in (votes.limits.unknown_from(states), votes.limits.old_from(states)):
-                inside = np.flatnonzero((key < lapse) & (lapse < until))
+            for limit in (votes.limits.unknown_from(states), votes.limits.old_from(states)):
+                inside = np.flatnonzero((key < limit) & (limit < until))
                 place.append(inside)
-                moment.append(lapse[inside])
+                moment.append(limit[inside])
         at, when = np.concatenate(place), np.concatenate(moment)
         order = np.lexsort((when, at))
         at, when = at[order], when[order]
@@ -197,7 +197,7 @@ class LateAnswers:
         return found
 
     def _judged(self, n: int, group: NDArray[np.integer], one: F64, other: F64) -> Bools:
-        """Is any condition of these groups otherwise when the answer is `other` instead of `one`?"""
+        """bool[group]: where a condition is otherwise with the answer `other` than with `one`."""
         evaluator, column = self.evaluator, self.table.columns[n]
         conditions = evaluator.truths_decide()
         if conditions is None:

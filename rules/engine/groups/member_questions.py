@@ -135,7 +135,7 @@ class MemberQuestions:
         newer.clear()
 
     def _ends(self, thing: int, one: Question, end: int) -> bool:
-        """Does a window of this question end then?"""
+        """True if a window of this question ends then."""
         world, space = self.context.world, self.context.space
         zone = zone_of(world.zone(world.devices[space.things[thing].device], self.context.zone))
         assert zone is not None, "a device is in a zone that exists"

@@ -65,6 +65,6 @@ class MemberTable(StateTable):
         return np.flatnonzero(self.group[: len(self.space)] == row)
 
     def all_closed(self, k: int, row: int, end: int) -> bool:
-        """Has every member of a group whose first reading is before `end` µs closed its window of question `k` then?"""
+        """True if the members of a group with a reading before `end` µs have closed the window of question `k`."""
         must = (self.votes[k].voter >= 0) & (self.group == row) & (self.first > LONG_AGO) & (self.first < end)
         return bool((self.closed_at[k][must] >= end).all())

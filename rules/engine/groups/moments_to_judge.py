@@ -33,7 +33,7 @@ class MomentsToJudge:
         self.aging = [n for n in table.momentary if table.questions[n].limits[1]]
 
     def _held(self) -> NDArray[np.float64]:
-        """f64[momentary questions, groups]: what holds as far as the evaluator knows."""
+        """f64[momentary questions, groups]: the values that were judged last."""
         found: NDArray[np.float64] = self.table.space.value[[self.table.columns[n] for n in self.table.momentary]]
         return found
 
@@ -215,7 +215,7 @@ class MomentsToJudge:
         return list(self._units(chosen, self._good(chosen, None)))
 
     def _waiting(self, now: int) -> list[int]:
-        """Groups with a hold of which nobody knows yet whether a down-time counts: it comes before votes that become
+        """Groups with a hold of which it is not known yet whether a down-time counts: it comes before votes that become
         too old.
         """
         evaluator = self.evaluator

@@ -24,7 +24,7 @@ class Membership:
     voters: list[list[int]]
 
     def inside(self, i: int) -> bool:
-        """Is the thing at place `i` watched, or asked anything?"""
+        """True if the thing at place `i` is watched, or asked anything."""
         return self.watched[i] or any(each[i] >= 0 for each in self.voters)
 
 
@@ -55,7 +55,7 @@ class Placement:
         return outside
 
     def membership(self, members: MemberTable, device: Device, things: Sequence[int]) -> Membership:
-        """What the attributes of a device say."""
+        """The group of a device by its attributes."""
         rule, fleet = self.table.rule, self.table.fleet
         nowhere = Membership(-1, [False] * len(things), [[-1] * len(things) for _ in members.questions])
         if device.life is not Life.IN_SERVICE or device.kind != members.space.kind:

@@ -1,4 +1,4 @@
-"""A group rule taken apart: what its members are asked, and what is left to judge on the group.
+"""A group rule taken apart: the questions to its members, and the rule that judges the group by their answers.
 
 The answers are columns of the group's own table, so that what is left is an ordinary rule over points.
 """
@@ -45,17 +45,17 @@ class Question:
 
     @property
     def numeric(self) -> bool:
-        """Is the answer of a member a number, and no vote?"""
+        """True if the answer of a member is a number, and no vote."""
         return self.stat is not None and self.stat.what is not Aggregate.COUNT
 
     @property
     def limits(self) -> tuple[int, int]:
-        """(`within`, `began_within`) µs, 0 = votes do not lapse."""
+        """(`within`, `began_within`) µs, 0 = no limit."""
         return (self.quorum.within, self.quorum.began_within) if self.quorum is not None else (0, 0)
 
     @property
     def gathered(self) -> bool:
-        """Is the answer formed once per closed window, when all members have closed it?"""
+        """True if the answer is formed once per closed window, when all members have closed it."""
         return self.stat is not None and bool(self.calendars)
 
 
@@ -101,7 +101,7 @@ def quorum_column(n: int) -> str:
 
 
 def kinds_of(rule: Rule, questions: Sequence[Question]) -> tuple[str, ...]:
-    """The kinds of device that have a say, the watched ones first."""
+    """The kinds of device whose members are asked, the watched ones first."""
     return tuple(dict.fromkeys([*rule.watch.kinds, *(kind for one in questions for kind in one.kinds)]))
 
 

@@ -5,7 +5,7 @@ from rules.engine.groups.group_evaluator import GroupEvaluator
 
 
 class GroupTransfer:
-    """From `theirs` to `mine`: members and groups meet by what they are, rows may differ."""
+    """From `theirs` to `mine`: members and groups are matched by what they are; rows may differ."""
 
     def __init__(self, mine: GroupEvaluator, theirs: GroupEvaluator) -> None:
         self.mine, self.theirs = mine, theirs

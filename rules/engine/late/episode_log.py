@@ -31,11 +31,11 @@ class LoggedEpisode(Struct):
     known_raise: int = 0
 
     def on(self, moment: int) -> bool:
-        """Was it on just before `moment`?"""
+        """True if it was on just before `moment`."""
         return self.raised < moment <= self.cleared
 
     def shares(self, other: "LoggedEpisode") -> bool:
-        """Was `other` on at a time for which this one was reported?"""
+        """True if `other` was on at a time for which this one was reported."""
         return self.known_raise < other.cleared and other.raised < self.cleared
 
 

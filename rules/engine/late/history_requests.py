@@ -35,7 +35,7 @@ class OpenRequest(Struct):
     again: int = NEVER
 
     def about(self, rule: str) -> bool:
-        """Is this rule judged again?"""
+        """True if this rule is judged again."""
         return not self.rules or rule in self.rules
 
     def after(self, seq: int) -> list[tuple[int, Batch]]:
@@ -59,7 +59,7 @@ class HistoryRequests:
         self.facts: dict[Owner, list[tuple[int, FactOf]]] = {}
 
     def covers(self, subject: Subject, since: int, rules: tuple[str, ...] = ()) -> bool:
-        """Is it asked for already? Then the reading is in the history that comes, or in what is kept."""
+        """True if it is requested already: then the reading is in the history that comes, or in what is kept."""
         before = self.open.get(subject)
         if before is None or before.since > since:
             return False

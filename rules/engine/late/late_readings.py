@@ -92,9 +92,9 @@ class HistoryRequester:
         """
         row = self.world.rows[device]
         beside: dict[str, set[int]] = {}
-        for runner in self.installed.of(row.space.kind):
-            if runner.context.peers is not None and runner.rule.id in judged:
-                beside[runner.rule.id] = runner.context.peers.devices_beside(row.things)
+        for evaluator in self.installed.of(row.space.kind):
+            if evaluator.context.peers is not None and evaluator.rule.id in judged:
+                beside[evaluator.rule.id] = evaluator.context.peers.devices_beside(row.things)
         devices = set[int]().union(*beside.values())
         self.requests.ask(seq, device, since, reach, tuple(sorted(devices)), rules)
         for rule, found in beside.items():
@@ -149,8 +149,8 @@ class HistoryRequester:
         found = self._reaches[kind][1]
         profile = int(self.world.space(kind).profile[thing])
         if profile not in found:
-            runners = [runner for runner in self.installed.of(kind) if not runner.rule.watch.group]
-            found[profile] = max(horizon(r.rule, r.context.every(thing, r.context.columns)) for r in runners)
+            evaluators = [evaluator for evaluator in self.installed.of(kind) if not evaluator.rule.watch.group]
+            found[profile] = max(horizon(r.rule, r.context.every(thing, r.context.columns)) for r in evaluators)
         return found[profile]
 
 

@@ -77,7 +77,7 @@ class PacedReevaluations:
         return min(-NEVER if self._free(subject) else self.asked[subject][0] for subject in self.waiting) + PAUSE
 
     def _free(self, subject: Subject) -> bool:
-        """May it be asked about now, as far as requests since its pause began go?"""
+        """True if the requests since its pause began allow one more."""
         count = self.asked.get(subject, (0, 0))[1]
         return count < (self.burst if isinstance(subject, int) else 1)
 
@@ -113,27 +113,27 @@ def affected_rules(
     things = [thing for device in since for thing in world.rows[device].things]
     units = np.flatnonzero(np.isin(view.thing, things))
     found: Found = {}
-    for runner in installed.of(space.kind):
-        if columns.isdisjoint(runner.context.columns):
+    for evaluator in installed.of(space.kind):
+        if columns.isdisjoint(evaluator.context.columns):
             continue
-        for unit in units[runner.watched[view.thing[units]] & _other(runner, view, units)].tolist():
+        for unit in units[evaluator.watched[view.thing[units]] & _other(evaluator, view, units)].tolist():
             thing = int(view.thing[unit])
             device = space.things[thing].device
             rules = found.setdefault(device, {})
-            begin = since[device] if runner.windows is None else runner.windows.decided_from(thing, since[device])
-            rules[runner.rule.id] = min(begin, rules.get(runner.rule.id, begin))
+            begin = since[device] if evaluator.windows is None else evaluator.windows.decided_from(thing, since[device])
+            rules[evaluator.rule.id] = min(begin, rules.get(evaluator.rule.id, begin))
     return found
 
 
-def _other(runner: ConditionEvaluator, view: BatchView, units: NDArray[np.intp]) -> Bools:
-    """Are the conditions of the rule otherwise than just before these units? True where the evaluator cannot tell."""
-    conditions = runner.truths_decide() if runner.context.peers is None else None  # its value counts for others
+def _other(evaluator: ConditionEvaluator, view: BatchView, units: NDArray[np.intp]) -> Bools:
+    """bool[units]: where the conditions of the rule are other than just before the unit, or that is not known."""
+    conditions = evaluator.truths_decide() if evaluator.context.peers is None else None  # its value counts for others
     if conditions is None:
         return np.ones(len(units), np.bool_)
     moved = np.zeros(len(units), np.bool_)
     now, before = UnitsAt(view, units), UnitsBefore(view, units, 0)
     before.t = view.t[units]
     for bound in conditions:
-        new, old = runner.context.truth(bound, now), runner.context.truth(bound, before)
+        new, old = evaluator.context.truth(bound, now), evaluator.context.truth(bound, before)
         moved |= (new != old) & ~(np.isnan(new) & np.isnan(old))
     return moved

@@ -1,7 +1,7 @@
 """Own value against the others: what a point is worth among the other things of a group (RULES section 4, `peers`).
 
 A peer value is a column of the space of the things: a rule that compares with it is an ordinary rule over points. Whose
-reading gives others another value, `peer_moments` tells (docs/decisions/061-peers-are-a-column.md).
+reading gives others another value, `peer_moments` finds (docs/decisions/061-peers-are-a-column.md).
 """
 
 from collections.abc import Mapping, Sequence
@@ -78,7 +78,7 @@ class Peers(StateTable):
         self.recent: RecentPeerValues | None = None
 
     def remember(self, conditions: Sequence[BoundExpression] | None) -> None:
-        """Remember recent values, where these tell what the `conditions` of the rule were; None = they do not."""
+        """Remember recent values, where the `conditions` of the rule follow from them; None = they do not."""
         if conditions is not None and len(self.signals) == 1 and not any(bound.turning for bound in conditions):
             self.recent = RecentPeerValues(self.space, self.signals[0], self.columns[0], conditions)
             self.parts["recent"] = self.recent
@@ -179,6 +179,6 @@ class Peers(StateTable):
 
 
 def _as_of(view: BatchView, column: int, thing: int, until: int) -> float:
-    """The value of a thing at `until` µs, as far as the view tells; else the newest one."""
+    """The value of a thing at `until` µs, by the view, else the newest one."""
     units = np.flatnonzero((view.thing == thing) & (view.t <= until))
     return float(view.value(column)[units[-1]] if len(units) else view.space.value[column, thing])

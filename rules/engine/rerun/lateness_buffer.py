@@ -73,7 +73,9 @@ class LatenessBuffer:
         asked = {
             members.space.kind for groups in self.evaluator.installed.groups.values() for members in groups.table.kinds
         }
-        asked |= {runner.space.kind for runner in self.evaluator.installed.all() if runner.context.peers is not None}
+        asked |= {
+            evaluator.space.kind for evaluator in self.evaluator.installed.all() if evaluator.context.peers is not None
+        }
         if not asked:
             return np.zeros(len(self.waiting), np.bool_)
         mask = np.array([space.kind in asked for space in world.space_list], np.bool_)

@@ -52,10 +52,10 @@ def _known_from(core: Evaluator, device: int, pending: OpenRequest) -> int:
     on: before falls of counters that may be taken back, or were; `every` from its mark.
     """
     row, start = core.context.world.rows[device], pending.start
-    runners = [runner for runner in core.installed.of(row.space.kind) if pending.about(runner.rule.id)]
-    falls = [counter.falls.oldest(thing) for one in runners for counter in counters_of(one) for thing in row.things]
+    evaluators = [evaluator for evaluator in core.installed.of(row.space.kind) if pending.about(evaluator.rule.id)]
+    falls = [counter.falls.oldest(thing) for one in evaluators for counter in counters_of(one) for thing in row.things]
     start = core.context.glitches.begin(device, min([start, *(at for at in falls if at > start - REACH)]))
-    forms = [one.form for one in runners if isinstance(one, SingleAlarmEvaluator)]
+    forms = [one.form for one in evaluators if isinstance(one, SingleAlarmEvaluator)]
     marks = [form.known_from(thing, start) for form in forms for thing in row.things]
     return min([start, *marks])
 
@@ -68,10 +68,12 @@ def _reach_back(core: Evaluator, log: EpisodeLog, subject: Subject) -> None:
     spans: dict[str, int] = {}
     if isinstance(subject, int):
         row = core.context.world.rows[subject]
-        for runner in core.installed.of(row.space.kind):
-            if not pending.about(runner.rule.id):
+        for evaluator in core.installed.of(row.space.kind):
+            if not pending.about(evaluator.rule.id):
                 continue
-            spans[runner.rule.id] = horizon(runner.rule, runner.context.every(row.things[0], runner.context.columns))
+            spans[evaluator.rule.id] = horizon(
+                evaluator.rule, evaluator.context.every(row.things[0], evaluator.context.columns)
+            )
     else:
         spans[subject[0]] = span(core.context.world, core.installed.rules[subject[0]][1])
     for (rule, _, _), episodes in log.of(owner).items():
@@ -86,18 +88,18 @@ class Reevaluation:
     def __init__(self, core: Evaluator, log: EpisodeLog, device: int) -> None:
         self.core, self.log, self.device = core, log, device
         self.row = core.context.world.rows[device]
-        self.runners = [
-            runner
-            for runner in core.installed.of(self.row.space.kind)
-            if not runner.rule.watch.group
-            and runner.watched[self.row.things].any()
-            and (not isinstance(runner, SingleAlarmEvaluator) or runner.form.by_readings())
+        self.evaluators = [
+            evaluator
+            for evaluator in core.installed.of(self.row.space.kind)
+            if not evaluator.rule.watch.group
+            and evaluator.watched[self.row.things].any()
+            and (not isinstance(evaluator, SingleAlarmEvaluator) or evaluator.form.by_readings())
         ]
 
     def run(self, pending: OpenRequest, history: Batch) -> None:
         """Re-evaluate the device from `pending.since` on, with the `history` that was asked for."""
-        runners = [runner for runner in self.runners if pending.about(runner.rule.id)]
-        if not runners:
+        evaluators = [evaluator for evaluator in self.evaluators if pending.about(evaluator.rule.id)]
+        if not evaluators:
             self.core.counts.reruns += 1
             return
         glitches = self.core.context.glitches
@@ -106,7 +108,7 @@ class Reevaluation:
         scratch = replay_history(
             self.core,
             pending.devices or [self.device],
-            [r.rule.id for r in runners],
+            [r.rule.id for r in evaluators],
             [history, *since],
             self.core.requests.facts.get(self.device, []),
             pending.start,
@@ -120,30 +122,36 @@ class Reevaluation:
             self.core.requests.ask(self.core.seq, self.device, earlier, reach, pending.devices, pending.rules)
             return
         made = by_alarm(one for one in scratch.made if one.thing.device == self.device)
-        for runner in runners:
-            self._compare(runner, scratch, made, pending.since)
-            if runner.context.peers is not None:
-                runner.context.peers.regroup(self.row.things, runner.watched)
-                runner.revalue(runner.context.peers.with_others(()), self.core.now)
+        for evaluator in evaluators:
+            self._compare(evaluator, scratch, made, pending.since)
+            if evaluator.context.peers is not None:
+                evaluator.context.peers.regroup(self.row.things, evaluator.watched)
+                evaluator.revalue(evaluator.context.peers.with_others(()), self.core.now)
 
     def _compare(
-        self, runner: ConditionEvaluator, scratch: ScratchEngine, made: dict[Key, list[PendingTransition]], since: int
+        self,
+        evaluator: ConditionEvaluator,
+        scratch: ScratchEngine,
+        made: dict[Key, list[PendingTransition]],
+        since: int,
     ) -> None:
-        twin = next(r for r in scratch.core.installed.runners[runner.rule.id] if r.space.kind == runner.space.kind)
+        twin = next(
+            r for r in scratch.core.installed.evaluators[evaluator.rule.id] if r.space.kind == evaluator.space.kind
+        )
         rows = {thing: k for k, thing in enumerate(twin.space.things)}
         for thing in self.row.things:
-            place = runner.space.things[thing]
-            if not runner.watched[thing] or place not in rows:
+            place = evaluator.space.things[thing]
+            if not evaluator.watched[thing] or place not in rows:
                 continue
-            begin = since if runner.windows is None else runner.windows.reevaluate_from(thing, since)
+            begin = since if evaluator.windows is None else evaluator.windows.reevaluate_from(thing, since)
             found = EpisodeDiff(
-                self.log, self.device, runner.rule.id, place.component, made, begin, back=runner.decides_back
+                self.log, self.device, evaluator.rule.id, place.component, made, begin, back=evaluator.decides_back
             )
             if not found.proven:
                 self.core.counts.unproven += 1  # the history does not explain what was decided before: leave it
                 continue
-            runner.take_row(thing, twin, rows[place])
-            found.settle(self.core, partial(_withdrawn, self.core, runner, thing))
+            evaluator.take_row(thing, twin, rows[place])
+            found.settle(self.core, partial(_withdrawn, self.core, evaluator, thing))
 
 
 def reevaluate_group(core: Evaluator, log: EpisodeLog, answer: Rerun) -> None:
@@ -218,10 +226,10 @@ def replay_history(
 
 
 def _begun(core: Evaluator, devices: Sequence[int], rules: Sequence[str], begin: int, first: int) -> ScratchEngine:
-    """A scratch engine that knows what history from `begin` µs on, with readings from `first` on, does not show."""
+    """A scratch engine that has what history from `begin` µs on, with readings from `first` on, does not show."""
     scratch = ScratchEngine(core, devices, [core.installed.rules[rule] for rule in rules])
     for twin in scratch.core.installed.all():
-        live = next((r for r in core.installed.runners[twin.rule.id] if r.space.kind == twin.space.kind), None)
+        live = next((r for r in core.installed.evaluators[twin.rule.id] if r.space.kind == twin.space.kind), None)
         for row, place in enumerate(twin.space.things):
             mine = core.context.world.rows.get(place.device)
             if not isinstance(live, SingleAlarmEvaluator) or not isinstance(twin, SingleAlarmEvaluator):
@@ -233,7 +241,7 @@ def _begun(core: Evaluator, devices: Sequence[int], rules: Sequence[str], begin:
 
 
 def _past(core: Evaluator, rule: str, place: Thing, until: int) -> list[tuple[int, Fact]]:
-    """(µs, fact): what the desk told about a rule on a thing before `until` µs, in order."""
+    """(µs, fact) of the desk about a rule on a thing before `until` µs, in order."""
     kept = core.context.completions.of(rule, place.device, place.component, until)
     closed: list[tuple[int, Fact]] = [
         (at, one)
@@ -247,7 +255,7 @@ def _take_glitches(
     core: Evaluator, scratch: ScratchEngine, devices: Sequence[int], glitches: Sequence[Glitch], begin: int
 ) -> None:
     """The glitches of these devices from `begin` µs on are those of the re-evaluation."""
-    points = {counter.point for runner in scratch.core.installed.all() for counter in counters_of(runner)}
+    points = {counter.point for evaluator in scratch.core.installed.all() for counter in counters_of(evaluator)}
     for device in devices:
         core.context.glitches.replace(device, points, begin, glitches)
 
@@ -270,9 +278,9 @@ def _newest_values(core: Evaluator, device: int, scratch: ScratchEngine) -> None
 
 
 def _withdrawn(
-    core: Evaluator, runner: ConditionEvaluator, thing: int, key: Key, at: int, level: int
+    core: Evaluator, evaluator: ConditionEvaluator, thing: int, key: Key, at: int, level: int
 ) -> PendingTransition:
-    runner.reporter.emit(At(thing, at), Change.WITHDRAWN, level, None, text=condition_text(runner.rule))
+    evaluator.reporter.emit(At(thing, at), Change.WITHDRAWN, level, None, text=condition_text(evaluator.rule))
     return replace(core.context.emitter.made.pop(), identity=key[2], late=True)
 
 

@@ -38,8 +38,8 @@ class ScratchEngine:
         small_world(like.context.world, devices, context.world)
         for fact, rule in rules:
             self.core.installed.place(fact, rule)
-        for runner in self.core.installed.all():
-            runner.refresh(range(len(runner.space)), like.now, "")
+        for evaluator in self.core.installed.all():
+            evaluator.refresh(range(len(evaluator.space)), like.now, "")
         context.emitter.made.clear()
         self._begun = False
         self._history = Replay(self.core, CHUNK)
@@ -61,9 +61,9 @@ class ScratchEngine:
         self._history.play_records(batches, facts, now)
 
     def _remember(self, history: Batch, now: int) -> None:
-        """Note the readings of things that are compared with others, so that a silence knows its end."""
+        """Note the readings of things that are compared with others, so that the end of a silence is known."""
         downs, world = self.core.context.downs, self.core.context.world
-        if not downs.spans or not any(runner.context.peers is not None for runner in self.core.installed.all()):
+        if not downs.spans or not any(evaluator.context.peers is not None for evaluator in self.core.installed.all()):
             return
         component = world.point_component[history.point]
         for device in self.devices:
@@ -86,8 +86,8 @@ def replayed_with_glitches(
 ) -> tuple[ScratchEngine, list[Glitch]]:
     """A scratch engine through history up to engine time `now` µs, and the glitches of counters in it.
 
-    When something was booked in a glitch, windows closed with it before it was known to be one: the engine is begun
-    once more, and knows.
+    When something was booked in a glitch, windows closed with it before it was known to be one: history is replayed
+    once more with these known.
     """
     scratch = begin()
     scratch.replay(rows, moments, now)

@@ -80,22 +80,22 @@ def take_over_warmup(core: Evaluator, answer: Rerun, at: int) -> None:
 
 
 def _take_over(core: Evaluator, scratch: ScratchEngine, rule: str, at: int) -> None:
-    theirs = {runner.space.kind: runner for runner in scratch.core.installed.runners[rule]}
-    runners = core.installed.begin(rule)
-    for runner in runners:
-        runner.refresh(range(len(runner.space)), at, "")
+    theirs = {evaluator.space.kind: evaluator for evaluator in scratch.core.installed.evaluators[rule]}
+    evaluators = core.installed.begin(rule)
+    for evaluator in evaluators:
+        evaluator.refresh(range(len(evaluator.space)), at, "")
     if rule in core.installed.groups:
         _take_groups(core, scratch, rule, at)
-        runners = []
-    for runner in runners:
-        twin = theirs[runner.space.kind]
+        evaluators = []
+    for evaluator in evaluators:
+        twin = theirs[evaluator.space.kind]
         rows = {thing: k for k, thing in enumerate(twin.space.things)}
-        for thing in np.flatnonzero(runner.watched[: len(runner.space)]).tolist():
-            row = rows.get(runner.space.things[thing])
+        for thing in np.flatnonzero(evaluator.watched[: len(evaluator.space)]).tolist():
+            row = rows.get(evaluator.space.things[thing])
             if row is None or not twin.watched[row]:
                 continue
-            runner.take_row(thing, twin, row)
-            _raise(core, runner, thing, at)
+            evaluator.take_row(thing, twin, row)
+            _raise(core, evaluator, thing, at)
     if not core.installed.waiting:
         core.interim.clear()
 
@@ -110,8 +110,8 @@ def _take_groups(core: Evaluator, scratch: ScratchEngine, rule: str, at: int) ->
     groups.flush()
 
 
-def _raise(core: Evaluator, runner: ConditionEvaluator, thing: int, at: int) -> None:
+def _raise(core: Evaluator, evaluator: ConditionEvaluator, thing: int, at: int) -> None:
     """Emit RAISED for the alarms of a thing that are on."""
-    for identity, level in runner.on(thing):
-        runner.reporter.emit(At(thing, at), Change.RAISED, level, None, text=condition_text(runner.rule))
+    for identity, level in evaluator.on(thing):
+        evaluator.reporter.emit(At(thing, at), Change.RAISED, level, None, text=condition_text(evaluator.rule))
         core.context.emitter.made.append(replace(core.context.emitter.made.pop(), identity=identity))

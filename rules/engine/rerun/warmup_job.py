@@ -33,7 +33,7 @@ LONG_PAST = -NEVER
 
 
 class WarmupInput(Struct, frozen=True):
-    """What the engine knows at engine time `now` µs of a rule and its devices. `group`: the job is about a group,
+    """What the engine has at engine time `now` µs of a rule and its devices. `group`: the job is about a group,
     whose changes are wanted too; readings that came later than `accept_late` µs are left out then.
     """
 
@@ -53,7 +53,7 @@ class WarmupInput(Struct, frozen=True):
 
 
 class WarmupResult(Struct, frozen=True):
-    """State of one rule after history up to `now` µs, the changes on the way (of a group), and the facts it knows."""
+    """State of one rule after history up to `now` µs, the changes on the way (of a group), and the facts in it."""
 
     rule: str
     revision: str

@@ -24,7 +24,7 @@ def instant(zone: str, day: date, minute: int) -> int:
 
 
 def starts_on(active: Active, day: date) -> bool:
-    """Do the hours of `active` begin on this local date?"""
+    """True if the hours of `active` begin on this local date."""
     if active.months and not any(_between(day.month, first, last) for first, last in active.months):
         return False
     if not active.days and not active.workday and not active.holiday:
@@ -71,7 +71,7 @@ def _intervals(zone: str, active: Active, year: int) -> tuple[tuple[int, ...], t
 
 
 def _always(active: Active) -> bool:
-    """Is it in force at every moment?"""
+    """True if it is in force at every moment."""
     if active.months and {m for m in range(1, 13) if any(_between(m, *one) for one in active.months)} != {
         *range(1, 13)
     }:
@@ -98,7 +98,7 @@ class ActiveHours:
         return _intervals(zone, self.active, from_us(at).year)
 
     def inside(self, zone: str, at: int) -> bool:
-        """May it raise at `at`?"""
+        """True if it may raise at `at`."""
         return self.always or self.closing(zone, at) > at
 
     def closing(self, zone: str, at: int) -> int:

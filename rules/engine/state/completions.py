@@ -24,7 +24,7 @@ class Completion(Struct, frozen=True):
 
 
 class CompletionsState(Struct, frozen=True, array_like=True):
-    """`done`: of each plan on a thing, the newest last. `closed`: key -> (told µs, dates or terms)."""
+    """`done`: of each plan on a thing, the newest last. `closed`: key -> (known_at µs, dates or terms)."""
 
     done: list[list[Completion]] = []
     closed: list[tuple[Key, tuple[int, str]]] = []
@@ -39,37 +39,37 @@ class Completions:
         self._kept: dict[Key, list[Completion]] = {}
         self._closed: dict[Key, tuple[int, str]] = {}
 
-    def add(self, told: int, fact: CycleDone) -> None:
-        """The work was done, as a record at `told` µs says."""
+    def add(self, known_at: int, fact: CycleDone) -> None:
+        """The work was done, known from a record at `known_at` µs."""
         kept = self._kept.setdefault((fact.rule, fact.device, fact.component), [])
-        kept.append(Completion(told, fact))
+        kept.append(Completion(known_at, fact))
         del kept[:-KEPT]
 
-    def close(self, told: int, rule: Rule, device: int, component: int) -> None:
-        """The order of a plan that was raised on a thing was closed at `told` µs, and nothing was done."""
-        self._closed[rule.id, device, component] = told, rule.condition.plan_meaning()
+    def close(self, known_at: int, rule: Rule, device: int, component: int) -> None:
+        """The order of a plan that was raised on a thing was closed at `known_at` µs, and nothing was done."""
+        self._closed[rule.id, device, component] = known_at, rule.condition.plan_meaning()
 
     def closed(self, rule: Rule, device: int, component: int, until: int) -> int:
-        """When that was last, µs, if it was told by `until` µs; 0 = never, or of other dates or terms."""
-        told, meaning = self._closed.get((rule.id, device, component), (0, ""))
-        return told if told <= until and meaning == rule.condition.plan_meaning() else 0
+        """When that was last, µs, if it was known by `until` µs; 0 = never, or of other dates or terms."""
+        known_at, meaning = self._closed.get((rule.id, device, component), (0, ""))
+        return known_at if known_at <= until and meaning == rule.condition.plan_meaning() else 0
 
     def of(self, rule: str, device: int, component: int, until: int) -> list[Completion]:
-        """Those of a rule on a thing that were told before `until` µs, the newest last."""
+        """Those of a rule on a thing that were known before `until` µs, the newest last."""
         return [one for one in self._kept.get((rule, device, component), ()) if one.known_at < until]
 
     def of_rule(self, rule: str) -> list[tuple[int, CycleDone]]:
-        """(told, fact) of all things of a rule."""
+        """(known_at, fact) of all things of a rule."""
         return [(one.known_at, one.fact) for key, kept in self._kept.items() if key[0] == rule for one in kept]
 
     def step_back(self, to: int) -> None:
-        """The clock was set back to `to` µs: nothing was told later."""
+        """The clock was set back to `to` µs: nothing was known later."""
         for key, kept in self._kept.items():
             self._kept[key] = [replace(one, known_at=min(one.known_at, to)) for one in kept]
-        self._closed = {key: (min(told, to), meaning) for key, (told, meaning) in self._closed.items()}
+        self._closed = {key: (min(known_at, to), meaning) for key, (known_at, meaning) in self._closed.items()}
 
     def settled(self, closed: Closed) -> bool:
-        """Was the work of this order done? Then its end says nothing more to the plan."""
+        """True if the work of this order was done: then its end means nothing more to the plan."""
         kept = self._kept.get((closed.rule, closed.device, closed.component), ())
         return any(one.fact.order and one.fact.order == closed.order for one in kept)
 

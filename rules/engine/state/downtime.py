@@ -38,7 +38,7 @@ class Downtimes:
             self.kept = set()
             self.settled = start + QUIET
 
-    def spoke(self, t: I64) -> NDArray[np.bool_]:
+    def during_newest(self, t: I64) -> NDArray[np.bool_]:
         """Which of these moments lie in the newest down-time; within a second of the last tick it had not begun."""
         last, start = self.spans[-1]
         return (t > last + SECOND) & (t <= start)
@@ -64,15 +64,15 @@ class Downtimes:
     def taken(self, begin: int, end: int, since: int, due: int, upto: int, *, whole: bool) -> int:
         """How much of the silence (begin, end], after `since` and up to `upto`, does not count for what is over at
         `due` µs; what is taken out moves that. `whole`: of a device that promised no interval a down-time in which it
-        spoke counts.
+        sent something counts.
         """
         total = 0
         for last, start in self.spans:
             part = min(end, start, upto) - max(begin, since, last)
-            heard = end <= last + SECOND  # before the stop
+            before_stop = end <= last + SECOND  # before the stop
             if (
                 part > 0
-                and not heard
+                and not before_stop
                 and max(begin, last) < due + total
                 and not (whole and (begin > last or end < start))
             ):

@@ -58,7 +58,7 @@ class WatchScope:
         for k, thing in enumerate(things):
             place = self.space.things[thing]
             if place.group:
-                found[k] = True  # a group is there as long as its members say so
+                found[k] = True  # a group exists as long as members are in it
                 continue
             device = self.world.devices[place.device]
             if device.kind != self.space.kind or place.component > device.components:
@@ -73,7 +73,7 @@ class WatchScope:
 
 
 class WatchScopes:
-    """The scopes in use, shared by the runners of equal watches: 2 B per row and distinct watch."""
+    """The scopes in use, shared by the evaluators of equal watches: 2 B per row and distinct watch."""
 
     def __init__(self, world: Fleet) -> None:
         self.world = world

@@ -229,7 +229,7 @@ class PointReadings:
 def readings(view: BatchView, column: int, inside: Bools, *, known: bool) -> PointReadings:
     """The readings of a column in the units `inside` of a view; `known` leaves out bad ones."""
     key = column, known, id(inside)
-    if (kept := view.heard.get(key)) is not None:
+    if (kept := view.readings.get(key)) is not None:
         found: PointReadings = kept[1]
         return found
     rows, whole = view.rows, view.rows.slice_of(column)
@@ -245,7 +245,7 @@ def readings(view: BatchView, column: int, inside: Bools, *, known: bool) -> Poi
         fresh = rows.unit[row] == unit
         unit, row = unit[fresh], row[fresh]
         found = PointReadings(unit, view.thing[unit], rows.at[row], rows.value[row])
-    view.heard[key] = inside, found
+    view.readings[key] = inside, found
     return found
 
 

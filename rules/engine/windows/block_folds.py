@@ -157,7 +157,7 @@ def block_slots(ring: Slots, size: int) -> I64:
 
 
 def moved(table: NDArray[Any], size: int, slots: I64, fill: float) -> NDArray[Any]:
-    """A table [..., slot, n] with `size` slots, its entries in the `slots` that `new_slots` says."""
+    """A table [..., slot, n] with `size` slots, its entries in the `slots` of `new_slots`."""
     count = table.shape[-1]
     wide = np.full((*table.shape[:-2], size, count), fill, table.dtype)
     wide[..., slots, np.arange(count)] = table

@@ -120,7 +120,7 @@ class CalendarWindow(StateTable):
         """(value, coverage) of the running windows at their ends, known to be complete at `now`; the next are empty."""
 
     def changes(self, thing: int, value: float, at: int) -> bool:  # noqa: ARG002 - it does
-        """Does this reading change anything? One that was sent again does not end the silence before it."""
+        """False for a reading that changes nothing: one that was sent again does not end the silence before it."""
         return True
 
     def decided_from(self, thing: int, at: int) -> int:  # noqa: ARG002 - a window ends without a reading

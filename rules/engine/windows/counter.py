@@ -125,7 +125,7 @@ class Counter(StateTable):
 
     # --- one reading
     def sent_again(self, thing: int, value: float, at: int) -> bool:
-        """Is it a row sent again, which changes nothing?"""
+        """True if it is a row sent again, which changes nothing."""
         if not (value < self.value[thing] and at > self.at[thing]):
             return False
         state = self.state_of(thing)
@@ -172,7 +172,7 @@ class Counter(StateTable):
         return CounterState(value, float(self.shift[thing]), int(self.at[thing]), self.falls.of(thing))
 
     def is_first(self, thing: int) -> bool:
-        """Is the newest reading of a thing the first ever, or is there none?"""
+        """True if the newest reading of a thing is the first ever, or there is none."""
         return bool(np.isnan(self.moment.before("value")[thing]))
 
     def _put(self, thing: int, state: CounterState) -> None:

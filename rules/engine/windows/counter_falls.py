@@ -30,7 +30,7 @@ class CounterFalls(StateTable):
         self._any = None
 
     def any(self) -> bool:
-        """Did any of the counters fall? Too often is no harm."""
+        """False if none of the counters ever fell."""
         if self._any is None:
             self._any = any(not np.isinf(table[0]).all() for table in (self.fell, self.moment.before("fell")))
         return self._any

@@ -157,12 +157,12 @@ class Glitches:
         return min(mine, key=lambda one: one.since, default=None)
 
     def ignored(self, row: Resent) -> bool:
-        """Was it a row sent again, in the readings given to `know`?"""
+        """True for a row sent again in the readings given to `know`."""
         return row in self._ignored
 
     @property
     def any_known(self) -> bool:
-        """Was anything given to `know`?"""
+        """True if anything was given to `know`."""
         return bool(self._known)
 
     # --- snapshot

@@ -55,9 +55,9 @@ def _ages(moments: WakeTimes, view: BatchView, inside: Bools, runs: Runs) -> Ite
     follows = np.append(view.t[1:], LONG_AGO)
     follows[runs.last] = LONG_AGO
     for bound in moments.aging:
-        for meets in bound.turns(view):
-            hit = inside & (meets >= view.t) & (meets < follows)
-            yield InsertedMoments(runs.group[hit], meets[hit], np.ones(int(hit.sum()), np.bool_))
+        for turn in bound.turns(view):
+            hit = inside & (turn >= view.t) & (turn < follows)
+            yield InsertedMoments(runs.group[hit], turn[hit], np.ones(int(hit.sum()), np.bool_))
         hit = inside & bound.changing(view)
         for grid in moments.grids if hit.any() else ():
             yield _on_grid(grid, runs.group[hit], view.t[hit], follows[hit] - 1)

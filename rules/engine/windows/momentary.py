@@ -42,7 +42,7 @@ class Momentary(StateTable):
     # --- what an operator does
     def read(self, view: BatchView, inside: Bools) -> PointReadings:
         """Its readings in the units `inside` of a view; of other signals the places alone."""
-        assert self.feed is not None, "an operator without a feed hears by itself"
+        assert self.feed is not None, "an operator without a feed reads its own points"
         return self.feed.read(view, inside, self.latest, known=self.known_only)
 
     def settled(self, view: BatchView, incoming: PointReadings) -> PointReadings:

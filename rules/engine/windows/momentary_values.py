@@ -68,21 +68,21 @@ class MomentaryValues:
             if one.feed is not None and one.feed.nested and len(mine):
                 mine = _settled(one, view, units, mine)
             when = t + between if one.closed and not reading else t
-            value, share = one.take(things, when, mine) if not between.all() else _told_by_time(one, things, when, mine)
+            value, share = one.take(things, when, mine) if not between.all() else _at_moments(one, things, when, mine)
             where = slice(None) if whole else units
             self.values[k, where], self.shares[k, where] = value, share
             if reading and judged is None:
                 self.shown[k, where] = True
                 one.newest[things], one.share[things], one.moment[things] = value, share, t
                 continue
-            told = ~between if judged is None else ~between & judged[units]
-            told[mine.unit] |= ~between[mine.unit]
-            tell = np.flatnonzero(
-                told | (between & others(value, _ones_before(value, one.newest, things, told | between)))
+            given = ~between if judged is None else ~between & judged[units]
+            given[mine.unit] |= ~between[mine.unit]
+            places = np.flatnonzero(
+                given | (between & others(value, _ones_before(value, one.newest, things, given | between)))
             )
-            self.shown[k, units[tell]] = True
-            whose = things[tell]
-            one.newest[whose], one.share[whose], one.moment[whose] = value[tell], share[tell], t[tell]
+            self.shown[k, units[places]] = True
+            whose = things[places]
+            one.newest[whose], one.share[whose], one.moment[whose] = value[places], share[places], t[places]
 
     def hand(self, one: Momentary, thing: int, value: float, at: int) -> None:
         """Give a signal the value of windows that closed at `at` µs."""
@@ -144,13 +144,13 @@ def _among(incoming: PointReadings, units: NDArray[np.intp], count: int) -> Poin
     return PointReadings(item[item >= 0], mine.thing, mine.at, mine.value)
 
 
-def _told_by_time(one: Momentary, things: NDArray[np.int64], t: NDArray[np.int64], incoming: PointReadings) -> Values:
+def _at_moments(one: Momentary, things: NDArray[np.int64], t: NDArray[np.int64], incoming: PointReadings) -> Values:
     """At moments alone. Readings of things without a value there stay: older ones may still come, in order."""
-    told = np.isin(things, incoming.thing)
-    if len(told) and told.all():
+    given = np.isin(things, incoming.thing)
+    if len(given) and given.all():
         return one.take(things, t, incoming)
     value, share = one.held(things, t)
-    if len(items := np.flatnonzero(told)):
+    if len(items := np.flatnonzero(given)):
         value[items], share[items] = one.take(things[items], t[items], _among(incoming, items, len(things)))
     return value, share
 
@@ -161,11 +161,11 @@ def _settled(one: Momentary, view: BatchView, units: NDArray[np.intp], incoming:
     return PointReadings(np.searchsorted(units, found.unit), found.thing, found.at, found.value)
 
 
-def _ones_before(value: F64, newest: F64, things: NDArray[np.int64], told: Bools) -> F64:
-    """The value of the item before of the same thing that was `told`, else what is `newest` of it."""
+def _ones_before(value: F64, newest: F64, things: NDArray[np.int64], given: Bools) -> F64:
+    """The value of the item before of the same thing that was `given`, else what is `newest` of it."""
     found = newest[things]
     same = np.flatnonzero(things[1:] == things[:-1]) + 1
-    some = np.flatnonzero(told)
+    some = np.flatnonzero(given)
     last = carried(len(things), things, some, things[some])[same - 1]
     found[same[last >= 0]] = value[some[last[last >= 0]]]
     return found

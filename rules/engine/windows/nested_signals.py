@@ -42,8 +42,8 @@ def as_of(place: At, space: ThingTable, end: int) -> Reader:
 
 class NestedSignals:
     """`operators`, each after those that it is made of. `nested`: the names of those that are made of others; `mixed`:
-    those of what comes with readings and of what closes, to which both give values. `passes_on`: somebody hears of
-    windows that close, those of the signals `closing`; `derived` are made of nothing else.
+    those of what comes with readings and of what closes, to which both give values. `passes_on`: some are made
+    of windows that close, those of the signals `closing`; `derived` are made of nothing else.
 
     `missed`: (thing, µs) since when something is in doubt by a value that came too late.
     """

@@ -43,8 +43,8 @@ class SignalInput:
         """Silence longer than this is a gap: of windows, three of them."""
         if self.by_windows:
             return Gaps(self.world, self.space, (), written or 3 * self.period)
-        told = self.points if self.bound is None else tuple(self.space.names[column] for column in self.bound.told)
-        return Gaps(self.world, self.space, told, written)
+        points = self.points if self.bound is None else tuple(self.space.names[column] for column in self.bound.valued)
+        return Gaps(self.world, self.space, points, written)
 
     def read(self, view: BatchView, inside: Bools, newest: Newest, *, known: bool = False) -> PointReadings:
         """In the units `inside` of a view; of other signals the places alone, values 0. `known` leaves out bad ones."""
@@ -65,8 +65,8 @@ class SignalInput:
         found = PointReadings(incoming.unit, incoming.thing, incoming.at, value)
         between = view.moments[incoming.unit]
         if between.any():
-            told = ~np.isnan(value) if known else ~between | ~np.isnan(value)
-            found, between = found.where(told), between[told]
+            kept = ~np.isnan(value) if known else ~between | ~np.isnan(value)
+            found, between = found.where(kept), between[kept]
             before = np.where(found.first(), newest(found.thing), np.append(np.nan, found.value)[: len(found)])
             found = found.where(~between | (found.value != before))
         return found.where(~np.isnan(found.value)) if known else found

@@ -167,7 +167,7 @@ class SignalSet:
         active = judged & inside
         for some in (*incoming, *momentary):
             active[some.unit] = True
-        left, told = np.flatnonzero(active), judged | view.moments
+        left, or_moment = np.flatnonzero(active), judged | view.moments
         while len(left):
             special = np.zeros(len(view), np.bool_)
             pick = np.zeros(len(view), np.bool_)
@@ -183,10 +183,10 @@ class SignalSet:
             for one, some in zip(self.windows, mine, strict=True):
                 if one.name not in self.chain.nested:
                     one.quick(some.where(pick[some.unit]))
-            self._judge(view, calm, momentary, mine, judged, told, judge)
+            self._judge(view, calm, momentary, mine, judged, or_moment, judge)
             for unit in first.tolist():
                 self._single(view, unit, mine, judge)
-            self._judge(view, first, momentary, mine, judged, told, judge)
+            self._judge(view, first, momentary, mine, judged, or_moment, judge)
             left = left[(turn > 0) & ~((turn == 1) & special[left])]
 
     def _judge(
@@ -196,12 +196,12 @@ class SignalSet:
         momentary: Sequence[PointReadings],
         incoming: Sequence[PointReadings],
         judged: Bools,
-        told: Bools,
+        or_moment: Bools,
         judge: WindowListener,
     ) -> None:
         if not len(units):
             return
-        self.now.take(view, units, momentary, None if told[units].all() else told)
+        self.now.take(view, units, momentary, None if or_moment[units].all() else or_moment)
         self.soonest = min(self.soonest, self.chain.follow(view, units, zip(self.windows, incoming, strict=True)))
         asked = units[judged[units]]
         asked = asked[~judge.idle(view, asked)]
@@ -216,9 +216,9 @@ class SignalSet:
             k = int(np.searchsorted(some.unit, unit))
             if k < len(some) and some.unit[k] == unit and one.name not in self.chain.nested:
                 fresh.append((one, float(some.value[k]), int(some.at[k])))
-        telling = [one for one, value, at in fresh if not view.moments[unit] and one.changes(thing, value, at)]
+        changing = [one for one, value, at in fresh if not view.moments[unit] and one.changes(thing, value, at)]
         place = At(thing, int(view.t[unit]), view, unit)
-        for end in self.closings(place, telling):
+        for end in self.closings(place, changing):
             judge.window_closed(place.earlier(end), UnitsBefore(view, np.array([unit]), end))
             if view.moments[unit]:
                 judge.windows_ended([thing], end)

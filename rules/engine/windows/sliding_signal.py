@@ -73,14 +73,14 @@ class SlidingSignal(Momentary):
         last[:-1] = thing[1:] != thing[:-1]
         until = np.where(last, end[thing], np.append(at[1:], 0))
         quiet = at + np.minimum(self.operator.gaps(things[thing]), NEVER // 4)
-        spoke = (at > LONG_AGO) & (until > at)
+        follows = (at > LONG_AGO) & (until > at)
         moving = (self.moment[things] > begin) | ~self.operator.still(self.newest[things], incoming, item)
         if self.feed is not None and self.feed.nested:
             moving[:] = True  # not known yet
-        np.logical_or.at(moving, thing[spoke], (until > quiet)[spoke])
-        some = np.flatnonzero(spoke & moving[thing])
+        np.logical_or.at(moving, thing[follows], (until > quiet)[follows])
+        some = np.flatnonzero(follows & moving[thing])
         yield thing[some], at[some], np.minimum(until[some] - 1, at[some] + self.over)
-        some = np.flatnonzero(spoke & (until > quiet))
+        some = np.flatnonzero(follows & (until > quiet))
         yield thing[some], quiet[some], np.minimum(until[some] - 1, quiet[some] + self.over)
 
     def _since(self, things: Rows) -> I64:

@@ -54,8 +54,8 @@ class WakeTimes:
         t = reader.t
         found, drift = np.full(len(t), NEVER, np.int64), np.full(len(t), NEVER, np.int64)
         for bound in self.aging:
-            for meets in bound.turns(reader):
-                np.minimum(found, meets, out=found, where=meets + ~done > t)
+            for turn in bound.turns(reader):
+                np.minimum(found, turn, out=found, where=turn + ~done > t)
             np.minimum(drift, t + 1, out=drift, where=bound.changing(reader))
         things = np.asarray(reader.thing, np.int64)
         for window in self.closing:

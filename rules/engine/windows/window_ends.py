@@ -47,7 +47,7 @@ class WindowEnds:
         """Close what ended by then and is decided; yields each end at which the rule can be judged.
 
         `incoming`: the signals with a reading there, which decides whether the silence before it was a gap. `watch`:
-        the signals whose windows are judged, None = all. A signal made of closed windows closes, and hears their
+        the signals whose windows are judged, None = all. A signal made of closed windows closes, and gets their
         values, when none of them that ended by then is open.
         """
         thing, now = place.thing, place.t
@@ -110,7 +110,7 @@ class WindowEnds:
             end = min(self._next(one, thing, end) for one in self.windows)
 
     def _ends(self, one: CalendarWindow, thing: int, end: int) -> bool:
-        """Did a window of it end then?"""
+        """True if a window of it ended then."""
         done = int(one.done[thing])
         return done == end or (done > end and one.clock.window(thing, end - 1)[1] == end)
 
