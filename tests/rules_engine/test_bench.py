@@ -58,4 +58,4 @@ def test_messages_that_overtake_each_other_seldom_put_a_group_in_doubt() -> None
     groups = BenchGroups(10_000, 0.01)
     for number in range(48):
         groups.judge(number)
-    assert groups.requested <= 2  # in two minutes, of ten groups
+    assert groups.requests <= 2  # in two minutes, of ten groups

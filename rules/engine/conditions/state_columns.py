@@ -13,51 +13,46 @@ WHEN_JUDGED = frozenset({"wake", "opens", "at"})
 
 
 class StateColumns:
-    """`tables`: its own columns, by what they are; a snapshot has them by their own names. `parts`: those of counters
-    and peers, in a snapshot as `part.name`. `windows`: those of signals, as `windows.name`.
+    """`tables`: its own columns, by what they are; a snapshot has them by their own names. `parts`: those of counters,
+    peers and signals (`windows`), in a snapshot as `part.name`.
     """
 
     def __init__(self, space: ThingTable, windows: SignalSet | None, **tables: StateTable | None) -> None:
         self.space, self.windows, self.room = space, windows, 0
         self.tables = {name: table for name, table in tables.items() if table is not None}
-        self.parts: dict[str, StateTable] = {}
+        self.parts: dict[str, StateTable] = {} if windows is None else {"windows": windows}
+
+    @property
+    def every(self) -> dict[str, StateTable]:
+        """`tables` and `parts`."""
+        return self.tables | self.parts
 
     def grow(self) -> bool:
         """Make room for the rows of the space. False = there is."""
         if self.room == self.space.capacity:
             return False
         self.room = self.space.capacity
-        for table in (*self.tables.values(), *self.parts.values()):
+        for table in self.every.values():
             table.grow()
-        if self.windows is not None:
-            self.windows.grow()
         return True
 
     def adopt(self, old: "StateColumns") -> None:
         """Take over those of the revision before, where it had the same."""
-        for name, table in self.tables.items():
-            if name in old.tables:
-                table.adopt(old.tables[name])
-        for name, part in self.parts.items():
-            part.adopt(old.parts[name])
-        if self.windows is not None and old.windows is not None:
-            self.windows.adopt(old.windows)
+        before = old.every
+        for name, table in self.every.items():
+            if name in before:
+                table.adopt(before[name])
 
     def take_row(self, thing: int, other: "StateColumns", row: int) -> None:
         """Row `row` of `other`, of the same rule in another engine, becomes `thing`'s."""
-        for name, table in self.tables.items():
-            table.take_row(thing, other.tables[name], row)
-        for name, part in self.parts.items():
-            part.take_row(thing, other.parts[name], row)
-        if self.windows is not None and other.windows is not None:
-            self.windows.take_row(thing, other.windows, row)
+        theirs = other.every
+        for name, table in self.every.items():
+            table.take_row(thing, theirs[name], row)
 
     def forget_inputs(self, thing: int) -> None:
         """Counters, peers and windows of the thing begin anew."""
         for part in self.parts.values():
             part.forget(thing)
-        if self.windows is not None:
-            self.windows.forget(thing)
 
     def held(self) -> list[NDArray[Any]]:
         """Arrays [..., n]: what the rule remembers of its things. A moment that changes it has decided something."""
@@ -70,18 +65,14 @@ class StateColumns:
         return own + (self.windows.chain.turned() if self.windows is not None else [])
 
     def memory(self) -> int:
-        """Bytes: own columns with the rows there is room for, all others with those in use."""
-        own = sum(getattr(table, name).nbytes for table in self.tables.values() for name, _ in table.arrays)
-        signals = () if self.windows is None else self.windows.operators
-        return int(own + sum(part.memory() for part in (*self.parts.values(), *signals)))
+        """Bytes of the rows in use."""
+        return sum(table.memory() for table in self.every.values())
 
     def state(self) -> dict[str, NDArray[Any]]:
         """All arrays by name, cut to the rows in use."""
         found = {name: array for table in self.tables.values() for name, array in table.state().items()}
         for part, table in self.parts.items():
             found |= {f"{part}.{name}": array for name, array in table.state().items()}
-        if self.windows is not None:
-            found |= {f"windows.{name}": array for name, array in self.windows.state().items()}
         return found
 
     def load(self, state: dict[str, NDArray[Any]]) -> None:
@@ -90,5 +81,3 @@ class StateColumns:
             table.load(state)
         for name, part in self.parts.items():
             part.load(part_of(state, name))
-        if self.windows is not None:
-            self.windows.load(part_of(state, "windows"))

@@ -74,9 +74,8 @@ class BatchView:
     """Units of one batch and space, ordered by thing, then time; nothing is written to the space yet.
 
     Units of `moments` carry no reading: something changes there with time alone. They come after readings of that time.
-    `readings`: those of each point that signals read, kept for all rules. `spans`: unit -> the silence (from, to), µs,
-    that lies before it, or around a moment, and met a down-time; `open`: moments of which it is not known yet whether
-    such a silence counts -> (silent since, when that is known), µs.
+    `readings`: of points that signals read, kept for all rules. `spans`: unit -> the silence (from, to) µs before or
+    around it that met a down-time; `open`: moments at which that is open -> (silent since, when it is known) µs.
     """
 
     def __init__(
@@ -257,9 +256,8 @@ class BatchView:
         """
         if not downs.spans:
             return
-        downs.kept.update(
-            self.space.things[head].device for head in self.head[downs.during_newest(self.head_t)].tolist()
-        )
+        sent = self.head[downs.during_newest(self.head_t)].tolist()
+        downs.kept.update(self.space.things[head].device for head in sent)
         self.find_silences(downs, self._spoken_after(lasts))
 
     def find_silences(self, downs: Downtimes, until: I64) -> None:

@@ -3,11 +3,11 @@
 import numpy as np
 
 from gateway.domain.reading import F64, I64, U8
-from rules.compiled import Calendar, Increase
+from rules.compiled import Increase
 from rules.engine.frames.batch_view import BatchView, Bools
-from rules.engine.state.thing_table import LONG_AGO, NEVER, ThingTable
-from rules.engine.windows.base import EPSILON, PointReadings, Rows, Surroundings
-from rules.engine.windows.calendar_window import CalendarWindow
+from rules.engine.state.thing_table import LONG_AGO, NEVER
+from rules.engine.windows.base import EPSILON, PointReadings, Rows
+from rules.engine.windows.calendar_window import CalendarWindow, WindowContext
 from rules.engine.windows.counter import Counter
 
 
@@ -20,12 +20,9 @@ class CalendarIncrease(CalendarWindow):
 
     arrays = (*CalendarWindow.arrays, ("base", np.nan), ("lost", 0), ("fresh", 0), ("silent", 0))
 
-    def __init__(self, signal: Increase, depth: int, zone: str, space: ThingTable, around: Surroundings) -> None:
-        assert isinstance(signal.window, Calendar), "sliding windows are elsewhere"
-        super().__init__(
-            signal.name, signal.unit, signal.window, signal.coverage, depth, zone, space, around, (signal.point,)
-        )
-        self.counter = Counter(space, around, signal.point, signal.counter)
+    def __init__(self, signal: Increase, context: WindowContext) -> None:
+        super().__init__(signal, context, (signal.point,))
+        self.counter = Counter(context.space, context.around, signal.point, signal.counter)
         self.parts = {"counter": self.counter}
         self.per_day = signal.per_day
         self.base: F64 = np.zeros(0)

@@ -3,25 +3,20 @@
 import numpy as np
 
 from gateway.domain.reading import F64, I64
-from rules.compiled import Calendar, Share
+from rules.compiled import Share
 from rules.engine.frames.batch_view import Bools
-from rules.engine.state.thing_table import ThingTable
-from rules.engine.windows.base import PointReadings, Rows, Surroundings
+from rules.engine.windows.base import PointReadings, Rows
 from rules.engine.windows.calendar_truth import CalendarTruth
-from rules.engine.windows.calendar_window import CalendarWindow
+from rules.engine.windows.calendar_window import CalendarWindow, WindowContext
 from rules.engine.windows.signal_input import SignalInput
 
 
 class CalendarShare(CalendarWindow):
     """State: `CalendarTruth`, 32 B, and that of `CalendarWindow`."""
 
-    def __init__(
-        self, signal: Share, depth: int, zone: str, space: ThingTable, around: Surroundings, feed: SignalInput
-    ) -> None:
-        assert isinstance(signal.window, Calendar), "sliding windows are elsewhere"
-        super().__init__(signal.name, "", signal.window, signal.coverage, depth, zone, space, around, feed.points)
-        self.feed, self.of, self.gaps = feed, feed.bound, feed.gaps()
-        self.truth = CalendarTruth(space, self, turning=feed.turning)
+    def __init__(self, signal: Share, context: WindowContext, feed: SignalInput) -> None:
+        super().__init__(signal, context, feed.points, feed)
+        self.truth = CalendarTruth(context.space, self, turning=feed.turning)
         self.parts = {"truth": self.truth}
 
     def latest(self, things: Rows) -> F64:

@@ -3,11 +3,11 @@
 import numpy as np
 
 from gateway.domain.reading import F64, I64
-from rules.compiled import Calendar, Stat
+from rules.compiled import Stat
 from rules.engine.frames.batch_view import Bools
-from rules.engine.state.thing_table import LONG_AGO, NEVER, ThingTable
-from rules.engine.windows.base import PointReadings, Rows, Surroundings
-from rules.engine.windows.calendar_window import CalendarWindow
+from rules.engine.state.thing_table import LONG_AGO, NEVER
+from rules.engine.windows.base import PointReadings, Rows
+from rules.engine.windows.calendar_window import CalendarWindow, WindowContext
 from rules.engine.windows.signal_input import SignalInput
 from rules.engine.windows.window_values import WindowValues
 
@@ -21,15 +21,9 @@ class CalendarStat(CalendarWindow):
 
     arrays = (*CalendarWindow.arrays, ("seen", 0), ("newest", np.nan), ("at", LONG_AGO), ("shut", NEVER))
 
-    def __init__(
-        self, signal: Stat, depth: int, zone: str, space: ThingTable, around: Surroundings, feed: SignalInput
-    ) -> None:
-        assert isinstance(signal.window, Calendar), "sliding windows are elsewhere"
-        super().__init__(
-            signal.name, signal.unit, signal.window, signal.coverage, depth, zone, space, around, feed.points
-        )
-        self.feed, self.of, self.gaps = feed, feed.bound, feed.gaps()
-        self.values = WindowValues(space, signal.what, signal.rank)
+    def __init__(self, signal: Stat, context: WindowContext, feed: SignalInput) -> None:
+        super().__init__(signal, context, feed.points, feed)
+        self.values = WindowValues(context.space, signal.what, signal.rank)
         self.parts = {"values": self.values}
         self.seen: I64 = np.zeros(0, np.int64)
         self.at: I64 = np.zeros(0, np.int64)

@@ -3,12 +3,11 @@
 import numpy as np
 
 from gateway.domain.reading import F64, I64
-from rules.compiled import Calendar, Times
+from rules.compiled import Times
 from rules.engine.frames.batch_view import Bools
-from rules.engine.state.thing_table import ThingTable
-from rules.engine.windows.base import PointReadings, Rows, Surroundings
+from rules.engine.windows.base import PointReadings, Rows
 from rules.engine.windows.calendar_truth import CalendarTruth
-from rules.engine.windows.calendar_window import CalendarWindow
+from rules.engine.windows.calendar_window import CalendarWindow, WindowContext
 from rules.engine.windows.edges import Edges
 from rules.engine.windows.signal_input import SignalInput
 
@@ -20,13 +19,9 @@ class CalendarTimes(CalendarWindow):
 
     arrays = (*CalendarWindow.arrays, ("count", 0))
 
-    def __init__(
-        self, signal: Times, depth: int, zone: str, space: ThingTable, around: Surroundings, feed: SignalInput
-    ) -> None:
-        assert isinstance(signal.window, Calendar), "sliding windows are elsewhere"
-        super().__init__(signal.name, "", signal.window, signal.coverage, depth, zone, space, around, feed.points)
-        self.feed, self.of, self.gaps = feed, feed.bound, feed.gaps()
-        self.truth, self.edges = CalendarTruth(space, self, turning=feed.turning), Edges(space)
+    def __init__(self, signal: Times, context: WindowContext, feed: SignalInput) -> None:
+        super().__init__(signal, context, feed.points, feed)
+        self.truth, self.edges = CalendarTruth(context.space, self, turning=feed.turning), Edges(context.space)
         self.parts = {"truth": self.truth, "edges": self.edges}
         self.count: I64 = np.zeros(0, np.int64)
 

@@ -2,19 +2,27 @@
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gateway.domain.reading import F64, I64
-from rules.compiled import Calendar
-from rules.engine.binding.bound_expression import BoundExpression
+from rules.compiled import Calendar, Increase, Share, Stat, Times
 from rules.engine.frames.batch_view import BatchView, Bools
 from rules.engine.state.thing_table import LONG_AGO, NEVER, ThingTable
-from rules.engine.windows.base import EPSILON, Gaps, PointReadings, Rows, StateTable, Surroundings, readings, turns
+from rules.engine.windows.base import EPSILON, Gaps, PointReadings, Rows, StateTable, Surroundings, turns
 from rules.engine.windows.calendar_clock import CalendarClock
 from rules.engine.windows.signal_input import SignalInput
+
+
+class WindowContext(NamedTuple):
+    """What calendar signals need of their rule: how many closed windows of it are read, its zone, and its things."""
+
+    depth: int
+    zone: str
+    space: ThingTable
+    around: Surroundings
 
 
 class CalendarWindow(StateTable):
@@ -28,40 +36,33 @@ class CalendarWindow(StateTable):
         ("start", LONG_AGO), ("end", NEVER), ("begun", LONG_AGO), ("done", LONG_AGO), ("cover", 0), ("ring", np.nan)
     )  # fmt: skip
 
-    feed: SignalInput | None = None
-    of: BoundExpression | None = None
-
     def __init__(
         self,
-        name: str,
-        unit: str,
-        calendar: Calendar,
-        coverage: float,
-        depth: int,
-        zone: str,
-        space: ThingTable,
-        around: Surroundings,
+        signal: Increase | Share | Stat | Times,
+        context: WindowContext,
         points: tuple[str, ...],
+        feed: SignalInput | None = None,
     ) -> None:
-        super().__init__(space)
-        self.name, self.unit, self.calendar, self.coverage, self.zone = name, unit, calendar, coverage, zone
-        self.depth = depth
-        self.world, self.points = around.world, points
-        self.columns = tuple(space.column(point) for point in points)
-        self.gaps = Gaps(around.world, space, points)
-        self.clock = CalendarClock(around.world, space, zone, calendar)
+        assert isinstance(signal.window, Calendar), "sliding windows are elsewhere"
+        super().__init__(context.space)
+        world, space = context.around.world, context.space
+        self.name, self.calendar, self.coverage, self.depth = signal.name, signal.window, signal.coverage, context.depth
+        self.unit = signal.unit if isinstance(signal, Increase | Stat) else ""
+        self.points, self.columns = points, tuple(space.column(point) for point in points)
+        self.feed, self.of = feed, None if feed is None else feed.bound
+        self.gaps = Gaps(world, space, points) if feed is None else feed.gaps()
+        self.clock = CalendarClock(world, space, context.zone, signal.window)
         self.start: I64 = np.zeros(0, np.int64)
         self.end: I64 = np.zeros(0, np.int64)
         self.begun: I64 = np.zeros(0, np.int64)
         self.done: I64 = np.zeros(0, np.int64)
         self.cover: NDArray[np.float32] = np.zeros(0, np.float32)
-        self.ring: F64 = np.zeros((depth, 0))
+        self.ring: F64 = np.zeros((context.depth, 0))
 
     # --- what an operator does
     def read(self, view: BatchView, inside: Bools) -> PointReadings:
         """Its readings in the units `inside` of a view; of other signals the places alone."""
-        if self.feed is None:
-            return readings(view, self.columns[0], inside, known=True)
+        assert self.feed is not None, "an operator without a feed reads its own points"
         return self.feed.read(view, inside, self.latest)
 
     def latest(self, things: Rows) -> F64:

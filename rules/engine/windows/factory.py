@@ -25,7 +25,7 @@ from rules.engine.windows.calendar_increase import CalendarIncrease
 from rules.engine.windows.calendar_share import CalendarShare
 from rules.engine.windows.calendar_stat import CalendarStat
 from rules.engine.windows.calendar_times import CalendarTimes
-from rules.engine.windows.calendar_window import CalendarWindow
+from rules.engine.windows.calendar_window import CalendarWindow, WindowContext
 from rules.engine.windows.momentary import Momentary
 from rules.engine.windows.signal_input import SignalInput
 from rules.engine.windows.sliding_increase import SlidingIncrease
@@ -49,31 +49,31 @@ def operator(
     signal: Signal, rule: Rule, zone: str, space: ThingTable, around: Surroundings, source: SlotSource
 ) -> Momentary | CalendarWindow | None:
     """The operator of a signal on one space; None for one over members, which is not worked out per thing."""
-    depth = depth_of(rule, signal.name)
+    context = WindowContext(depth_of(rule, signal.name), zone, space, around)
     match signal:
         case Increase(window=Calendar()):
-            return CalendarIncrease(signal, depth, zone, space, around)
+            return CalendarIncrease(signal, context)
         case Increase():
-            return SlidingSignal(space, signal.name, signal.unit, SlidingIncrease(signal, space, around))
+            return SlidingSignal(space, signal, SlidingIncrease(signal, space, around))
         case Rate():
-            return SlidingSignal(space, signal.name, signal.unit, SlidingRate(signal, space, around))
+            return SlidingSignal(space, signal, SlidingRate(signal, space, around))
         case MemberStat() | PeerStat():
             return None
     feed = SignalInput(signal.of, space, around, source)
     match signal:
         case Stat(window=Calendar()):
-            return CalendarStat(signal, depth, zone, space, around, feed)
+            return CalendarStat(signal, context, feed)
         case Stat():
-            return SlidingSignal(space, signal.name, signal.unit, SlidingStat(signal, space, feed))
+            return SlidingSignal(space, signal, SlidingStat(signal, space, feed))
         case Swing():
-            return SlidingSignal(space, signal.name, signal.unit, SlidingSwing(signal, space, feed))
+            return SlidingSignal(space, signal, SlidingSwing(signal, space, feed))
         case Share(window=Calendar()):
-            return CalendarShare(signal, depth, zone, space, around, feed)
+            return CalendarShare(signal, context, feed)
         case Share():
-            return SlidingSignal(space, signal.name, "", SlidingShare(signal, space, feed))
+            return SlidingSignal(space, signal, SlidingShare(signal, space, feed))
         case Times(window=Calendar()):
-            return CalendarTimes(signal, depth, zone, space, around, feed)
+            return CalendarTimes(signal, context, feed)
         case Times():
-            return SlidingSignal(space, signal.name, "", SlidingTimes(signal, space, feed))
+            return SlidingSignal(space, signal, SlidingTimes(signal, space, feed))
         case Baseline():
             return BaselineSignal(signal, zone, space, around, feed)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from gateway.domain.reading import I64
 from rules.engine.frames.batch_view import BatchView, Bools, ReadingRows
 from rules.engine.state.thing_table import LONG_AGO, NEVER
-from rules.engine.windows import Momentary
+from rules.engine.windows.sliding_signal import SlidingSignal
 from rules.engine.windows.wake_times import WakeTimes
 
 Index = NDArray[np.intp]
@@ -64,7 +64,7 @@ def _ages(moments: WakeTimes, view: BatchView, inside: Bools, runs: Runs) -> Ite
 
 
 def _windows(
-    one: Momentary, grids: Sequence[int], view: BatchView, inside: Bools, runs: Runs
+    one: SlidingSignal, grids: Sequence[int], view: BatchView, inside: Bools, runs: Runs
 ) -> Iterator[InsertedMoments]:
     """When readings leave the window of a signal, and where else its value may change."""
     many = np.flatnonzero((runs.last > runs.first) & inside[runs.first])
@@ -88,7 +88,7 @@ def _windows(
 
 
 def _inner(
-    one: Momentary, moments: WakeTimes, known: Mapping[str, list[InsertedMoments]], view: BatchView, runs: Runs
+    one: SlidingSignal, moments: WakeTimes, known: Mapping[str, list[InsertedMoments]], view: BatchView, runs: Runs
 ) -> Iterator[InsertedMoments]:
     """When values of other signals that came between units leave its window."""
     feed = one.feed

@@ -1,7 +1,6 @@
 """What signals with a value at every moment have in common."""
 
 from abc import abstractmethod
-from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,7 +8,7 @@ from numpy.typing import NDArray
 from gateway.domain.reading import F64, I64
 from rules.engine.binding.bound_expression import BoundExpression
 from rules.engine.frames.batch_view import BatchView, Bools
-from rules.engine.state.thing_table import LONG_AGO, NEVER, ThingTable
+from rules.engine.state.thing_table import LONG_AGO, ThingTable
 from rules.engine.windows.base import PointReadings, Rows, StateTable
 from rules.engine.windows.signal_input import SignalInput
 
@@ -65,33 +64,6 @@ class Momentary(StateTable):
     @abstractmethod
     def held(self, things: Rows, t: I64) -> Values:
         """The value of each thing as of `t`, no earlier than what was taken."""
-
-    def changes(self, things: Rows, t: I64) -> tuple[I64, I64]:  # noqa: ARG002 - only readings change it
-        """After `t`, if nothing is read: (when a reading leaves, from when on the value may change without), µs.
-
-        NEVER = not any more. The first is exact. From the second on it is looked at on the grid; too early is no harm.
-        """
-        never = np.full(len(things), NEVER, np.int64)
-        return never, never
-
-    # --- the same within a view that brings several readings of a thing
-    def leaving(self, things: Rows, begin: I64, end: I64) -> Iterator[tuple[NDArray[np.intp], I64]]:  # noqa: ARG002
-        """(item, µs) of readings that are held already and leave their windows after `begin`, before `end`."""
-        yield from ()
-
-    def stretches(
-        self,
-        things: Rows,  # noqa: ARG002
-        incoming: PointReadings,  # noqa: ARG002
-        item: NDArray[np.intp],  # noqa: ARG002
-        begin: I64,  # noqa: ARG002
-        end: I64,  # noqa: ARG002
-    ) -> Iterator[tuple[NDArray[np.intp], I64, I64]]:
-        """(item, from, to µs) in which the value may change continuously, between `begin` and `end` of each thing.
-
-        `item` numbers the thing of each reading. More than needed is no harm.
-        """
-        yield from ()
 
     def exchange(self, thing: int, point: str, start: float, at: int) -> None:
         """A new meter hangs at `point` since `at` µs and began at `start`."""

@@ -15,7 +15,7 @@ from rules.compiled.signal_text import definition
 from rules.engine.frames.at import At
 from rules.engine.frames.batch_view import BatchView, Bools, Latest, Reader, UnitsBefore
 from rules.engine.state.thing_table import NEVER, ThingTable
-from rules.engine.windows.base import PointReadings, Surroundings, turns
+from rules.engine.windows.base import PointReadings, StateTable, Surroundings, turns
 from rules.engine.windows.calendar_window import CalendarWindow
 from rules.engine.windows.factory import operator
 from rules.engine.windows.momentary import Momentary
@@ -43,7 +43,7 @@ class WindowListener(Protocol):
         """Which of these units are moments at which nothing has changed."""
 
 
-class SignalSet:
+class SignalSet(StateTable):
     """Calendar signals (`windows`) close when it is known what they are worth (`ends`); momentary ones have a value at
     every judged unit.
 
@@ -53,7 +53,8 @@ class SignalSet:
     """
 
     def __init__(self, rule: Rule, zone: str, space: ThingTable, field: Surroundings) -> None:
-        self.rule, self.zone, self.space, self.field = rule, zone, space, field
+        super().__init__(space)
+        self.rule, self.zone, self.field = rule, zone, field
         self.index: dict[str, Momentary | CalendarWindow] = {}
         for signal in inner_first(rule.signals):
             one = operator(signal, rule, zone, space, field, self)
@@ -61,6 +62,7 @@ class SignalSet:
                 self.index[signal.name] = one
         self.made = {signal.name: definition(signal) for signal in rule.signals}
         self.operators = tuple(self.index.values())
+        self.parts.update({f"{k}": one for k, one in enumerate(self.operators)})
         self.windows = tuple(one for one in self.operators if isinstance(one, CalendarWindow))
         self.now = MomentaryValues(tuple(one for one in self.operators if isinstance(one, Momentary)))
         self.chain = NestedSignals(self.operators, self.now, space)
@@ -109,38 +111,17 @@ class SignalSet:
         for one in self.operators:
             one.refresh(things)
 
-    def grow(self) -> None:
-        """Make room for the rows of the space."""
-        for one in self.operators:
-            one.grow()
-
-    def forget(self, thing: int) -> None:
-        """Reset the row to its initial values."""
-        for one in self.operators:
-            one.forget(thing)
-
     def adopt(self, old: "SignalSet") -> None:
-        """Take over the state of the same signals."""
-        for mine, other in zip(self.operators, old.operators, strict=True):
-            mine.adopt(other)
+        super().adopt(old)
         self.refresh(range(len(self.space)))
         self.soonest, self.chain.missed = old.soonest, old.chain.missed
 
-    def take_row(self, thing: int, other: "SignalSet", row: int) -> None:
-        """Row `row` of `other`, signals of the same rule in another engine, becomes `thing`'s."""
-        for mine, theirs in zip(self.operators, other.operators, strict=True):
-            mine.take_row(thing, theirs, row)
+    def load(self, state: Mapping[str, NDArray[Any]]) -> None:
+        super().load(state)
         self.soonest = -NEVER
 
-    def state(self) -> dict[str, NDArray[Any]]:
-        """All arrays, by number of the signal and name, cut to the rows in use."""
-        return {f"{k}.{key}": table for k, one in enumerate(self.operators) for key, table in one.state().items()}
-
-    def load(self, state: Mapping[str, NDArray[Any]]) -> None:
-        """The inverse of `state`."""
-        for k, one in enumerate(self.operators):
-            mark = f"{k}."
-            one.load({key.removeprefix(mark): table for key, table in state.items() if key.startswith(mark)})
+    def take_row(self, thing: int, other: "SignalSet", row: int) -> None:
+        super().take_row(thing, other, row)
         self.soonest = -NEVER
 
     def decided_from(self, thing: int, at: int) -> int:

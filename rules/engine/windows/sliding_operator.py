@@ -68,7 +68,7 @@ class SlidingOperator(ABC):
         return self.ring.head
 
     def changes(self, things: Rows, t: I64) -> tuple[I64, I64]:
-        """As `Momentary.changes`."""
+        """As `SlidingSignal.changes`."""
         low, stop = self.windows.part(things, t)
         leaves = np.where(low < stop, self.ring.times(low, things) + (self.windows.over - self.closed), NEVER)
         drift = np.where(stop > 0, self.drifts(things, t, low, stop), NEVER)

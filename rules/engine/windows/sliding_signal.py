@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from gateway.domain.duration import SECOND
 from gateway.domain.reading import F64, I64
+from rules.compiled import Increase, Rate, Share, Stat, Swing, Times
 from rules.engine.frames.batch_view import BatchView, Bools
 from rules.engine.state.thing_table import LONG_AGO, NEVER, ThingTable
 from rules.engine.windows.base import PointReadings, Rows
@@ -20,8 +21,11 @@ STEPS = 60  # a window is looked at so many times while it passes
 class SlidingSignal(Momentary):
     """State: that of its operator."""
 
-    def __init__(self, space: ThingTable, name: str, unit: str, operator: SlidingOperator) -> None:
-        super().__init__(space, name, unit, operator.columns, operator.over)
+    def __init__(
+        self, space: ThingTable, signal: Increase | Rate | Share | Stat | Swing | Times, operator: SlidingOperator
+    ) -> None:
+        unit = "" if isinstance(signal, Share | Times) else signal.unit
+        super().__init__(space, signal.name, unit, operator.columns, operator.over)
         self.operator, self.feed = operator, operator.feed
         self.of = None if self.feed is None else self.feed.bound
         self.known_only, self.closed = operator.known_only, operator.closed
@@ -45,7 +49,13 @@ class SlidingSignal(Momentary):
         return self.operator.turned()
 
     def changes(self, things: Rows, t: I64) -> tuple[I64, I64]:
+        """After `t`, if nothing is read: (when a reading leaves, from when on the value may change without), µs.
+
+        NEVER = not any more. The first is exact. From the second on it is looked at on the grid; too early is no harm.
+        """
         return self.operator.changes(things, t)
+
+    # --- the same within a view that brings several readings of a thing
 
     def exchange(self, thing: int, point: str, start: float, at: int) -> None:
         counter = self.operator.counter
@@ -53,6 +63,7 @@ class SlidingSignal(Momentary):
             counter.exchange(thing, start, at)
 
     def leaving(self, things: Rows, begin: I64, end: I64) -> Iterator[tuple[NDArray[np.intp], I64]]:
+        """(item, µs) of readings that are held already and leave their windows after `begin`, before `end`."""
         ring, windows = self.operator.ring, self.operator.windows
         if windows.pair:
             return
@@ -66,6 +77,10 @@ class SlidingSignal(Momentary):
     def stretches(
         self, things: Rows, incoming: PointReadings, item: NDArray[np.intp], begin: I64, end: I64
     ) -> Iterator[tuple[NDArray[np.intp], I64, I64]]:
+        """(item, from, to µs) in which the value may change continuously, between `begin` and `end` of each thing.
+
+        `item` numbers the thing of each reading. More than needed is no harm.
+        """
         thing, at = np.concatenate([np.arange(len(things)), item]), np.concatenate([self._since(things), incoming.at])
         order = np.argsort(thing, kind="stable")
         thing, at = thing[order], at[order]

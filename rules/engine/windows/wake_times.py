@@ -13,6 +13,7 @@ from rules.engine.state.thing_table import NEVER, ThingTable
 from rules.engine.windows import Momentary, SignalSet
 from rules.engine.windows.calendar_window import CalendarWindow
 from rules.engine.windows.momentary_values import others
+from rules.engine.windows.sliding_signal import SlidingSignal
 
 TICK = SECOND
 """What changes continuously is looked at no more often."""
@@ -31,7 +32,7 @@ class WakeTimes:
         asked = [*bounds, *(windows.chain.bounds() if windows is not None else ())]
         self.aging = [bound for bound in asked if bound.turning]
         momentary: Sequence[Momentary] = () if windows is None else windows.now.signals
-        self.sliding = [one for one in momentary if one.grid]
+        self.sliding = [one for one in momentary if isinstance(one, SlidingSignal)]
         chained = windows is not None and bool(momentary) and bool(windows.chain.nested)
         self.closing: Sequence[CalendarWindow] = windows.windows if windows is not None and chained else ()
         read = [*asked, *self.sliding]
