@@ -17,6 +17,7 @@ from gateway.domain.reading import Batch
 from gateway.domain.record import Record
 from rules.engine import Engine
 from rules.engine.rerun import answer, history_in_memory
+from rules.engine.rerun.warmup_job import decoded_result, restored_engine
 from rules.format import compile_policy, compile_source
 
 SNAPSHOTS = sorted(HERE.glob("*.xz"))
@@ -70,3 +71,19 @@ def test_a_snapshot_of_an_earlier_build_goes_on_as_if_it_had_never_stopped(packe
 def test_there_is_a_snapshot_of_the_form_before() -> None:
     assert SNAPSHOTS
     assert sum(path.stat().st_size for path in SNAPSHOTS) < 200_000
+
+
+def test_the_result_of_a_warm_up_by_an_earlier_build_is_taken() -> None:
+    """It stands in the journal as a fact: after the upgrade it may be replayed."""
+    (packed,) = (HERE.parent / "warm_up").glob("*.xz")
+    found = decoded_result(lzma.decompress(packed.read_bytes()))
+    assert found is not None
+    lives = engine()
+    for record in journal()[0]:
+        lives.step(record)
+    scratch = restored_engine(lives.evaluators.main, found)
+    assert scratch is not None
+    assert scratch.made
+    group = scratch.core.installed.groups[found.rule]
+    assert group.table.rows
+    assert all(votes.true.any() or votes.size.any() for members in group.table.kinds for votes in members.votes)
