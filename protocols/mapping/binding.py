@@ -44,7 +44,8 @@ class OnlyIgnored(Exception):
 
 
 class Candidate:
-    """A route that a topic matches, with what the topic says. `fixed`: device and columns, when the topic tells both.
+    """A route that a topic matches, with the captures of the topic. `fixed`: device and columns, when the topic
+    determines both.
 
     Where keys of the message are data, it stands for the topic alone; `below` has one for each set of keys.
     """
@@ -157,7 +158,7 @@ class Bindings:
         self._targets = self._bytes = 0
 
     def entry(self, topic: str) -> TopicBinding:
-        """What `topic` means; remembered unless it names a device nobody knows, of which there is no end.
+        """What `topic` means; remembered unless it names an unknown device, of which there is no end.
 
         Raises DecodeError for a topic that is too long.
         """
@@ -187,7 +188,7 @@ class Bindings:
         return device is None or device.profile in candidate.route.profiles
 
     def keyed(self, candidate: Candidate, keys: tuple[str, ...]) -> Candidate:
-        """The candidate for these keys of the message; remembered unless they name a device nobody knows."""
+        """The candidate for these keys of the message; remembered unless they name an unknown device."""
         below = candidate.below.get(keys)
         if below is None:
             route = candidate.route
@@ -290,7 +291,7 @@ class Bindings:
         )
 
     def part(self, hot: FastPath, document: Any) -> RowTarget | None:
-        """The target of a message that tells its device or component itself; None: the long way has to look at it."""
+        """The target of a message that names its device or component; None: the slow path has to look at it."""
         key = document[hot.split]
         if type(key) is not str and type(key) is not int:  # true and 1.0 would be found under 1
             return None
@@ -328,8 +329,8 @@ def _unread_places(
     if route.time_path is not None:
         paths += route.time_path.parts
         sure += route.time_path.parts
-    asked = () if around else route.asked
-    sure += [place.path for place in (*asked, *places) if place.reason == ""]
-    used = [place for place in (*map(FieldUse, paths), *asked, *places) if not (around and place.path.root)]
+    conditions = () if around else route.conditions
+    sure += [place.path for place in (*conditions, *places) if place.reason == ""]
+    used = [place for place in (*map(FieldUse, paths), *conditions, *places) if not (around and place.path.root)]
     ignored = [one for one in route.ignored if not (around and one.path.root)]
     return UnreadPlaces(route.index, used, ignored, {path.keys[0] for path in sure if path.keys})

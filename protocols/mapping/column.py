@@ -41,7 +41,7 @@ class Misfit:
 
 
 def misfit(config: PointMap, point: Point) -> Misfit | None:
-    """Does the message's unit and map suit the point?"""
+    """Why unit or map of the message do not suit the point; None when they do."""
     fields: dict[str, object] = {"point": point.name, "profile": point.profile}
     if point.kind is PointKind.STATE:
         return None
@@ -65,7 +65,7 @@ class MessageUnits:
         self._known: dict[str, tuple[float, float] | None] = {}
 
     def of(self, text: str | None) -> tuple[float, float] | None:
-        """None for a unit that nobody knows, or of another dimension than the point's."""
+        """None for an unknown unit, and for one of another dimension than the point's."""
         if text is None or not text.strip():
             return float(self._absent.factor), float(self._absent.offset)
         if text not in self._known:
@@ -83,8 +83,8 @@ class MessageUnits:
 
 
 class Column:
-    """Converter of one point. What the route leaves out, its unit and the values that mean no data, is as the profile
-    says; without either, the message is taken to be in the point's canonical unit."""
+    """Converter of one point. What the route leaves out, its unit and the values that mean no data, is taken from
+    the profile; without either, the message is taken to be in the point's canonical unit."""
 
     def __init__(self, config: PointMap, point: Point, state_code: StateCode, sent: AsSent = _PLAIN) -> None:
         self.point = point.id

@@ -1,4 +1,4 @@
-"""What is wrong in a route, as pydantic understands it and as the catalogue says it."""
+"""Mistakes in a route: errors of pydantic with the keys and fields of the catalogue."""
 
 from collections.abc import Mapping
 

@@ -2,7 +2,7 @@
 
 The hot path of `Mapper.map` is one dictionary look-up by topic, one JSON parse, one count of quotation marks and one
 `itemgetter` call per message; everything else is done per column. A message that is odd in any way goes through
-`_odd`, which knows every feature of a route and gives the same readings (a property test compares both).
+`_odd`, which handles every feature of a route and gives the same readings (a property test compares both).
 """
 
 from collections import Counter
@@ -38,7 +38,7 @@ _NOT_YET = object()
 
 
 class Message(Protocol):
-    """What the mapper needs of a PUBLISH. An attribute `damaged` says why its packet could not be read."""
+    """What the mapper needs of a PUBLISH. An attribute `damaged` holds why its packet could not be read."""
 
     topic: str
     payload: bytes
@@ -47,7 +47,7 @@ class Message(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Mapped:
-    """What became of n messages: n = batch.frames + len(rejected) + ignored. `partial`: dead letters of messages that
+    """Results of n messages: n = batch.frames + len(rejected) + ignored. `partial`: dead letters of messages that
     are in the batch, too; `unused`: what these left over."""
 
     batch: Batch
@@ -72,7 +72,7 @@ class _Work:
     ignored: set[int] = field(default_factory=set)
     failures: Counter[str] = field(default_factory=Counter)
     retained: list[int] = field(default_factory=list)
-    """Replays of which nobody knows how old they are, unless they say so."""
+    """Replays: their age is unknown unless they bring a time of their own."""
     left: list[Left] = field(default_factory=list)
     elements: list[tuple[int, int, Unread]] = field(default_factory=list)
     """(message, route, what was left out of it)"""

@@ -29,7 +29,7 @@ class FieldLayout(Section):
 
 
 class BinaryLayout(Section):
-    """Bytes as fields, by their names; `order`: of those that do not say. `length`: no other length is accepted."""
+    """Bytes as fields, by their names; `order`: of those without one. `length`: no other length is accepted."""
 
     order: Literal["big", "little"] = "big"
     length: int | None = Field(default=None, ge=1, le=LONGEST_FRAME)

@@ -109,7 +109,7 @@ class TimeMap(Section):
 
 
 class UnitAt(Section):
-    """The unit stands in the message; `map`: what the message writes -> a unit. Absent: as the profile says."""
+    """The unit stands in the message; `map`: what the message writes -> a unit. Absent: that of the profile."""
 
     path: JsonPath
     map: dict[Scalar, Annotated[str, AfterValidator(_unit)]] = Field(default_factory=dict)
@@ -140,9 +140,9 @@ class PointMap(Section):
     """Where one point stands in the message, and how it becomes the point's canonical value.
 
     In this order: `split`, `regex`, `decimal` (of a text), `missing` (raw numbers and texts that mean no data), `bit`,
-    `map` (`default`: of what is not in it), `scale`, `offset`, `unit`. What is left out of `missing` and `unit` the
-    profile says. `value`: a constant instead of a place. Without either: what differs for one name that a template
-    gives. `time`: where the moment of this point stands, when it is not that of the message.
+    `map` (`default`: of what is not in it), `scale`, `offset`, `unit`. What is left out of `missing` and `unit` is
+    that of the profile. `value`: a constant instead of a place. Without either: what differs for one name that a
+    template gives. `time`: where the moment of this point stands, when it is not that of the message.
     """
 
     path: JsonPath | None = None
@@ -163,7 +163,7 @@ class PointMap(Section):
 
     @property
     def placed(self) -> bool:
-        """It says itself where its value is."""
+        """It has a place or a value of its own."""
         return self.path is not None or self.value is not None
 
     @model_validator(mode="after")

@@ -1,4 +1,4 @@
-"""Replays of retained messages: a state that was true when it was sent, and nobody knows when that was (B9)."""
+"""Replays of retained messages: a state that was true when it was sent, at an unknown time (B9)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace

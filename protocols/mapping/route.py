@@ -72,7 +72,7 @@ class Route:
     text: bool
     retained: str
     when: Callable[[Any], bool] | None
-    asked: tuple[FieldUse, ...]
+    conditions: tuple[FieldUse, ...]
     switch: tuple[str, frozenset[str]] | None
     inner: Path | None
     each: Each | None
@@ -112,12 +112,12 @@ class Route:
 
     @property
     def settled_by_topic(self) -> bool:
-        """Topic alone (with the keys that are data) tells device and components."""
+        """Topic alone (with the keys that are data) names device and components."""
         return not self.named_by_message
 
     @property
     def split(self) -> str | None:
-        """The one top-level key that tells device or components beyond the topic, if it is only one."""
+        """The one top-level key that names device or components beside the topic; None when there are more."""
         keys = {path.keys if not path.root else None for path in self.named_by_message}
         only = keys.pop() if len(keys) == 1 else None
         return only[0] if only is not None and len(only) == 1 else None
@@ -177,12 +177,12 @@ def _surroundings(
     samples: Samples | None,
 ) -> tuple[UnreadPlaces | None, UnreadPlaces | None]:
     """What counts in the message around an inner document, and in the document around the elements."""
-    asked = [asked_at(when) for when in config.when]
+    conditions = [place_of(when) for when in config.when]
     paths = [path for point in points for path in point.path.parts]
     paths += [point.component.path for point in points if point.component.path is not None]
     paths += [] if config.time is None or samples is not None else _time_place(config.time).parts
     paths += [parse_path(config.device.path)] if isinstance(config.device, DeviceAt) else []
-    top = [*asked, *(FieldUse(path) for path in paths if path.root)]
+    top = [*conditions, *(FieldUse(path) for path in paths if path.root)]
     above = [one for one in ignored if one.path.root]
     outer = around = None
     if config.inner is not None:
@@ -195,8 +195,8 @@ def _surroundings(
     return outer, around
 
 
-def asked_at(when: When) -> FieldUse:
-    """What a condition looks at."""
+def place_of(when: When) -> FieldUse:
+    """The place that a condition reads."""
     return FieldUse(parse_path(when.path), "" if when.exists is None else None)
 
 
@@ -259,7 +259,7 @@ def compile_route(index: int, config: RouteConfig) -> Route:
         text=config.is_text,
         retained=config.retained,
         when=_conditions(config),
-        asked=tuple(asked_at(when) for when in config.when),
+        conditions=tuple(place_of(when) for when in config.when),
         switch=_switch(config.when[0]) if len(config.when) == 1 else None,
         inner=None if config.inner is None else parse_path(config.inner),
         each=EVERY_SAMPLE if samples is not None else config.elements,

@@ -1,7 +1,7 @@
-"""Do the routes fit the profiles? For `fieldgate check`: before the first message comes.
+"""Whether the routes fit the profiles, for `fieldgate check`: before the first message comes.
 
 A route is judged by the profiles it can reach: those it names, that of a fixed device, those of the devices in the list
-whose code its template can give, else all. Where the route says which (`profiles`, a fixed device), what does not suit
+whose code its template can give, else all. Where the route names them (`profiles`, a fixed device), what does not suit
 one of them is a mistake; where any device may come, only what suits none of them is, the rest is worth a word.
 """
 
@@ -57,7 +57,7 @@ class RouteFindings:
 
 @dataclass(frozen=True, slots=True)
 class _Reach:
-    """`closed`: the route itself says which profiles."""
+    """`closed`: the route itself names the profiles."""
 
     profiles: tuple[Profile, ...]
     closed: bool
@@ -250,7 +250,7 @@ def _names(template: TopicTemplate) -> re.Pattern[str]:
 
 
 def covered(lines: Sequence[Coverage]) -> Iterator[tuple[str, dict[str, object]]]:
-    """What `check` says of each route: key of the catalogue and its fields."""
+    """Per route and profile: a key of the catalogue and its fields."""
     for one in lines:
         fields: dict[str, object] = {
             "place": f"{one.source}.routes[{one.route - 1}]",

@@ -80,7 +80,7 @@ class RowShape:
         self.values, self.ordinals, self.devices = [], [], []
 
     def build(self, received: I64, failed: Callable[[int, DecodeError], None]) -> RowBlock:
-        """The collected rows as columns. `failed(ordinal, why)` is told of rows without a usable time."""
+        """The collected rows as columns. `failed(ordinal, why)` is called for rows without a usable time."""
         columns = [self.values[place :: self.width] for place in range(self.width)]
         ordinal = np.array(self.ordinals, np.int32)
         device = np.array(self.devices, np.int32)

@@ -1,4 +1,4 @@
-"""Event times: what a message says -> µs since 1970 UTC."""
+"""Event times: texts and numbers of a message -> µs since 1970 UTC."""
 
 from array import array
 from collections.abc import Sequence

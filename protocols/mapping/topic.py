@@ -62,7 +62,7 @@ class TopicPattern:
         return dict(zip(self.names, captured, strict=True))
 
     def covers(self, other: "TopicPattern") -> bool:
-        """Does every topic of `other` match this one?"""
+        """Whether every topic of `other` matches this one."""
         mine, theirs = self.levels, other.levels
         if self.rest:
             if len(theirs) < len(mine):
@@ -85,7 +85,7 @@ def _level_covers(mine: Level, theirs: Level) -> bool:
 
 
 def parse_pattern(text: str) -> TopicPattern:
-    """A filter as written in the configuration. Raises a validation error that says what to write instead."""
+    """A filter as written in the configuration. Raises a validation error with what to write instead."""
     shared = _SHARED.fullmatch(text)
     if text.startswith("$share/") and (shared is None or {"{", "}"} & set(shared[1])):
         raise wrong("route.filter_share", got=text)

@@ -92,7 +92,7 @@ class UnreadPlaces:
     """The places of one route in one document (or element), as one profile has them.
 
     `certain` are top-level keys that every document of the full shape has; when they are all there is, `width` is how
-    many: a document with as many keys leaves nothing. -1 when it takes more to tell.
+    many: a document with as many keys leaves nothing. -1 when the number of keys does not decide it.
     """
 
     def __init__(

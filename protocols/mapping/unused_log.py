@@ -13,7 +13,7 @@ from protocols.mapping.unused_fields import UNREAD
 log = structlog.get_logger()
 
 PLACES = 64
-"""Places told apart per route and reason; what is beyond is counted together, as `…`."""
+"""Places counted one by one per route and reason; those beyond are counted together, as `…`."""
 KEPT = 2048
 """Bytes of an example's payload."""
 OTHERS = "…"
@@ -38,7 +38,8 @@ class Unused:
 
 @dataclass(slots=True)
 class UnusedEntry:
-    """Counted since the start, at `place` (`…` = places beyond those told apart); `first` is the example, `last` µs."""
+    """Counted since the start, at `place` (`…` = places beyond those counted one by one). `first`: the example; `last`:
+    µs."""
 
     place: str
     first: Unused

@@ -55,7 +55,7 @@ class TcpLinkConfig(Section):
 
 
 LinkConfig = TcpLinkConfig
-"""The kinds of link, told apart by their first key. A serial line (`rtu: /dev/ttyUSB0`) joins this union."""
+"""The kinds of link, distinguished by their first key. A serial line (`rtu: /dev/ttyUSB0`) joins this union."""
 
 
 class BackoffConfig(Section):

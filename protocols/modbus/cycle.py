@@ -48,7 +48,7 @@ class Frame:
 
 @dataclass(slots=True)
 class Pause:
-    """A block left alone while the device answers others."""
+    """A block that is not requested for a time, while others are."""
 
     failures: int = 0
     until: int = 0
@@ -68,7 +68,7 @@ class Layout:
 
 
 class PolledDevice:
-    """A device that is polled: its layout, and what refusals taught about it."""
+    """A device that is polled: its layout, and the limits learned from its refusals."""
 
     def __init__(self, device: Device, layout: Layout, patience: Backoff) -> None:
         self.device, self.layout, self.patience = device, layout, patience
@@ -77,7 +77,7 @@ class PolledDevice:
         self.pauses: dict[RegisterSpan, Pause] = {}
 
     def paused(self, block: RequestBlock, now: int) -> bool:
-        """Is this block left alone at `now`?"""
+        """Whether this block is paused at `now`."""
         pause = self.pauses.get(block.key)
         return pause is not None and now < pause.until
 
@@ -86,13 +86,13 @@ class PolledDevice:
         self._replan(learn(self.learned, block, self.layout.spans, code))
 
     def read(self, block: RequestBlock) -> None:
-        """`block` was answered: nothing keeps it from being asked for again, nor from being read with others."""
+        """`block` was read: end its pause, and let it be read with others again."""
         self.pauses.pop(block.key, None)
         if block.key in self.learned.holes:
             self._replan(replace(self.learned, holes=self.learned.holes - {block.key}))
 
     def unanswered(self, block: RequestBlock, now: int) -> None:
-        """`block` alone got no answer: leave it alone, longer every time."""
+        """`block` alone got no response: pause it, longer every time."""
         pause = self.pauses.setdefault(block.key, Pause())
         pause.failures += 1
         pause.until = now + self.patience.wait(pause.failures, f"{self.device.code} {block.key}")
@@ -138,7 +138,7 @@ class Cycle:
         """Blocks with registers not settled in this cycle, without those left alone.
 
         After silence another block begins each time, so that one bad block cannot make the device look dead. When all
-        are left alone, one is asked for all the same: somebody must find out whether the device lives.
+        are left alone, one is requested all the same, to find out whether the device is there.
         """
         blocks, now = self.target.blocks, self.now()
         left = [b for b in blocks if not self._done.issuperset(b.members) and not self.target.paused(b, now)]

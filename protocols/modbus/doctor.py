@@ -1,4 +1,4 @@
-"""For `fieldgate doctor`: does something listen where the links lead."""
+"""For `fieldgate doctor`: whether something listens at the addresses of the links."""
 
 import asyncio
 from typing import Final
@@ -11,7 +11,7 @@ PATIENCE: Final = 3.0  # s
 
 
 async def links(name: str, config: ModbusConfig) -> list[DoctorFinding]:
-    """Does something listen there? Only while no gateway runs: many devices take one connection."""
+    """Whether something listens there. Only while no gateway runs: many devices accept one connection."""
 
     async def one(link: str, host: str, port: int) -> DoctorFinding:
         where = f"{host}:{port}"

@@ -1,4 +1,4 @@
-"""What may pass for the answer to a request: pure, and stricter than the library that decodes it afterwards.
+"""Which frame is the response to a request: pure, and stricter than the library that decodes it afterwards.
 
 Modbus TCP frame: transaction u16, protocol u16 = 0, length u16 (of the rest), unit u8, function u8, data. The library
 takes transaction 0 for any, and does not compare the number of registers; a wrong value is worse than none.
@@ -24,8 +24,8 @@ class PendingRequest:
 class SortedFrames:
     """What a receive buffer holds.
 
-    `answer` the frame asked for (None = not yet) · `strays` whole frames of other transactions or units before it ·
-    `rest` bytes after it · `garbled` why nothing more can be believed ("" = fine).
+    `answer` the response to the request (None = not yet) · `strays` whole frames of other transactions or units before
+    it · `rest` bytes after it · `garbled` why nothing more can be believed ("" = fine).
     """
 
     answer: bytes | None = None
@@ -34,7 +34,7 @@ class SortedFrames:
     garbled: str = ""
 
 
-def sift(buffer: bytes, asked: PendingRequest) -> SortedFrames:
+def sift(buffer: bytes, request: PendingRequest) -> SortedFrames:
     """Find the answer in all bytes received since the request was sent."""
     start, strays = 0, 0
     while len(buffer) - start >= _HEADER:
@@ -48,19 +48,19 @@ def sift(buffer: bytes, asked: PendingRequest) -> SortedFrames:
             break
         frame = frame[: _HEADER + length]
         start += len(frame)
-        if int.from_bytes(frame[0:2], "big") != asked.transaction or frame[6] != asked.unit:
+        if int.from_bytes(frame[0:2], "big") != request.transaction or frame[6] != request.unit:
             strays += 1
             continue
-        wrong = _wrong(frame, length, asked)
+        wrong = _wrong(frame, length, request)
         return SortedFrames(None if wrong else frame, strays, len(buffer) - start, wrong)
     if start < len(buffer) and buffer[start + 2 : start + 4].strip(b"\0"):
         return SortedFrames(strays=strays, garbled="protocol id")
     return SortedFrames(strays=strays)
 
 
-def _wrong(frame: bytes, length: int, asked: PendingRequest) -> str:
-    if frame[7] == asked.function | 0x80:
+def _wrong(frame: bytes, length: int, request: PendingRequest) -> str:
+    if frame[7] == request.function | 0x80:
         return "" if length == _SHORTEST else "exception length"
-    if frame[7] != asked.function:
+    if frame[7] != request.function:
         return "function"
-    return "" if length == 3 + 2 * asked.count and frame[8] == 2 * asked.count else "register count"
+    return "" if length == 3 + 2 * request.count and frame[8] == 2 * request.count else "register count"

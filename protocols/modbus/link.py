@@ -1,6 +1,6 @@
 """A link carries one request at a time to the units behind it.
 
-`TcpLink` is the only place that knows pymodbus. The library is kept on a short lead: the time limit is ours, only
+`TcpLink` is the only place that uses pymodbus. The library decides little: the time limit is ours, only
 frames that `frames.sift` accepts reach its decoder, and after a time-out or a garbled frame the connection is given
 up, so that a late answer can never be taken for the next one. Transaction numbers go on over connections, because some
 serial gateways deliver the late answer of the old connection to the new one. A cancellation never goes into the
@@ -39,7 +39,7 @@ class ExceptionResponse(SourceError):
 
 
 class Silent(SourceError):
-    """The unit gave no answer that can be believed. `reason`: timeout, garbled, or gateway (exceptions 10 and 11)."""
+    """The unit gave no valid response. `reason`: timeout, garbled, or gateway (exceptions 10 and 11)."""
 
     def __init__(self, reason: str, detail: str = "") -> None:
         self.reason = reason
@@ -47,15 +47,15 @@ class Silent(SourceError):
 
 
 class LinkDown(SourceError):
-    """No connection; it says nothing about any unit behind it."""
+    """No connection; the state of the units behind it is unknown."""
 
 
 class Link(Protocol):
-    """One bus or one connection. A serial line fits behind it too: quiet time is its own business."""
+    """One bus or one connection. A serial line keeps its quiet time itself."""
 
     @property
     def strays(self) -> int:
-        """Frames and bytes nobody asked for, so far."""
+        """Number of frames and bytes that belong to no request, so far."""
 
     async def read(self, unit: int, table: RegisterTable, address: int, count: int) -> list[int]:
         """Exactly `count` words. Raises ExceptionResponse, Silent or LinkDown. Callers wait for each other."""
@@ -75,7 +75,7 @@ class TcpLink:
         self._retry, self._failures, self._retry_at = retry, 0, 0.0
         self._lock = asyncio.Lock()
         self._client: AsyncModbusTcpClient | None = None
-        self._asked: PendingRequest | None = None
+        self._pending: PendingRequest | None = None
         self._fault: Silent | ConnectionResetError | None = None
         self._dirty = False
         self._transaction = 0
@@ -84,7 +84,7 @@ class TcpLink:
 
     @property
     def strays(self) -> int:
-        """Frames and bytes nobody asked for, so far."""
+        """Number of frames and bytes that belong to no request, so far."""
         return self._strays
 
     async def read(self, unit: int, table: RegisterTable, address: int, count: int) -> list[int]:
@@ -92,12 +92,12 @@ class TcpLink:
         async with self._lock:
             used = self._client is not None
             try:
-                return await self._ask(unit, table, address, count)
+                return await self._exchange(unit, table, address, count)
             except ConnectionResetError as reset:
                 if not used:
                     raise self._down("modbus.down.closed") from reset
             try:
-                return await self._ask(unit, table, address, count)
+                return await self._exchange(unit, table, address, count)
             except ConnectionResetError as reset:
                 raise self._down("modbus.down.closed") from reset
 
@@ -106,18 +106,18 @@ class TcpLink:
         self._drop()
         await asyncio.sleep(0)  # lets the transport finish closing
 
-    async def _ask(self, unit: int, table: RegisterTable, address: int, count: int) -> list[int]:
+    async def _exchange(self, unit: int, table: RegisterTable, address: int, count: int) -> list[int]:
         """One request. Unless an answer came, the connection is gone afterwards, also when the caller is cancelled."""
         client = await self._opened()
         loop = asyncio.get_running_loop()
         if self._pause and (wait := self._quiet_until - loop.time()) > 0:
             await asyncio.sleep(wait)
-        ask: Callable[..., Awaitable[ModbusPDU]] = (
+        read: Callable[..., Awaitable[ModbusPDU]] = (
             client.read_holding_registers if table is RegisterTable.HOLDING else client.read_input_registers
         )
-        self._asked, self._fault = PendingRequest(0, unit, _FUNCTION[table], count), None
+        self._pending, self._fault = PendingRequest(0, unit, _FUNCTION[table], count), None
         timer = loop.call_later(self._timeout, self._fail, Silent("timeout", f"unit {unit} at {address}"))
-        request = asyncio.ensure_future(ask(address, count=count, device_id=unit))
+        request = asyncio.ensure_future(read(address, count=count, device_id=unit))
         answered = False
         try:
             answer = await asyncio.shield(request)
@@ -130,7 +130,7 @@ class TcpLink:
             if not answered:
                 self._fail(Silent("cancelled"))
                 self._drop()
-            self._asked = None
+            self._pending = None
         self._failures = 0
         if not answer.isError():
             return list(answer.registers)
@@ -181,35 +181,35 @@ class TcpLink:
             self._client = None
 
     def _watch(self, client: AsyncModbusTcpClient, sending: bool, data: bytes) -> bytes:
-        """Every packet passes here: what the library must not see becomes b""."""
-        asked = self._asked
+        """Called with every packet; returns b"" for what the library must not decode."""
+        pending = self._pending
         if sending:
             self._transaction = int.from_bytes(data[:2], "big")
-            if asked is not None:
-                self._asked = PendingRequest(self._transaction, asked.unit, asked.function, asked.count)
+            if pending is not None:
+                self._pending = PendingRequest(self._transaction, pending.unit, pending.function, pending.count)
             return data
         if client is not self._client:
             return b""
-        if asked is None:
+        if pending is None:
             self._strays, self._dirty = self._strays + 1, True
             return b""
-        seen = sift(data, asked)
+        seen = sift(data, pending)
         if seen.garbled:
             self._fail(Silent("garbled", seen.garbled))
         if seen.answer is None:
             return b""
         self._strays += seen.strays + bool(seen.rest)
         self._dirty = bool(seen.rest)
-        self._asked = None
+        self._pending = None
         return seen.answer
 
     def _lost(self, client: AsyncModbusTcpClient, up: bool) -> None:
-        if not up and client is self._client and self._asked is not None:
+        if not up and client is self._client and self._pending is not None:
             self._fail(ConnectionResetError("closed by the other side"))
 
     def _fail(self, fault: Silent | ConnectionResetError) -> None:
         """End the request under way with `fault`."""
         future = self._client.ctx.response_future if self._client is not None else None
-        if self._asked is not None and future is not None and not future.done():
+        if self._pending is not None and future is not None and not future.done():
             self._fault = fault
             future.set_exception(ConnectionException(str(fault)))

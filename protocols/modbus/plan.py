@@ -66,8 +66,8 @@ class RequestLimits:
 
 @dataclass(frozen=True, slots=True)
 class Learned:
-    """What refusals taught about one device: `cap` registers at most (0 = as the profile says), `cuts` no block may
-    contain both sides of these addresses, `holes` spans it does not have."""
+    """Limits learned from refusals of one device: `cap` registers at most (0 = that of the profile), `cuts` no block
+    may contain both sides of these addresses, `holes` spans it does not have."""
 
     cap: int = 0
     cuts: frozenset[tuple[RegisterTable, int]] = frozenset()
@@ -97,7 +97,7 @@ def plan(spans: Sequence[RegisterSpan], limits: RequestLimits, learned: Learned 
 
 
 def _joins(block: RequestBlock, span: RegisterSpan, most: int, limits: RequestLimits, learned: Learned) -> bool:
-    """May `span`, which starts at or after the block, be read with it?"""
+    """Whether `span`, which starts at or after the block, may be read with it."""
     if span.table != block.table or span in learned.holes or block.key in learned.holes:
         return span == block.key
     if limits.style == "single":

@@ -1,4 +1,4 @@
-"""Who is polled where: the configuration and the registry, joined anew whenever the registry changes."""
+"""The polled devices and their addresses: configuration and registry, joined again when the registry changes."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ _LARGEST_UNIT = 255
 
 @dataclass(frozen=True, slots=True)
 class PollAddress:
-    """Where a device answers, and how often it is asked (µs)."""
+    """Link and unit of a device, and its poll interval in µs."""
 
     link: str
     unit: int
@@ -34,8 +34,8 @@ class PollAddress:
 
 
 class PolledDevices:
-    """The targets, and a schedule per link. A device that cannot be polled is said once, with the reason, and counted
-    in `unplaced`; it is looked at again with every change of the registry."""
+    """The targets, and a schedule per link. A device that cannot be polled is logged once, with the reason, and
+    counted in `unplaced`; it is tried again with every change of the registry."""
 
     def __init__(
         self,
@@ -49,7 +49,7 @@ class PolledDevices:
         self._source, self._config, self._directory = source, config, directory
         self._maps, self._patience, self._fleet = maps, patience, fleet
         self._version: int | None = None
-        self._told: set[tuple[str, str]] = set()
+        self._logged: set[tuple[str, str]] = set()
         self.targets: dict[str, PolledDevice] = {}
         self.places: dict[str, PollAddress] = {}
         self.schedules: dict[str, PollSchedule[str]] = {link: PollSchedule() for link in config.links}
@@ -63,7 +63,7 @@ class PolledDevices:
         self.refresh(now)
         self.schedules = {link: self.schedules[link] for link in config.links}
         wanted = self._wanted()
-        self._told = {(code, why) for code, why in self._told if code in wanted}
+        self._logged = {(code, why) for code, why in self._logged if code in wanted}
 
     def refresh(self, now: int) -> None:
         """Follow the registry; cheap when nothing changed. `now` is the µs clock of the schedules."""
@@ -81,7 +81,7 @@ class PolledDevices:
                 targets[code] = target
             else:
                 self.unplaced += 1
-                self._tell(code, target)
+                self._log_once(code, target)
         for code in [code for code in self.places if code not in targets]:
             self.schedules[self.places.pop(code).link].remove(code)
         for code in targets:
@@ -115,10 +115,12 @@ class PolledDevices:
             number = int(str(unit).removesuffix(".0"))
             every = parse_duration(str(device.attrs["modbus_every"])) if "modbus_every" in device.attrs else 0
         except ValueError as error:
-            self._tell(device.code, f"modbus_unit or modbus_every: {error}")
+            self._log_once(device.code, f"modbus_unit or modbus_every: {error}")
             return None
         if not 0 <= number <= _LARGEST_UNIT or every < 0:
-            self._tell(device.code, f"modbus_unit {number} is not 0 to {_LARGEST_UNIT}, or modbus_every is negative")
+            self._log_once(
+                device.code, f"modbus_unit {number} is not 0 to {_LARGEST_UNIT}, or modbus_every is negative"
+            )
             return None
         return PollAddress(str(link), number, every or self._config.every)
 
@@ -155,7 +157,7 @@ class PolledDevices:
             else f"profile {profile} gives it no registers"
         )
 
-    def _tell(self, code: str, why: str) -> None:
-        if (code, why) not in self._told:
-            self._told.add((code, why))
+    def _log_once(self, code: str, why: str) -> None:
+        if (code, why) not in self._logged:
+            self._logged.add((code, why))
             log.warning("device is not polled", source=self._source, device=code, reason=why)

@@ -2,7 +2,7 @@
 
 modbus:
   table: holding          # or input
-  order: ABCD             # of every point that does not say otherwise
+  order: ABCD             # of every point without its own
   base: 0                 # address = base + (component - 1) * stride + at; -40001 for manuals that count from 40001
   max_registers: 60       # per request
   max_gap: 8              # unused registers read along to save a request

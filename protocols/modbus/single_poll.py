@@ -21,7 +21,7 @@ from protocols.modbus.stats import ModbusStats
 
 
 class _Watched:
-    """A link that remembers what was asked and answered."""
+    """A link that records requests and responses."""
 
     def __init__(self, link: Link) -> None:
         self._link = link

@@ -1,4 +1,4 @@
-"""Who answers: a unit on a link, and how long to leave it alone when it does not. Pure; times are µs of one clock."""
+"""State of a unit on a link, and how long it is not polled after failures. Pure; times are µs of one clock."""
 
 import zlib
 from dataclasses import dataclass, field
@@ -9,20 +9,20 @@ from gateway.domain.duration import MINUTE, SECOND
 
 @dataclass(frozen=True, slots=True)
 class Backoff:
-    """Linear, capped, jittered: `min` µs more with every failure, never over `max`, ± 10 % by who waits."""
+    """Linear, capped, jittered: `min` µs more with every failure, never over `max`, ± 10 % by unit."""
 
     min: int = 10 * SECOND
     max: int = 5 * MINUTE
 
     def wait(self, failures: int, who: str) -> int:
-        """µs to wait after the `failures`-th failure in a row. The jitter is fixed by `who` and the count, so that many
-        waiting ones spread and a test can tell what will happen."""
+        """µs to wait after the `failures`-th failure in a row. The jitter is fixed by `who` and the count: many
+        units spread, and a test can predict it."""
         spread = zlib.crc32(f"{who} {failures}".encode()) / 0xFFFFFFFF * 0.2 - 0.1
         return round(min(self.max, self.min * max(failures, 0)) * (1 + spread))
 
 
 class Presence(StrEnum):
-    """What is known of a unit."""
+    """Whether a unit answers."""
 
     UNKNOWN = "unknown"
     UP = "up"
@@ -50,17 +50,17 @@ class Slave:
     reasons: dict[str, int] = field(default_factory=dict)
 
     def resting(self, now: int) -> bool:
-        """Is it left alone at `now`?"""
+        """Whether it is not polled at `now`."""
         return now < self.probe_at
 
     def answered(self, now: int) -> bool:
-        """It answered, with values or with an exception. True when it was down until now."""
+        """Record a response: values or an exception. True when the unit was down until now."""
         back = self.presence is Presence.DOWN
         self.presence, self.failures, self.probe_at, self.last_answer = Presence.UP, 0, 0, now
         return back
 
     def silent(self, now: int, reason: str) -> bool:
-        """One request went unanswered. True when it counts as down from now on."""
+        """Record a request without a response. True when the unit counts as down from now on."""
         self.failures += 1
         self.silences += 1
         self.reasons[reason] = self.reasons.get(reason, 0) + 1

@@ -79,7 +79,7 @@ def to_batch(frames: Sequence[Frame]) -> Batch:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Working:
-    """A link at work, and what it was made by."""
+    """A running link, and the configuration it was made from."""
 
     by: tuple[LinkConfig, Backoff]
     worker: LinkWorker
@@ -177,8 +177,8 @@ class ModbusSource:
             slave.patience = self._backoff
         for target in self._polled.targets.values():
             target.patience = self._backoff
-        asked = {(place.link, place.unit) for place in self._polled.places.values()}
-        for gone in self.stats.slaves.keys() - asked:
+        polled = {(place.link, place.unit) for place in self._polled.places.values()}
+        for gone in self.stats.slaves.keys() - polled:
             del self.stats.slaves[gone]
         self.stats.broken &= config.links.keys()
         self._changed.set()

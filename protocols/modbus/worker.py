@@ -1,4 +1,4 @@
-"""One link at work: asks its units one after the other, each when it is due."""
+"""Polls the units of one link one after the other, each when it is due."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -49,7 +49,7 @@ class LinkWorker:
         self._leaving = False
 
     def leave(self) -> None:
-        """`run` ends after the turn it is at: what was read is kept."""
+        """End `run` after the present cycle: what was read is kept."""
         self._leaving = True
 
     async def run(self) -> None:
@@ -75,7 +75,7 @@ class LinkWorker:
             await self._link.close()
 
     async def _turn(self, code: str, now: int) -> bool:
-        """One due time of one device; True when it was asked."""
+        """One due time of one device; True when it was polled."""
         unit = self._polled.places[code].unit
         slave = self._stats.slaves.get((self._name, unit))
         if slave is None:
@@ -92,7 +92,7 @@ class LinkWorker:
         return not self._down
 
     async def _poll(self, code: str, slave: Slave) -> Frame | None:
-        """One cycle, and what it says about the link and the unit."""
+        """One cycle; updates the state of the link and the unit."""
         target = self._polled.targets[code]
         before = target.learned
         cycle = Cycle(self._link, slave, target, self._directory.state_code, self._stats, ticks, self._clock.now)

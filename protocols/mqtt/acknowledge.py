@@ -63,7 +63,7 @@ class SourceContext:
     emit: Emit
     stats: MqttStats
     digests: Digests
-    asked: Subscriptions
+    subscriptions: Subscriptions
     presence: PresenceReporter | None = None
 
     @property
@@ -91,7 +91,7 @@ class Acknowledger:
         self.connection: MqttConnection | None = None
         self.broken: BaseException | None = None
         """What an emit raised besides a store's trouble: the source must fail with it."""
-        self._asked = context.asked
+        self._subscriptions = context.subscriptions
         self._leaving = False
         self._loop = asyncio.get_running_loop()
         self._messages: list[Message] = []
@@ -107,10 +107,10 @@ class Acknowledger:
     # ---- in ---------------------------------------------------------------------------------------------------
     def take(self, messages: list[Message]) -> None:
         """Messages of one read, in order."""
-        if self.connection is not None and self.connection.session.counting is not self._asked:
+        if self.connection is not None and self.connection.session.in_force is not self._subscriptions:
             while self._messages:  # they came by the subscriptions of before
                 self._send(*self._next())
-            self._asked = self.connection.session.counting
+            self._subscriptions = self.connection.session.in_force
         stats = self._context.stats
         stats.received += len(messages)
         stats.waiting += len(messages)
@@ -167,19 +167,19 @@ class Acknowledger:
         context = self._context
         resumed = self.connection is not None and self.connection.session.resumed
         repeats = self._copies(messages).union(self._repeats(messages) if resumed else ())
-        beside = self._beside(messages).difference(repeats)
+        unrouted = self._unrouted(messages).difference(repeats)
         if context.presence is not None:
-            beside |= context.presence.take(messages) - repeats
+            unrouted |= context.presence.take(messages) - repeats
         fresh: Sequence[Message] = messages
-        if repeats or beside:
+        if repeats or unrouted:
             keep = np.ones(len(messages), np.bool_)
-            keep[list(repeats | beside)] = False
+            keep[list(repeats | unrouted)] = False
             fresh, received = [messages[i] for i in np.flatnonzero(keep).tolist()], received[keep]
         mapped = context.mapper.map(fresh, received)
         if context.presence is not None:
             context.presence.saw(mapped.batch)
-        if beside:
-            mapped = replace(mapped, ignored=mapped.ignored + len(beside))
+        if unrouted:
+            mapped = replace(mapped, ignored=mapped.ignored + len(unrouted))
         if len(context.mapper.bindings.misfits) > context.stats.misfits:
             self._report()
         receipts, answer = self._receipts(messages, resumed=resumed)
@@ -205,7 +205,7 @@ class Acknowledger:
             self._settle()
 
     def _receipts(self, messages: list[Message], *, resumed: bool) -> tuple[Receipts | None, bytes]:
-        """What a redelivery is told by, and the acknowledgements, of those that want one."""
+        """Receipts, by which a redelivery is recognised, and acknowledgements, of messages of QoS 1 and 2."""
         numbers = [message.packet_id for message in messages]
         if None in numbers:  # QoS 0 among them
             messages = [message for message, number in zip(messages, numbers, strict=True) if number is not None]
@@ -226,20 +226,23 @@ class Acknowledger:
 
     def _copies(self, messages: list[Message]) -> set[int]:
         """Indices of messages that came by another subscription, too, and count there."""
-        asked = self._asked
-        if not asked.numbers:
+        wanted = self._subscriptions
+        if not wanted.numbers:
             return set()
         return {
             index
             for index, message in enumerate(messages)
-            if isinstance(message, mqtt5.PublishPacket) and asked.is_copy(message.topic, message.subscription_ids or ())
+            if isinstance(message, mqtt5.PublishPacket)
+            and wanted.is_copy(message.topic, message.subscription_ids or ())
         }
 
-    def _beside(self, messages: list[Message]) -> set[int]:
-        """Indices of messages that no route asks for: they came by a filter wider than those of the routes."""
-        asked = self._asked
+    def _unrouted(self, messages: list[Message]) -> set[int]:
+        """Indices of messages for no route: they came by a filter wider than those of the routes."""
+        wanted = self._subscriptions
         return (
-            {i for i, message in enumerate(messages) if not asked.is_wanted(message.topic)} if asked.replaced else set()
+            {i for i, message in enumerate(messages) if not wanted.is_wanted(message.topic)}
+            if wanted.replaced
+            else set()
         )
 
     def _repeats(self, messages: list[Message]) -> list[int]:

@@ -51,7 +51,7 @@ def _password(name: str, config: MqttConfig, services: SourceServices) -> str | 
 
 
 def _check(sources: Mapping[str, MqttConfig], file: str) -> ConfigFindings:
-    """Each broker, and what two sources of one broker would do to each other."""
+    """Each broker, and conflicts between two sources of one broker."""
     from protocols.mqtt.subscriptions import overlapping
 
     found = ConfigFindings()
@@ -77,12 +77,12 @@ def _subscribed(source: MqttConfig, file: str, place: str) -> Iterator[Problem]:
     """What sharing and overlapping filters mean for the readings."""
     from protocols.mqtt.subscriptions import subscriptions
 
-    asked = subscriptions(source, identifiers=False)
-    if shared := [pattern for pattern in asked.patterns if pattern.startswith("$share/")]:
+    wanted = subscriptions(source, identifiers=False)
+    if shared := [pattern for pattern in wanted.patterns if pattern.startswith("$share/")]:
         yield Problem(file, place, "config.warn.shared", {"got": ", ".join(shared)})
-    if asked.replaced and source.protocol != "5":
-        wide = ", ".join(pattern for pattern in asked.patterns if pattern not in asked.replaced)
-        overlapping = ", ".join(pattern for pattern in asked.replaced if pattern not in asked.patterns)
+    if wanted.replaced and source.protocol != "5":
+        wide = ", ".join(pattern for pattern in wanted.patterns if pattern not in wanted.replaced)
+        overlapping = ", ".join(pattern for pattern in wanted.replaced if pattern not in wanted.patterns)
         yield Problem(file, place, "config.warn.wider", {"got": overlapping, "wide": wide})
 
 

@@ -34,7 +34,7 @@ class Reconnect(Section):
 
 
 def _clash(one: TopicPattern, other: TopicPattern) -> bool:
-    """Whether a message could come by both, and its copies could not be told from those of other members of a group."""
+    """Whether a message could come by both, and copies that other members of a group get would count twice."""
     inside = covers(one.subscription, other.subscription) or covers(other.subscription, one.subscription)
     return bool(one.group or other.group) and not inside and overlap(one.filter, other.filter)
 
@@ -45,7 +45,7 @@ def _version(value: object) -> object:
 
 class MqttConfig(RoutesSection):
     """A broker of MQTT 5 or 3.1.1. `receive_maximum` bounds what the broker may have on the way without our
-    acknowledgement; MQTT 3.1.1 cannot say it, nor `session_expiry` and `max_packet`.
+    acknowledgement; MQTT 3.1.1 has no field for it, nor for `session_expiry` and `max_packet`.
     """
 
     type: Literal["mqtt"]

@@ -1,4 +1,4 @@
-"""For `fieldgate doctor`: can the broker be reached, does it keep what queues while the gateway is away."""
+"""For `fieldgate doctor`: whether the broker can be reached, and keeps messages while the gateway is away."""
 
 import asyncio
 import ipaddress
@@ -28,7 +28,7 @@ USUAL: Final = 1883
 
 
 async def broker(name: str, config: MqttConfig, conf: Sequence[Path] = FILES) -> list[DoctorFinding]:
-    """Reached? What does it grant? And, of a mosquitto on this machine, does it keep its queue?"""
+    """Whether the broker is reached, what it grants, and whether a mosquitto on this machine keeps its queue."""
     try:
         password = await asyncio.to_thread(config.secret)
         found = await probe(config, password)
@@ -57,7 +57,7 @@ def granted(name: str, config: MqttConfig, found: BrokerGrants | None) -> Iterat
 
 
 def here(host: str) -> bool:
-    """Is it an address of this machine?"""
+    """Whether it is an address of this machine."""
     try:
         found = {info[4][0] for info in socket.getaddrinfo(host, None)}
         return any(ipaddress.ip_address(str(one).partition("%")[0]).is_loopback for one in found)
@@ -66,12 +66,12 @@ def here(host: str) -> bool:
 
 
 def elsewhere(name: str) -> DoctorFinding:
-    """Its settings cannot be seen over the wire: they are said."""
+    """Its settings cannot be seen over the wire: the finding lists the wanted ones."""
     return ok("doctor.persistence_unseen", source=name, wanted=_lines(WANTED))
 
 
 def kept(name: str, port: int, conf: Sequence[Path]) -> list[DoctorFinding]:
-    """What the mosquitto of this machine that listens on `port` says it keeps."""
+    """What the mosquitto of this machine that listens on `port` keeps, by its configuration files."""
     pairs = settings(conf)
     ports = {value.split()[0] for key, value in pairs or () if key in ("listener", "port")} or {str(USUAL)}
     if pairs is None or str(port) not in ports:

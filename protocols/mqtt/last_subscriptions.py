@@ -1,6 +1,6 @@
-"""What our session at the broker was last asked for: a small file, so that filters edited while we were away are found.
+"""The filters last subscribed in our session, in a small file: so filters edited while the gateway was down are found.
 
-The broker keeps the subscriptions of a session; nobody can ask it which there are.
+The broker keeps the subscriptions of a session and has no request that lists them.
 """
 
 import json

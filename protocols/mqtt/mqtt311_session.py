@@ -14,8 +14,8 @@ from protocols.mqtt.session import (
     Message,
     Phase,
     PlainPublish,
-    confused,
     frame_size,
+    protocol_error,
     refused,
     salvage,
 )
@@ -45,12 +45,12 @@ class Mqtt311Session:
         self.keepalive = options.keepalive
         self.degraded: tuple[str, ...] = ()
         self.grants: BrokerGrants | None = None
-        self.counting = self._wanted = wanted
+        self.in_force = self._wanted = wanted
         self._most = options.max_packet
         self._held = set[str]() if held is None else held
-        self._on: set[str] = set()
-        self._asked: dict[int, tuple[str, ...]] = {}
-        self._left: dict[int, tuple[str, ...]] = {}
+        self._subscribed_to: set[str] = set()
+        self._subscribing: dict[int, tuple[str, ...]] = {}
+        self._unsubscribing: dict[int, tuple[str, ...]] = {}
         self._rest = bytearray()
         self._skip = 0
         """Bytes of an overlong packet that are still to come."""
@@ -65,16 +65,16 @@ class Mqtt311Session:
         return self._paho.begin()
 
     def outgoing(self) -> bytes:
-        """What the session itself wants to send now; empty when nothing."""
+        """Bytes that the session itself has to send; empty when none."""
         data = b"".join(self._out) + self._paho.written()
         self._out.clear()
         return data
 
     def use(self, wanted: Subscriptions) -> None:
-        """Subscribe to these instead: what differs is asked for in `outgoing`, the connection stays."""
+        """Subscribe to these instead: the difference is requested in `outgoing`, the connection stays."""
         self._wanted = wanted
         if self.phase is Phase.READY:
-            self._follow()
+            self._update_subscriptions()
 
     # ---- in ---------------------------------------------------------------------------------------------------
     def receive(self, data: bytes) -> list[Message]:
@@ -86,7 +86,7 @@ class Mqtt311Session:
         while self.failure is None and start < len(rest):
             whole = frame_size(rest[start : start + 5])
             if whole == 0:
-                self._fail(confused("malformed packet: length"))
+                self._fail(protocol_error("malformed packet: length"))
             elif whole is not None and whole > self._most:
                 part = rest[start : start + whole]
                 if not self._overlong(part, whole):
@@ -105,7 +105,7 @@ class Mqtt311Session:
         """`part` starts a packet longer than `max_packet`, which MQTT 3.1.1 cannot forbid. False when more of it is
         needed to read topic and packet id."""
         if part[0] >> 4 != _PUBLISH:
-            self._fail(confused(f"a packet of {whole} bytes"))
+            self._fail(protocol_error(f"a packet of {whole} bytes"))
             return True
         if len(part) < min(whole, _HEAD):
             return False
@@ -121,11 +121,11 @@ class Mqtt311Session:
             self._refused(packet[3])
         elif kind == (_CONNACK if self.phase is Phase.CONNECTING else _SUBACK) or kind == _UNSUBACK:
             if not self._paho.take(packet):
-                self._fail(confused(f"malformed packet of type {kind}"))
+                self._fail(protocol_error(f"malformed packet of type {kind}"))
         elif kind == _PUBREL and len(packet) == 4:
             self._out.append((_PUBCOMP | int.from_bytes(packet[2:], "big")).to_bytes(4, "big"))
         elif kind != _PINGRESP or self.phase is Phase.CONNECTING:
-            self._fail(confused(f"unexpected packet of type {kind} while {self.phase.value}"))
+            self._fail(protocol_error(f"unexpected packet of type {kind} while {self.phase.value}"))
 
     def _publish(self, packet: bytes) -> None:
         qos = packet[0] >> 1 & 3
@@ -138,7 +138,7 @@ class Mqtt311Session:
     def _damaged(self, packet: bytes, why: str) -> None:
         found = salvage(packet, why)
         if found is None:
-            self._fail(confused(why))
+            self._fail(protocol_error(why))
         else:
             self._messages.append(found)
 
@@ -162,46 +162,46 @@ class Mqtt311Session:
         if not resumed:
             self._held.clear()
         self.phase = Phase.SUBSCRIBING if self._wanted.filters else Phase.READY
-        self._follow()
+        self._update_subscriptions()
 
-    def _follow(self) -> None:
-        """Ask for what is wanted and not there, then no more for what is not, so that nothing falls in between."""
+    def _update_subscriptions(self) -> None:
+        """Subscribe to what is new, then unsubscribe from what is not wanted: no message falls in between."""
         wanted = self._wanted.patterns
-        if new := [pattern for pattern in wanted if pattern not in self._on]:
+        if new := [pattern for pattern in wanted if pattern not in self._subscribed_to]:
             try:
-                self._asked[self._paho.ask([(pattern, 1) for pattern in new])] = tuple(new)
+                self._subscribing[self._paho.send_subscribe([(pattern, 1) for pattern in new])] = tuple(new)
             except ValueError as error:
                 self._fail(SourceRejected.of("source.refused_filters", code=str(error), more=""))
                 return
         if gone := sorted(self._held.difference(wanted)):
-            self._left[self._paho.give_up(gone)] = tuple(gone)
-        self._on = set(wanted)
+            self._unsubscribing[self._paho.send_unsubscribe(gone)] = tuple(gone)
+        self._subscribed_to = set(wanted)
         self._held.update(wanted)
-        self._settle()
+        self._check_answered()
 
-    def _settle(self) -> None:
-        """Once the broker has answered all of it, what comes is of these subscriptions."""
-        if not self._asked and not self._left:
-            self.counting = self._wanted
+    def _check_answered(self) -> None:
+        """Once the broker has answered every request, messages belong to the wanted subscriptions."""
+        if not self._subscribing and not self._unsubscribing:
+            self.in_force = self._wanted
 
     def _granted(self, packet: int, codes: list[int]) -> None:
-        patterns = self._asked.pop(packet, ())
+        patterns = self._subscribing.pop(packet, ())
         if len(codes) != len(patterns):
-            self._fail(confused("a SUBACK that answers another SUBSCRIBE"))
+            self._fail(protocol_error("a SUBACK that answers another SUBSCRIBE"))
             return
         if failed := [pattern for pattern, code in zip(patterns, codes, strict=True) if code >= 0x80]:
             self._fail(SourceRejected.of("source.refused_filters", **refused("not_authorized", "; ".join(failed))))
             return
         poor = {p for p, code in zip(patterns, codes, strict=True) if code == 0} | ({*self.degraded} - {*patterns})
         self.degraded = tuple(pattern for pattern in self._wanted.patterns if pattern in poor)
-        if not self._asked and self.phase is Phase.SUBSCRIBING:
+        if not self._subscribing and self.phase is Phase.SUBSCRIBING:
             self.phase = Phase.READY
-            self._follow()  # what became wanted meanwhile
-        self._settle()
+            self._update_subscriptions()  # what became wanted meanwhile
+        self._check_answered()
 
     def _given_up(self, packet: int) -> None:
-        self._held.difference_update({*self._left.pop(packet, ())} - self._on)
-        self._settle()
+        self._held.difference_update({*self._unsubscribing.pop(packet, ())} - self._subscribed_to)
+        self._check_answered()
 
 
 def _is_whole(packet: bytes, qos: int) -> bool:

@@ -10,8 +10,8 @@ from protocols.mqtt.session import (
     DamagedPublish,
     Message,
     Phase,
-    confused,
     frame_size,
+    protocol_error,
     refused,
     salvage,
 )
@@ -66,11 +66,11 @@ class Mqtt5Session:
         self.degraded: tuple[str, ...] = ()
         self.grants: BrokerGrants | None = None
         self._options = options
-        self._wanted = self.counting = wanted
-        self._on: dict[str, tuple[mqtt5.TopicFilter, int | None]] = {}
+        self._wanted = self.in_force = wanted
+        self._subscribed_to: dict[str, tuple[mqtt5.TopicFilter, int | None]] = {}
         self._held = set[str]() if held is None else held
-        self._asked: dict[int, tuple[str, ...]] = {}
-        self._left: dict[int, tuple[str, ...]] = {}
+        self._subscribing: dict[int, tuple[str, ...]] = {}
+        self._unsubscribing: dict[int, tuple[str, ...]] = {}
         self._packets = 0
         self._rest = bytearray()
         self._need = 0
@@ -92,7 +92,7 @@ class Mqtt5Session:
         ).write()
 
     def outgoing(self) -> bytes:
-        """What the session itself wants to send now; empty when nothing."""
+        """Bytes that the session itself has to send; empty when none."""
         if not self._out:
             return b""
         data = b"".join(self._out)
@@ -100,10 +100,10 @@ class Mqtt5Session:
         return data
 
     def use(self, wanted: Subscriptions) -> None:
-        """Subscribe to these instead: what differs is asked for in `outgoing`, the connection stays."""
+        """Subscribe to these instead: the difference is requested in `outgoing`, the connection stays."""
         self._wanted = wanted
         if self.phase is Phase.READY:
-            self._follow()
+            self._update_subscriptions()
 
     # ---- in ---------------------------------------------------------------------------------------------------
     def receive(self, data: bytes) -> list[Message]:
@@ -137,7 +137,7 @@ class Mqtt5Session:
                     break
                 found = salvage(bytes(view[position : position + whole]), str(error)) if whole else None
                 if found is None:
-                    self._fail(confused(f"malformed packet: {error}"))
+                    self._fail(protocol_error(f"malformed packet: {error}"))
                     break
                 packet, size = found, whole
             position += size
@@ -149,7 +149,7 @@ class Mqtt5Session:
 
     def _keep(self, view: memoryview, whole: int | None) -> None:
         if whole is not None and whole > self._options.max_packet:
-            self._fail(confused(f"a packet of {whole} bytes, at most {self._options.max_packet} were agreed"))
+            self._fail(protocol_error(f"a packet of {whole} bytes, at most {self._options.max_packet} were agreed"))
             return
         self._rest += view
         self._need = whole or len(view) + 1
@@ -161,11 +161,11 @@ class Mqtt5Session:
     def _control(self, packet: object) -> None:
         if isinstance(packet, mqtt5.ConnAckPacket) and self.phase is Phase.CONNECTING:
             self._connected(packet)
-        elif isinstance(packet, mqtt5.SubAckPacket) and packet.packet_id in self._asked:
+        elif isinstance(packet, mqtt5.SubAckPacket) and packet.packet_id in self._subscribing:
             self._subscribed(packet)
-        elif isinstance(packet, mqtt5.UnsubAckPacket) and packet.packet_id in self._left:
-            self._held.difference_update({*self._left.pop(packet.packet_id)} - self._on.keys())
-            self._settle()
+        elif isinstance(packet, mqtt5.UnsubAckPacket) and packet.packet_id in self._unsubscribing:
+            self._held.difference_update({*self._unsubscribing.pop(packet.packet_id)} - self._subscribed_to.keys())
+            self._check_answered()
         elif isinstance(packet, mqtt5.PingRespPacket) and self.phase is not Phase.CONNECTING:
             return  # that bytes came is all the keep-alive needs to know
         elif isinstance(packet, mqtt5.PubRelPacket) and self.phase is not Phase.CONNECTING:
@@ -175,7 +175,7 @@ class Mqtt5Session:
             self.taken_over = code == _TAKEN_OVER
             self._fail((SourceRejected if code in _SENT_AWAY else SourceUnavailable).of("source.sent_away", **fields))
         else:
-            self._fail(confused(f"unexpected {type(packet).__name__} while {self.phase.value}"))
+            self._fail(protocol_error(f"unexpected {type(packet).__name__} while {self.phase.value}"))
 
     def _connected(self, packet: mqtt5.ConnAckPacket) -> None:
         if int(packet.reason_code) != 0:
@@ -205,40 +205,40 @@ class Mqtt5Session:
         if not self.resumed:
             self._held.clear()
         self.phase = Phase.SUBSCRIBING if self._wanted.filters else Phase.READY
-        self._follow()
+        self._update_subscriptions()
 
-    def _follow(self) -> None:
-        """Ask for what is wanted and not there, then no more for what is not, so that nothing falls in between."""
+    def _update_subscriptions(self) -> None:
+        """Subscribe to what is new, then unsubscribe from what is not wanted: no message falls in between."""
         numbers = self._wanted.numbers
         wanted = {one.pattern: (one, numbers.get(one.pattern)) for one in self._wanted.filters}
-        new = [one for pattern, (one, number) in wanted.items() if self._on.get(pattern) != (one, number)]
+        new = [one for pattern, (one, number) in wanted.items() if self._subscribed_to.get(pattern) != (one, number)]
         plain = [one for one in new if one.pattern not in numbers]
         alone = [([one], numbers[one.pattern]) for one in new if one.pattern in numbers]
         for filters, number in [*([(plain, None)] if plain else []), *alone]:  # one identifier per SUBSCRIBE
             packet = self._packet()
-            self._asked[packet] = tuple(one.pattern for one in filters)
+            self._subscribing[packet] = tuple(one.pattern for one in filters)
             self._out.append(mqtt5.SubscribePacket(packet, filters, subscription_id=number).write())
         if gone := tuple(sorted(self._held.difference(self._wanted.patterns))):
             packet = self._packet()
-            self._left[packet] = gone
+            self._unsubscribing[packet] = gone
             self._out.append(mqtt5.UnsubscribePacket(packet, list(gone)).write())
-        self._on = wanted
+        self._subscribed_to = wanted
         self._held.update(wanted)
-        self._settle()
+        self._check_answered()
 
-    def _settle(self) -> None:
-        """Once the broker has answered all of it, what comes is of these subscriptions."""
-        if not self._asked and not self._left:
-            self.counting = self._wanted
+    def _check_answered(self) -> None:
+        """Once the broker has answered every request, messages belong to the wanted subscriptions."""
+        if not self._subscribing and not self._unsubscribing:
+            self.in_force = self._wanted
 
     def _packet(self) -> int:
         self._packets = self._packets % 0xFFFF + 1
         return self._packets
 
     def _subscribed(self, packet: mqtt5.SubAckPacket) -> None:
-        patterns = self._asked.pop(packet.packet_id)
+        patterns = self._subscribing.pop(packet.packet_id)
         if len(packet.reason_codes) != len(patterns):
-            self._fail(confused("a SUBACK that answers another SUBSCRIBE"))
+            self._fail(protocol_error("a SUBACK that answers another SUBSCRIBE"))
             return
         codes = list(zip(patterns, packet.reason_codes, strict=True))
         failed = [(pattern, code) for pattern, code in codes if int(code) >= 0x80]
@@ -251,7 +251,7 @@ class Mqtt5Session:
             return
         poor = {pattern for pattern, code in codes if int(code) == 0} | ({*self.degraded} - {*patterns})
         self.degraded = tuple(pattern for pattern in self._wanted.patterns if pattern in poor)
-        if not self._asked and self.phase is Phase.SUBSCRIBING:
+        if not self._subscribing and self.phase is Phase.SUBSCRIBING:
             self.phase = Phase.READY
-            self._follow()  # what became wanted meanwhile
-        self._settle()
+            self._update_subscriptions()  # what became wanted meanwhile
+        self._check_answered()

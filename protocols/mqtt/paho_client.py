@@ -1,7 +1,7 @@
 """paho-mqtt as a codec of MQTT 3.1.1 (OASIS, 2014): packets in, callbacks and bytes out, no socket and no thread.
 
 paho reads and writes through the object that its `_create_socket` returns. Here that object is two buffers in memory:
-event loop, TLS, WebSocket and back-pressure are those of MQTT 5. This is the only file that knows paho.
+event loop, TLS, WebSocket and back-pressure are those of MQTT 5. This is the only file that uses paho.
 """
 
 from collections.abc import Callable, Sequence
@@ -93,18 +93,18 @@ class PahoClient(Client):
         return self.loop_read() == 0
 
     def written(self) -> bytes:
-        """What paho has to send since the last call. Called in a callback it only queues, so it is told to write."""
+        """What paho has to send since the last call. In a callback it only queues, so `loop_write` is called here."""
         if self.want_write():
             self.loop_write()
         data = b"".join(self._buffers.written)
         self._buffers.written.clear()
         return data
 
-    def ask(self, filters: Sequence[tuple[str, int]]) -> int:
+    def send_subscribe(self, filters: Sequence[tuple[str, int]]) -> int:
         """SUBSCRIBE to (filter, QoS) -> packet id. ValueError for a filter that paho refuses."""
         return self._id(self.subscribe(list(filters)))
 
-    def give_up(self, filters: Sequence[str]) -> int:
+    def send_unsubscribe(self, filters: Sequence[str]) -> int:
         """UNSUBSCRIBE -> packet id."""
         return self._id(self.unsubscribe(list(filters)))
 

@@ -32,7 +32,7 @@ _KEEP: Final = 5.0
 log = structlog.get_logger()
 
 
-class _Heard(Protocol):
+class _PresenceMessage(Protocol):
     topic: str
     payload: bytes
 
@@ -82,7 +82,7 @@ class PresenceReporter:
         self._written = 0.0
 
     # ---- in ---------------------------------------------------------------------------------------------------
-    def take(self, messages: Sequence[_Heard]) -> set[int]:
+    def take(self, messages: Sequence[_PresenceMessage]) -> set[int]:
         """Indices of the messages of presence topics. They are births and wills, and no readings."""
         if not self._topics:
             return set()
@@ -104,7 +104,7 @@ class PresenceReporter:
         """The broker is away: the silence of devices proves nothing."""
         self._tracker.disconnected(self._services.clock.now())
 
-    def _taken(self, message: _Heard) -> bool:
+    def _taken(self, message: _PresenceMessage) -> bool:
         for topic in self._topics:
             captured = topic.pattern.match(message.topic)
             if captured is not None:
@@ -112,7 +112,7 @@ class PresenceReporter:
                 return True
         return False
 
-    def _read(self, topic: _Words, code: str, message: _Heard) -> None:
+    def _read(self, topic: _Words, code: str, message: _PresenceMessage) -> None:
         device, online = self._services.directory.device(code), topic.read(message.payload)
         if device is None or device.id not in self._tracked() or online is None:
             if message.topic not in self._odd and len(self._odd) < _ODD:

@@ -15,7 +15,7 @@ PATIENCE = 5.0  # s
 
 
 async def probe(config: MqttConfig, password: str | None) -> BrokerGrants | None:
-    """What it grants; None: it speaks MQTT 3.1.1 and does not say. Raises SourceError."""
+    """What it grants; None in MQTT 3.1.1, which has no such fields. Raises SourceError."""
     options = ConnectOptions(
         f"{config.client_id}-doctor"[:200], config.username, password, 30, 0, 100, config.max_packet, clean=True
     )

@@ -103,12 +103,12 @@ class Session(Protocol):
     refused_version: bool
     """The broker answered that it does not speak this version."""
     keepalive: int
-    """s; what the broker wants instead of ours, if it says so."""
+    """s; the broker's value when CONNACK has one."""
     degraded: tuple[str, ...]
     """Filters that were granted QoS 0 only: their messages are not acknowledged."""
     grants: BrokerGrants | None
-    """From CONNACK; MQTT 3.1.1 says nothing of it."""
-    counting: Subscriptions
+    """From CONNACK; None in MQTT 3.1.1."""
+    in_force: Subscriptions
     """The subscriptions by which a message that comes now is distinguished from its copies."""
 
     def connect(self) -> bytes:
@@ -137,7 +137,7 @@ GOODBYE = b"\xe0\x00"
 def acks(packets: Sequence[int], exactly_once: Collection[int] = ()) -> bytes:
     """PUBACK (success) for each packet id, in order; PUBREC for those in `exactly_once`. Both versions.
 
-    QoS 2 is never asked for, but a session that other software began may still hold such messages.
+    QoS 2 is never requested, but a session that other software began may still hold such messages.
     """
     words = np.array(packets, np.uint32) | np.uint32(0x40020000)
     if exactly_once:
@@ -154,12 +154,12 @@ def refused(code: str, text: str | None = None) -> dict[str, object]:
     return {"code": words, "more": Phrase("source.said", {"text": text.strip("; ")[:200]}) if text else ""}
 
 
-def confused(what: str) -> SourceUnavailable:
+def protocol_error(what: str) -> SourceUnavailable:
     return SourceUnavailable.of("source.protocol", more=Phrase("source.more", {"why": what}))
 
 
 def frame_size(head: bytes) -> int | None:
-    """Bytes of the packet that starts with `head` (5 bytes are enough); None = cannot say yet, 0 = malformed length."""
+    """Bytes of the packet that starts with `head` (5 bytes are enough); None = too few bytes, 0 = malformed length."""
     size, shift = 0, 0
     for index in range(1, 5):
         if index >= len(head):

@@ -111,7 +111,7 @@ class MqttSource:
             self.stats.misfits, self.stats.unused = 0, UnusedLog()  # routes are counted by their place
             self._wanted = self._subscriptions()
             if self._context is not None:
-                self._context.mapper, self._context.asked = self._mapper, self._wanted
+                self._context.mapper, self._context.subscriptions = self._mapper, self._wanted
         if (config.url, config.client_id) != (before.url, before.client_id):
             self._last_subscriptions = LastSubscriptions(self._memory, f"{config.url} {config.client_id}")
             self._held = set()  # that is another session
@@ -129,7 +129,7 @@ class MqttSource:
     async def run(self, emit: Emit) -> None:
         """Read and emit until cancelled; reconnects by itself.
 
-        Raises SourceRejected when the broker or our TLS files say no: trying again soon would not help.
+        Raises SourceRejected when the broker refuses or our TLS files cannot be used: another try soon would not help.
         """
         if self._config.presence is None:
             return await self._connect_on(emit, None)
@@ -164,7 +164,7 @@ class MqttSource:
         self._held |= await asyncio.to_thread(self._last_subscriptions.before)
         attempt = 0
         while True:
-            context.asked = self._wanted = self._subscriptions()
+            context.subscriptions = self._wanted = self._subscriptions()
             self._held |= self._wanted.inside
             await asyncio.to_thread(self._last_subscriptions.remember, self._held.union(self._wanted.patterns))
             version = self._choice.version
@@ -278,7 +278,7 @@ class MqttSource:
         self._up = False
 
     def _look_for_conflict(self, session: Session, why: SourceError, since: float | None) -> None:
-        """Another client of our name is said once; what follows from it (down, up, down) is not."""
+        """Another client of our name is logged once; what follows from it (down, up, down) is not."""
         now = asyncio.get_running_loop().time()
         by_broker = why.key in (*_HUNG_UP, "source.sent_away")
         if self._conflict.ended(since, now, taken_over=session.taken_over, by_broker=by_broker):

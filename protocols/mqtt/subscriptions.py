@@ -33,7 +33,7 @@ class Subscriptions:
 
     @property
     def patterns(self) -> list[str]:
-        """What is asked for."""
+        """The filters of SUBSCRIBE."""
         return [one.pattern for one in self.filters]
 
     def is_copy(self, topic: str, numbers: Sequence[int]) -> bool:
@@ -47,7 +47,7 @@ class Subscriptions:
         return first is not None and first not in numbers
 
     def is_wanted(self, topic: str) -> bool:
-        """Whether a route asks for this topic, and not only the filter that replaced those of the routes."""
+        """Whether a route takes this topic, and not only the filter that replaced those of the routes."""
         return not self.replaced or any(covers(pattern, topic) for pattern in self.replaced)
 
 
@@ -61,15 +61,15 @@ def subscriptions(config: MqttConfig, *, identifiers: bool = True) -> Subscripti
     states = [parse_pattern(one.topic).subscription for one in config.presence_topics]
     wanted |= dict.fromkeys(states, True)
     cover = [p for p in wanted if not any(other != p and covers(other, p) for other in wanted)]
-    asked = cover if identifiers else _merged(cover)
+    requested = cover if identifiers else _merged(cover)
     alone = set(states) - {parse_pattern(route.filter).subscription for route in config.routes}
     filters = [
-        _asked(p, retained=any(use for inner, use in wanted.items() if covers(p, inner)), always=p in alone)
-        for p in asked
+        _topic_filter(p, retained=any(use for inner, use in wanted.items() if covers(p, inner)), always=p in alone)
+        for p in requested
     ]
     numbers = _numbers(cover) if identifiers else {}
-    replaced = () if asked == cover else tuple(cover)
-    return Subscriptions(tuple(filters), numbers, frozenset(wanted).difference(asked), replaced)
+    replaced = () if requested == cover else tuple(cover)
+    return Subscriptions(tuple(filters), numbers, frozenset(wanted).difference(requested), replaced)
 
 
 def overlapping(one: MqttConfig, other: MqttConfig) -> tuple[str, str] | None:
@@ -105,7 +105,7 @@ def _numbers(cover: Iterable[str]) -> dict[str, int]:
     return numbers
 
 
-def _asked(pattern: str, *, retained: bool, always: bool) -> mqtt5.TopicFilter:
+def _topic_filter(pattern: str, *, retained: bool, always: bool) -> mqtt5.TopicFilter:
     """`always`: retained messages come with every connection (births and wills), not only with a new subscription."""
     handling = mqtt5.RetainHandling
     some = handling.SEND_ALWAYS if always else handling.SEND_IF_SUBSCRIPTION_NOT_EXISTS

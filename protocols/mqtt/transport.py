@@ -95,7 +95,7 @@ class MqttConnection(asyncio.Protocol):
 
     # ---- for the source ----------------------------------------------------------------------------------------
     def write(self, data: bytes) -> None:
-        """Send, when the connection is still there; otherwise nothing: the next one knows nothing of these bytes."""
+        """Send while the connection is open; otherwise nothing: these bytes do not belong to the next one."""
         if data and self.open and self._transport is not None:
             self._keepalive.sent(self._loop.time())
             self._transport.write(data if self._websocket is None else self._websocket.wrap(data))

@@ -1,7 +1,7 @@
 """MQTT over WebSocket (RFC 6455; MQTT 5 and 3.1.1, section 6): bytes in, bytes out, no I/O.
 
 MQTT packets travel in binary frames of the subprotocol `mqtt`; a frame may hold several of them, or a part of one.
-`websockets` does the protocol; this is the only file that knows it.
+`websockets` does the protocol; this is the only file that uses it.
 """
 
 from collections.abc import Mapping

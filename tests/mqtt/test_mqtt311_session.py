@@ -65,9 +65,9 @@ def test_follows_other_filters_and_gives_up_the_old_ones() -> None:
     assert session.outgoing() == packet(0x82, b"\x00\x02" + text("c") + b"\x01") + packet(
         0xA2, b"\x00\x03" + text("a/+")
     )
-    assert session.counting is FILTERS
+    assert session.in_force is FILTERS
     session.receive(b"\x90\x03\x00\x02\x01" + b"\xb0\x02\x00\x03")
-    assert session.counting.patterns == ["b", "c"]
+    assert session.in_force.patterns == ["b", "c"]
 
 
 @pytest.mark.parametrize(

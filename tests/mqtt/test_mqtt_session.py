@@ -236,10 +236,10 @@ def test_other_filters_are_asked_for_by_difference() -> None:
     assert [f.pattern for f in new.topic_filters] == ["c"]
     assert gone.patterns == ["a/+"]
     assert len({1, new.packet_id, gone.packet_id}) == 3
-    assert s.counting is FILTERS, "what comes now may be of the former ones"
+    assert s.in_force is FILTERS, "what comes now may be of the former ones"
     s.receive(mqtt5.SubAckPacket(new.packet_id, [QOS1]).write())
     s.receive(mqtt5.UnsubAckPacket(gone.packet_id, [mqtt5.UnsubAckReasonCode.SUCCESS]).write())
-    assert (s.phase, s.failure, s.counting.patterns) == (Phase.READY, None, ["b", "c"])
+    assert (s.phase, s.failure, s.in_force.patterns) == (Phase.READY, None, ["b", "c"])
     s.use(wanting(B, third))
     assert s.outgoing() == b""
     s.use(wanting(B, third, c=7))
