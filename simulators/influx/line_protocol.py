@@ -32,17 +32,19 @@ class LinePoint:
 
 
 def split_lines(text: str) -> list[str]:
-    """Lines of a body: a line feed inside a quoted string is part of the value."""
-    lines, begin, quoted, index = [], 0, False, 0
+    """Lines of a body: a line feed inside a quoted string belongs to it; in tags a quote is a letter."""
+    lines, begin, fields, quoted, index = [], 0, False, False, 0
     while index < len(text):
         char = text[index]
         if char == "\\":
             index += 1
-        elif char == '"':
+        elif char == " ":
+            fields = True
+        elif char == '"' and fields:
             quoted = not quoted
         elif char == "\n" and not quoted:
             lines.append(text[begin:index])
-            begin = index + 1
+            begin, fields = index + 1, False
         index += 1
     lines.append(text[begin:])
     return [line for line in lines if line.strip() and not line.lstrip().startswith("#")]

@@ -101,7 +101,7 @@ def test_a_bad_reading_has_no_value_and_numbers_are_numbers_where_nothing_else_i
     rows = batch_of([[Reading(1, 2, NOW, math.nan, Quality.BAD), Reading(1, 2, NOW + 1, 1.0)]])
     bad, good = (parse_line(one.decode()) for one in lines(rows, np.array([4, 4]), names, numbers_only=True))
     assert "value" not in bad.fields
-    assert good.fields == {"value": 1.0, "quality": 2.0, "flags": 0.0, "received": 0.0}
+    assert good.fields == {"value": 1.0, "quality": 2.0}
     assert good.tags["device"] == "CP 1,=é/"
     assert (good.tags["site"], good.tags["unit"]) == (SITE, UNIT)
 

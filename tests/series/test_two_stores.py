@@ -1,6 +1,7 @@
 """A gateway with two stores: one that is away or refuses stops neither the other nor the rules."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -29,19 +30,22 @@ async def until(condition: Callable[[], object], what: str) -> None:
             await asyncio.sleep(0.005)
 
 
-def parcel(world: World, *readings: tuple[int, float]) -> Parcel:
+def parcel(world: World, *readings: tuple[float, float]) -> Parcel:
     """(seconds after NOW, value) of the energy of D1."""
     point = world.app.stores.registry.points("dc")["energy", 0].id
     device = world.id("D1")
     rows = [
-        [Reading(device, point, at, value, received=at)] for second, value in readings if (at := NOW + second * SECOND)
+        [Reading(device, point, at, value, received=at)]
+        for second, value in readings
+        if (at := NOW + round(second * SECOND))
     ]
     return Parcel("broker", batch_of(rows), messages=len(rows))
 
 
 @asynccontextmanager
-async def running(folder: Path, series: str) -> AsyncIterator[World]:
-    world = World(folder, {"gateway.yaml": f"{MAIN}series: {series}\n"})
+async def running(folder: Path, series: str, journal: str = "") -> AsyncIterator[World]:
+    main = re.sub(r"journal:.*\n", journal, MAIN) if journal else MAIN
+    world = World(folder, {"gateway.yaml": f"{main}series: {series}\n"})
     app = world.app
     app.operation.supervisor.pause = lambda *_: 0.02
     app.consumers.series._flush = 0
@@ -139,6 +143,57 @@ async def test_a_store_that_is_added_begins_with_what_the_journal_has(tmp_path: 
             await until(lambda: app.consumers.series.cursor >= head, "stored")
             assert rows(world) == 1
             assert app.consumers.beside.stores["duckdb"].progress.cursor <= head
+
+
+async def test_one_that_is_slow_holds_up_neither_the_other_nor_the_rules(tmp_path: Path) -> None:
+    with InfluxServer() as server:
+        server.faults.always, server.faults.seconds = "slow", 0.5
+        async with running(tmp_path, f"[duckdb, {influx(server)}]") as world:
+            app = world.app
+            for n in range(3):
+                await app.ingest.intake.emit(parcel(world, (n, 90.0)))
+                head = app.stores.journal.head(0)
+                consumers = app.consumers
+                async with asyncio.timeout(20):
+                    while min(consumers.series.cursor, consumers.rules.judged, consumers.rules.committed) < head:
+                        await asyncio.sleep(0.005)
+            assert app.consumers.beside.stores["influx"].progress.cursor < head
+            server.faults.always = None
+            await until(lambda: app.consumers.beside.stores["influx"].progress.cursor >= head, "the slow one")
+            assert len(server.bucket.contents()) == 3
+
+
+async def test_a_full_journal_goes_on_without_it_and_what_it_misses_is_said(tmp_path: Path) -> None:
+    server = InfluxServer()
+    server.start()
+    async with running(
+        tmp_path, f"[duckdb, {influx(server)}]", "journal: {max_bytes: 4MiB, linger: 0ms, memory: 0B}\n"
+    ) as world:
+        app, beside = world.app, world.app.consumers.beside.stores["influx"]
+        await app.ingest.intake.emit(parcel(world, (0, 1.0)))
+        first = app.stores.journal.head(0)
+        await until(lambda: beside.progress.cursor >= first, "both have the first")
+        server.stop()
+        at = 1
+        while app.stores.journal.stats().floor < first + 20:
+            for _ in range(5):
+                await app.ingest.intake.emit(parcel(world, *(((at + n) / 1000, float(n)) for n in range(1000))))
+                at += 1000
+            head, consumers = app.stores.journal.head(0), app.consumers
+            await until(lambda: min(consumers.series.cursor, consumers.rules.committed) >= head, "taken")  # noqa: B023
+            app.stores.snapshots.save(head, b"a snapshot lets the journal go")
+            await app.operation.housekeeping.release()
+            assert at < 2_000_000, "the journal never gave up a record"
+        said = (await ready(world))["stores"]["influx"]
+        assert "the journal gives up records" in said or "records are missing in it" in said
+        assert app.stores.journal.stats().refused == 0, "nothing that came in was refused"
+        server.start()
+        head = app.stores.journal.head(0)
+        await until(lambda: beside.progress.cursor >= head, "the other")
+        assert beside.missed > 0
+        assert "records are missing in it" in (await ready(world))["stores"]["influx"]
+        assert rows(world) == at
+    server.stop()
 
 
 @pytest.mark.parametrize(

@@ -44,7 +44,17 @@ def _postgres(folder: Path) -> Iterator[Mapping[str, Any]]:  # noqa: ARG001 - as
         }
 
 
-COUNTERPARTS: dict[str, Counterpart] = {"duckdb": _duckdb, "postgres": _postgres}
+@contextmanager
+def _influx(folder: Path) -> Iterator[Mapping[str, Any]]:
+    """A real VictoriaMetrics: an InfluxDB cannot be had here."""
+    from simulators.servers import victoria_metrics
+
+    with victoria_metrics(folder / "server") as server:
+        url = f"http://127.0.0.1:{server.port}"
+        yield {"type": "influx", "url": url, "org": "-", "bucket": "-", "server": "victoria_metrics"}
+
+
+COUNTERPARTS: dict[str, Counterpart] = {"duckdb": _duckdb, "influx": _influx, "postgres": _postgres}
 """By the name of the adapter; a store that is not here has no counterpart, and no figure."""
 
 

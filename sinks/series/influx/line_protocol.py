@@ -1,17 +1,20 @@
 """Readings as lines (docs.influxdata.com/influxdb/v2/reference/syntax/line-protocol).
 
 One point per reading: `reading,<tags> value=…,quality=…i,flags=…i,received=…i,text="…" <µs>`. A bad reading has no
-value, and a field that is not a number is none of a server that takes numbers alone.
+value. A server that takes numbers alone gets value and quality.
 """
 
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterable
-from typing import Final
+from typing import Any, Final
+
+import numpy as np
 
 from gateway.domain.device import Point, PointKind
 from gateway.domain.reading import I64, Batch, Quality
 from gateway.domain.record import DeviceDefined, DeviceSet, PointDefined, Record
+from sinks.series.newest_index import keys_of
 
 _SPECIAL: Final = re.compile(r"([,= ])")
 _UNFIT: Final = re.compile(r"[\x00-\x1f\x7f]")
@@ -60,6 +63,11 @@ class SeriesTags:
             known.append((seq, site))
             self._series.clear()
 
+    @property
+    def moved(self) -> list[int]:
+        """Devices that have been at more than one site."""
+        return [device for device, sites in self._sites.items() if len(sites) > 1]
+
     def point(self, point: int) -> Point | None:
         """What is known of it."""
         return self._points.get(point)
@@ -92,38 +100,44 @@ class SeriesTags:
         return ",".join([self._measurement, *(f"{name}={tag(value)}" for name, value in tags.items() if tag(value))])
 
 
-def lines(batch: Batch, seq: I64, names: SeriesTags, *, numbers_only: bool) -> list[bytes]:
+def lines(batch: Batch, seq: I64, tags: SeriesTags, *, numbers_only: bool) -> list[bytes]:
     """A line for each row; `seq` i64[n] is the record of each."""
-    whole = "" if numbers_only else "i"
-    texts: dict[int, Callable[[float], str]] = {}
-    for point in set(batch.point.tolist()):
-        known = names.point(point)
-        if known is not None and known.kind is PointKind.STATE and known.values and not numbers_only:
-            texts[point] = _text_of(known.values)
-    received = batch.received[batch.frame].tolist()
-    rows = zip(
-        batch.device.tolist(),
-        batch.point.tolist(),
-        batch.at.tolist(),
-        batch.value.tolist(),
-        batch.quality.tolist(),
-        batch.flags.tolist(),
-        received,
-        seq.tolist(),
-        strict=True,
-    )
-    made = []
-    for device, point, at, value, quality, flags, came, record in rows:
-        shown = ""
-        if quality != BAD:
-            shown = f"value={value!r},"
-            if point in texts:
-                shown += texts[point](value)
-        made.append(
-            f"{names.series(device, point, record)} {shown}quality={quality}{whole},flags={flags}{whole},"
-            f"received={came}{whole} {at}".encode()
-        )
-    return made
+    columns: list[list[Any]] = [batch.value.tolist(), batch.quality.tolist(), batch.at.tolist()]
+    series = _series(batch, seq, tags)
+    if numbers_only:
+        return [
+            f"{one} {f'value={value!r},' if quality != BAD else ''}quality={quality} {at}".encode()
+            for one, value, quality, at in zip(series, *columns, strict=True)
+        ]
+    values = [
+        "" if quality == BAD else f"value={value!r},"
+        for value, quality in zip(batch.value.tolist(), batch.quality.tolist(), strict=True)
+    ]
+    for point in np.unique(batch.point).tolist():
+        known = tags.point(point)
+        if known is not None and known.kind is PointKind.STATE and known.values:
+            shown = _text_of(known.values)
+            for row in np.flatnonzero((batch.point == point) & (batch.quality != BAD)).tolist():
+                values[row] += shown(float(batch.value[row]))
+    columns = [batch.quality.tolist(), batch.flags.tolist(), batch.received[batch.frame].tolist(), batch.at.tolist()]
+    return [
+        f"{one} {value}quality={quality}i,flags={flags}i,received={received}i {at}".encode()
+        for one, value, quality, flags, received, at in zip(series, values, *columns, strict=True)
+    ]
+
+
+def _series(batch: Batch, seq: I64, tags: SeriesTags) -> list[str]:
+    """Measurement and tags of each row: looked up once for each device, point and site."""
+    if not len(batch):
+        return []
+    moved = np.isin(batch.device, np.array(tags.moved, np.int32))
+    key = keys_of(batch.device, batch.point)
+    if moved.any():
+        made = zip(batch.device.tolist(), batch.point.tolist(), seq.tolist(), strict=True)
+        return [tags.series(device, point, record) for device, point, record in made]
+    each, row = np.unique(key, return_inverse=True)
+    found = [tags.series(one >> 32, one & 0xFFFFFFFF, 0) for one in each.tolist()]
+    return [found[one] for one in row.tolist()]
 
 
 def _text_of(values: tuple[str, ...]) -> Callable[[float], str]:
