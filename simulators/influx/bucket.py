@@ -20,7 +20,7 @@ class Bucket:
     oldest: int | None = None
 
     def check(self, point: LinePoint) -> None:
-        """Raises BadLine for what only the bucket knows to be wrong."""
+        """Raises BadLine for mistakes that depend on the contents of the bucket."""
         for name, value in point.fields.items():
             kind = self.kinds.get((point.measurement, name), type(value))
             if kind is not type(value):

@@ -22,7 +22,7 @@ _UNIT = {"ns": 1, "us": 10**3, "ms": 10**6, "s": 10**9, "m": 60 * 10**9, "h": 36
 
 
 class FluxError(Exception):
-    """The query is refused; the message is what the server says."""
+    """The query is refused; the message is that of the server."""
 
 
 @dataclass(slots=True)

@@ -18,7 +18,7 @@ _BOOLEAN = {"t": True, "T": True, "true": True, "True": True, "TRUE": True,
 
 
 class BadLine(Exception):
-    """The line is no point; the message is what the server says."""
+    """The line is no point; the message is that of the server."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -215,9 +215,11 @@ class _Handler(BaseHTTPRequestHandler):
             if path == "/api/v2/query":
                 return self._answer(200, owner.query(json.loads(body)["query"]), "text/csv; charset=utf-8")
             if path == "/api/v2/delete":
-                asked = json.loads(body)
+                request = json.loads(body)
                 with owner.lock:
-                    owner.bucket.delete(time_ns(asked["start"]), time_ns(asked["stop"]), asked.get("predicate", ""))
+                    owner.bucket.delete(
+                        time_ns(request["start"]), time_ns(request["stop"]), request.get("predicate", "")
+                    )
                 return self._answer(204)
         except (FluxError, KeyError, ValueError) as error:
             return self._error(400, "invalid", str(error))

@@ -74,7 +74,7 @@ class InfluxConnection:
     def write(self, lines: Sequence[bytes]) -> None:
         """All of them are stored. Raises LinesRefused."""
         body = gzip.compress(b"\n".join(lines), LEVEL)
-        self._ask(
+        self._call(
             lambda: self._writes.post_write(
                 self._org,
                 self.bucket,
@@ -87,7 +87,7 @@ class InfluxConnection:
 
     def query(self, flux: str) -> Iterator[str]:
         """The lines of the answer, annotated CSV."""
-        response = self._ask(lambda: self._queries.query_raw(flux))
+        response = self._call(lambda: self._queries.query_raw(flux))
         response.auto_close = False  # it would be closed under the wrapper when all is read
         try:
             yield from io.TextIOWrapper(response, "utf-8", newline="")
@@ -98,19 +98,19 @@ class InfluxConnection:
 
     def ping(self) -> None:
         """It answers."""
-        if not self._ask(self._client.ping):
+        if not self._call(self._client.ping):
             raise StoreUnavailable.of("store.why.away")
 
     def delete(self, start: str, stop: str, predicate: str) -> None:
         """Points of [start, stop], RFC 3339."""
-        self._ask(lambda: self._deletes.delete(start, stop, predicate, self.bucket, self._org))
+        self._call(lambda: self._deletes.delete(start, stop, predicate, self.bucket, self._org))
 
     def close(self) -> None:
         """Close its connections."""
         with suppress(urllib3.exceptions.HTTPError, OSError):
             self._client.close()
 
-    def _ask(self, call: Callable[[], T]) -> T:
+    def _call(self, call: Callable[[], T]) -> T:
         if (left := self._pause_until - time.monotonic()) > 0:
             raise StoreUnavailable.of("store.why.waiting", left=DurationText(max(1, round(left)) * SECOND))
         try:
@@ -137,9 +137,9 @@ class InfluxConnection:
         if status in {401, 403, 404}:
             self._pause_until = time.monotonic() + REFUSED_PAUSE
             return StoreUnavailable.of("store.why.unknown" if status == 404 else "store.why.credentials", status=status)
-        asked = _seconds(error.headers)
-        self._pause_until = time.monotonic() + min(asked, LONGEST)
-        busy = status == 429 or asked > 0
+        wait = _seconds(error.headers)
+        self._pause_until = time.monotonic() + min(wait, LONGEST)
+        busy = status == 429 or wait > 0
         return StoreUnavailable.of("store.why.busy" if busy else "store.why.failing", status=status)
 
 

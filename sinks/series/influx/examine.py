@@ -1,4 +1,4 @@
-"""`fieldgate doctor`: is the server there, does it take the token, can the bucket be read? Writes nothing."""
+"""`fieldgate doctor`: whether the server answers, the token is accepted and the bucket can be read. Writes nothing."""
 
 import asyncio
 from collections.abc import Mapping

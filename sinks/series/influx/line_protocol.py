@@ -22,8 +22,8 @@ BAD: Final = int(Quality.BAD)
 
 
 def tag(value: str) -> str:
-    """`value` as the value of a tag. A control character becomes a space and a backslash a slash: it would join what
-    comes after it. SeriesTags are for people, `device_id` and `point_id` tell readings apart."""
+    """`value` as the value of a tag. A control character becomes a space and a backslash a slash, as it would escape
+    the next character. Tags are for people; readings are identified by `device_id` and `point_id`."""
     plain = _UNFIT.sub(" ", value).replace("\\", "/").strip()
     return _SPECIAL.sub(r"\\\1", plain)
 
@@ -34,8 +34,8 @@ def text(value: str) -> str:
 
 
 class SeriesTags:
-    """What definitions and facts say of devices and points. A device that moved has the site it had at the time of the
-    record, so that a replay writes the same lines."""
+    """Tags of devices and points, from definitions and facts. A device that moved has the site it had at the time of
+    the record, so that a replay writes the same lines."""
 
     def __init__(self, measurement: str) -> None:
         self._measurement = measurement

@@ -133,13 +133,13 @@ class InfluxReader:
         span = f"start: {rfc3339(start)}, stop: {rfc3339(end)}"
         return f"from(bucket: {bucket}) |> range({span}) |> filter(fn: (r) => r._measurement == {measurement})"
 
-    def _each(self, start: int, end: int, devices: Ids, points: Ids, ask: Callable[[str], Batch]) -> Batch:
+    def _each(self, start: int, end: int, devices: Ids, points: Ids, query: Callable[[str], Batch]) -> Batch:
         start, end = max(start, EARLIEST), min(end, LATEST)
         if start >= end:
             return empty_batch()
         source = self._source(start, end)
         parts = [
-            ask(source + mine + ours)
+            query(source + mine + ours)
             for mine in _filters("device_id", devices)
             for ours in _filters("point_id", points)
         ]

@@ -34,7 +34,7 @@ APART: Final = HOUR
 AGEING: Final = HOUR
 """Old readings are deleted when there is as much of them."""
 ROW_BYTES: Final = 16
-"""A stored reading, about; the server does not say."""
+"""Approximate bytes of a stored reading; the server does not report it."""
 
 
 class InfluxStore:
