@@ -46,7 +46,7 @@ async def knock(server: ApiServer, text: bytes) -> tuple[asyncio.StreamReader, a
     return reader, writer
 
 
-async def said(reader: asyncio.StreamReader, seconds: float = 10) -> bytes:
+async def read_all(reader: asyncio.StreamReader, seconds: float = 10) -> bytes:
     """All until the server closes."""
     async with asyncio.timeout(seconds):
         try:
@@ -59,8 +59,8 @@ async def test_half_a_request_is_not_waited_for(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(connections, "REQUEST_SECONDS", 0.1)
     async with serving(tmp_path) as server:
         silent, half = await knock(server, b""), await knock(server, HALF)
-        assert await said(silent[0]) == b""
-        assert await said(half[0]) == b""
+        assert await read_all(silent[0]) == b""
+        assert await read_all(half[0]) == b""
         async with httpx.AsyncClient(base_url=server.url) as client:
             assert (await client.get("/healthz")).status_code == 200
             await asyncio.sleep(1.5)  # the connection was closed meanwhile: another is made
@@ -71,10 +71,10 @@ async def test_the_one_that_waits_longest_makes_room(tmp_path: Path) -> None:
     async with serving(tmp_path) as server, httpx.AsyncClient() as client:
         others = [await knock(server, HALF) for _ in range(30)]
         assert (await client.get(f"{server.url}/healthz")).status_code == 200
-        assert await said(others[0][0]) == b""
+        assert await read_all(others[0][0]) == b""
         assert len(server.acceptor.connections) <= 4
         with pytest.raises(TimeoutError):
-            await said(others[-1][0], 0.2)
+            await read_all(others[-1][0], 0.2)
 
 
 async def test_requests_under_way_make_no_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -98,10 +98,10 @@ async def test_requests_under_way_make_no_room(tmp_path: Path, monkeypatch: pyte
 async def test_a_body_in_crumbs_is_refused(tmp_path: Path) -> None:
     async with serving(tmp_path) as server:
         reader, _ = await knock(server, POST + b"transfer-encoding: chunked\r\n\r\n" + b"1\r\nx\r\n" * 1000)
-        assert (await said(reader)).startswith(b"HTTP/1.1 400 ")
+        assert (await read_all(reader)).startswith(b"HTTP/1.1 400 ")
         reader, _ = await knock(server, POST + b"transfer-encoding: chunked\r\n\r\n" + b"40\r\n" + b"x" * 64 + b"\r\n")
         with pytest.raises(TimeoutError):
-            await said(reader, 0.2)  # an honest one may go on
+            await read_all(reader, 0.2)  # an honest one may go on
 
 
 @pytest.mark.parametrize("how", [b"content-length: 1000000000", b"transfer-encoding: chunked"])
@@ -119,7 +119,7 @@ async def test_a_giant_is_told_and_let_go(tmp_path: Path, how: bytes) -> None:
             pass
         assert sent < 64 << 20, "nobody took it all"
         reader, writer = await knock(server, POST + how + b"\r\n\r\n" + b"1000\r\n" + piece + b"\r\n1000\r\n" + piece)
-        assert (await said(reader)).startswith(b"HTTP/1.1 413 ")
+        assert (await read_all(reader)).startswith(b"HTTP/1.1 413 ")
 
 
 async def test_who_does_not_read_is_let_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

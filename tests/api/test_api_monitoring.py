@@ -28,7 +28,7 @@ RULES: list[dict[str, Any]] = [rule for group in ALERTS["groups"] for rule in gr
 BOARD = orjson.loads((DEPLOY / "dashboard.json").read_bytes())
 OURS = {"instance", "job"}
 """Labels that the scrape gives."""
-Told = dict[str, dict[str, set[str]]]
+ExposedLabels = dict[str, dict[str, set[str]]]
 """metric -> label -> values"""
 SOURCES = """\
 sources:
@@ -50,12 +50,12 @@ def drawn() -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory: pytest.TempPathFactory) -> Told:
+def exposed_labels(tmp_path_factory: pytest.TempPathFactory) -> ExposedLabels:
     """Of a gateway with sources of both kinds, a message, an order and its delivery."""
     return asyncio.run(exposed(tmp_path_factory.mktemp("watched")))
 
 
-async def exposed(folder: Path) -> Told:
+async def exposed(folder: Path) -> ExposedLabels:
     world = World(folder, {"gateway.yaml": MAIN + SOURCES, "profiles/dc.yaml": METER})
     await world.app.ingest.intake.emit(Parcel("broker", empty_batch(), (), messages=0))
     world.raise_alarm()
@@ -65,7 +65,7 @@ async def exposed(folder: Path) -> Told:
     families = list(source_metrics(context.sources()))
     families += Collector(*context.look(), requests, rows, NOW).collect()
     await world.close()
-    found: Told = {"up": {}}
+    found: ExposedLabels = {"up": {}}
     for family in families:
         values: dict[str, set[str]] = defaultdict(set)
         values.update({label: set() for label in family._labelnames})  # type: ignore[attr-defined]
@@ -76,14 +76,14 @@ async def exposed(folder: Path) -> Told:
     return found
 
 
-def problems(expr: str, told: Told) -> Iterator[str]:
+def problems(expr: str, exposed_labels: ExposedLabels) -> Iterator[str]:
     """What is wrong with an expression."""
     parsed, labels = Parser(expr).parse(), set(OURS)
     for one in parsed.selectors:
-        if one.metric not in told:
+        if one.metric not in exposed_labels:
             yield f"no metric {one.metric}"
             continue
-        known = told[one.metric]
+        known = exposed_labels[one.metric]
         labels |= set(known)
         if one.metric.endswith("_total") and not one.ranged:
             yield f"{one.metric} only ever grows: write rate or increase"
@@ -96,15 +96,15 @@ def problems(expr: str, told: Told) -> Iterator[str]:
 
 
 def test_the_check_finds_what_is_wrong() -> None:
-    told: Told = {"fieldgate_a_total": {"state": {"dead"}}, "fieldgate_b": {}}
+    exposed_labels: ExposedLabels = {"fieldgate_a_total": {"state": {"dead"}}, "fieldgate_b": {}}
     good = 'sum by (state, instance) (rate(fieldgate_a_total{state="dead"}[5m])) > 2 * fieldgate_b'
-    assert list(problems(good, told)) == []
+    assert list(problems(good, exposed_labels)) == []
     for wrong, said in (
         ("fieldgate_c > 0", "no metric"), ('fieldgate_b{state="x"} > 0', "no label"),
         ("fieldgate_a_total > 0", "grows"),
         ('rate(fieldgate_a_total{state="new"}[5m]) > 0', "no state=new"), ("sum by (x) (fieldgate_b)", "label x"),
     ):  # fmt: skip
-        assert any(said in problem for problem in problems(wrong, told)), wrong
+        assert any(said in problem for problem in problems(wrong, exposed_labels)), wrong
     for broken in (
         "fieldgate_b >",
         "rate(fieldgate_b)",
@@ -118,13 +118,13 @@ def test_the_check_finds_what_is_wrong() -> None:
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule["alert"])
-def test_an_alert_names_what_is_exposed(rule: dict[str, Any], told: Told) -> None:
-    assert list(problems(rule["expr"], told)) == []
+def test_an_alert_names_what_is_exposed(rule: dict[str, Any], exposed_labels: ExposedLabels) -> None:
+    assert list(problems(rule["expr"], exposed_labels)) == []
     assert set(rule) <= {"alert", "expr", "for", "labels", "annotations"}
     assert rule["labels"]["severity"] in {"page", "ticket"}
     assert re.fullmatch(r"\d+[smh]", rule.get("for", "1m"))
     assert set(rule["annotations"]) == {"summary", "summary_zh"}
-    labels = OURS.union(*(told[one.metric] for one in Parser(rule["expr"]).parse().selectors))
+    labels = OURS.union(*(exposed_labels[one.metric] for one in Parser(rule["expr"]).parse().selectors))
     used = {name for text in rule["annotations"].values() for name in re.findall(r"\$labels\.(\w+)", text)}
     assert used <= labels
 
@@ -143,11 +143,11 @@ def test_the_chapter_says_of_every_alert_what_to_do(chapter: str) -> None:
     assert set(re.findall(r"^\| `(Fieldgate\w+)`", text, re.MULTILINE)) == {rule["alert"] for rule in RULES}
 
 
-def test_every_panel_draws_what_is_exposed(told: Told) -> None:
-    assert {expr: found for expr in drawn() if (found := list(problems(expr, told)))} == {}
+def test_every_panel_draws_what_is_exposed(exposed_labels: ExposedLabels) -> None:
+    assert {expr: found for expr in drawn() if (found := list(problems(expr, exposed_labels)))} == {}
     for panel in BOARD["panels"]:
         for target in panel.get("targets", ()):
-            labels = OURS.union(*(told[one.metric] for one in Parser(target["expr"]).parse().selectors))
+            labels = OURS.union(*(exposed_labels[one.metric] for one in Parser(target["expr"]).parse().selectors))
             assert set(re.findall(r"{{(\w+)}}", target["legendFormat"])) <= labels
 
 

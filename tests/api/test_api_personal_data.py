@@ -42,15 +42,15 @@ NO_WANG = {**FILES, "customers.csv": "code,name,phone\nC2,Li,13800000002\n",
 
 
 @pytest.fixture
-async def told(tmp_path: Path) -> Any:
+async def with_message(tmp_path: Path) -> Any:
     """A world in which a message to Wang waits."""
     world = World(tmp_path, FILES)
-    tell(world, 1)
+    raise_alarm(world, 1)
     yield world
     await world.close()
 
 
-def tell(world: World, seq: int, code: str = "D1") -> None:
+def raise_alarm(world: World, seq: int, code: str = "D1") -> None:
     raised = transition(seq, device=world.id(code), fault=f"E{seq}")
     plan = structs.replace(raised.plan, notice=NoticePlan("owner", "hot"))
     raised = structs.replace(raised, plan=plan)
@@ -90,7 +90,7 @@ async def test_another_number_is_no_news_for_the_rules(tmp_path: Path) -> None:
     )
     changed = [f for _, f in world.app.stores.sql.outbox.pending(100) if isinstance(f, CustomerSet)]
     assert len(changed) == 1, "the first one alone"
-    tell(world, 1)
+    raise_alarm(world, 1)
     assert json.loads(bodies(world.app.stores.sql.database)[0])["phone"] == "13900000009"
     await world.close()
 
@@ -112,28 +112,30 @@ async def test_who_is_off_the_list_gets_no_notices(tmp_path: Path) -> None:
     await world.close()
 
 
-async def test_a_customer_is_erased_by_the_api(told: World) -> None:
-    assert PHONE.encode() in bodies(told.app.stores.sql.database)[0]
-    tell(told, 2, "D3")
-    leased = told.app.stores.sql.deliveries.lease("me", NOW + DAY, NOW + 2 * DAY, 1, "sms")
-    told.app.stores.sql.deliveries.settle(leased[0], Settled("dead", "no", excerpt=PHONE), NOW)
-    answer = await told.ask("DELETE", "/v1/customers/C1")
+async def test_a_customer_is_erased_by_the_api(with_message: World) -> None:
+    assert PHONE.encode() in bodies(with_message.app.stores.sql.database)[0]
+    raise_alarm(with_message, 2, "D3")
+    leased = with_message.app.stores.sql.deliveries.lease("me", NOW + DAY, NOW + 2 * DAY, 1, "sms")
+    with_message.app.stores.sql.deliveries.settle(leased[0], Settled("dead", "no", excerpt=PHONE), NOW)
+    answer = await with_message.ask("DELETE", "/v1/customers/C1")
     assert answer.json() == {"customer": True, "notices": 2, "deliveries": 2, "listed": True}
-    assert bodies(told.app.stores.sql.database) == []
-    assert told.app.stores.registry.contents().customers == ()
-    problem(await told.ask("DELETE", "/v1/customers/C1"), 404, "unknown_customer")
-    problem(await told.ask("DELETE", "/v1/customers/C1", Role.SUPERVISOR), 403, "role")
-    (row,) = [row for row in told.app.stores.sql.audit.rows(9) if row.act == "customer.erase"]
+    assert bodies(with_message.app.stores.sql.database) == []
+    assert with_message.app.stores.registry.contents().customers == ()
+    problem(await with_message.ask("DELETE", "/v1/customers/C1"), 404, "unknown_customer")
+    problem(await with_message.ask("DELETE", "/v1/customers/C1", Role.SUPERVISOR), 403, "role")
+    (row,) = [row for row in with_message.app.stores.sql.audit.rows(9) if row.act == "customer.erase"]
     assert (row.actor, row.subject) == ("admin", "C1")
     facts = [
-        r.body.customer for r in told.app.stores.journal.kept(RecordKind.FACT, 0, 99) if isinstance(r.body, CustomerSet)
+        r.body.customer
+        for r in with_message.app.stores.journal.kept(RecordKind.FACT, 0, 99)
+        if isinstance(r.body, CustomerSet)
     ]
     assert (facts[-1].code, facts[-1].attrs, facts[-1].gone) == ("C1", {}, True)
 
 
 async def test_a_customer_is_erased_by_the_command(tmp_path: Path) -> None:
     world = World(tmp_path, FILES)
-    tell(world, 1)
+    raise_alarm(world, 1)
     await world.close()
 
     def erase(lang: str) -> tuple[int, str]:
@@ -159,15 +161,15 @@ async def test_a_customer_is_erased_by_the_command(tmp_path: Path) -> None:
     database.close()
 
 
-async def test_messages_that_were_given_up_are_forgotten(told: World) -> None:
-    leased = told.app.stores.sql.deliveries.lease("me", NOW + DAY, NOW + 2 * DAY, 1, "sms")
-    assert blank_dead(told.app.stores.sql.database, NOW + 40 * DAY) == 0, "it waits"
-    told.app.stores.sql.deliveries.settle(leased[0], Settled("dead", "no"), NOW)
-    assert blank_dead(told.app.stores.sql.database, NOW - DAY) == 0, "it is young"
-    assert blank_dead(told.app.stores.sql.database, NOW + 40 * DAY) == 1
-    assert bodies(told.app.stores.sql.database) == [b""]
-    (dead,) = [d for d in (await told.get("/v1/deliveries"))["items"] if d["state"] == "dead"]
-    problem(await told.ask("POST", f"/v1/deliveries/{dead['id']}/redeliver"), 409, "forgotten")
+async def test_messages_that_were_given_up_are_forgotten(with_message: World) -> None:
+    leased = with_message.app.stores.sql.deliveries.lease("me", NOW + DAY, NOW + 2 * DAY, 1, "sms")
+    assert blank_dead(with_message.app.stores.sql.database, NOW + 40 * DAY) == 0, "it waits"
+    with_message.app.stores.sql.deliveries.settle(leased[0], Settled("dead", "no"), NOW)
+    assert blank_dead(with_message.app.stores.sql.database, NOW - DAY) == 0, "it is young"
+    assert blank_dead(with_message.app.stores.sql.database, NOW + 40 * DAY) == 1
+    assert bodies(with_message.app.stores.sql.database) == [b""]
+    (dead,) = [d for d in (await with_message.get("/v1/deliveries"))["items"] if d["state"] == "dead"]
+    problem(await with_message.ask("POST", f"/v1/deliveries/{dead['id']}/redeliver"), 409, "forgotten")
 
 
 VEHICLES = {
@@ -219,7 +221,7 @@ async def test_plates_are_whole_for_admins_and_rules_and_masked_everywhere_else(
             assert (answer.json()["attrs"]["plate"], answer.json()["name"]) == (whole, f"Van {whole}"), role
     listed = await world.get("/v1/devices", Role.VIEWER)
     assert listed["items"][0]["attrs"] == {"plate": shown}
-    tell(world, 1)
+    raise_alarm(world, 1)
     rows = world.app.stores.sql.database.query(
         lambda c: list(c.execute(select(tables.outbox.c.kind, tables.outbox.c.body)))
     )

@@ -42,7 +42,7 @@ rules:
 """
 
 
-def _told(episodes: list[BacktestEpisode]) -> list[tuple[object, ...]]:
+def _summary(episodes: list[BacktestEpisode]) -> list[tuple[object, ...]]:
     return [(one.rule, one.thing, one.raised, one.cleared, one.level, one.count, one.unstable) for one in episodes]
 
 
@@ -51,32 +51,34 @@ def test_s41_backtest_gives_the_episodes_of_live(form: str) -> None:
     rules = lab.rules_of(f"format: 1\nrules:\n- id: r.{form}{lab.HEAD}{FORMS[form]}")
     place, batch = lab.field(3), lab.history(sum(map(ord, form)), 3, 240)
     until = lab.START + 241 * lab.EVERY
-    expected = _told(lab.live(rules, place, batch, until))
+    expected = _summary(lab.live(rules, place, batch, until))
     assert expected, "the history must raise something, or this shows nothing"
     for pieces in (1, 7):
-        assert _told(lab.backtested(rules, place, batch, until, pieces)) == expected, f"{pieces} pieces"
+        assert _summary(lab.backtested(rules, place, batch, until, pieces)) == expected, f"{pieces} pieces"
 
 
 def test_s41_rules_that_look_at_several_devices() -> None:
     rules = lab.rules_of(JOINED)
     place, batch = lab.field(4), lab.history(3, 4, 200)
     until = lab.START + 201 * lab.EVERY
-    expected = _told(lab.live(rules, place, batch, until))
+    expected = _summary(lab.live(rules, place, batch, until))
     assert {one[0] for one in expected} == {"site.hot", "device.hot"}
     for pieces in (1, 5):
-        assert _told(lab.backtested(rules, place, batch, until, pieces)) == expected, f"{pieces} pieces"
+        assert _summary(lab.backtested(rules, place, batch, until, pieces)) == expected, f"{pieces} pieces"
 
 
 def test_a_rule_in_shadow_or_off_is_judged_all_the_same() -> None:
     text = f"format: 1\nrules:\n- id: r{lab.HEAD}{FORMS['plain']}"
     place, batch, until = lab.field(3), lab.history(1, 3, 200), lab.START + 201 * lab.EVERY
-    expected = _told(lab.backtested(lab.rules_of(text), place, batch, until, 2))
+    expected = _summary(lab.backtested(lab.rules_of(text), place, batch, until, 2))
     for mode in ("shadow", "'off'"):
-        assert _told(lab.backtested(lab.rules_of(f"{text}  mode: {mode}\n"), place, batch, until, 2)) == expected
+        assert _summary(lab.backtested(lab.rules_of(f"{text}  mode: {mode}\n"), place, batch, until, 2)) == expected
 
 
 def test_a_device_registered_after_its_history_is_judged_on_it() -> None:
     rules = lab.rules_of(f"format: 1\nrules:\n- id: r{lab.HEAD}{FORMS['plain']}")
     place, batch, until = lab.field(2), lab.history(5, 2, 200), lab.START + 201 * lab.EVERY
     late = lab.PlayedRegistry(place.sites, (), [replace(one, registered=until) for one in place.devices], place.points)
-    assert _told(lab.backtested(rules, late, batch, until, 1)) == _told(lab.backtested(rules, place, batch, until, 1))
+    assert _summary(lab.backtested(rules, late, batch, until, 1)) == _summary(
+        lab.backtested(rules, place, batch, until, 1)
+    )

@@ -52,7 +52,7 @@ def reading(device: int, point: int, second: float, value: float = 1.0) -> Readi
     return Reading(device, point, at, value, received=at + 5)
 
 
-def told(batch: Batch) -> list[tuple[int, int, float, float]]:
+def rows_of(batch: Batch) -> list[tuple[int, int, float, float]]:
     """(device, point, seconds after NOW, value)."""
     rows = zip(batch.device.tolist(), batch.point.tolist(), batch.at.tolist(), batch.value.tolist(), strict=True)
     return [(d, p, (at - NOW) / SECOND, value) for d, p, at, value in rows]
@@ -75,14 +75,14 @@ def test_sealed_and_open_files_give_one_history(tmp_path: Path) -> None:
             StoredHistory(sealed)
         history = StoredHistory(sealed, store.held)
     expected = [(1, 1, 0, 1.0), (2, 1, 1, 7.0), (2, 2, 1, 1.0), (1, 1, 90_000, 1.0)]
-    assert told(history.rows(NOW, NOW + 2 * DAY, None, None)) == expected
+    assert rows_of(history.rows(NOW, NOW + 2 * DAY, None, None)) == expected
     assert history.rows(NOW, NOW + 2 * DAY, None, None).frame.tolist() == [0, 1, 1, 2]
-    assert told(history.rows(NOW, NOW + 2 * DAY, [2], [2])) == [(2, 2, 1, 1.0)]
-    assert told(history.before(NOW + 80_000 * SECOND, [1, 2], [1])) == [(1, 1, 0, 1.0), (2, 1, 1, 7.0)]
+    assert rows_of(history.rows(NOW, NOW + 2 * DAY, [2], [2])) == [(2, 2, 1, 1.0)]
+    assert rows_of(history.before(NOW + 80_000 * SECOND, [1, 2], [1])) == [(1, 1, 0, 1.0), (2, 1, 1, 7.0)]
     history.close()
     store.close()
     alone = StoredHistory(tmp_path)
-    assert told(alone.rows(NOW, NOW + 2 * DAY, None, None)) == expected
+    assert rows_of(alone.rows(NOW, NOW + 2 * DAY, None, None)) == expected
     assert alone.rows(NOW, NOW + 2 * DAY, None, None).received.tolist()[0] == NOW + 5
     alone.close()
 
@@ -101,7 +101,7 @@ def test_spans_are_of_like_size_and_lose_nothing(tmp_path: Path, monkeypatch: py
     history = StoredHistory(tmp_path)
     start, end = NOW, NOW + DAY
     spans = history.spans(start, end)
-    rows = [told(history.rows(first, last, None, None)) for first, last, _ in spans]
+    rows = [rows_of(history.rows(first, last, None, None)) for first, last, _ in spans]
     assert [len(one) for one in rows] == [count for _, _, count in spans]
     assert [row[2] for one in rows for row in one] == pytest.approx(seconds)
     assert max(len(one) for one in rows) <= 150

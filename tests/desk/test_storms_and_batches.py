@@ -42,8 +42,8 @@ def test_what_exceeds_a_limit_joins_one_parent_and_nothing_is_dropped(world: Wor
     assert len(parent.causes) == 30
     assert len(world.queries.alarms_of(parent.no)) == 30
     assert sum(k.startswith("workorder") for k in world.kinds()) == 1 + 5, "1, 2, 5, 10, 20 are worth an event"
-    told = [event for event in world.events() if event["type"].endswith("workorder.updated")]
-    assert told[-1]["data"]["workOrder"]["device"] is None
+    last_event = [event for event in world.events() if event["type"].endswith("workorder.updated")]
+    assert last_event[-1]["data"]["workOrder"]["device"] is None
 
 
 def test_the_orders_of_a_site_have_one_parent_per_site(world: World) -> None:
@@ -264,9 +264,11 @@ def test_maintenance_that_was_done_tells_the_counter(world: World, act: Act) -> 
     world.apply(transition(1, component=0, rule="service"), transition(2, Change.CLEARED, component=0, rule="service"))
     world.work_through(world.order().no, act, reading=1512.5)
     order = world.order()
-    told = [one for one in facts(world) if isinstance(one, CycleDone)]
-    assert told[-1] == CycleDone("service", 1, 0, 1512.5, "boss", order.resolved_at or 0, order.no)
-    assert len(told) == (1 if act is Act.RESOLVE else 2)  # the work was done, and later somebody brought the counter
+    last_event = [one for one in facts(world) if isinstance(one, CycleDone)]
+    assert last_event[-1] == CycleDone("service", 1, 0, 1512.5, "boss", order.resolved_at or 0, order.no)
+    assert len(last_event) == (
+        1 if act is Act.RESOLVE else 2
+    )  # the work was done, and later somebody brought the counter
     assert '"reading":1512.5' in world.queries.audit(world.order().no)[-1].data
 
 
@@ -299,7 +301,7 @@ def test_s19_an_edited_text_shows_in_the_open_order(world: World) -> None:
     assert (order.title_en, order.title_zh, order.version) == ("Too hot", "过热", 2)
 
 
-def told(world: World) -> tuple[list[str], str, str]:
+def last_event(world: World) -> tuple[list[str], str, str]:
     """What the last event says has changed, and why the order matters."""
     data = world.events()[-1]["data"]
     return data["changed"], data["workOrder"]["why"], data["workOrder"]["whyZh"]
@@ -309,11 +311,11 @@ def test_why_stands_in_both_languages_and_an_edit_of_it_shows(world: World) -> N
     title = '"title": {"en": "Connector over temperature", "zh": "枪头过温"}'
     sources = ['"why": {"en": "burns", "zh": "会起火"}', '"why": {"zh": "会起火"}', '"owner": "x"', '"why": 3']
     world.apply(transition(1))
-    assert told(world) == ([], "may burn", "may burn")
+    assert last_event(world) == ([], "may burn", "may burn")
     found = []
     for n, why in enumerate(sources, 2):
         world.apply(facts=[(n, rule_set(f'{{"rule": {{{title}, {why}}}}}'))])
-        found += [(told(world), world.order().version)]
+        found += [(last_event(world), world.order().version)]
     assert found == [
         ((["why"], "burns", "会起火"), 2),
         ((["why"], "会起火", "会起火"), 3),
@@ -333,7 +335,7 @@ def test_a_notice_says_why_in_the_language_of_its_reader(world: World) -> None:
 def test_a_title_edited_in_one_language_shows(world: World) -> None:
     text = '{"rule": {"title": {"en": "Connector over temperature", "zh": "枪头太热"}, "why": "may burn"}}'
     world.apply(transition(1), facts=[(2, rule_set(text))])
-    assert (world.order().title_zh, told(world)[0]) == ("枪头太热", ["title"])
+    assert (world.order().title_zh, last_event(world)[0]) == ("枪头太热", ["title"])
 
 
 def test_what_the_desk_notes_is_in_the_language_of_the_installation(world: World) -> None:

@@ -71,7 +71,7 @@ def _fields(models: list[tuple[str, type[BaseModel]]]) -> Iterator[tuple[str, An
             yield prefix + name, info
 
 
-def _said(info: Any) -> set[str]:
+def _spellings(info: Any) -> set[str]:
     """How a default may be written."""
     if info.is_required():
         return {"required"}
@@ -96,9 +96,9 @@ def test_the_table_holds_exactly_the_keys(heading: str) -> None:
 def test_the_defaults_are_true(heading: str) -> None:
     table = _table("profiles-and-routes.md", heading)
     wrong = {
-        name: (table[name][0], sorted(_said(info)))
+        name: (table[name][0], sorted(_spellings(info)))
         for name, info in _fields(MODELS[heading])
-        if name in table and table[name][0] not in _said(info)
+        if name in table and table[name][0] not in _spellings(info)
     }
     assert wrong == {}
 

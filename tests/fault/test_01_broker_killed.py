@@ -65,7 +65,7 @@ def pauses_of(app: App) -> list[float]:
     return drawn
 
 
-async def told(app: App) -> tuple[int, bool]:
+async def source_state(app: App) -> tuple[int, bool]:
     """(status of /readyz, whether /metrics says that the source is up)."""
     assert app.api is not None
     port = int(app.api.url.rpartition(":")[2])
@@ -92,7 +92,7 @@ async def test_the_broker_goes_and_comes_back(tmp_path: Path, how: str, protocol
         config = write_project(tmp_path / "project", devices=["D1"], config=spoken, broker=broker.port)
         async with live(config) as app:
             await until(lambda: stats(app).connected, "connected")
-            assert await told(app) == (200, True)
+            assert await source_state(app) == (200, True)
             pauses = pauses_of(app)
             for first in (0, 1000):
                 async with client(broker.port, f"device-{first}") as device:
@@ -102,7 +102,7 @@ async def test_the_broker_goes_and_comes_back(tmp_path: Path, how: str, protocol
                 await until(lambda: not stats(app).connected, "the loss is noticed")
                 async with nobody(broker.port) as came:
                     await until(lambda came=came: len(came) >= TRIES, "tries again and again")
-                    assert await told(app) == (200, False), "ready, and the source is down"
+                    assert await source_state(app) == (200, False), "ready, and the source is down"
                 await asyncio.to_thread(broker.restart)
                 await until(lambda: stats(app).connected, "connected again")
                 async with client(broker.port, f"again-{first}") as device:
@@ -120,4 +120,4 @@ async def test_the_broker_goes_and_comes_back(tmp_path: Path, how: str, protocol
             assert times(app) == sorted(set(kept))
             assert stats(app).connects == 3
             assert app.operation.supervisor.health["source.broker"].restarts == 0
-            assert await told(app) == (200, True)
+            assert await source_state(app) == (200, True)

@@ -118,7 +118,7 @@ class Site:
         lines = httpx.get(f"http://127.0.0.1:{self.api}/metrics").text.splitlines()
         return sum(float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith(name))
 
-    def told(self) -> dict[str, int]:
+    def orders_by_fault(self) -> dict[str, int]:
         """Fault -> orders at the OA."""
         found: dict[str, int] = {}
         for order in httpx.get(f"http://127.0.0.1:{self.oa}/orders").json():
@@ -127,12 +127,14 @@ class Site:
 
     def wait(self, fault: str, count: int, seconds: float = 30) -> None:
         """So many orders of a fault reach the OA, and no more."""
-        kit.wait_until(lambda: self.told().get(fault, 0) >= count, seconds, f"order {count} for {fault}", self.log)
-        assert self.told()[fault] == count
+        kit.wait_until(
+            lambda: self.orders_by_fault().get(fault, 0) >= count, seconds, f"order {count} for {fault}", self.log
+        )
+        assert self.orders_by_fault()[fault] == count
 
     def works(self, device: int) -> None:
         """What a device says now makes one order at once, one by a timer, one of a window."""
-        before = self.told()
+        before = self.orders_by_fault()
         self.send(device, temp=95.0)
         self.wait("HOT", before.get("HOT", 0) + 1)
         self.send(device, u=1.0)
@@ -199,7 +201,7 @@ def test_the_gateway_goes_on_after_each_step(tmp_path: Path, steps: list[int]) -
         for number, ahead in enumerate(later, start=1):
             here.step(ahead)
             here.works(number)
-        assert "SILENT" not in here.told(), "nobody was silent for five minutes"
+        assert "SILENT" not in here.orders_by_fault(), "nobody was silent for five minutes"
         assert resident(here.pid) - before < 60
         here.stop()
         said = here.log.read_text()
@@ -259,5 +261,5 @@ def test_a_clock_that_a_start_finds_behind_is_waited_for(tmp_path: Path) -> None
             .json()["parts"]["clock"]
             .startswith("set from 2000-")
         )
-        assert "SILENT" not in here.told()
+        assert "SILENT" not in here.orders_by_fault()
         here.stop()

@@ -30,7 +30,7 @@ QUICK = CONFIG.replace("    client_id: hostile-gateway\n", "    client_id: hosti
 
 
 @dataclass
-class World:
+class LiveGateway:
     runner: asyncio.Runner
     broker: ScriptedBroker
     app: App
@@ -42,7 +42,7 @@ class World:
     def stats(self) -> Any:
         return self.app.ingest.sources.running["broker"].stats  # type: ignore[attr-defined]
 
-    async def say(self, messages: list[tuple[bytes, bytes, int, bool, bool]]) -> None:
+    async def publish(self, messages: list[tuple[bytes, bytes, int, bool, bool]]) -> None:
         before, wanted = self.stats.received, self.broker.acknowledged
         wire = b""
         for topic, payload, qos, retain, again in messages:
@@ -57,7 +57,7 @@ class World:
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveGateway]:
     folder = tmp_path_factory.mktemp("fuzz")
     with asyncio.Runner() as runner, ExitStack() as stack:
         broker = ScriptedBroker()
@@ -65,7 +65,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         config = write_project(folder, devices=["G", "H"], config=QUICK, broker=broker.port)
         opened = live(config)
         app = runner.run(opened.__aenter__())
-        made = World(runner, broker, app, config)
+        made = LiveGateway(runner, broker, app, config)
         assert broker.server is not None
         stack.callback(broker.server.close)
         runner.run(until(lambda: made.stats.connected, "connected"))
@@ -74,10 +74,10 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         runner.run(replayed(made))
 
 
-async def replayed(world: World) -> None:
+async def replayed(gateway: LiveGateway) -> None:
     """The same folder starts again: journal, snapshot and stores can live with what they were given."""
-    before = world.app.ingest.intake.balance()
-    async with live(world.config) as app:
+    before = gateway.app.ingest.intake.balance()
+    async with live(gateway.config) as app:
         assert app.operation.readiness.ready
         journaled = rejected = after = 0
         while records := app.stores.journal.read(0, after, 512):
@@ -86,7 +86,7 @@ async def replayed(world: World) -> None:
             rejected += sum(isinstance(record.body, Raw) for record in records)
         assert (journaled, rejected) == (before.readings_journaled, before.rejected)
         stored = sum(len(batch) for batch in app.stores.series.scan(0, 2**62))
-        written = world.app.consumers.series.written
+        written = gateway.app.consumers.series.written
         assert written.stored + written.duplicate + written.expired == journaled
         assert stored == written.stored - written.conflict
 
@@ -129,11 +129,11 @@ MESSAGES = st.lists(st.tuples(TOPICS, BYTES, st.integers(0, 1), st.booleans(), s
 @example([(b"h/H/telemetry", b'{"ts":1e308,"temp":1}', 1, False, True)] * 3)
 @example([(b"\xff\xff", b"\xff", 1, True, True), (b"", b"", 0, False, False)])
 def test_any_messages_are_acknowledged_and_accounted_for(
-    world: World, messages: list[tuple[bytes, bytes, int, bool, bool]]
+    gateway: LiveGateway, messages: list[tuple[bytes, bytes, int, bool, bool]]
 ) -> None:
-    app, head = world.app, world.app.stores.journal.head(0)
-    world.runner.run(world.say(messages))
-    stats, balance = world.stats, app.ingest.intake.balance("broker")
+    app, head = gateway.app, gateway.app.stores.journal.head(0)
+    gateway.runner.run(gateway.publish(messages))
+    stats, balance = gateway.stats, app.ingest.intake.balance("broker")
     balance.check()
     settled = stats.journaled + stats.duplicates + stats.rejected.total() + stats.ignored
     assert (stats.received, stats.returned, stats.lost) == (settled, 0, 0)
@@ -151,11 +151,12 @@ def test_any_messages_are_acknowledged_and_accounted_for(
                 assert 946_684_800_000_000 <= reading.at <= reading.received + 300_000_000
 
 
-def test_rules_and_stores_kept_up(world: World) -> None:
-    head = world.app.stores.journal.head(0)
-    world.runner.run(
+def test_rules_and_stores_kept_up(gateway: LiveGateway) -> None:
+    head = gateway.app.stores.journal.head(0)
+    gateway.runner.run(
         until(
-            lambda: world.app.consumers.rules.judged >= head and world.app.consumers.series.cursor >= head, "consumers"
+            lambda: gateway.app.consumers.rules.judged >= head and gateway.app.consumers.series.cursor >= head,
+            "consumers",
         )
     )
-    assert not world.app.operation.supervisor.fatal.is_set()
+    assert not gateway.app.operation.supervisor.fatal.is_set()

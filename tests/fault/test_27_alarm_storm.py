@@ -71,7 +71,7 @@ async def test_a_site_without_power(tmp_path: Path) -> None:
                 assert await sender.publish("h/X1/telemetry", text({"ts": at + 1, "u": 230, "temp": 95}))
                 await until(lambda: bright(app), "the order of the other site", 20)
                 ours = bright(app)[0].no
-                await until(lambda: heard(oa, ours), "the OA has it", 20)
+                await until(lambda: is_at_oa(oa, ours), "the OA has it", 20)
                 assert time.monotonic() - began < 15, "not behind two thousand others"
             head = app.stores.journal.head(0)
             await until(lambda: app.consumers.rules.committed >= head, "everything is decided", 60)
@@ -96,7 +96,7 @@ def bright(app: Any) -> list[Any]:
     return list(app.stores.sql.queries.orders(OrderFilter(site="bright"), limit=5).items)
 
 
-def heard(oa: int, number: str) -> bool:
+def is_at_oa(oa: int, number: str) -> bool:
     return fetch(oa, f"/orders/{number}")[0] == 200
 
 

@@ -252,7 +252,7 @@ def test_sigterm_at_any_moment_is_no_error(tmp_path: Path, pause: float) -> None
                         wait_until(lambda: ready(api), 60, log.read_text)
                         wait_until(lambda: counted(api, "journaled") > 100, 30, log.read_text)
                     time.sleep(pause)
-                    asking = threading.Thread(target=ask, args=(api,))
+                    asking = threading.Thread(target=send_requests, args=(api,))
                     asking.start()
                     stop(gateway, log)
                     asking.join()
@@ -261,7 +261,7 @@ def test_sigterm_at_any_moment_is_no_error(tmp_path: Path, pause: float) -> None
     assert "Traceback" not in log.read_text()
 
 
-def ask(api: int) -> None:
+def send_requests(api: int) -> None:
     """Requests that a stop may cut off."""
     for path in ("/metrics", "/readyz", "/v1/alarms", "/metrics"):
         fetch(api, path)

@@ -221,7 +221,7 @@ def test_a_case_and_live_give_the_same(scene: CaseInput, together: bool, crash: 
     assert expected.agree
     assert scene.until is not None
     with TemporaryDirectory() as folder:
-        got = asyncio.run(_lived(scene, Path(folder), together=together, crash=crash))
+        got = asyncio.run(_live_run(scene, Path(folder), together=together, crash=crash))
     assert by_thing(got) == by_thing(expected.got)
 
 
@@ -229,8 +229,8 @@ def test_a_case_and_live_give_the_same(scene: CaseInput, together: bool, crash: 
 def test_each_message_of_one_moment_replaces_the_one_before(values: tuple[Any, ...], tmp_path: Path) -> None:
     """The last one ends the hold: an alarm would show a reading that is not there."""
     scene = scene_of(_rule(ONE[0], {"kind": "e"}), [{"at": "40s", "device": "d1", "x": one} for one in values], [])
-    assert asyncio.run(_lived(scene, tmp_path, together=False, crash=False)) == []
+    assert asyncio.run(_live_run(scene, tmp_path, together=False, crash=False)) == []
 
 
-async def _lived(scene: CaseInput, folder: Path, *, together: bool, crash: bool) -> list[Transition]:
+async def _live_run(scene: CaseInput, folder: Path, *, together: bool, crash: bool) -> list[Transition]:
     return await LiveCase(scene, folder, together=together, crash=crash).run(scene.until or scene.start)

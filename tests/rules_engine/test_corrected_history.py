@@ -111,7 +111,7 @@ def agree(said: list[Span], true: list[Span]) -> bool:
 
 
 @lru_cache(maxsize=1)
-def lived(seed: int) -> Gateway:
+def live_run(seed: int) -> Gateway:
     """The life of a seed as it was."""
     random = Random(seed)
     life = story(random, random.randint(5, 12))
@@ -128,7 +128,7 @@ def test_corrected_history_equals_live(way: str, seed: int) -> None:
     restart = random.randint(1, 150) if "restart" in way else -1
     away = random.randint(1, 120)
     down = (away, away + random.randint(1, 40)) if "down" in way else (-1, -1)
-    live, truth = played(told, end, restart, down), lived(seed)
+    live, truth = played(told, end, restart, down), live_run(seed)
     assert live.on() == truth.on()
     said, true = standing(live.got), standing(truth.got)
     wrong = {

@@ -32,7 +32,7 @@ def charging() -> SignalLab:
     return SignalLab(let("{last: gun_temp, over: 1m}", "charger"), [charger(1, site="S", tags=("new",))], [site])
 
 
-def ask(lab: SignalLab, slot: Slot) -> float:
+def value_of(lab: SignalLab, slot: Slot) -> float:
     """Its value for connector 1, by both back ends."""
     made = bound(lab, slot)
     reader = Latest(lab.space, np.array([1]), 0)
@@ -56,15 +56,15 @@ def ask(lab: SignalLab, slot: Slot) -> float:
 def test_state_texts_through_a_table(state: float, mapping: tuple[tuple[str, float], ...], expected: float) -> None:
     lab = charging()
     lab.read([told(1, "status", 0, state, 1)])
-    assert ask(lab, Slot(SlotKind.FIELD, "status", mapping=mapping)) == pytest.approx(expected, nan_ok=True)
+    assert value_of(lab, Slot(SlotKind.FIELD, "status", mapping=mapping)) == pytest.approx(expected, nan_ok=True)
 
 
 def test_numbers_through_a_table() -> None:
     lab = charging()
     lab.read([told(1, "gun_temp", 0, 12.0, 1)])
-    assert ask(lab, Slot(SlotKind.FIELD, "gun_temp", mapping=(("12", 4.0),))) == 4.0
+    assert value_of(lab, Slot(SlotKind.FIELD, "gun_temp", mapping=(("12", 4.0),))) == 4.0
     lab.read([told(1, "gun_temp", 10, 12.5, 1)])
-    assert np.isnan(ask(lab, Slot(SlotKind.FIELD, "gun_temp", mapping=(("12", 4.0), ("*", 1.0)))))
+    assert np.isnan(value_of(lab, Slot(SlotKind.FIELD, "gun_temp", mapping=(("12", 4.0), ("*", 1.0)))))
 
 
 def test_a_longer_table_of_texts_is_seen_at_once() -> None:
@@ -93,6 +93,6 @@ def test_a_longer_table_of_texts_is_seen_at_once() -> None:
 )
 def test_attributes_and_tags(slot: Slot, expected: float, origin: str) -> None:
     lab = charging()
-    assert ask(lab, slot) == pytest.approx(expected, nan_ok=True)
+    assert value_of(lab, slot) == pytest.approx(expected, nan_ok=True)
     seen = [(one.value, one.origin) for one in bound(lab, slot).thresholds(1)]
     assert seen == ([(expected, origin)] if origin else [])

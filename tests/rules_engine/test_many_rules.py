@@ -28,7 +28,7 @@ def many(limit: int = 0) -> tuple[Rule, ...]:
 FIRST, SECOND = many(), many(limit=45)
 
 
-def told_by(rules: tuple[Rule, ...], *, edit: Rule | None = None) -> Lab:
+def run_with(rules: tuple[Rule, ...], *, edit: Rule | None = None) -> Lab:
     """Ten rounds of readings of all devices; after the second a rule is edited."""
     lab, random = Lab(rules, [charger(number) for number in range(1, DEVICES + 1)]), Random(7)
     for step in range(10):
@@ -51,14 +51,14 @@ def others(transitions: list[Transition]) -> list[bytes]:
 
 def test_s40_an_edit_of_one_rule_leaves_the_others_alone() -> None:
     edited = next(one for one in SECOND if one.id == EDITED)
-    alone, changed = told_by(FIRST), told_by(FIRST, edit=edited)
+    alone, changed = run_with(FIRST), run_with(FIRST, edit=edited)
     assert others(alone.got) == others(changed.got)
     assert any(one.rule == EDITED and one.revision == edited.revision for one in changed.got)
     assert len({one.rule for one in alone.got}) > RULES // 2
 
 
 def test_s40_the_order_of_rules_is_irrelevant_and_memory_is_bound() -> None:
-    straight = told_by(FIRST)
-    assert bytes_of(told_by(FIRST[::-1]).got) == bytes_of(straight.got)
+    straight = run_with(FIRST)
+    assert bytes_of(run_with(FIRST[::-1]).got) == bytes_of(straight.got)
     assert straight.engine is not None
     assert straight.engine.memory() <= BYTES * RULES * DEVICES * COMPONENTS * 2  # rooms are doubled as they fill

@@ -29,25 +29,25 @@ def hotter(what: str = "median", more: str = "", watch: str = PILES, point: str 
     )
 
 
-def told(lab: GroupLab) -> list[tuple[str, int, int, float]]:
+def changes(lab: GroupLab) -> list[tuple[str, int, int, float]]:
     return [(one.change.value, one.thing.device, one.thing.component, (one.at - T0) / S) for one in lab.got]
 
 
 def test_hotter_than_the_others_and_when_they_follow() -> None:
     lab = GroupLab([hotter()], [pile(1), pile(2, components=1)])
     lab.tell(gun(1, 1, 0, 41), gun(1, 2, 1, 30), gun(2, 1, 2, 20))
-    assert told(lab) == [("raised", 1, 1, 2)], "the reading of a peer made the others cooler: (30 + 20) / 2"
+    assert changes(lab) == [("raised", 1, 1, 2)], "the reading of a peer made the others cooler: (30 + 20) / 2"
     assert lab.got[0].evidence.signals[0].value == 25.0
     assert lab.got[0].evidence.signals[0].coverage == 1.0
     lab.tell(gun(2, 1, 30, 50))
-    assert told(lab)[1:] == [("cleared", 1, 1, 30)]
+    assert changes(lab)[1:] == [("cleared", 1, 1, 30)]
     lab.same_everywhere()
 
 
 def test_the_value_is_as_of_the_moment_not_of_the_batch() -> None:
     lab = GroupLab([hotter()], [pile(1, components=1), pile(2, components=1)])
     lab.tell(gun(1, 1, 0, 20), gun(2, 1, 0, 20), gun(1, 1, 10, 40), gun(2, 1, 20, 40), gun(1, 1, 30, 45))
-    assert told(lab) == [("raised", 1, 1, 10), ("cleared", 1, 1, 20)]
+    assert changes(lab) == [("raised", 1, 1, 10), ("cleared", 1, 1, 20)]
     lab.same_everywhere()
 
 
@@ -69,9 +69,9 @@ def test_who_joins_leaves_and_moves_changes_the_others() -> None:
     lab.tell(gun(1, 1, 0, 40), gun(2, 1, 0, 30), gun(3, 1, 0, 10))
     assert lab.got == []
     lab.change(pile(3, "s1", components=1), 10)
-    assert told(lab) == [("raised", 1, 1, 10), ("raised", 2, 1, 10)] or told(lab) == [("raised", 1, 1, 10)]
+    assert changes(lab) == [("raised", 1, 1, 10), ("raised", 2, 1, 10)] or changes(lab) == [("raised", 1, 1, 10)]
     lab.change(pile(3, "s1", components=1, life=Life.RETIRED), 20)
-    assert told(lab)[-1] == ("cleared", 1, 1, 20)
+    assert changes(lab)[-1] == ("cleared", 1, 1, 20)
     lab.same_everywhere()
 
 
@@ -79,7 +79,7 @@ def test_a_new_rule_begins_with_what_is_there() -> None:
     lab = GroupLab([], [pile(1, components=1), pile(2, components=1)])
     lab.tell(gun(1, 1, 0, 60), gun(2, 1, 0, 30))
     lab.install(hotter(), 10)
-    assert told(lab) == [("raised", 1, 1, 10)]
+    assert changes(lab) == [("raised", 1, 1, 10)]
     lab.same_everywhere()
 
 
@@ -92,7 +92,7 @@ def test_mean_least_and_most_of_devices() -> None:
         lab = GroupLab([rule], [sensor(1), sensor(2, "s2"), sensor(3, "s2")], sites)
         lab.tell(says(2, 0, 10.0), says(3, 0, 30.0))
         lab.tell(says(1, 5, 20.0), says(1, 10, 26.0), says(1, 20, 36.0), says(1, 30, 46.0))
-        assert [one for one in told(lab) if one[1] == 1] == [("raised", 1, 0, at)], what
+        assert [one for one in changes(lab) if one[1] == 1] == [("raised", 1, 0, at)], what
         lab.same_everywhere()
 
 
@@ -104,7 +104,7 @@ def test_a_hold_and_a_streak_are_judged_at_the_moments_of_others() -> None:
     lab = GroupLab([group_rule(body, PILES)], [pile(1, components=1), pile(2, components=1)])
     lab.tell(gun(1, 1, 0, 60), gun(2, 1, 0, 20), gun(2, 1, 20, 50), gun(2, 1, 40, 20))
     lab.tick(100)
-    assert told(lab) == [("raised", 1, 1, 70)]
+    assert changes(lab) == [("raised", 1, 1, 70)]
     lab.same_everywhere()
 
 
@@ -193,8 +193,8 @@ def test_however_batches_are_cut(script: list[tuple[int, int, int, float]], what
     if batch:
         cut.tell(*batch)
     whole.tell(*everything)
-    assert sorted(told(cut), key=lambda one: (one[3], one)) == sorted(expected, key=lambda one: (one[3], one))
-    assert sorted(told(whole), key=lambda one: (one[3], one)) == sorted(expected, key=lambda one: (one[3], one))
+    assert sorted(changes(cut), key=lambda one: (one[3], one)) == sorted(expected, key=lambda one: (one[3], one))
+    assert sorted(changes(whole), key=lambda one: (one[3], one)) == sorted(expected, key=lambda one: (one[3], one))
     whole.same_everywhere(restarts=[])
     cut.same_everywhere(restarts=[data.draw(st.integers(1, len(cut.records)))])
     assert bytes_of(cut.got) is not None

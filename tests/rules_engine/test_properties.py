@@ -140,7 +140,7 @@ def meaning(transitions: Sequence[Transition]) -> list[bytes]:
     return bytes_of(replace(one, seq=0, ordinal=0, decided=0, evidence=_timeless(one.evidence)) for one in found)
 
 
-def heard_in_time(transitions: Sequence[Transition]) -> list[bytes]:
+def in_time(transitions: Sequence[Transition]) -> list[bytes]:
     """The same but for `stale`, which says how late it was heard of, and for what else was known by then."""
     return meaning([replace(one, stale=False, evidence=_unread(one.evidence)) for one in transitions])
 
@@ -156,7 +156,7 @@ def _timeless(evidence: Evidence) -> Evidence:
 @SOME
 @given(lives(), st.integers(1, 160))
 def test_down_for_no_time_equals_never_down(life: Life, at: int) -> None:
-    assert heard_in_time(live(life, ALL, down=(at, at))) == heard_in_time(live(life, ALL))
+    assert in_time(live(life, ALL, down=(at, at))) == in_time(live(life, ALL))
 
 
 @SOME
@@ -166,7 +166,7 @@ def test_down_with_the_readings_buffered_equals_never_down(life: Life, at: int, 
     last = min(max((t for t, frame in life if frame[0].device == device), default=1) for device in (1, 2))
     away = 1 + at % last
     down = away, min(last, away + length) if last > away else away
-    assert heard_in_time(live(life, ALL, down=down)) == heard_in_time(live(life, ALL))
+    assert in_time(live(life, ALL, down=down)) == in_time(live(life, ALL))
 
 
 LATE = tuple(edit(one, {"lateness": f"{L}s"}, Names(SPECS), "lab.yaml", "", 0) for one in ALL)
@@ -175,4 +175,4 @@ LATE = tuple(edit(one, {"lateness": f"{L}s"}, Names(SPECS), "lab.yaml", "", 0) f
 @SOME
 @given(lives(), st.lists(st.integers(0, L), min_size=7, max_size=31))
 def test_shuffled_within_lateness_equals_sorted(life: Life, delays: list[int]) -> None:
-    assert heard_in_time(live(life, LATE, delays=delays)) == heard_in_time(live(life, LATE))
+    assert in_time(live(life, LATE, delays=delays)) == in_time(live(life, LATE))

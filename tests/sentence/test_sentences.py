@@ -38,7 +38,7 @@ rules:
 RULE = "  then: {{order: {{type: repair, level: major}}}}\n  test:\n  - {case}\n"
 
 
-def told(rule: str, case: str) -> list[tuple[str, str]]:
+def sentences_of(rule: str, case: str) -> list[tuple[str, str]]:
     """The sentences of all transitions of a rule in its case, in both languages."""
     return [(one.evidence.sentence_en, one.evidence.sentence_zh) for one in played(HEAD + rule + case)]
 
@@ -60,7 +60,7 @@ def case(rule: str, series: str, until: str = "1h") -> list[tuple[str, str]]:
     """The same with a case of one connector, a value every 10 s."""
     then = "  then: {order: {type: repair, level: major}}\n"
     what = f"  test:\n  - {{say: it, every: 10s, series: {{{series}}}, until: {until}, expect: []}}\n"
-    return told(rule + then, what)
+    return sentences_of(rule + then, what)
 
 
 def test_the_sentence_a_dispatcher_needs() -> None:
@@ -151,7 +151,7 @@ def test_a_level_that_came_down_says_what_ended() -> None:
         "  then: {order: {type: repair}}\n"
     )
     series = "  test:\n  - {say: it, every: 10s, series: {gun_temp: '60 90 96 86 70'}, expect: []}\n"
-    assert [one[0] for one in told(rule, series)] == [
+    assert [one[0] for one in sentences_of(rule, series)] == [
         "Connector temperature 90 °C, above 85 °C",
         "Connector temperature 96 °C, above 95 °C",
         "Connector temperature 86 °C, below 88 °C",
@@ -238,5 +238,5 @@ def test_states_and_codes_are_said_as_people_call_them() -> None:
 
 def test_what_ended_for_another_reason_says_that() -> None:
     loaded = load_text(HEAD + '  when: "power > 1 kW"\n  then: {order: {type: repair}}\n', "r.yaml", Names({}))
-    told = sentences(loaded.rules[0].source, Change.CLEARED, Level.MINOR, Evidence(), 0, "retired")
-    assert told == ("Ended: the device was retired", "结束：设备已退役")
+    sentences_of = sentences(loaded.rules[0].source, Change.CLEARED, Level.MINOR, Evidence(), 0, "retired")
+    assert sentences_of == ("Ended: the device was retired", "结束：设备已退役")

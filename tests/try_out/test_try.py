@@ -48,7 +48,7 @@ def run(house: Path, *words: str, text: str | None = None) -> Result:
     return result
 
 
-def said(result: Result) -> list[list[str]]:
+def rows_of(result: Result) -> list[list[str]]:
     return [line.split() for line in result.output.splitlines()]
 
 
@@ -56,7 +56,7 @@ def test_the_message_of_the_guide(house: Path) -> None:
     (house.parent / "message.json").write_text(MESSAGE, "utf-8")
     result = run(house, TOPIC, str(house.parent / "message.json"), "--lang", "en")
     assert result.exit_code == 0, result.output
-    assert said(result)[1:] == [
+    assert rows_of(result)[1:] == [
         ["route", "sources.broker.routes[0]:", "stations/{device}/meter"],
         ["device", "CP-17", "(profile", "station_ac,", "kind", "charger)", "at", "2026-01-01T00:00:00.000Z"],
         ["gun_temp#1", "45.2", "degC", "good"],
@@ -122,7 +122,7 @@ async def test_one_poll_of_a_meter(house: Path) -> None:
         result = await asyncio.to_thread(run, house, "modbus", "GM-0001", "--lang", "en")
         assert server.connections == 1
     assert result.exit_code == 0, result.output
-    lines = said(result)
+    lines = rows_of(result)
     assert ["volume_total", "123.456", "m3", "good", "[E240", "0001]"] in lines
     assert ["battery", "3.6", "V", "good", "[0E10]"] in lines
     assert ["valve", "closed", "good", "[0005]"] in lines
