@@ -53,7 +53,7 @@ def form_of(rule: MappingReader) -> tuple[YamlForm, MappingReader] | None:
     """The only form of a rule and the mapping that has its key; None after its problems were noted."""
     written = [form for key, form in YAML_FORMS.items() if rule.has(key)]
     if not written:
-        rule.missing("rules.condition.none", write=f"when: {WHEN_EXAMPLE}")
+        rule.wrong_mapping("rules.condition.none", write=f"when: {WHEN_EXAMPLE}")
         return None
     form, when = written[0], rule.get("when")
     if len(written) > 1:

@@ -22,7 +22,7 @@ from gateway.domain.errors import Problem
 from gateway.domain.fence import Fence
 from gateway.domain.units import parse_unit
 from rules.expr.attribute_test import measured
-from rules.format.mapping_reader import MappingReader, both, by_language
+from rules.format.mapping_reader import MappingReader, bilingual, texts_by_language
 from rules.format.rule_compiler import LEVELS
 from rules.format.yaml_tree import Items, Notes, Tree, YamlMapping, number_of, read, show, text_of
 
@@ -55,7 +55,7 @@ def _titles(top: MappingReader, names: set[str]) -> dict[str, dict[str, str]]:
     if inside is None:
         return {}
     return {
-        name: dict(both(inside, name, "", 80, f"{name}: {{en: Over temperature, zh: 过温}}"))
+        name: dict(bilingual(inside, name, "", 80, f"{name}: {{en: Over temperature, zh: 过温}}"))
         for name in inside.table.entries
     }
 
@@ -63,7 +63,7 @@ def _titles(top: MappingReader, names: set[str]) -> dict[str, dict[str, str]]:
 def _entry(fields: MappingReader) -> CodeEntry:
     fields.require("name: overtemp")
     level = fields.choice("level", (*LEVELS, NO_LEVEL), NO_LEVEL)
-    advice = dict(by_language(fields, "advice", 500, "advice: {en: Check the fan, zh: 检查风扇}"))
+    advice = dict(texts_by_language(fields, "advice", 500, "advice: {en: Check the fan, zh: 检查风扇}"))
     return CodeEntry(
         fields.word("name"), None if level == NO_LEVEL else Level[level.upper()], fields.word("skill"), advice
     )
@@ -86,7 +86,7 @@ def fence_file(text: str, file: str) -> tuple[dict[str, Fence], tuple[Problem, .
 def _fence(name: str, fields: MappingReader) -> Fence:
     round_, corners = fields.has("centre") or fields.has("radius"), fields.has("polygon")
     if round_ == corners:
-        fields.missing("rules.fence.shape", write=_POLYGON)
+        fields.wrong_mapping("rules.fence.shape", write=_POLYGON)
         return Fence(name)
     if round_:
         fields.require("centre: [22.5, 113.9]", "radius: 500 m")

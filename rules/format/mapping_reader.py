@@ -64,7 +64,7 @@ class MappingReader:
         """Note a problem with `key`. `value` of the message is what is written, unless it is given."""
         self.notes.add(self.line(key), self.at(key), text, **{"value": self.shown(key), **fields})
 
-    def missing(self, text: str, /, **fields: object) -> None:
+    def wrong_mapping(self, text: str, /, **fields: object) -> None:
         """Note a problem with the mapping as a whole."""
         self.notes.add(self.line(), self.path, text, **fields)
 
@@ -73,7 +73,7 @@ class MappingReader:
         for write in writes:
             name = write.partition(":")[0]
             if not self.has(name):
-                self.missing("rules.key.missing", name=name, write=write)
+                self.wrong_mapping("rules.key.missing", name=name, write=write)
 
     def text(self, key: str, default: str = "", most: int = 200) -> str:
         """A text; a number or truth value only where it is quoted."""
@@ -241,20 +241,20 @@ def guess(value: Tree) -> str:
         return "2m"
 
 
-def both(fields: MappingReader, key: str, default: str, most: int, write: str) -> Mapping[str, str]:
+def bilingual(fields: MappingReader, key: str, default: str, most: int, write: str) -> Mapping[str, str]:
     """A text for both languages, or one for each; one that is missing is taken from the other."""
     if not isinstance(fields.get(key), YamlMapping):
         text = fields.text(key, default, most)
         return {"en": text, "zh": text}
     before = len(fields.notes.problems)
-    found = by_language(fields, key, most, write)
+    found = texts_by_language(fields, key, most, write)
     if not found and len(fields.notes.problems) == before:
         fields.wrong(key, "rules.value.title", name=key, write=write)
     english, chinese = found.get("en", ""), found.get("zh", "")
     return {"en": english or chinese, "zh": chinese or english}
 
 
-def by_language(fields: MappingReader, key: str, most: int, write: str) -> Mapping[str, str]:
+def texts_by_language(fields: MappingReader, key: str, most: int, write: str) -> Mapping[str, str]:
     """The texts of a mapping by language, those that are written."""
     inside = fields.inside(key, ("en", "zh"), write)
     return {lang: text for lang in ("en", "zh") if inside and (text := inside.text(lang, most=most))}

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from gateway.domain.device import CounterModel, Plausible, Point, PointKind, PointSpec
 from gateway.domain.units import DIMENSIONLESS, Unit, UnitError, canonical_symbol, parse_unit
-from rules.format.mapping_reader import MappingReader, both
+from rules.format.mapping_reader import MappingReader, bilingual
 from rules.format.yaml_tree import YamlMapping, number_of
 
 MOST_COMPONENTS = 64
@@ -53,7 +53,7 @@ def _point(name: str, fields: MappingReader) -> tuple[PointSpec, str]:
     except UnitError as error:
         fields.wrong("unit", error.key, **error.fields)
     usual = "state" if fields.has("values") else "gauge"
-    title = both(fields, "title", "", 80, "title: {en: Connector temperature, zh: 枪头温度}")
+    title = bilingual(fields, "title", "", 80, "title: {en: Connector temperature, zh: 枪头温度}")
     spec = PointSpec(
         name,
         PointKind(fields.choice("kind", tuple(kind.value for kind in PointKind), usual)),

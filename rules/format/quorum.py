@@ -25,7 +25,7 @@ def quorum_of(
     fields.require('of: "pressure < 1.6 kPa"')
     given = [key for key in BOUNDS if fields.has(key)]
     if not given:
-        fields.missing("rules.key.missing", name="at_least", write="at_least: 2")
+        fields.wrong_mapping("rules.key.missing", name="at_least", write="at_least: 2")
     least, most = (fields.whole(key, low, _MOST, low) for key, low in (("at_least", 1), ("at_most", 0)))
     share = fields.share("fraction", 0.0)
     within, began = (fields.duration(key, 0, least=SECOND) for key in ("within", "began_within"))

@@ -16,7 +16,7 @@ from rules.format.actions import actions
 from rules.format.active_hours import active
 from rules.format.forms import TIMING, YAML_FORMS, YamlForm, condition, form_of
 from rules.format.identity import identity
-from rules.format.mapping_reader import MappingReader, both, duration_of
+from rules.format.mapping_reader import MappingReader, bilingual, duration_of
 from rules.format.revision import meaning_of, points_read
 from rules.format.rule_compiler import RuleCompiler
 from rules.format.rule_source import encoded
@@ -78,8 +78,8 @@ def build_rule(table: YamlMapping, path: str, notes: Notes, names: Names, defaul
     rule = Rule(
         id=rule_id,
         revision="",
-        title=both(fields, "title", rule_id, 200, "title: {en: Connector over temperature, zh: 枪头过温}"),
-        why=both(fields, "why", "", 2_000, "why: {en: power modules derate when hot, zh: 高温会使功率模块降额}"),
+        title=bilingual(fields, "title", rule_id, 200, "title: {en: Connector over temperature, zh: 枪头过温}"),
+        why=bilingual(fields, "why", "", 2_000, "why: {en: power modules derate when hot, zh: 高温会使功率模块降额}"),
         mode=fields.choice("mode", ("live", "shadow", "off"), "live"),
         watch=watch or Watch(()),
         signals=tuple(sorted(found or (), key=attrgetter("name"))),  # as they come back from the journal

@@ -72,7 +72,7 @@ def entry(lets: MappingReader, name: str, compiler: RuleCompiler) -> SignalEntry
         return None
     written = [key for key in fields.table.entries if operator_of(key)]
     if len(written) > 1:
-        fields.missing("rules.let.several", first=written[0], second=written[1])
+        fields.wrong_mapping("rules.let.several", first=written[0], second=written[1])
         return None
     if not written:
         _no_operator(fields)
@@ -111,4 +111,4 @@ def _no_operator(fields: MappingReader) -> None:
         near = _SPELLINGS.get(key.lower()) or next(iter(get_close_matches(key, [*KEYS], 1, 0.6)), "")
         if key not in keys and near:
             return fields.wrong(key, "rules.key.near", name=key, near=near)
-    return fields.missing("rules.let.operator", known=", ".join(KEYS), write=EXAMPLES["increase"])
+    return fields.wrong_mapping("rules.let.operator", known=", ".join(KEYS), write=EXAMPLES["increase"])

@@ -35,7 +35,7 @@ def window(fields: MappingReader) -> Window | None:
     if fields.has("over"):
         return length(fields)
     if not fields.has("per"):
-        fields.missing("rules.let.window")
+        fields.wrong_mapping("rules.let.window")
         return None
     return _calendar(fields)
 

@@ -31,7 +31,7 @@ def parse(rule: MappingReader, holder: MappingReader, compiler: RuleCompiler, le
     second.require("within: 5m")
     keys = [key for key in ("see", "not_see") if second.has(key)]
     if len(keys) != 1:
-        second.missing("rules.sequence.second", write=_SECOND)
+        second.wrong_mapping("rules.sequence.second", write=_SECOND)
     within = second.duration("within", 0, least=SECOND)
     see, unless = compiler.condition_at(first, "see"), compiler.condition_at(second, "unless")
     then = compiler.condition_at(second, keys[0]) if keys else None

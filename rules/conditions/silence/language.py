@@ -29,7 +29,7 @@ def parse(_rule: MappingReader, holder: MappingReader, compiler: RuleCompiler, l
         return None
     both = [key for key in ("any_of", "all_of") if fields.has(key)]
     if len(both) != 1:
-        fields.missing("rules.silent.points", write=example)
+        fields.wrong_mapping("rules.silent.points", write=example)
     points = fields.names(both[0]) if both else ()
     if compiler.scope is not None:
         known = [compiler.point(fields, both[0], name) for name in points]
