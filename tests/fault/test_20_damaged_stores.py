@@ -266,7 +266,7 @@ def test_a_marker_that_cannot_be_read_is_said(site: Site) -> None:
     started = site.bring()
     assert (started.exit_code, "stores.json cannot be read" in started.output) == (2, True)
     done = site.fieldgate("recover")
-    assert (done.exit_code, "written anew" in done.output) == (0, True)
+    assert (done.exit_code, "written again" in done.output) == (0, True)
     site.whole()
     assert set(json.loads((site.data / "stores.json").read_text())["stores"]) == {"database", "journal", "series"}
 
@@ -276,7 +276,7 @@ def test_a_list_of_segments_that_cannot_be_read_is_said(site: Site) -> None:
     started = site.bring()
     assert (started.exit_code, "segments.json cannot be read" in started.output) == (2, True)
     done = site.fieldgate("recover")
-    assert (done.exit_code, "written anew" in done.output) == (0, True)
+    assert (done.exit_code, "written again" in done.output) == (0, True)
     site.whole()
 
 

@@ -10,11 +10,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import postgres_kit
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from registering_process import believed, declared
-from sqlalchemy import delete, select
+from sqlalchemy import create_engine, delete, select
 
 from gateway.clock import SystemClock
 from gateway.domain.device import Customer, Device, Life
@@ -23,8 +24,9 @@ from gateway.domain.record import DeviceSet, Fact
 from gateway.ports import LastIds, RegistryChange, RegistryContents
 from gateway.registry import Registry
 from gateway.store import AuditedAct, Database, SqlControlOutbox, SqlRegistryStore, erase_customer, tables
+from simulators.postgres_server import PASSWORD, server_programs
 
-ROUNDS = 30
+ROUNDS = 15
 WORKER = Path(__file__).with_name("registering_process.py")
 
 
@@ -52,9 +54,9 @@ def opened(path: Path, tenant: str = "default") -> Iterator[tuple[Registry, Data
         database.close()
 
 
-def worker(path: Path, tenant: str) -> "subprocess.Popen[str]":
+def worker(url: str, tenant: str) -> "subprocess.Popen[str]":
     return subprocess.Popen(
-        [sys.executable, str(WORKER), f"sqlite:///{path}", tenant],
+        [sys.executable, str(WORKER), url, tenant],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -75,14 +77,32 @@ def register(workers: list["subprocess.Popen[str]"], lists: list[list[tuple[str,
     return found
 
 
-def test_processes_that_register_at_the_same_time_agree(path: Path) -> None:
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, path: Path) -> str:
+    """A database that has its tables and nothing in them."""
+    if request.param == "sqlite":
+        return f"sqlite:///{path}"
+    if server_programs() is None:
+        pytest.skip("no PostgreSQL on this machine")
+    place, name = f"postgresql+psycopg://postgres:{PASSWORD}@127.0.0.1:{postgres_kit.server().port}", path.parent.name
+    admin = create_engine(f"{place}/postgres", isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        connection.exec_driver_sql(f'CREATE DATABASE "{name}"')
+    admin.dispose()
+    database = Database(f"{place}/{name}")
+    database.upgrade()
+    database.dispose()
+    return f"{place}/{name}"
+
+
+def test_processes_that_register_at_the_same_time_agree(url: str) -> None:
     """Three of one tenant with overlapping lists, in other orders, and one of another tenant with the same codes."""
-    workers = [worker(path, tenant) for tenant in ("a", "a", "a", "b")]
+    workers = [worker(url, tenant) for tenant in ("a", "a", "a", "b")]
     given_to: dict[int, tuple[str, str]] = {}
     ids: dict[tuple[str, str], int] = {}
     try:
         for n in range(ROUNDS):
-            codes = [(f"D{n * 4 + k}", 1 + n // 10) for k in range(12)]
+            codes = [(f"D{n * 4 + k}", 1 + n // 5) for k in range(12)]
             lists = [codes, codes[::-1], codes[4:] + codes[:2], codes[:6]]
             for tenant, found in zip("aaab", register(workers, lists), strict=True):
                 for code, number in found["devices"].items():
@@ -92,16 +112,16 @@ def test_processes_that_register_at_the_same_time_agree(path: Path) -> None:
         for process in workers:
             process.kill()
             process.communicate()
-    with opened(path, "a") as (registry, database):
-        rows = database.query(
-            lambda c: c.execute(select(tables.device.c.tenant, tables.device.c.code, tables.device.c.id))
-        )
-        assert {(tenant, code): number for tenant, code, number in rows} == ids
-        points = database.query(lambda c: list(c.execute(select(tables.point)).all()))
-        assert len({point.id for point in points}) == len(points)
-        assert believed(registry)["devices"] == {
-            code: number for (tenant, code), number in ids.items() if tenant == "a"
-        }
+    database = Database(url)
+    rows = database.query(
+        lambda c: list(c.execute(select(tables.device.c.tenant, tables.device.c.code, tables.device.c.id)))
+    )
+    assert {(tenant, code): number for tenant, code, number in rows} == ids
+    points = database.query(lambda c: list(c.execute(select(tables.point)).all()))
+    assert len({point.id for point in points}) == len(points)
+    registry = Registry(SqlRegistryStore(database, SystemClock(), "a"), "a", SystemClock())
+    assert believed(registry)["devices"] == {code: number for (tenant, code), number in ids.items() if tenant == "a"}
+    database.dispose()
 
 
 STEPS = st.lists(
