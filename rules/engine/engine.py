@@ -199,7 +199,7 @@ class Engine:
     # --- the past
     @property
     def wanted(self) -> tuple[HistoryRequest, ...]:
-        """What history is asked for, oldest request first; each until a Rerun answers it."""
+        """The open requests for history, oldest first; each until a Rerun answers it."""
         return open_requests(self.evaluators)
 
     def warmup_job(self, wanted: HistoryRequest) -> WarmupJob:

@@ -209,7 +209,7 @@ class Evaluator:
         self._touch([fact.device.id], at)
 
     def admit(self) -> None:
-        """Devices that were added since: they have no readings yet, so nobody has to be asked now."""
+        """Devices that were added since: they have no readings yet, so nothing has to be judged now."""
         if not self._fresh:
             return
         fresh, self._fresh = list(self._fresh), {}

@@ -85,7 +85,7 @@ class Emitter:
     def finish(self, seq: int, decided: int, *, importing: bool = True) -> list[Transition]:
         """All collected ones as transitions of record `seq`, decided at `decided` µs.
 
-        Without an import under way nothing is `imported`, whatever the readings were: nobody would end the wait.
+        Without an import under way nothing is `imported`, whatever the readings were: nothing would end the wait.
         """
         if not self.made:
             return []

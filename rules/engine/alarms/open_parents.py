@@ -34,7 +34,7 @@ class OpenParents:
 
     # --- which rules are parents
     def use(self, rule: str, same: Same) -> bool:
-        """One more rule is inhibited by `rule`; True when `rule` was nobody's parent before."""
+        """One more rule is inhibited by `rule`; True when `rule` was no parent before."""
         uses = self.uses.setdefault(rule, {})
         uses[same] = uses.get(same, 0) + 1
         return len(uses) == 1 and uses[same] == 1

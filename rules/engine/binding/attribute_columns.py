@@ -77,7 +77,7 @@ def facts_of(world: Field, space: ThingTable, slot: Slot) -> AttributeColumns:
 
 
 def fact_of(world: Field, space: ThingTable, thing: int, slot: Slot) -> tuple[float, str]:
-    """(value, where it comes from) of one of these slots for one row; its default when nobody has it."""
+    """(value, where it comes from) of one of these slots for one row; its default when no owner has it."""
     device = world.devices[space.things[thing].device]
     if slot.kind is SlotKind.TAG:
         site = world.sites.get(device.site)

@@ -85,7 +85,7 @@ def judge(evaluator: ConditionEvaluator, view: BatchView) -> None:
 
 def _overtaken(peers: Peers, view: BatchView, evaluator: ConditionEvaluator) -> list[Overtaken]:
     """What in the view is older than the newest reading of its group, not that from files, or as old where recent
-    values do not tell what that moment had turned; of groups so large that nobody else looks back, those alone whose
+    values do not show what that moment had turned; of groups so large that no other is judged again, those alone whose
     readings are much older.
     """
     found, space = [], view.space
@@ -138,7 +138,7 @@ class _Widening:
     """One view and what it does to the peer values of a rule.
 
     The time of a group does not step back: what is older than its newest reading moves the others at that time, and
-    when it is older by more than a gap, all of them have a second look at it.
+    when it is older by more than a gap, all of them are judged again from there.
     """
 
     def __init__(self, peers: Peers, view: BatchView, evaluator: ConditionEvaluator) -> None:

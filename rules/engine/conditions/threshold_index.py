@@ -72,7 +72,7 @@ class SortedBounds:
 
 
 class Demands:
-    """Per rule clauses of bars (number of the value, sign, bound): what is asked for can be only where each has a bar
+    """Per rule clauses of bars (number of the value, sign, bound): a rule can be met only where each has a bar
     that holds. Arrays [rule, clause, bar]; a bar that is not there never holds, a clause that is not there always.
     """
 

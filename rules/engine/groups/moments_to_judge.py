@@ -203,8 +203,8 @@ class MomentsToJudge:
         ends = line.ends(None, np.zeros(0, np.intp))
         if not len(ends):
             return []
-        nobody = np.zeros(self.table.space.capacity, np.bool_)
-        chosen = self._chosen(ends, nobody, self._held())
+        none = np.zeros(self.table.space.capacity, np.bool_)
+        chosen = self._chosen(ends, none, self._held())
         if len(chosen):
             upto = self.table.clock.copy()
             np.maximum.at(upto, chosen.group, chosen.key)

@@ -1,4 +1,4 @@
-"""Which group a device is in with its components, and what it is asked there."""
+"""The group that a device is in with its components, and the questions to it there."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

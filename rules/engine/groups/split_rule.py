@@ -106,7 +106,7 @@ def kinds_of(rule: Rule, questions: Sequence[Question]) -> tuple[str, ...]:
 
 
 def member_rule(rule: Rule, kind: str, questions: Sequence[Question]) -> Rule:
-    """What is asked of the members of one kind, as a rule: its signals and the points they read."""
+    """The questions to the members of one kind, as a rule: its signals and the points they read."""
     asked = {slot.name for one in questions for slot in one.of.slots if slot.kind in OF_SIGNALS}
     wanted = with_inner(asked, rule.signals)
     signals = tuple(one for one in rule.signals if one.name in wanted and not isinstance(one, MemberStat))

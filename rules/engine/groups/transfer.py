@@ -12,7 +12,7 @@ class GroupTransfer:
         self._rows = [{thing: k for k, thing in enumerate(members.space.things)} for members in theirs.table.kinds]
 
     def take(self, group: str) -> bool:
-        """The whole state of a group. False when they know no such group, or nobody is in it."""
+        """The whole state of a group. False when they have no such group, or no member of it."""
         mine, theirs = self.mine, self.theirs
         table, others = mine.table, theirs.table
         row, other = table.rows[group], others.rows.get(group, -1)

@@ -1,1 +1,1 @@
-"""Readings that come late: what is kept so that the past can be judged again, and what is asked of stored history."""
+"""Readings that come late: what is kept so that the past can be judged again, and requests for stored history."""

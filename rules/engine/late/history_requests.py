@@ -89,7 +89,7 @@ class HistoryRequests:
         before.since = min(since, before.since)
         before.rules = tuple(sorted({*before.rules, *rules})) if before.rules and rules else ()
         if start < before.start or devices != before.devices:
-            # an answer under way begins too late, or leaves somebody out
+            # an answer under way begins too late, or lacks a device
             before.start, before.seq, before.devices = min(start, before.start), seq, devices
 
     def take_new(self) -> list[Subject]:

@@ -1,6 +1,6 @@
 """Values that were replaced at their moment: which rules are judged again, and when.
 
-A device that replaces values all day must not keep the engine busy: history of a device is asked for at once, some
+A device that replaces values all day must not keep the engine busy: history of a device is requested at once, some
 times within a pause, then no sooner than the pause is over, for all that was replaced meanwhile; of the devices that
 wait, some in each record.
 """
@@ -47,7 +47,7 @@ class PacedReevaluations:
         self.asked: dict[Subject, tuple[int, int]] = {}
 
     def take(self, found: Mapping[Subject, Mapping[str, int]], now: int) -> Found:
-        """What is asked for at engine time `now`, of `found` and what waited; the rest waits."""
+        """What is requested at engine time `now`, of `found` and what waited; the rest waits."""
         for subject, rules in found.items():
             waiting = self.waiting.setdefault(subject, {})
             for rule, since in rules.items():
@@ -66,7 +66,7 @@ class PacedReevaluations:
         self.asked[subject] = max(until - PAUSE, self.asked.get(subject, (-NEVER, 0))[0]), self.burst
 
     def with_waiting(self, subject: Subject, rules: Mapping[str, int]) -> dict[str, int]:
-        """What is asked now about these rules, from as early as what waits for them."""
+        """The same rules, from as early as what waits for them."""
         waiting = self.waiting.get(subject, {})
         return {rule: min(since, waiting.get(rule, since)) for rule, since in rules.items()}
 

@@ -150,11 +150,11 @@ class Peers(StateTable):
         return found
 
     def crowded(self, k: int, row: int) -> bool:
-        """Are there so many devices in group `row` of signal `k` that a reading of one has no other judged again?"""
+        """True if group `row` of signal `k` has so many devices that a reading of one has no other judged again."""
         return len({self.space.things[thing].device for thing in self.members(k, row).tolist()}) > MOST_BESIDE
 
     def gap(self, k: int, things: NDArray[np.integer]) -> I64:
-        """How long readings of signal `k` may be on their way until nobody can have waited for them, µs."""
+        """How long readings of signal `k` may be on their way before it is certain that none waited for them, µs."""
         gap = self.gaps[k](things)
         return np.where(gap < NEVER // 4, gap, MINUTE)
 

@@ -170,7 +170,7 @@ def reevaluate_group(core: Evaluator, log: EpisodeLog, answer: Rerun) -> None:
         return
     devices = groups.table.devices(row)
     scratch = restored_engine(core, found) if set(devices) <= set(pending.devices) else None
-    if scratch is None:  # somebody joined since, or the rule was edited
+    if scratch is None:  # a member joined since, or the rule was edited
         core.requests.ask(core.seq, subject, pending.since, pending.since - pending.start, devices)
         return
     core.counts.reruns += 1

@@ -1,1 +1,1 @@
-"""What the engine knows of the field: devices and their newest values, calendars, down-times."""
+"""The field as the engine has it: devices and their newest values, calendars, down-times."""

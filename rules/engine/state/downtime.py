@@ -96,7 +96,7 @@ class Downtimes:
         return due
 
     def known(self, devices: list[int], due: I64, decided: I64) -> I64:
-        """When moments of devices at `due` are decided: a second look at a group waits for nothing known by now, µs."""
+        """When moments of devices at `due` are decided, µs; a re-evaluation of a group waits for nothing known now."""
         returned = np.array([device in self.returned for device in devices], np.bool_)
         return np.where((decided <= self.hindsight) | returned, due, decided)
 

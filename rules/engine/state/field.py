@@ -41,7 +41,7 @@ class Field(Protocol):
         """Attribute tables in order of precedence: device, site, customer."""
 
     def attribute(self, device: Device, name: str, unit: str) -> tuple[float, str] | None:
-        """(number in the canonical unit, `attr site p_min`) of the nearest owner; None when nobody has it."""
+        """(number in the canonical unit, `attr site p_min`) of the nearest owner; None when no owner has it."""
 
     def zone(self, device: Device, installation: str) -> str:
         """The name of its time zone."""

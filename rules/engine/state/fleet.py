@@ -1,4 +1,4 @@
-"""What the engine knows of the field, from facts and definitions alone: devices, sites, customers, points."""
+"""The field, from facts and definitions alone: devices, sites, customers, points."""
 
 import re
 from dataclasses import dataclass
@@ -180,14 +180,14 @@ class Fleet:
         )
 
     def attribute(self, device: Device, name: str, unit: str) -> tuple[float, str] | None:
-        """(number in the canonical unit, `attr site p_min`) of the nearest owner; None when nobody has it."""
+        """(number in the canonical unit, `attr site p_min`) of the nearest owner; None when no owner has it."""
         for owner, attrs in self.owners(device):
             if name in attrs:
                 return quantity(attrs[name], unit), f"attr {owner} {name}"
         return None
 
     def facts(self, device: Device) -> dict[str, object]:
-        """The flat mapping that a rule's `where` is asked about."""
+        """The flat mapping that a rule's `where` is evaluated on."""
         site = self.sites.get(device.site)
         flat: dict[str, object] = {}
         for _, attrs in reversed(self.owners(device)):

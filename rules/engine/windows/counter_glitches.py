@@ -51,7 +51,7 @@ class GlitchesState(Struct, frozen=True, array_like=True):
 class Glitches:
     """Of all devices. `fresh`: those that `drain` has not returned yet; with `keep` all of them.
 
-    `seen`: point -> how many were found so far, also those that a second look at the past no longer finds.
+    `seen`: point -> how many were found so far, also those that a re-evaluation no longer finds.
     """
 
     def __init__(self, *, keep: bool = False) -> None:
@@ -94,7 +94,7 @@ class Glitches:
         return [one for one in fresh if one.booked]
 
     def replace(self, device: int, points: Container[str], since: int, again: Iterable[Glitch]) -> None:
-        """A second look at these points of a device from `since` µs on found `again`."""
+        """A re-evaluation of these points of a device from `since` µs on found `again`."""
         before = self.found.pop(device, [])
         self._touched.add(device)
         kept = [one for one in before if one.at < since or one.point not in points]
