@@ -4,8 +4,11 @@ import os
 
 import pytest
 
+from gateway.adapters import SERIES
+from gateway.cli.bench import stores
 from gateway.cli.bench.ingest import Slice, _figures
 from gateway.cli.bench.machine import against, cpu_seconds, reference, rss_mb
+from gateway.domain.reading import Batch
 
 
 def test_the_cpu_ratio_is_that_of_each_pair_of_slices() -> None:
@@ -32,3 +35,22 @@ def test_the_machine_is_measured() -> None:
     assert all(value > 0 for value in reference().values())
     assert cpu_seconds(os.getpid()) > 0
     assert rss_mb(os.getpid()) > 10
+
+
+def test_every_store_that_runs_here_is_measured_with_readings_that_are_new() -> None:
+    assert set(stores.COUNTERPARTS) <= set(SERIES)
+    first, second = stores.records(1), stores.records(51)
+    assert [one.seq for one in first + second] == list(range(1, 101))
+    identities: set[tuple[int, int, int]] = set()
+    for one in first + second:
+        assert isinstance(one.body, Batch)
+        identities |= set(zip(one.body.device.tolist(), one.body.point.tolist(), one.body.at.tolist(), strict=True))
+    assert len(identities) == 2 * stores.MOST_ROWS
+
+
+def test_a_store_without_a_server_has_no_figure(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stores, "MOST_ROWS", 8_000)
+    monkeypatch.setattr(stores, "COUNTERPARTS", {"duckdb": stores.COUNTERPARTS["duckdb"]})
+    figures = stores.measure(0.01)
+    assert figures.pop("duckdb_rows_s") > 0
+    assert set(figures.values()) == {None}

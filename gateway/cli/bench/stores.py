@@ -14,9 +14,10 @@ import numpy as np
 
 from gateway.adapters import SERIES
 from gateway.consumers.series import MOST_ROWS
+from gateway.domain.device import Point
 from gateway.domain.duration import MS, SECOND
 from gateway.domain.reading import Batch
-from gateway.domain.record import Record
+from gateway.domain.record import Define, DeviceDefined, PointDefined, Record
 
 DEVICES, POINTS, MESSAGES = 10_000, 4, 1_000
 """The fleet; points of one message; messages of one record."""
@@ -88,12 +89,20 @@ def records(first: int) -> list[Record]:
     return found
 
 
+def definitions() -> list[Record]:
+    """The fleet and its points."""
+    bodies: list[Define] = [DeviceDefined(number, "bench", f"d{number}", "bench") for number in range(1, DEVICES + 1)]
+    bodies += [PointDefined("bench", Point(number, "bench", f"p{number}")) for number in range(1, POINTS + 1)]
+    return [Record(0, START, body) for body in bodies]
+
+
 def rows_per_second(name: str, config: Mapping[str, Any], folder: Path, seconds: float) -> float:
     """Rows/s of the calls of `write` alone, after a first one that makes tables. Raises RuntimeError when the store did
     not keep every row."""
     adapter, first, took, stored = SERIES[name], 1, 0.0, 0
     store = adapter.build(folder, adapter.config.model_validate(dict(config)), _Clock())
     with closing(store):
+        store.learn(definitions)
         while took < seconds:
             made = records(first)
             begun = perf_counter()
