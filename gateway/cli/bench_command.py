@@ -1,4 +1,4 @@
-"""`fieldgate bench ingest|rules|restart|backtest|stores|delivery|idle|api`: measured figures, as JSON for scripts."""
+"""`fieldgate bench ingest|http|rules|restart|backtest|stores|delivery|idle|api`: measured figures, as JSON."""
 
 import json
 from collections.abc import Callable
@@ -56,6 +56,21 @@ def ingest(qos: int, seconds: float, devices: int, protocol: str, report: Path |
     from gateway.cli.bench.ingest import measure
 
     _print_figures(_with_broker(lambda: measure(qos, seconds, devices, protocol)), report)
+
+
+@command.command("http")
+@click.option("--seconds", type=click.FloatRange(1, 3600), default=10.0, show_default=True)
+@click.option("--devices", type=click.IntRange(1, 100_000), default=10_000, show_default=True)
+@click.option("--connections", type=click.IntRange(1, 1_000), default=100, show_default=True)
+@REPORT
+def http(seconds: float, devices: int, connections: int, report: Path | None) -> None:
+    """Pushes a second that are on disk when they are answered, by a whole gateway beside one load process.
+
+    Example: fieldgate bench http --seconds 10 --report http.json
+    """
+    from gateway.cli.bench.http import measure
+
+    _print_figures(measure(seconds, devices, connections), report)
 
 
 @command.command("rules")

@@ -15,7 +15,7 @@ from typing import Any
 
 import httpx
 
-from gateway.cli.bench.ingest import Gauge, child, write_project
+from gateway.cli.bench.ingest import Gauge, child, mqtt_source, write_project
 from simulators.probe_broker import ProbeBroker, probe_broker
 from simulators.servers import free_port
 
@@ -39,7 +39,7 @@ def measure(seconds: float) -> dict[str, Any]:
 async def _measure(folder: Path, seconds: float) -> dict[str, Any]:
     api, health = free_port(), free_port()
     async with probe_broker() as (broker, port):
-        config = write_project(folder, port, api, DEVICES)
+        config = write_project(folder, mqtt_source(port), api, DEVICES)
         config.write_text(config.read_text("utf-8") + f"health: {{port: {health}}}\n", "utf-8")
         with child("-m", "gateway", "run", "-c", str(config), "--lang", "en") as gateway:
             await asyncio.to_thread(Gauge(api).ready, gateway)

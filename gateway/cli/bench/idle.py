@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from gateway.cli.bench.ingest import Gauge, child, write_project
+from gateway.cli.bench.ingest import Gauge, child, mqtt_source, write_project
 from gateway.cli.bench.machine import cpu_seconds, rss_mb
 from simulators.servers import free_port, mosquitto
 
@@ -31,7 +31,7 @@ def measure(seconds: float) -> dict[str, Any]:
         project, api = folder / "project", free_port()
         project.mkdir()
         with mosquitto(folder / "broker") as broker:
-            config = write_project(project, broker.port, api, DEVICES)
+            config = write_project(project, mqtt_source(broker.port), api, DEVICES)
             with child("-m", "gateway", "run", "-c", str(config), "--lang", "en") as gateway:
                 Gauge(api).ready(gateway)
                 time.sleep(SETTLE)

@@ -44,6 +44,8 @@ api: {{port: {api}}}
 desk: {{order_types: {{repair: {{}}}}}}
 sources:
   bench:
+{source}"""
+SOURCE = """\
     type: mqtt
     url: mqtt://127.0.0.1:{broker}
     client_id: bench-gateway
@@ -79,11 +81,17 @@ RULE = """\
 """
 
 
-def write_project(folder: Path, broker: int, api: int, devices: int, protocol: str = "auto") -> Path:
-    """50 rules, 10 of them cross-point; 1 % of the devices go over the threshold every second turn."""
+def mqtt_source(broker: int, protocol: str = "auto") -> str:
+    """The source of the benchmark at a broker on this port, for `write_project`."""
+    return SOURCE.format(broker=broker, protocol=protocol)
+
+
+def write_project(folder: Path, source: str, api: int, devices: int) -> Path:
+    """`source`: the lines below its name. 50 rules, 10 of them cross-point; 1 % of the devices go over the threshold
+    every second turn."""
     for name in ("profiles", "rules"):
         (folder / name).mkdir()
-    (folder / "gateway.yaml").write_text(GATEWAY.format(broker=broker, api=api, protocol=protocol), "utf-8")
+    (folder / "gateway.yaml").write_text(GATEWAY.format(source=source, api=api), "utf-8")
     (folder / "profiles" / "bench.yaml").write_text(PROFILE, "utf-8")
     with (folder / "devices.csv").open("w", newline="") as file:
         csv.writer(file).writerows([["code", "profile"], *([f"D{n:05d}", "bench"] for n in range(devices))])
@@ -204,7 +212,7 @@ def _measure(
     api = free_port()
     project = folder / "project"
     project.mkdir()
-    config = write_project(project, broker.port, api, devices, protocol)
+    config = write_project(project, mqtt_source(broker.port, protocol), api, devices)
     gauge = Gauge(api)
     address = f"127.0.0.1:{broker.port}"
     raws: list[Slice] = []
@@ -231,7 +239,7 @@ def _measure(
             raw_gate.set(2, 1)
         sent = full_gate.get(1)
         duplicates = int(gauge.read("fieldgate_messages_total", state="duplicate"))
-    stored = _stored(project / "var")
+    stored = stored_identities(project / "var")
     return _figures(raws, fulls) | {
         "lost": max(0, sent * 4 - stored),
         "published": sent,
@@ -262,7 +270,7 @@ def _figures(raws: list[Slice], fulls: list[Slice]) -> dict[str, Any]:
     }
 
 
-def _stored(data: Path) -> int:
+def stored_identities(data: Path) -> int:
     """Number of distinct identities in the closed series store."""
     from gateway.adapters import EMBEDDED
     from gateway.clock import SystemClock

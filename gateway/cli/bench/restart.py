@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from gateway.cli.bench.ingest import Gauge, child, write_project
+from gateway.cli.bench.ingest import Gauge, child, mqtt_source, write_project
 from gateway.cli.bench.machine import cpu_seconds
 from simulators.load import GATE_BYTES
 from simulators.servers import BrokerProcess, free_port, mosquitto
@@ -33,7 +33,7 @@ def _measure(folder: Path, broker: BrokerProcess, devices: int) -> dict[str, Any
     api = free_port()
     project = folder / "project"
     project.mkdir()
-    config = write_project(project, broker.port, api, devices)
+    config = write_project(project, mqtt_source(broker.port), api, devices)
     command = ("-m", "gateway", "run", "-c", str(config), "--lang", "en")
     gauge = Gauge(api)
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # as in an installation, where modules are compiled only once

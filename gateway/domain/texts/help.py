@@ -21,6 +21,10 @@ _COMMANDS = (
         "在同一个 mosquitto 上轮流测极限（套接字、MQTT 5、JSON、确认）与完整流程；需要安装 mosquitto。",
     ),
     (
+        "Pushes a second that are on disk when they are answered, by a whole gateway beside one load process.",
+        "完整网关与一个压测进程同时运行：每秒多少次推送在应答时已写入磁盘。",
+    ),
+    (
         "Kill a gateway with 50 rules over so many devices and start it again: seconds until it is live; needs mosquitto.",
         "强制终止带 50 条规则和指定数量设备的网关再启动：多少秒后就绪；需要安装 mosquitto。",
     ),
