@@ -1,4 +1,4 @@
-"""Is this request from who may push? Pure; secrets are compared in constant time."""
+"""Authentication of requests that push messages. Pure; secrets are compared in constant time."""
 
 import base64
 import hashlib

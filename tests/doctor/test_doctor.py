@@ -196,7 +196,7 @@ def test_what_readyz_says_is_passed_on() -> None:
     assert grades(list(running_gateway.readiness({"ready": True, "parts": {"clock": "ok"}}))) == ["ok"]
 
 
-@pytest.mark.parametrize(("lang", "away"), [("en", "nobody listens"), ("zh", "没有程序监听")])
+@pytest.mark.parametrize(("lang", "away"), [("en", "nothing listens"), ("zh", "没有程序监听")])
 def test_before_the_first_start(tmp_path: Path, lang: Lang, away: str) -> None:
     found = doctor(house(tmp_path, 1), "--lang", lang)
     assert found.exit_code == 1, found.output
@@ -232,7 +232,9 @@ async def test_beside_a_gateway_and_without_one(tmp_path: Path) -> None:
 
 def test_every_text_is_said_somewhere() -> None:
     root = Path(running_gateway.__file__).parents[2]
-    files = (*root.glob("gateway/doctor/*.py"), *root.glob("protocols/*/doctor.py"))
+    files = [
+        path for folder in ("gateway/doctor", "protocols", "sinks") for path in root.joinpath(folder).rglob("*.py")
+    ]
     source = "".join(path.read_text("utf-8") for path in files)
     for key in catalogue():
         if key.startswith("doctor.") and not key.startswith(("doctor.grade.", "doctor.sum")):

@@ -64,6 +64,18 @@ TEXTS: dict[str, tuple[str, str]] = {
         "source {source}: {topic} is a presence topic, but {device} is no device with a presence, or the message has neither word",
         "数据源 {source}：{topic} 是在线状态主题，但 {device} 不是带在线状态的设备，或消息中没有约定的词",
     ),
+    "log.a_store_refuses_nearly_everything": (
+        "a store of readings refuses nearly every line: {detail}",
+        "读数库几乎拒绝所有写入：{detail}",
+    ),
+    "log.presence_not_remembered": (
+        "which devices are present cannot be written to {file}: {error}",
+        "无法将设备在线状态写入 {file}：{error}",
+    ),
+    "log.presence_of_the_last_run_not_known": (
+        "which devices were present at the last stop cannot be read from {file}: {error}",
+        "无法从 {file} 读取上次停止时的设备在线状态：{error}",
+    ),
     "log.presence_not_journaled_yet": (
         "source {source}: changes of presence could not be journaled yet: {error}",
         "数据源 {source}：在线状态变化暂时无法写入日志库：{error}",
