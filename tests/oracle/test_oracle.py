@@ -16,6 +16,7 @@ FOUND = (
     ("components/buffered", 453267),
     ("components/buffered", 453290),
     ("peers/down", 452137),
+    ("peers/buffered", 520009),
 )
 """Scenes in which the fuzzer found the product wrong, that are not among the first ones."""
 

@@ -78,7 +78,8 @@ class RecentPeerValues(StateTable):
         fresh = since == LONG_AGO
         fresh[later] = False
         first = (self.times[1, things] == LONG_AGO) & (t == self.times[0, things])
-        again = other & ~fresh & (first | (t == since)) & ((wide.flags[units] & Flag.IMPORTED) == 0)
+        both = (now == 1.0).sum(axis=0) > 1  # true and clear at once: it would be raised by what had cleared it
+        again = (other | both) & ~fresh & (first | (t == since)) & ((wide.flags[units] & Flag.IMPORTED) == 0)
         again[later] = False
         self.since[things[fresh]] = LONG_AGO + 1  # as ever
         turned = np.flatnonzero(other & ~fresh)
