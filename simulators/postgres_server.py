@@ -62,9 +62,17 @@ class PostgresProcess:
     folder: Path
 
     def start(self) -> None:
-        """The same server on the same port and files."""
-        self.process = _started(self.command, self.folder)
-        self.wait_ready()
+        """The same server on the same port and files. After `kill` it ends at once while children of the killed one
+        still live; then it is started again."""
+        until = time.monotonic() + 30
+        while True:
+            self.process = _started(self.command, self.folder)
+            try:
+                self.wait_ready()
+                return
+            except RuntimeError:
+                if self.process.poll() is None or time.monotonic() > until:
+                    raise
 
     def wait_ready(self, seconds: float = 30.0) -> None:
         """Wait until it takes connections: it listens before that. Raises RuntimeError."""

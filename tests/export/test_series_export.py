@@ -91,7 +91,7 @@ def test_what_is_there_is_not_overwritten(config: Path, tmp_path: Path) -> None:
     [
         (("--devices", "CH-3"), "CH-1"),
         (("--points", "gun_tmp"), "gun_temp"),
-        (("--from", "soon"), "no moment"),
+        (("--from", "soon"), "write 2026-05-01"),
         (("--from", "2026-06-02", "--to", "2026-06-01"), "not after"),
     ],
 )
