@@ -24,11 +24,9 @@ HISTORY = 30 * DAY  # settled deliveries, attempts and journaled facts are kept 
 
 
 def held_back(journal: JournalStats, secured: int) -> int:
-    """Sequence number up to which the journal may delete records when the further stores have those up to `secured`.
-    When it is nearly full, an eighth of it is deleted without them: a store that is down must not stop intake."""
-    if journal.used_bytes < ROOM * journal.limit:
-        return secured
-    return max(secured, journal.floor + (journal.head - journal.floor) // 8)
+    """Up to where the journal may delete records of which the stores beside the first have those up to `secured`. When
+    it is nearly full it no longer waits for them: it deletes only what it needs room for."""
+    return secured if journal.used_bytes < ROOM * journal.limit else journal.head
 
 
 def _expire(store: SeriesStore, before: int, moments: Mapping[int, int]) -> bool:

@@ -208,6 +208,8 @@ class _Handler(BaseHTTPRequestHandler):
             return self._error(404, "not found", f'bucket "{named.get("bucket")}" not found')
         try:
             if path == "/api/v2/write":
+                if owner.faults.rows_a_second:
+                    time.sleep(body.count(b"\n") / owner.faults.rows_a_second)
                 status, why = owner.write(body, named.get("precision", "ns"))
                 if hidden:
                     return self._reset()

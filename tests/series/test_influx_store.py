@@ -212,6 +212,20 @@ def test_a_fault_is_said_and_costs_nothing(
     assert len(server.bucket.contents()) == 6
 
 
+def test_a_server_that_is_too_slow_for_large_requests_gets_small_ones(store: InfluxStore, server: InfluxServer) -> None:
+    server.faults.rows_a_second = 200
+    tries = 0
+    while store.cursor(0) == 0:
+        tries += 1
+        try:
+            store.write(0, [batch(600)])
+        except StoreUnavailable:
+            assert tries < 10
+    assert tries > 1
+    assert len(store.range(1, 1, NOW, NOW + DAY).at) == 600
+    server.faults.rows_a_second = 0
+
+
 def test_retry_after_is_kept_to(store: InfluxStore, server: InfluxServer, monkeypatch: pytest.MonkeyPatch) -> None:
     time = [100.0]
     monkeypatch.setattr("sinks.series.influx.connection.time.monotonic", lambda: time[0])

@@ -25,7 +25,7 @@ def influx(server: InfluxServer) -> str:
 
 
 async def until(condition: Callable[[], object], what: str) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(120):
         while not condition():
             await asyncio.sleep(0.005)
 
@@ -167,7 +167,9 @@ async def test_a_full_journal_goes_on_without_it_and_what_it_misses_is_said(tmp_
     server = InfluxServer()
     server.start()
     async with running(
-        tmp_path, f"[duckdb, {influx(server)}]", "journal: {max_bytes: 4MiB, linger: 0ms, memory: 0B}\n"
+        tmp_path,
+        f"[duckdb, {influx(server)}]".replace("1s", "20s"),
+        "journal: {max_bytes: 4MiB, linger: 0ms, memory: 0B}\n",
     ) as world:
         app, beside = world.app, world.app.consumers.beside.stores["influx"]
         await app.ingest.intake.emit(parcel(world, (0, 1.0)))

@@ -28,6 +28,8 @@ LONGEST: Final = 300.0
 """Seconds a server may ask to be left alone for."""
 REFUSED_PAUSE: Final = 60.0
 """Seconds after which a wrong token or bucket is tried again."""
+SLOW: Final = "store.why.slow"
+"""The error of a request that took too long."""
 MESSAGE: Final = 300
 """Characters of an answer that are kept."""
 
@@ -123,7 +125,7 @@ class InfluxConnection:
     def _unavailable(self, error: BaseException) -> StoreUnavailable:
         refused = isinstance(error, urllib3.exceptions.NewConnectionError)  # a kind of time-out, in its library
         if isinstance(error, urllib3.exceptions.TimeoutError) and not refused:
-            return StoreUnavailable.of("store.why.slow", timeout=DurationText(self._timeout))
+            return StoreUnavailable.of(SLOW, timeout=DurationText(self._timeout))
         if isinstance(error, urllib3.exceptions.SSLError):
             return StoreUnavailable.of("store.why.tls")
         return StoreUnavailable.of("store.why.away")
