@@ -26,7 +26,7 @@ async def test_a_device_with_its_latest_readings(world: World) -> None:
     store(
         world,
         Reading(device, point(world, "temp", 2), at, 41.5, received=at + 7),
-        Reading(device, point(world, "status"), at, 1.0, Quality.UNCERTAIN, Flag.LATE, received=at),
+        Reading(device, point(world, "status"), at, 1.0, Quality.UNCERTAIN, Flag.CLAMPED, received=at),
         Reading(device, point(world, "energy"), at, float("nan"), Quality.BAD, received=at),
     )
     detail = await world.get("/v1/devices/D1")
@@ -36,7 +36,7 @@ async def test_a_device_with_its_latest_readings(world: World) -> None:
     assert (temp["value"], temp["unit"], temp["quality"], temp["age"]) == (41.5, "degC", "good", 90.0)
     assert (temp["at"], temp["received_at"]) == ("2026-11-22T05:58:30.000000Z", "2026-11-22T05:58:30.000007Z")
     status = found["status", 0]
-    assert (status["value"], status["quality"], status["flags"]) == ("charging", "uncertain", ["late"])
+    assert (status["value"], status["quality"], status["flags"]) == ("charging", "uncertain", ["clamped"])
     assert found["energy", 0]["value"] is None
     problem(await world.ask("GET", "/v1/devices/D9"), 404, "unknown_device")
 

@@ -54,7 +54,7 @@ async def test_a_reload_says_so_and_goes_on(tmp_path: Path, make: Callable[[Path
         done = await world.app.operation.reload.reload("SIGHUP")
         assert [problem.key for problem in done.problems] == [f"config.file.{why}"]
         assert (
-            "b.yaml:0; everything stays as it was"
+            "b.yaml:0; the configuration is unchanged"
             in (await world.ask("GET", "/readyz?lang=en")).json()["parts"]["configuration"]
         )
         path = tmp_path / "rules" / "b.yaml"
