@@ -17,7 +17,7 @@ from gateway.domain.language_values import Phrase
 from gateway.domain.metric import MetricFamily
 from gateway.domain.reading import Batch, Quality
 from gateway.domain.record import Raw
-from gateway.domain.text import Localized
+from gateway.domain.text import Lang, Localized
 from gateway.ports import Clock, Directory, HeldReadings, ReceiptLedger, SeriesStore, Sink, Source
 from gateway.section import AdapterSection
 
@@ -69,6 +69,8 @@ class SourceServices:
     """Folder for a file `NAME.json` of the source."""
     retention: int
     """µs for which readings are kept."""
+    language: Lang = "zh"
+    """Of files written for people."""
 
     def as_sent(self, profile: str) -> Mapping[str, AsSent]:
         """How devices of a profile send each point; empty for an unknown profile."""

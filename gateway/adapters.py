@@ -7,6 +7,7 @@ every entry.
 from typing import Any
 
 from gateway.adapter_ports import EndpointAdapter, SeriesAdapter, SourceAdapter
+from protocols.drop_folder.adapter import ADAPTER as DROP_FOLDER
 from protocols.http.adapter import ADAPTER as HTTP
 from protocols.modbus.adapter import ADAPTER as MODBUS
 from protocols.mqtt.adapter import ADAPTER as MQTT
@@ -16,7 +17,7 @@ from sinks.series.duckdb.adapter import ADAPTER as DUCKDB
 from sinks.series.influx.adapter import ADAPTER as INFLUX
 from sinks.series.postgres.adapter import ADAPTER as POSTGRES
 
-SOURCES: dict[str, SourceAdapter[Any]] = {one.name: one for one in (MQTT, MODBUS, HTTP)}
+SOURCES: dict[str, SourceAdapter[Any]] = {one.name: one for one in (MQTT, MODBUS, HTTP, DROP_FOLDER)}
 ENDPOINTS: dict[str, EndpointAdapter[Any]] = {one.name: one for one in (WEBHOOK, SMS)}
 SERIES: dict[str, SeriesAdapter[Any]] = {one.name: one for one in (DUCKDB, INFLUX, POSTGRES)}
 """Adapter by `type` of the configuration."""

@@ -104,6 +104,7 @@ class Project:
             {profile: self.as_sent(profile) for profile in self.profiles},
             self.settings.data_dir / "sessions",
             self.settings.history.retention,
+            self.settings.language,
         )
 
 

@@ -3,6 +3,7 @@
 import base64
 import binascii
 import csv
+import io
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -62,7 +63,10 @@ class _CsvReader:
         self._delimiter, self._columns = config.delimiter, config.columns
 
     def __call__(self, payload: bytes) -> Any:
-        lines = list(csv.reader(_text(payload).splitlines(), delimiter=self._delimiter))
+        try:  # only \n, \r\n and \r outside of quotation marks end a row
+            lines = list(csv.reader(io.StringIO(_text(payload), newline=""), delimiter=self._delimiter))
+        except csv.Error as error:
+            raise DecodeError("bad_payload", f"CSV: {error}") from None
         rows = [row for row in lines if any(cell.strip() for cell in row)]
         columns = self._columns
         if not columns and rows:

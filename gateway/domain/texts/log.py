@@ -52,6 +52,18 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     # ---- sources
     "log.source_up": ("source {source} is connected to {url}", "数据源 {source} 已连接 {url}"),
+    "log.file_read": (
+        "source {source}: {file} is in the journal and lies in done/ ({rows} rows)",
+        "数据源 {source}：{file} 已写入日志库并移至 done/（{rows} 行）",
+    ),
+    "log.file_failed": (
+        "source {source}: {file} cannot be read and lies in failed/: {error}",
+        "数据源 {source}：{file} 无法读取，已移至 failed/：{error}",
+    ),
+    "log.file_not_taken": (
+        "source {source}: {file} cannot be read or moved: {error}; it is tried again",
+        "数据源 {source}：{file} 无法读取或移动：{error}；将重试",
+    ),
     "log.tls_files_changed": (
         "source {source}: other TLS files lie there, it connects anew with them",
         "数据源 {source}：TLS 文件已更换，将用新文件重新连接",

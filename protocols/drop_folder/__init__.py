@@ -1,0 +1,1 @@
+"""Files that other programs put into a folder."""
