@@ -1,7 +1,8 @@
 """Gas meters with realistic values: a household's week, a counter that only rises, a battery that empties.
 
 Everything is a pure function of (seed, serial number, time): equal arguments give equal values, and the volume is
-exactly the integral of the flow. Registers of every meter, 0-based, holding and input alike:
+exactly the integral of the flow. Coil 0: valve closed. Discrete inputs 0: battery low, 1: case opened. Registers of
+every meter, 0-based, holding and input alike:
 
 | register | type | meaning |
 |---|---|---|
@@ -31,6 +32,7 @@ from simulators.modbus_server import ModbusServer
 MODEL = 0x4753
 SIZE = 100
 RESERVED = ((40, 44),)
+LOW_BATTERY = 3000
 HOURS = 168
 _HOUR = 3600.0
 _WEEK = HOURS * _HOUR
@@ -131,15 +133,23 @@ class GasMeter:
         words[12:14] = struct.unpack(">2H", struct.pack(">f", self.flow(at)))
         words[14] = 0xFFFF if self.no_sensor else round(self.pressure(at) * 100)
         words[15] = 0x8000 if self.no_sensor else round(self.temperature(at) * 10) & 0xFFFF
-        battery = self.battery(at)
-        words[16] = round(battery)
-        words[18] = self.valve | (battery < 3000) << 4 | self.opened << 5
+        words[16] = round(self.battery(at))
+        battery_low, opened = self.discrete_inputs()
+        words[18] = self.valve | battery_low << 4 | opened << 5
         hour = at // _HOUR
         for index in range(20):
             words[20 + index] = round(1000 * self.flow((hour - 1 - index) * _HOUR))
         for index in range(24):
             words[50 + 2 * index : 52 + 2 * index] = _low_first(self.volume((hour - index) * _HOUR))
         return words
+
+    def coils(self) -> list[bool]:
+        """See simulators.modbus_server.BitUnit."""
+        return [self.valve == 1]
+
+    def discrete_inputs(self) -> list[bool]:
+        """See simulators.modbus_server.BitUnit."""
+        return [self.battery(self.now() if self.stuck is None else self.stuck) < LOW_BATTERY, self.opened]
 
     def _shut(self, at: float) -> bool:
         return self._valve == 1 and at >= self._closed

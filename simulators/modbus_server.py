@@ -1,14 +1,15 @@
 """Modbus TCP server with many units, and the faults of real buses. It implements the wire format alone.
 
-The server is pymodbus; no other file here imports it. A unit is any object with `image`, its present registers.
+The server is pymodbus; no other file here imports it. A unit is any object with `image`, its present registers, and
+may have `coils` and `discrete_inputs`. Bits are packed here, by MODBUS Application Protocol V1.1b3, 6.1 and 6.2.
 """
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, Protocol, Self, runtime_checkable
 
 from pymodbus.constants import ExcCodes
 from pymodbus.pdu import ExceptionResponse, ModbusPDU
@@ -18,6 +19,8 @@ from pymodbus.simulator import DataType, SimData, SimDevice
 
 logging.getLogger("pymodbus").setLevel(logging.CRITICAL)
 HOST = "127.0.0.1"
+_COILS, _DISCRETE_INPUTS = 1, 2
+_MOST_BITS = 2000
 
 
 class ModbusUnit(Protocol):
@@ -35,13 +38,25 @@ class ModbusUnit(Protocol):
         """All `size` words, now."""
 
 
+@runtime_checkable
+class BitUnit(Protocol):
+    """Unit with single bits as well. One without them answers exception 1 to functions 1 and 2; beyond the last bit
+    the answer is exception 2."""
+
+    def coils(self) -> Sequence[bool]:
+        """All coils from address 0, now."""
+
+    def discrete_inputs(self) -> Sequence[bool]:
+        """All discrete inputs from address 0, now."""
+
+
 @dataclass(slots=True)
 class ModbusFaults:
     """Faults by unit id. Change it while the server runs.
 
     `dead` never answer · `slow` answer after so many seconds · `late_every` every n-th answer of the unit comes
-    `late_by` s late · `cap` answer exception 3 to requests of more registers · `garbled_every` every n-th answer has
-    its header destroyed · `hang_up_every` every n-th request ends the connection instead of being answered.
+    `late_by` s late · `cap` answer exception 3 to requests of more registers or bits · `garbled_every` every n-th
+    answer has its header destroyed · `hang_up_every` every n-th request ends the connection instead of being answered.
     """
 
     dead: set[int] = field(default_factory=set)
@@ -158,12 +173,40 @@ class _Handler(ServerRequestHandler):
         cap = self.owner.faults.cap.get(request.dev_id)
         if cap is not None and request.count > cap:
             return _refusal(request, ExcCodes.ILLEGAL_VALUE)
+        if request.function_code in (_COILS, _DISCRETE_INPUTS):
+            return _bits(request, self.owner.units[request.dev_id])
         return await request.datastore_update(self.server.context, request.dev_id)
 
     def send(self, data: bytes, addr: tuple[str, int] | None = None) -> None:
         if self._garble:
             data, self._garble = data[:2] + b"\xa5\x5a" + data[4:], False
         super().send(data, addr=addr)
+
+
+class _BitsPDU(ModbusPDU):
+    """Response to function 1 or 2 with `data`, the packed bits."""
+
+    def __init__(self, function: int, data: bytes) -> None:
+        super().__init__()
+        self.function_code, self.data = function, data
+
+    def encode(self) -> bytes:
+        """The response without its function code: number of bytes, bytes."""
+        return bytes([len(self.data)]) + self.data
+
+
+def _bits(request: ModbusPDU, unit: ModbusUnit) -> ModbusPDU:
+    """The first bit is the lowest of the first byte; the last byte is filled with zeros."""
+    if not isinstance(unit, BitUnit):
+        return _refusal(request, ExcCodes.ILLEGAL_FUNCTION)
+    if not 1 <= request.count <= _MOST_BITS:
+        return _refusal(request, ExcCodes.ILLEGAL_VALUE)
+    bits = unit.coils() if request.function_code == _COILS else unit.discrete_inputs()
+    asked = bits[request.address : request.address + request.count]
+    if len(asked) < request.count:
+        return _refusal(request, ExcCodes.ILLEGAL_ADDRESS)
+    packed = sum(1 << place for place, bit in enumerate(asked) if bit)
+    return _BitsPDU(request.function_code, packed.to_bytes((request.count + 7) // 8, "little"))
 
 
 def _every(table: Mapping[int, int], unit: int, turn: int) -> bool:

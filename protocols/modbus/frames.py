@@ -1,23 +1,32 @@
 """Which frame is the response to a request: pure, and stricter than the library that decodes it afterwards.
 
 Modbus TCP frame: transaction u16, protocol u16 = 0, length u16 (of the rest), unit u8, function u8, data. The library
-takes transaction 0 for any, and does not compare the number of registers; a wrong value is worse than none.
+takes transaction 0 for any, and does not compare the number of registers or bits; a wrong value is worse than none.
 """
 
 from dataclasses import dataclass
 
 _HEADER = 6
 _SHORTEST, _LONGEST = 3, 254
+_OF_BITS = (1, 2)
 
 
 @dataclass(frozen=True, slots=True)
 class PendingRequest:
-    """The request under way. `transaction` is what went over the wire."""
+    """The request under way: `count` registers, or bits of function 1 and 2.
+
+    `transaction` is what went over the wire.
+    """
 
     transaction: int
     unit: int
     function: int
     count: int
+
+    @property
+    def octets(self) -> int:
+        """Bytes of data in its response: two for a register, one for up to eight bits."""
+        return (self.count + 7) // 8 if self.function in _OF_BITS else 2 * self.count
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,4 +72,4 @@ def _wrong(frame: bytes, length: int, request: PendingRequest) -> str:
         return "" if length == _SHORTEST else "exception length"
     if frame[7] != request.function:
         return "function"
-    return "" if length == 3 + 2 * request.count and frame[8] == 2 * request.count else "register count"
+    return "" if length == 3 + request.octets and frame[8] == request.octets else "register count"

@@ -25,7 +25,7 @@ from protocols.modbus.slave import Backoff
 logging.getLogger("pymodbus").setLevel(logging.CRITICAL)
 
 GATEWAY_NO_PATH, GATEWAY_NO_ANSWER = 10, 11
-_FUNCTION = {RegisterTable.HOLDING: 3, RegisterTable.INPUT: 4}
+_FUNCTION = {RegisterTable.COIL: 1, RegisterTable.DISCRETE: 2, RegisterTable.HOLDING: 3, RegisterTable.INPUT: 4}
 _FOREVER = 3600.0
 _US = 1_000_000
 
@@ -58,10 +58,25 @@ class Link(Protocol):
         """Number of frames and bytes that belong to no request, so far."""
 
     async def read(self, unit: int, table: RegisterTable, address: int, count: int) -> list[int]:
-        """Exactly `count` words. Raises ExceptionResponse, Silent or LinkDown. Callers wait for each other."""
+        """Exactly `count` words; of a table of bits, 0 or 1 each. Callers wait for each other.
+
+        Raises ExceptionResponse, Silent or LinkDown.
+        """
 
     async def close(self) -> None:
         """Give up the connection; a later read opens it again."""
+
+
+def _reader(client: AsyncModbusTcpClient, table: RegisterTable) -> Callable[..., Awaitable[ModbusPDU]]:
+    match table:
+        case RegisterTable.COIL:
+            return client.read_coils
+        case RegisterTable.DISCRETE:
+            return client.read_discrete_inputs
+        case RegisterTable.HOLDING:
+            return client.read_holding_registers
+        case RegisterTable.INPUT:
+            return client.read_input_registers
 
 
 class TcpLink:
@@ -112,9 +127,7 @@ class TcpLink:
         loop = asyncio.get_running_loop()
         if self._pause and (wait := self._quiet_until - loop.time()) > 0:
             await asyncio.sleep(wait)
-        read: Callable[..., Awaitable[ModbusPDU]] = (
-            client.read_holding_registers if table is RegisterTable.HOLDING else client.read_input_registers
-        )
+        read = _reader(client, table)
         self._pending, self._fault = PendingRequest(0, unit, _FUNCTION[table], count), None
         timer = loop.call_later(self._timeout, self._fail, Silent("timeout", f"unit {unit} at {address}"))
         request = asyncio.ensure_future(read(address, count=count, device_id=unit))
@@ -133,10 +146,10 @@ class TcpLink:
             self._pending = None
         self._failures = 0
         if not answer.isError():
-            return list(answer.registers)
+            return [int(bit) for bit in answer.bits[:count]] if table.of_bits else list(answer.registers)
         if answer.exception_code in (GATEWAY_NO_PATH, GATEWAY_NO_ANSWER):
             raise Silent("gateway", f"unit {unit}: exception {answer.exception_code}")
-        raise ExceptionResponse(answer.exception_code, f"unit {unit}: {count} registers at {address}")
+        raise ExceptionResponse(answer.exception_code, f"unit {unit}: {count} {table.contents} at {address}")
 
     async def _opened(self) -> AsyncModbusTcpClient:
         if self._client is not None and (self._dirty or not self._client.connected):

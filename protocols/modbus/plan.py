@@ -1,8 +1,8 @@
-"""Which requests read a set of registers: pure and deterministic.
+"""Which requests read a set of registers and bits: pure and deterministic.
 
-Registers close to each other share a block, up to a number of unused ones read along, never across a forbidden range
-and never more than a device takes. Devices differ from their manuals, so a refused block teaches (`Learned`): it is
-split until what is refused stands alone.
+Those of one table that are close to each other share a block, up to a number of unused ones read along, never across a
+forbidden range and never more than a device takes. Devices differ from their manuals, so a refused block teaches
+(`Learned`): it is split until what is refused stands alone.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ ILLEGAL_VALUE = 3
 
 @dataclass(frozen=True, slots=True, order=True)
 class RegisterSpan:
-    """Registers [address, address + count) that belong together: the words of one point."""
+    """Addresses [address, address + count) of a table that belong together: the words or bits of one point."""
 
     table: RegisterTable
     address: int
@@ -57,21 +57,31 @@ class RequestLimits:
     max_gap: int = 8
     forbid: tuple[tuple[int, int], ...] = ()
     style: Literal["block", "single"] = "block"
+    max_bits: int = 2000
 
     @classmethod
     def of(cls, register_map: ModbusMap) -> "RequestLimits":
         """The limits of a profile's section."""
-        return cls(register_map.max_registers, register_map.max_gap, register_map.forbid, register_map.style)
+        m = register_map
+        return cls(m.max_registers, m.max_gap, m.forbid, m.style, m.max_bits)
+
+    def most(self, table: RegisterTable) -> int:
+        """Registers or bits in one request."""
+        return self.max_bits if table.of_bits else self.max_registers
 
 
 @dataclass(frozen=True, slots=True)
 class Learned:
-    """Limits learned from refusals of one device: `cap` registers at most (0 = that of the profile), `cuts` no block
-    may contain both sides of these addresses, `holes` spans it does not have."""
+    """Limits learned from refusals of one device: `caps` (table, most in one request; none = that of the profile),
+    `cuts` no block may contain both sides of these addresses, `holes` spans it does not have."""
 
-    cap: int = 0
+    caps: frozenset[tuple[RegisterTable, int]] = frozenset()
     cuts: frozenset[tuple[RegisterTable, int]] = frozenset()
     holes: frozenset[RegisterSpan] = frozenset()
+
+    def cap(self, table: RegisterTable, most: int) -> int:
+        """The lower of `most` and what was learned of `table`."""
+        return min([most, *(cap for of, cap in self.caps if of == table)])
 
 
 NOTHING = Learned()
@@ -83,11 +93,11 @@ def plan(spans: Sequence[RegisterSpan], limits: RequestLimits, learned: Learned 
 
     A span longer than the limit gets a block of its own: it cannot be read in two without tearing.
     """
-    most = min(limits.max_registers, learned.cap) if learned.cap else limits.max_registers
+    most = {table: learned.cap(table, limits.most(table)) for table in RegisterTable}
     blocks: list[RequestBlock] = []
     for index in sorted(range(len(spans)), key=lambda i: (spans[i].table, spans[i].address, -spans[i].count)):
         span = spans[index]
-        if blocks and _joins(blocks[-1], span, most, limits, learned):
+        if blocks and _joins(blocks[-1], span, most[span.table], limits, learned):
             last = blocks[-1]
             end = max(last.end, span.end)
             blocks[-1] = RequestBlock(last.table, last.address, end - last.address, (*last.members, index))
@@ -114,33 +124,34 @@ def _joins(block: RequestBlock, span: RegisterSpan, most: int, limits: RequestLi
 def learn(learned: Learned, block: RequestBlock, spans: Sequence[RegisterSpan], code: int) -> Learned:
     """What exception `code` (2 or 3) on `block` teaches. The result differs from `learned`, so that asking ends.
 
-    3 on a block of several spans halves the cap. 2 cuts it at the widest gap, else in the middle. A span refused alone
-    is a hole, and the cuts that led to it are forgotten: without the hole they may not be needed.
+    3 on a block of several spans halves the cap of its table. 2 cuts it at the widest gap, else in the middle. A span
+    refused alone is a hole, and the cuts that led to it are forgotten: without the hole they may not be needed.
     """
     members = sorted((spans[index] for index in block.members), key=lambda s: (s.address, s.count))
     borders = _borders(members)
     if code == ILLEGAL_VALUE and borders:
         cap = max(*(span.count for span in members), (block.count + 1) // 2)
         if cap < block.count:
-            return replace(learned, cap=cap)
+            others = {(table, most) for table, most in learned.caps if table != block.table}
+            return replace(learned, caps=frozenset({*others, (block.table, cap)}))
     if borders:
         middle = block.address + block.count / 2
         _, _, cut = min((-gap, abs(cut - middle), cut) for gap, cut in borders)
         return replace(learned, cuts=learned.cuts | {(block.table, cut)})
     holes = learned.holes | {block.key, *members}
-    return Learned(learned.cap, frozenset(), holes)
+    return Learned(learned.caps, frozenset(), holes)
 
 
 def lessons(before: Learned, after: Learned) -> list[str]:
     """What was learned in between, one line each."""
-    caps = [f"takes at most {after.cap} registers in one request"] if after.cap != before.cap else []
-    holes = [f"refuses {hole.table} registers {hole.address}-{hole.end - 1}" for hole in after.holes - before.holes]
-    cuts = [f"refuses one request for {t} registers on both sides of {cut}" for t, cut in after.cuts - before.cuts]
-    return [*caps, *sorted(holes), *sorted(cuts)]
+    caps = [f"takes at most {cap} {t.contents} in one request" for t, cap in after.caps - before.caps]
+    holes = [f"refuses {one.table.contents} {one.address}-{one.end - 1}" for one in after.holes - before.holes]
+    cuts = [f"refuses one request for {t.contents} on both sides of {cut}" for t, cut in after.cuts - before.cuts]
+    return [*sorted(caps), *sorted(holes), *sorted(cuts)]
 
 
 def _borders(members: Sequence[RegisterSpan]) -> list[tuple[int, int]]:
-    """(unused registers before it, address) of every place where a block can be cut without cutting a span."""
+    """(unused addresses before it, address) of every place where a block can be cut without cutting a span."""
     out: list[tuple[int, int]] = []
     end = members[0].end
     for span in members[1:]:

@@ -1,17 +1,19 @@
 """The `modbus:` section of a profile file: where each point lies in the registers of a device model.
 
 modbus:
-  table: holding          # or input
+  table: holding          # or input, coil, discrete
   order: ABCD             # of every point without its own
   base: 0                 # address = base + (component - 1) * stride + at; -40001 for manuals that count from 40001
   max_registers: 60       # per request
-  max_gap: 8              # unused registers read along to save a request
-  forbid: [[40, 44]]      # never read, not even along
+  max_bits: 2000          # per request, of coils and discrete inputs
+  max_gap: 8              # unused registers or bits read along to save a request
+  forbid: [[40, 44]]      # never read, not even along, in no table
   style: block            # or single: one request per point
   points:
     volume_total: {at: 10, type: u32, order: CDAB, scale: 0.001, unit: m3, missing: ["0xFFFFFFFF"]}
     total_split: {unit: m3, parts: [{at: 8, type: f32, scale: 100}, {at: 10, type: f32}]}
     valve: {at: 18, bits: [0, 1], map: {0: open, 1: closed, 2: moving, 3: fault}}
+    alarm: {table: discrete, at: 3, map: {0: none, 1: gas}}
 """
 
 from collections.abc import Mapping
@@ -25,10 +27,34 @@ from protocols.modbus.words import ByteOrder, Format, Linear, Type
 
 
 class RegisterTable(StrEnum):
-    """Which of the two register tables: function code 3 (holding) or 4 (input)."""
+    """Which table of the data model (MODBUS Application Protocol V1.1b3, 4.3): read by function code 1 (coil),
+    2 (discrete), 3 (holding) or 4 (input)."""
 
+    COIL = "coil"
+    DISCRETE = "discrete"
     HOLDING = "holding"
     INPUT = "input"
+
+    @property
+    def of_bits(self) -> bool:
+        """Whether an address holds one bit, not one register."""
+        return self in (RegisterTable.COIL, RegisterTable.DISCRETE)
+
+    @property
+    def contents(self) -> str:
+        """What it holds, for the log: `coils`, `holding registers`."""
+        return _CONTENTS[self]
+
+
+_CONTENTS = {
+    RegisterTable.COIL: "coils",
+    RegisterTable.DISCRETE: "discrete inputs",
+    RegisterTable.HOLDING: "holding registers",
+    RegisterTable.INPUT: "input registers",
+}
+_BIT = Format(Type.U16)
+"""A bit as links return it: 0 or 1."""
+_NOT_OF_BITS = ("type", "order", "length", "bit", "bits", "missing")
 
 
 def is_pattern(text: str) -> bool:
@@ -147,6 +173,12 @@ class Register(Section):
         bits = (self.bit, self.bit) if self.bit is not None else self.bits
         return _format(self.type, self.order or order, self.length, bits)
 
+    @property
+    def not_of_bits(self) -> tuple[str, ...]:
+        """The keys written here that mean nothing in a table of bits."""
+        written = self.model_fields_set.union(*(part.model_fields_set for part in self.parts))
+        return tuple(key for key in _NOT_OF_BITS if key in written)
+
 
 def _number(key: Any) -> Any:
     if not isinstance(key, str):
@@ -165,6 +197,7 @@ class ModbusMap(Section):
     base: int = 0
     stride: Annotated[int, Field(ge=0, le=65535)] = 0
     max_registers: Annotated[int, Field(ge=1, le=125)] = 60
+    max_bits: Annotated[int, Field(ge=1, le=2000)] = 2000
     max_gap: Annotated[int, Field(ge=0, le=124)] = 8
     forbid: tuple[tuple[int, int], ...] = ()
     style: Literal["block", "single"] = "block"
@@ -182,8 +215,15 @@ class ModbusMap(Section):
         """Where `at` lies for a component (0 = the device itself), 0-based as on the wire."""
         return self.base + max(component - 1, 0) * self.stride + at
 
+    def table_of(self, register: Register) -> RegisterTable:
+        """Where `register` lies."""
+        return register.table or self.table
+
     def places(self, register: Register, component: int) -> list[tuple[int, Format, float, tuple[Missing, ...]]]:
         """(address, format, weight, missing) of each part; one of weight 1 when there are no parts."""
+        if self.table_of(register).of_bits:
+            summands = [(register.at, 1.0)] if register.at is not None else [(p.at, p.scale) for p in register.parts]
+            return [(self.address(at, component), _BIT, weight, ()) for at, weight in summands]
         if register.at is not None:
             form = register.form(self.order)
             return [(self.address(register.at, component), form, 1.0, register.missing)]

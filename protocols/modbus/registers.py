@@ -44,7 +44,8 @@ class RegisterField:
 
 @dataclass(frozen=True, slots=True)
 class BoundRegister:
-    """A point of a device and the registers that hold it: [address, address + count) of `table`, read in one request.
+    """A point of a device and the registers or bits that hold it: [address, address + count) of `table`, read in one
+    request; a word of a table of bits is 0 or 1.
 
     `linear` leads to the unit of the point; `states` raw -> text for state points; `low`, `high` are the plausible
     bounds (infinite = none).
@@ -133,7 +134,7 @@ def _bind(register_map: ModbusMap, register: Register, point: Point, component: 
         name=point.name,
         component=component,
         kind=point.kind,
-        table=register.table or register_map.table,
+        table=register_map.table_of(register),
         address=first,
         count=last - first,
         fields=tuple(
@@ -195,7 +196,7 @@ def load(
         misfits = (_misfits(file, register_map, register, spec, number) for number in numbers)
         wrong += next((found for found in misfits if found), [])
         inherited: dict[str, object] = {}
-        if not register.missing and not register.parts:
+        if not register.missing and not register.parts and not register_map.table_of(register).of_bits:
             inherited["missing"] = spec.missing
         if register.unit is None and spec.kind is not PointKind.STATE and declared and name in declared:
             inherited["unit"] = declared[name]
@@ -247,14 +248,18 @@ def _place_misfits(
     register_map: ModbusMap, name: str, register: Register, component: int
 ) -> list[tuple[str, dict[str, object]]]:
     found: list[tuple[str, dict[str, object]]] = []
+    table = register_map.table_of(register)
+    if table.of_bits and register.not_of_bits:
+        found.append(("modbus.of_bits", {"table": table.value, "what": ", ".join(register.not_of_bits)}))
     places = register_map.places(register, component)
     first = min(address for address, *_ in places)
     last = max(address + form.registers for address, form, *_ in places) - 1
     if first < 0 or last > _LARGEST:
         found.append(("modbus.address", {"name": name, "address": first if first < 0 else last}))
-    if last - first + 1 > register_map.max_registers:
-        fields = {"name": name, "count": last - first + 1, "max": register_map.max_registers}
-        found.append(("modbus.span", fields))
+    limit = "max_bits" if table.of_bits else "max_registers"
+    most = register_map.max_bits if table.of_bits else register_map.max_registers
+    if last - first + 1 > most:
+        found.append(("modbus.span", {"name": name, "count": last - first + 1, "limit": limit, "max": most}))
     for low, high in register_map.forbid:
         if first <= high and low <= last:
             span = {"name": name, "first": first, "last": last, "low": low, "high": high}

@@ -116,6 +116,8 @@ def test_every_text_can_be_said_with_its_fields() -> None:
             "where",
             "detail",
             "code",
+            "limit",
+            "table",
         ],
         "x",
     )

@@ -1,5 +1,6 @@
 """Only the answer that was asked for passes; everything else is waited out, counted or ends the connection."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -62,6 +63,18 @@ def test_what_cannot_be_believed_ends_it(case: tuple[bytes, str]) -> None:
     blob, why = case
     seen = sift(blob, ASKED)
     assert (seen.answer, seen.garbled) == (None, why)
+
+
+@pytest.mark.parametrize("function", [1, 2])
+@pytest.mark.parametrize(("count", "octets"), [(1, 1), (8, 1), (9, 2), (19, 3), (2000, 250)])
+def test_bits_come_eight_to_a_byte(function: int, count: int, octets: int) -> None:
+    asked = PendingRequest(transaction=7, unit=17, function=function, count=count)
+    right = _frame(body=bytes([function, octets]) + bytes(octets))
+    assert sift(right, asked) == SortedFrames(right)
+    for other in {octets - 1, octets + 1} - {0, 251}:
+        short = sift(_frame(body=bytes([function, other]) + bytes(other)), asked)
+        assert (short.answer, short.garbled) == (None, "register count")
+    assert sift(_frame(body=bytes([3 - function, octets]) + bytes(octets)), asked).garbled == "function"
 
 
 @given(st.binary(max_size=300))

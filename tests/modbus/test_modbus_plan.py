@@ -19,6 +19,7 @@ def scenes(draw: st.DrawFn) -> tuple[list[RegisterSpan], RequestLimits]:
         draw(st.integers(0, 10)),
         tuple((low, low + draw(st.integers(0, 4))) for low in draw(st.lists(st.integers(0, 120), max_size=3))),
         draw(st.sampled_from(["block", "single"])),
+        draw(st.integers(4, 80)),
     )
     spans = [
         RegisterSpan(draw(st.sampled_from(RegisterTable)), draw(st.integers(0, 120)), draw(st.integers(1, 4)))
@@ -35,7 +36,7 @@ def _sound(blocks: tuple[RequestBlock, ...], spans: list[RegisterSpan], limits: 
         assert all(m.table == block.table and block.address <= m.address and m.end <= block.end for m in members)
         assert block.address == min(m.address for m in members)
         assert block.end == max(m.end for m in members)
-        assert block.count <= limits.max_registers
+        assert block.count <= limits.most(block.table)
         assert not any(low < block.end and block.address <= high for low, high in limits.forbid)
         covered = {address for m in members for address in range(m.address, m.end)}
         run = 0
@@ -65,7 +66,7 @@ def test_neighbours_share_a_request(scene: tuple[list[RegisterSpan], RequestLimi
         first = spans[two.members[0]]
         together = max(one.end, first.end) - one.address
         crossed = any(low < max(one.end, first.end) and one.address <= high for low, high in limits.forbid)
-        assert together > limits.max_registers or first.address - one.end > limits.max_gap or crossed
+        assert together > limits.most(one.table) or first.address - one.end > limits.max_gap or crossed
 
 
 def test_a_plan_by_hand() -> None:
@@ -151,6 +152,30 @@ def test_the_widest_gap_is_suspected_first() -> None:
 def test_too_many_registers_teach_a_cap() -> None:
     spans = [RegisterSpan(H, address, 2) for address in range(0, 40, 2)]
     learned = learn(NOTHING, plan(spans, RequestLimits())[0], spans, 3)
-    assert learned == Learned(cap=20)
+    assert learned == Learned(caps=frozenset({(H, 20)}))
     assert [b.count for b in plan(spans, RequestLimits(), learned)] == [20, 20]
-    assert lessons(NOTHING, learned) == ["takes at most 20 registers in one request"]
+    assert lessons(NOTHING, learned) == ["takes at most 20 holding registers in one request"]
+
+
+def test_a_request_for_bits_has_a_limit_of_its_own() -> None:
+    spans = [RegisterSpan(table, address, 1) for table in RegisterTable for address in range(2400)]
+    counts: dict[RegisterTable, list[int]] = {}
+    for block in plan(spans, RequestLimits()):
+        counts.setdefault(block.table, []).append(block.count)
+    assert counts[RegisterTable.COIL] == counts[RegisterTable.DISCRETE] == [2000, 400]
+    assert counts[RegisterTable.HOLDING] == counts[RegisterTable.INPUT] == [60] * 40
+
+
+def test_what_one_table_teaches_is_not_believed_of_another() -> None:
+    spans = [RegisterSpan(table, address, 1) for table in (RegisterTable.DISCRETE, H) for address in range(40)]
+    bits, registers = plan(spans, RequestLimits())
+    learned = learn(learn(NOTHING, bits, spans, 3), registers, spans, 2)
+    assert [(b.table, b.count) for b in plan(spans, RequestLimits(), learned)] == [
+        (RegisterTable.DISCRETE, 20), (RegisterTable.DISCRETE, 20), (H, 20), (H, 20),
+    ]  # fmt: skip
+    assert lessons(NOTHING, learned) == [
+        "takes at most 20 discrete inputs in one request",
+        "refuses one request for holding registers on both sides of 20",
+    ]
+    again = learn(learned, plan(spans, RequestLimits(), learned)[0], spans, 3)
+    assert again.caps == {(RegisterTable.DISCRETE, 10)}

@@ -86,8 +86,12 @@ TEXTS: dict[str, tuple[str, str]] = {
         "{name} 位于寄存器 {first}-{last}，处于禁止区 {low}-{high}",
     ),
     "modbus.span": (
-        "{name} spans {count} registers, more than max_registers {max}: it could not be read in one request, so a torn value would be possible",
-        "{name} 跨 {count} 个寄存器，超过 max_registers {max}：无法一次读出，值可能前后不一致",
+        "{name} spans {count} addresses, more than {limit} {max}: it could not be read in one request, so a torn value would be possible",
+        "{name} 跨 {count} 个地址，超过 {limit} {max}：无法一次读出，值可能前后不一致",
+    ),
+    "modbus.of_bits": (
+        "table {table} holds single bits: {what} means nothing there; remove it (parts join several bits)",
+        "{table} 表的每个地址是一个位：{what} 在此没有意义，请删除（几个位可用 parts 组合）",
     ),
     "modbus.unknown_key": ("unknown key {key!r}; write one of {known}", "未知的键 {key!r}；请写 {known} 之一"),
     "modbus.down.closed": ("closed at once by the other side", "对方接受连接后立即断开"),
