@@ -14,6 +14,7 @@ modbus:
     total_split: {unit: m3, parts: [{at: 8, type: f32, scale: 100}, {at: 10, type: f32}]}
     valve: {at: 18, bits: [0, 1], map: {0: open, 1: closed, 2: moving, 3: fault}}
     alarm: {table: discrete, at: 3, map: {0: none, 1: gas}}
+    power: {at: 14, type: i16, unit: W, missing: ["0x8000"], scale_from: {at: 15}}   # SunSpec W and W_SF
 """
 
 from collections.abc import Mapping
@@ -54,7 +55,7 @@ _CONTENTS = {
 }
 _BIT = Format(Type.U16)
 """A bit as links return it: 0 or 1."""
-_NOT_OF_BITS = ("type", "order", "length", "bit", "bits", "missing")
+_NOT_OF_BITS = ("type", "order", "length", "bit", "bits", "missing", "scale_from")
 
 
 def is_pattern(text: str) -> bool:
@@ -121,6 +122,32 @@ class RegisterPart(Section):
         return self
 
 
+class ScaleRegister(Section):
+    """The register that holds the power of ten of a value, as `sunssf` of SunSpec (SunSpec Information Model
+    Specification, scale factors): value = raw * 10 ** (this + `offset`) * scale. One request reads it and the value.
+
+    `bits` picks a field of an unsigned one; `shared`: one place for all components.
+    """
+
+    at: int
+    type: Type = Type.I16
+    order: ByteOrder | None = None
+    bits: tuple[int, int] | None = None
+    offset: Annotated[int, Field(ge=-20, le=20)] = 0
+    shared: bool = False
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.type not in (Type.I16, Type.U16):
+            raise wrong("modbus.scale_type", value=self.type.value)
+        self.form(ByteOrder.ABCD)
+        return self
+
+    def form(self, order: ByteOrder) -> Format:
+        """The format, with the map's `order` where it names none."""
+        return _format(self.type, self.order or order, 0, self.bits)
+
+
 class Register(Section):
     """One point: `at` (or `parts`), how to read it, what it means. `unit` is the register's; none = the point's."""
 
@@ -132,6 +159,7 @@ class Register(Section):
     bit: int | None = None
     bits: tuple[int, int] | None = None
     scale: Scale = 1.0
+    scale_from: ScaleRegister | None = None
     offset: Scale = 0.0
     unit: str | None = None
     missing: tuple[Missing, ...] = ()
@@ -237,7 +265,23 @@ class ModbusMap(Section):
             for part in register.parts
         ]
 
+    def exponent_place(self, register: Register, component: int) -> tuple[int, Format] | None:
+        """(address, format) of the register that holds the power of ten, when there is one."""
+        source = register.scale_from
+        if source is None:
+            return None
+        return self.address(source.at, 0 if source.shared else component), source.form(self.order)
 
-def scaling(register: Register, unit_factor: float, unit_offset: float) -> Linear:
-    """Register scale, then the unit: value = (raw * scale + offset) * unit_factor + unit_offset."""
-    return Linear.of(register.scale * unit_factor, register.offset * unit_factor + unit_offset)
+    def span(self, register: Register, component: int) -> tuple[int, int]:
+        """First and last address of all that one request has to read for `register`."""
+        taken = [(address, form) for address, form, *_ in self.places(register, component)]
+        exponent = self.exponent_place(register, component)
+        if exponent is not None:
+            taken.append(exponent)
+        return min(address for address, _ in taken), max(address + form.registers - 1 for address, form in taken)
+
+
+def scaling(register: Register, unit_factor: float, unit_offset: float, exponent: int = 0) -> Linear:
+    """Register scale, then the unit: value = (raw * scale * 10 ** exponent + offset) * unit_factor + unit_offset."""
+    scale = register.scale * unit_factor * 10.0**exponent
+    return Linear.of(scale, register.offset * unit_factor + unit_offset)

@@ -16,6 +16,8 @@ from protocols.modbus.profile_problems import problems
 from protocols.modbus.words import Format, Linear, Type, decode, pattern
 
 BAD = (math.nan, Quality.BAD)
+LOWEST_POWER, HIGHEST_POWER = -10, 10
+"""The powers of ten that a register may name: the range of `sunssf`."""
 _LARGEST = 65535
 _INTEGERS = (Type.U16, Type.I16, Type.U32, Type.I32, Type.U64, Type.I64)
 
@@ -43,12 +45,29 @@ class RegisterField:
 
 
 @dataclass(frozen=True, slots=True)
+class RegisterExponent:
+    """The power of ten that stands in a register of the span: `offset` from its start, `plus` is added to it; `powers`
+    lead from the raw value to the unit of the point, by power of ten from LOWEST_POWER on."""
+
+    offset: int
+    form: Format
+    plus: int
+    powers: tuple[Linear, ...]
+
+    def linear(self, words: Sequence[int]) -> Linear | None:
+        """None when the power is out of -10 to 10, as the "not implemented" 0x8000 of SunSpec."""
+        raw = decode(self.form, words[self.offset : self.offset + self.form.registers])
+        place = int(raw) + self.plus - LOWEST_POWER
+        return self.powers[place] if 0 <= place < len(self.powers) else None
+
+
+@dataclass(frozen=True, slots=True)
 class BoundRegister:
     """A point of a device and the registers or bits that hold it: [address, address + count) of `table`, read in one
     request; a word of a table of bits is 0 or 1.
 
-    `linear` leads to the unit of the point; `states` raw -> text for state points; `low`, `high` are the plausible
-    bounds (infinite = none).
+    `linear` leads to the unit of the point, in its stead `exponent` where the device gives the power of ten; `states`
+    raw -> text for state points; `low`, `high` are the plausible bounds (infinite = none).
     """
 
     point: int
@@ -63,6 +82,7 @@ class BoundRegister:
     states: Mapping[int | str, str]
     low: float = -math.inf
     high: float = math.inf
+    exponent: RegisterExponent | None = None
 
     def value(self, words: Sequence[int]) -> float | str | None:
         """The words of the span -> a number in the point's unit, the text of a state, or None = missing.
@@ -81,7 +101,8 @@ class BoundRegister:
             total += raw
         if self.kind is PointKind.STATE:
             return self.states.get(int(total), f"raw:{int(total)}")
-        return self.linear.value(total)
+        linear = self.linear if self.exponent is None else self.exponent.linear(words)
+        return None if linear is None else linear.value(total)
 
     def judge(self, words: Sequence[int], code: Callable[[int, str], int | None]) -> tuple[float, Quality]:
         """`value` as a row of a batch. `code` is Directory.state_code. Missing is bad, implausible is uncertain."""
@@ -127,8 +148,8 @@ def _bind(register_map: ModbusMap, register: Register, point: Point, component: 
     places = register_map.places(register, component)
     states: dict[int | str, str] = {text: text for text in point.values if is_no_data(text)}
     states.update(register.map or {})
-    first = min(address for address, *_ in places)
-    last = max(address + form.registers for address, form, *_ in places)
+    first, last = register_map.span(register, component)
+    conversion = _conversion(register.unit, point.unit)
     return BoundRegister(
         point=point.id,
         name=point.name,
@@ -136,16 +157,28 @@ def _bind(register_map: ModbusMap, register: Register, point: Point, component: 
         kind=point.kind,
         table=register_map.table_of(register),
         address=first,
-        count=last - first,
+        count=last - first + 1,
         fields=tuple(
             RegisterField(address - first, form, weight, *_sentinels(form, missing))
             for address, form, weight, missing in places
         ),
-        linear=scaling(register, *_conversion(register.unit, point.unit)),
+        linear=scaling(register, *conversion),
         states=states,
         low=-math.inf if point.plausible.min is None else point.plausible.min,
         high=math.inf if point.plausible.max is None else point.plausible.max,
+        exponent=_exponent(register_map, register, component, first, conversion),
     )
+
+
+def _exponent(
+    register_map: ModbusMap, register: Register, component: int, first: int, conversion: tuple[float, float]
+) -> RegisterExponent | None:
+    place = register_map.exponent_place(register, component)
+    if place is None or register.scale_from is None:
+        return None
+    powers = tuple(scaling(register, *conversion, power) for power in range(LOWEST_POWER, HIGHEST_POWER + 1))
+    address, form = place
+    return RegisterExponent(address - first, form, register.scale_from.offset, powers)
 
 
 def _sentinels(form: Format, missing: Sequence[Missing]) -> tuple[frozenset[float | str], frozenset[int]]:
@@ -220,7 +253,7 @@ def _misfits(
     if point.kind is PointKind.STATE:
         if register.map is None and register.type is not Type.ASCII:
             found.append(("modbus.state_map", {"name": name}))
-        if {"unit", "scale", "offset"} & register.model_fields_set:
+        if {"unit", "scale", "scale_from", "offset"} & register.model_fields_set:
             found.append(("modbus.state_scale", {"name": name}))
     else:
         if register.map is not None:
@@ -251,9 +284,7 @@ def _place_misfits(
     table = register_map.table_of(register)
     if table.of_bits and register.not_of_bits:
         found.append(("modbus.of_bits", {"table": table.value, "what": ", ".join(register.not_of_bits)}))
-    places = register_map.places(register, component)
-    first = min(address for address, *_ in places)
-    last = max(address + form.registers for address, form, *_ in places) - 1
+    first, last = register_map.span(register, component)
     if first < 0 or last > _LARGEST:
         found.append(("modbus.address", {"name": name, "address": first if first < 0 else last}))
     limit = "max_bits" if table.of_bits else "max_registers"

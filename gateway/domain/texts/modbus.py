@@ -52,6 +52,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "a scale of 0 makes every value the same; write the real one, or leave it out",
         "比例 0 会使所有值相同；请写实际比例或省略",
     ),
+    "modbus.scale_type": (
+        "a power of ten is one register, i16 or u16, not {value}",
+        "十的幂次占一个寄存器，类型为 i16 或 u16，不能是 {value}",
+    ),
     "modbus.format": ("{reason}", "寄存器格式无效：{reason}"),
     "modbus.unknown_point": (
         "the profile has no point {name!r}; write one of {known}",
@@ -66,8 +70,8 @@ TEXTS: dict[str, tuple[str, str]] = {
         "{name} 是状态测点：请说明数字的含义，map: {{0: idle, 1: charging}}",
     ),
     "modbus.state_scale": (
-        "{name} is a state point: unit, scale and offset mean nothing; remove them",
-        "{name} 是状态测点：unit、scale、offset 没有意义；请删除",
+        "{name} is a state point: unit, scale, scale_from and offset mean nothing; remove them",
+        "{name} 是状态测点：unit、scale、scale_from、offset 没有意义；请删除",
     ),
     "modbus.not_state": (
         "{name} is a number, not a state: {what} does not go with it; make it kind: state in points",
