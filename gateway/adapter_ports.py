@@ -45,8 +45,8 @@ class CheckedProject:
     profiles: Mapping[str, Profile]
     devices: Mapping[str, Device]
     profile_files: Mapping[str, str]
-    mapped: Collection[str]
-    """Profiles that have a section of this adapter."""
+    mapped: Mapping[str, Any]
+    """Profiles that have a section of this adapter -> that section as the file has it."""
     cell: Callable[[str, str, str, Mapping[str, object]], Problem]
     """(device, column of the list of devices, key, fields) -> problem of that cell."""
 
@@ -110,6 +110,8 @@ class PollRequest:
     count: int
     words: tuple[int, ...] = ()
     error: Localized | str = ""
+    unit: int | None = None
+    """Unit id, where it is another one than that of the device."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -138,7 +138,8 @@ def _checked(
         table, row = inventory.rows[device]
         return table.problem(row, column, key, **fields)
 
-    mapped = [name for name, one in profiles.items() if owned is not None and owned.section in one.sections]
+    section = "" if owned is None else owned.section
+    mapped = {name: one.sections[section] for name, one in profiles.items() if section in one.sections}
     return CheckedProject(
         document.file,
         {name: one.profile for name, one in profiles.items()},

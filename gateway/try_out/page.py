@@ -28,7 +28,8 @@ def _lines(tried: TryResult, lang: Lang) -> Iterator[str]:
     for request in tried.requests:
         first, last = request.address, request.address + request.count - 1
         words = " ".join(f"{word:04X}" for word in request.words) or request.error
-        yield "  " + localize("trial.request", lang, table=request.table, first=first, last=last, words=words)
+        fields = {"unit": request.unit, "table": request.table, "first": first, "last": last, "words": words}
+        yield "  " + localize("trial.request" if request.unit is None else "trial.request_of", lang, **fields)
     yield from _readings(tried.rows, lang)
     if tried.failure:
         yield localize("trial.unanswered", lang, reason=tried.failure)

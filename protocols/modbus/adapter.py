@@ -4,6 +4,8 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from pydantic import ValidationError
+
 from gateway.adapter_ports import (
     CheckedProject,
     ConfigFindings,
@@ -46,18 +48,48 @@ def _adjust(
 
 def _check_with(sources: Mapping[str, ModbusConfig], project: CheckedProject) -> ConfigFindings:
     found = ConfigFindings()
+    units = _Units(project)
     for name, source in sources.items():
-        found.problems += _listed(name, source, project)
+        found.problems += _listed(name, source, project, units)
     registry = [source for source in sources.values() if source.devices_from]
     links = [link for source in registry for link in source.links]
     for code, device in project.devices.items():
         if registry:
-            found.problems += _addressed(code, device, links, project)
+            found.problems += _addressed(code, device, links, project, units)
     return found
 
 
-def _listed(name: str, source: ModbusConfig, project: CheckedProject) -> Iterator[Problem]:
-    """Devices under `devices` that do not exist, or whose profile has no map."""
+class _Units:
+    """The unit ids that the maps of a project lead to."""
+
+    def __init__(self, project: CheckedProject) -> None:
+        self._project = project
+        self._known: dict[tuple[str, int], frozenset[int]] = {}
+
+    def beyond(self, device: Device, unit: int) -> int | None:
+        """The first that is none, for a device at `unit`."""
+        key = device.profile, device.components
+        if key not in self._known:
+            self._known[key] = self._offsets(*key)
+        return next((unit + one for one in sorted(self._known[key]) if not 0 <= unit + one <= _LARGEST_UNIT), None)
+
+    def _offsets(self, profile: str, components: int) -> frozenset[int]:
+        from protocols.modbus.profile import ModbusMap
+
+        try:
+            found = ModbusMap.model_validate(self._project.mapped[profile])
+        except (KeyError, ValidationError):  # found already, where the profile is read
+            return frozenset()
+        each = {point.name: point.each for point in self._project.profiles[profile].points}
+        return frozenset(
+            found.unit_offset(register, component)
+            for name, register in found.points.items()
+            for component in (range(1, components + 1) if each.get(name) else (0,))
+        )
+
+
+def _listed(name: str, source: ModbusConfig, project: CheckedProject, units: _Units) -> Iterator[Problem]:
+    """Devices under `devices` that do not exist, whose profile has no map, or whose map leads to no unit."""
     for index, entry in enumerate(source.devices):
         here = f"sources.{name}.devices[{index}].device"
         device = project.devices.get(entry.device)
@@ -67,9 +99,14 @@ def _listed(name: str, source: ModbusConfig, project: CheckedProject) -> Iterato
             yield Problem(project.file, here, key, {"value": entry.device, "near": near})
         elif _has_no_map(device, project):
             yield Problem(project.file, here, "config.source.no_map", _no_map(entry.device, device, project))
+        elif (beyond := units.beyond(device, entry.unit)) is not None:
+            place = here.removesuffix("device") + "unit"
+            yield Problem(project.file, place, "config.source.unit_beyond", {"value": entry.device, "unit": beyond})
 
 
-def _addressed(code: str, device: Device, links: Collection[str], project: CheckedProject) -> Iterator[Problem]:
+def _addressed(
+    code: str, device: Device, links: Collection[str], project: CheckedProject, units: _Units
+) -> Iterator[Problem]:
     """Devices whose address stands in the list: the columns modbus_link, modbus_unit and modbus_every."""
     link, unit, every = (device.attrs.get(f"modbus_{name}") for name in ("link", "unit", "every"))
     if link is None and unit is None:
@@ -79,6 +116,8 @@ def _addressed(code: str, device: Device, links: Collection[str], project: Check
         yield project.cell(code, "modbus_link", "config.source.link", fields)
     if not (isinstance(unit, str) and unit.isascii() and unit.isdigit() and int(unit) <= _LARGEST_UNIT):
         yield project.cell(code, "modbus_unit", "config.source.modbus_unit", {"value": str(unit or "")})
+    elif (beyond := units.beyond(device, int(unit))) is not None:
+        yield project.cell(code, "modbus_unit", "config.source.unit_beyond", {"value": code, "unit": beyond})
     if every is not None and not _is_duration(str(every)):
         yield project.cell(code, "modbus_every", "config.type.duration", {"written": str(every)})
     if _has_no_map(device, project):

@@ -62,9 +62,10 @@ class Layout:
         self.limits = limits
         self.points = np.array([register.point for register in self.registers], np.int32)
         self.spans = tuple(
-            RegisterSpan(register.table, register.address, register.count) for register in self.registers
+            RegisterSpan(register.table, register.address, register.count, register.unit) for register in self.registers
         )
         self.blocks = plan(self.spans, limits)
+        self.units = frozenset(span.unit for span in self.spans)
 
 
 class PolledDevice:
@@ -150,7 +151,7 @@ class Cycle:
     async def _block(self, block: RequestBlock, rows: Rows) -> bool:
         """Ask for one block; False ends the cycle."""
         try:
-            words = await self.link.read(self.slave.unit, block.table, block.address, block.count)
+            words = await self.link.read(self.slave.unit + block.unit, block.table, block.address, block.count)
         except ExceptionResponse as refusal:
             self.answered = True
             self.stats.exceptions[refusal.code] = self.stats.exceptions.get(refusal.code, 0) + 1
@@ -165,7 +166,8 @@ class Cycle:
             if not self.answered:
                 raise
             self.target.unanswered(block, self.now())
-            return False
+            self._done.update(*(one.members for one in self.target.blocks if one.unit == block.unit))
+            return True
         self.answered = True
         self._done.update(block.members)
         self.target.read(block)

@@ -11,17 +11,28 @@ from typing import Literal
 
 from protocols.modbus.profile import ModbusMap, RegisterTable
 
+Area = tuple[int, RegisterTable]
+"""One table of one unit, as its offset from the unit id of the device."""
 ILLEGAL_ADDRESS = 2
 ILLEGAL_VALUE = 3
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class RegisterSpan:
-    """Addresses [address, address + count) of a table that belong together: the words or bits of one point."""
+    """Addresses [address, address + count) of a table that belong together: the words or bits of one point.
+
+    `unit` is added to the unit id of the device.
+    """
 
     table: RegisterTable
     address: int
     count: int
+    unit: int = 0
+
+    @property
+    def area(self) -> "Area":
+        """What one request may read of."""
+        return self.unit, self.table
 
     @property
     def end(self) -> int:
@@ -37,6 +48,12 @@ class RequestBlock:
     address: int
     count: int
     members: tuple[int, ...]
+    unit: int = 0
+
+    @property
+    def area(self) -> "Area":
+        """What it reads of."""
+        return self.unit, self.table
 
     @property
     def end(self) -> int:
@@ -46,7 +63,7 @@ class RequestBlock:
     @property
     def key(self) -> RegisterSpan:
         """What it reads: the same for two plans that contain the same request."""
-        return RegisterSpan(self.table, self.address, self.count)
+        return RegisterSpan(self.table, self.address, self.count, self.unit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,16 +89,16 @@ class RequestLimits:
 
 @dataclass(frozen=True, slots=True)
 class Learned:
-    """Limits learned from refusals of one device: `caps` (table, most in one request; none = that of the profile),
+    """Limits learned from refusals of one device: `caps` (area, most in one request; none = that of the profile),
     `cuts` no block may contain both sides of these addresses, `holes` spans it does not have."""
 
-    caps: frozenset[tuple[RegisterTable, int]] = frozenset()
-    cuts: frozenset[tuple[RegisterTable, int]] = frozenset()
+    caps: frozenset[tuple[Area, int]] = frozenset()
+    cuts: frozenset[tuple[Area, int]] = frozenset()
     holes: frozenset[RegisterSpan] = frozenset()
 
-    def cap(self, table: RegisterTable, most: int) -> int:
-        """The lower of `most` and what was learned of `table`."""
-        return min([most, *(cap for of, cap in self.caps if of == table)])
+    def cap(self, area: Area, most: int) -> int:
+        """The lower of `most` and what was learned of `area`."""
+        return min([most, *(cap for of, cap in self.caps if of == area)])
 
 
 NOTHING = Learned()
@@ -89,42 +106,42 @@ NOTHING = Learned()
 
 
 def plan(spans: Sequence[RegisterSpan], limits: RequestLimits, learned: Learned = NOTHING) -> tuple[RequestBlock, ...]:
-    """The requests, ordered by table and address: every span lies in exactly one block.
+    """The requests, ordered by unit, table and address: every span lies in exactly one block.
 
     A span longer than the limit gets a block of its own: it cannot be read in two without tearing.
     """
-    most = {table: learned.cap(table, limits.most(table)) for table in RegisterTable}
+    most = {span.area: learned.cap(span.area, limits.most(span.table)) for span in spans}
     blocks: list[RequestBlock] = []
-    for index in sorted(range(len(spans)), key=lambda i: (spans[i].table, spans[i].address, -spans[i].count)):
+    for index in sorted(range(len(spans)), key=lambda i: (spans[i].area, spans[i].address, -spans[i].count)):
         span = spans[index]
-        if blocks and _joins(blocks[-1], span, most[span.table], limits, learned):
+        if blocks and _joins(blocks[-1], span, most[span.area], limits, learned):
             last = blocks[-1]
             end = max(last.end, span.end)
-            blocks[-1] = RequestBlock(last.table, last.address, end - last.address, (*last.members, index))
+            blocks[-1] = RequestBlock(last.table, last.address, end - last.address, (*last.members, index), last.unit)
         else:
-            blocks.append(RequestBlock(span.table, span.address, span.count, (index,)))
+            blocks.append(RequestBlock(span.table, span.address, span.count, (index,), span.unit))
     return tuple(blocks)
 
 
 def _joins(block: RequestBlock, span: RegisterSpan, most: int, limits: RequestLimits, learned: Learned) -> bool:
     """Whether `span`, which starts at or after the block, may be read with it."""
-    if span.table != block.table or span in learned.holes or block.key in learned.holes:
+    if span.area != block.area or span in learned.holes or block.key in learned.holes:
         return span == block.key
     if limits.style == "single":
         return span == block.key
     end = max(block.end, span.end)
     if end - block.address > max(most, block.count) or span.address - block.end > limits.max_gap:
         return False
-    avoid = [*limits.forbid, *((hole.address, hole.end - 1) for hole in learned.holes if hole.table == block.table)]
+    avoid = [*limits.forbid, *((hole.address, hole.end - 1) for hole in learned.holes if hole.area == block.area)]
     if any(low < end and block.address <= high for low, high in avoid):
         return False
-    return not any(table == block.table and block.address < cut < end for table, cut in learned.cuts)
+    return not any(area == block.area and block.address < cut < end for area, cut in learned.cuts)
 
 
 def learn(learned: Learned, block: RequestBlock, spans: Sequence[RegisterSpan], code: int) -> Learned:
     """What exception `code` (2 or 3) on `block` teaches. The result differs from `learned`, so that asking ends.
 
-    3 on a block of several spans halves the cap of its table. 2 cuts it at the widest gap, else in the middle. A span
+    3 on a block of several spans halves the cap of its area. 2 cuts it at the widest gap, else in the middle. A span
     refused alone is a hole, and the cuts that led to it are forgotten: without the hole they may not be needed.
     """
     members = sorted((spans[index] for index in block.members), key=lambda s: (s.address, s.count))
@@ -132,22 +149,27 @@ def learn(learned: Learned, block: RequestBlock, spans: Sequence[RegisterSpan], 
     if code == ILLEGAL_VALUE and borders:
         cap = max(*(span.count for span in members), (block.count + 1) // 2)
         if cap < block.count:
-            others = {(table, most) for table, most in learned.caps if table != block.table}
-            return replace(learned, caps=frozenset({*others, (block.table, cap)}))
+            others = {(area, most) for area, most in learned.caps if area != block.area}
+            return replace(learned, caps=frozenset({*others, (block.area, cap)}))
     if borders:
         middle = block.address + block.count / 2
         _, _, cut = min((-gap, abs(cut - middle), cut) for gap, cut in borders)
-        return replace(learned, cuts=learned.cuts | {(block.table, cut)})
+        return replace(learned, cuts=learned.cuts | {(block.area, cut)})
     holes = learned.holes | {block.key, *members}
     return Learned(learned.caps, frozenset(), holes)
 
 
 def lessons(before: Learned, after: Learned) -> list[str]:
     """What was learned in between, one line each."""
-    caps = [f"takes at most {cap} {t.contents} in one request" for t, cap in after.caps - before.caps]
-    holes = [f"refuses {one.table.contents} {one.address}-{one.end - 1}" for one in after.holes - before.holes]
-    cuts = [f"refuses one request for {t.contents} on both sides of {cut}" for t, cut in after.cuts - before.cuts]
+    caps = [f"takes at most {cap} {_named(area)} in one request" for area, cap in after.caps - before.caps]
+    holes = [f"refuses {_named(one.area)} {one.address}-{one.end - 1}" for one in after.holes - before.holes]
+    cuts = [f"refuses one request for {_named(area)} on both sides of {cut}" for area, cut in after.cuts - before.cuts]
     return [*sorted(caps), *sorted(holes), *sorted(cuts)]
+
+
+def _named(area: Area) -> str:
+    unit, table = area
+    return f"{table.contents} of unit {unit:+d}" if unit else table.contents
 
 
 def _borders(members: Sequence[RegisterSpan]) -> list[tuple[int, int]]:

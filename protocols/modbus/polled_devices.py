@@ -76,7 +76,7 @@ class PolledDevices:
         targets: dict[str, PolledDevice] = {}
         layouts: dict[tuple[str, int], Layout | str] = {}
         for code in wanted:
-            target = self._target(code, layouts)
+            target = self._target(code, wanted[code].unit, layouts)
             if isinstance(target, PolledDevice):
                 targets[code] = target
             else:
@@ -124,7 +124,7 @@ class PolledDevices:
             return None
         return PollAddress(str(link), number, every or self._config.every)
 
-    def _target(self, code: str, layouts: dict[tuple[str, int], Layout | str]) -> PolledDevice | str:
+    def _target(self, code: str, unit: int, layouts: dict[tuple[str, int], Layout | str]) -> PolledDevice | str:
         """The device ready to be polled (what was learned of it stays as long as its registers do), or why not.
 
         `layouts` are those made in this round: thousands of devices share a few.
@@ -138,6 +138,9 @@ class PolledDevices:
         layout = layouts[key]
         if isinstance(layout, str):
             return layout
+        beyond = sorted(unit + one for one in layout.units if not 0 <= unit + one <= _LARGEST_UNIT)
+        if beyond:
+            return f"its registers lie in unit {beyond[0]}, which is not 0 to {_LARGEST_UNIT}"
         known = self.targets.get(code)
         if known is not None and known.device.id == device.id and known.layout.registers == layout.registers:
             return known

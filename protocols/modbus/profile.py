@@ -4,6 +4,7 @@ modbus:
   table: holding          # or input, coil, discrete
   order: ABCD             # of every point without its own
   base: 0                 # address = base + (component - 1) * stride + at; -40001 for manuals that count from 40001
+  unit_stride: 0          # unit id = that of the device + (component - 1) * unit_stride + unit_offset of the register
   max_registers: 60       # per request
   max_bits: 2000          # per request, of coils and discrete inputs
   max_gap: 8              # unused registers or bits read along to save a request
@@ -79,6 +80,9 @@ Missing = Annotated[int | float | str, Field(union_mode="smart"), BeforeValidato
 """A raw value that means "no data": a number (compared as read and as bytes), a pattern `0xFFFF`, or a text (ascii)."""
 
 Scale = Annotated[float, Field(allow_inf_nan=False)]
+
+UnitOffset = Annotated[int, Field(ge=-255, le=255)]
+"""What is added to the unit id of the device."""
 
 
 def _scale(value: float) -> float:
@@ -164,6 +168,7 @@ class Register(Section):
     unit: str | None = None
     missing: tuple[Missing, ...] = ()
     table: RegisterTable | None = None
+    unit_offset: UnitOffset = 0
     map: Mapping[int | str, str] | None = None
 
     _check_scale = field_validator("scale")(_scale)
@@ -224,6 +229,7 @@ class ModbusMap(Section):
     order: ByteOrder = ByteOrder.ABCD
     base: int = 0
     stride: Annotated[int, Field(ge=0, le=65535)] = 0
+    unit_stride: UnitOffset = 0
     max_registers: Annotated[int, Field(ge=1, le=125)] = 60
     max_bits: Annotated[int, Field(ge=1, le=2000)] = 2000
     max_gap: Annotated[int, Field(ge=0, le=124)] = 8
@@ -242,6 +248,10 @@ class ModbusMap(Section):
     def address(self, at: int, component: int) -> int:
         """Where `at` lies for a component (0 = the device itself), 0-based as on the wire."""
         return self.base + max(component - 1, 0) * self.stride + at
+
+    def unit_offset(self, register: Register, component: int) -> int:
+        """The unit id that answers for `register`, counted from that of the device."""
+        return register.unit_offset + max(component - 1, 0) * self.unit_stride
 
     def table_of(self, register: Register) -> RegisterTable:
         """Where `register` lies."""

@@ -67,7 +67,8 @@ class BoundRegister:
     request; a word of a table of bits is 0 or 1.
 
     `linear` leads to the unit of the point, in its stead `exponent` where the device gives the power of ten; `states`
-    raw -> text for state points; `low`, `high` are the plausible bounds (infinite = none).
+    raw -> text for state points; `low`, `high` are the plausible bounds (infinite = none); `unit`
+    is added to the unit id of the device.
     """
 
     point: int
@@ -83,6 +84,7 @@ class BoundRegister:
     low: float = -math.inf
     high: float = math.inf
     exponent: RegisterExponent | None = None
+    unit: int = 0
 
     def value(self, words: Sequence[int]) -> float | str | None:
         """The words of the span -> a number in the point's unit, the text of a state, or None = missing.
@@ -167,6 +169,7 @@ def _bind(register_map: ModbusMap, register: Register, point: Point, component: 
         low=-math.inf if point.plausible.min is None else point.plausible.min,
         high=math.inf if point.plausible.max is None else point.plausible.max,
         exponent=_exponent(register_map, register, component, first, conversion),
+        unit=register_map.unit_offset(register, component),
     )
 
 
@@ -223,7 +226,7 @@ def load(
         if spec is None:
             wrong.append(_unknown(file, name, {p.name for p in profile.points}))
             continue
-        if spec.each and profile.components > 1 and not register_map.stride:
+        if spec.each and profile.components > 1 and not (register_map.stride or register_map.unit_stride):
             wrong.append(Problem(file, f"modbus.points.{name}", "modbus.stride", {"name": name}))
         numbers = range(1, max(profile.components, 1) + 1) if spec.each else (0,)
         misfits = (_misfits(file, register_map, register, spec, number) for number in numbers)

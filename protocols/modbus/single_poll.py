@@ -21,12 +21,12 @@ from protocols.modbus.stats import ModbusStats
 
 
 class _Watched:
-    """A link that records requests and responses."""
+    """A link that records requests and responses; `unit` is that of the device."""
 
-    def __init__(self, link: Link) -> None:
-        self._link = link
+    def __init__(self, link: Link, unit: int) -> None:
+        self._link, self._unit = link, unit
         self.requests: list[PollRequest] = []
-        self.words: dict[tuple[RegisterTable, int], int] = {}
+        self.words: dict[tuple[int, RegisterTable, int], int] = {}
 
     @property
     def strays(self) -> int:
@@ -35,13 +35,14 @@ class _Watched:
 
     async def read(self, unit: int, table: RegisterTable, address: int, count: int) -> list[int]:
         """As Link."""
+        other = None if unit == self._unit else unit
         try:
             words = await self._link.read(unit, table, address, count)
         except SourceError as error:
-            self.requests.append(PollRequest(str(table.value), address, count, error=_why(error)))
+            self.requests.append(PollRequest(str(table.value), address, count, error=_why(error), unit=other))
             raise
-        self.requests.append(PollRequest(str(table.value), address, count, tuple(words)))
-        self.words.update({(table, address + i): word for i, word in enumerate(words)})
+        self.requests.append(PollRequest(str(table.value), address, count, tuple(words), unit=other))
+        self.words.update({(unit, table, address + i): word for i, word in enumerate(words)})
         return words
 
     async def close(self) -> None:
@@ -50,7 +51,8 @@ class _Watched:
 
     def of(self, register: BoundRegister) -> tuple[int, ...] | None:
         """Its words, None when one of them was not read."""
-        places = [(register.table, register.address + i) for i in range(register.count)]
+        unit = self._unit + register.unit
+        places = [(unit, register.table, register.address + i) for i in range(register.count)]
         return tuple(self.words[place] for place in places) if self.words.keys() >= set(places) else None
 
 
@@ -62,7 +64,7 @@ async def poll_once(source: str, config: ModbusConfig, services: SourceServices,
     if device not in polled.targets:
         return None
     place, target = polled.places[device], polled.targets[device]
-    link = _Watched(open_link(config.links[place.link]))
+    link = _Watched(open_link(config.links[place.link]), place.unit)
 
     def ticks() -> int:
         return round(asyncio.get_running_loop().time() * SECOND)

@@ -22,7 +22,12 @@ def scenes(draw: st.DrawFn) -> tuple[list[RegisterSpan], RequestLimits]:
         draw(st.integers(4, 80)),
     )
     spans = [
-        RegisterSpan(draw(st.sampled_from(RegisterTable)), draw(st.integers(0, 120)), draw(st.integers(1, 4)))
+        RegisterSpan(
+            draw(st.sampled_from(RegisterTable)),
+            draw(st.integers(0, 120)),
+            draw(st.integers(1, 4)),
+            draw(st.integers(-1, 1)),
+        )
         for _ in range(draw(st.integers(1, 25)))
     ]
     allowed = [s for s in spans if not any(low < s.end and s.address <= high for low, high in limits.forbid)]
@@ -33,7 +38,7 @@ def _sound(blocks: tuple[RequestBlock, ...], spans: list[RegisterSpan], limits: 
     assert sorted(index for block in blocks for index in block.members) == list(range(len(spans)))
     for block in blocks:
         members = [spans[index] for index in block.members]
-        assert all(m.table == block.table and block.address <= m.address and m.end <= block.end for m in members)
+        assert all(m.area == block.area and block.address <= m.address and m.end <= block.end for m in members)
         assert block.address == min(m.address for m in members)
         assert block.end == max(m.end for m in members)
         assert block.count <= limits.most(block.table)
@@ -61,7 +66,7 @@ def test_neighbours_share_a_request(scene: tuple[list[RegisterSpan], RequestLimi
     spans, limits = scene
     blocks = plan(spans, limits)
     for one, two in pairwise(blocks):
-        if one.table != two.table or limits.style == "single":
+        if one.area != two.area or limits.style == "single":
             continue
         first = spans[two.members[0]]
         together = max(one.end, first.end) - one.address
@@ -152,7 +157,7 @@ def test_the_widest_gap_is_suspected_first() -> None:
 def test_too_many_registers_teach_a_cap() -> None:
     spans = [RegisterSpan(H, address, 2) for address in range(0, 40, 2)]
     learned = learn(NOTHING, plan(spans, RequestLimits())[0], spans, 3)
-    assert learned == Learned(caps=frozenset({(H, 20)}))
+    assert learned == Learned(caps=frozenset({((0, H), 20)}))
     assert [b.count for b in plan(spans, RequestLimits(), learned)] == [20, 20]
     assert lessons(NOTHING, learned) == ["takes at most 20 holding registers in one request"]
 
@@ -178,4 +183,4 @@ def test_what_one_table_teaches_is_not_believed_of_another() -> None:
         "refuses one request for holding registers on both sides of 20",
     ]
     again = learn(learned, plan(spans, RequestLimits(), learned)[0], spans, 3)
-    assert again.caps == {(RegisterTable.DISCRETE, 10)}
+    assert again.caps == {((0, RegisterTable.DISCRETE), 10)}

@@ -150,6 +150,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     "config.audience.word": ("{value} is no audience; write customer, site or a list of customer codes", "{value} 不是通知对象；请写 customer、site 或客户编号列表"),
     "config.audience.customer": ("there is no customer {value}; add it to the list of customers", "客户 {value} 不存在；请先加入客户清单"),
     "config.source.link": ("there is no Modbus link {value!r}; known: {known}", "Modbus 链路 {value!r} 不存在；可用：{known}"),
+    "config.source.unit_beyond": (
+        "{value}: the register map leads to unit {unit}; unit ids are 0 to 255, correct the unit or unit_offset",
+        "{value}：寄存器表指向单元 {unit}；单元号为 0 到 255，请改正设备的单元号或 unit_offset",
+    ),
     "config.source.modbus_unit": ("{value!r} is no Modbus unit; write 0 to 255", "{value!r} 不是 Modbus 单元号；请写 0 到 255"),
     "config.source.client_twice": ("client_id {value} is used by source {first} on the same broker; each session needs its own", "client_id {value} 已被同一 MQTT 服务器上的数据源 {first} 使用；每个会话须不同"),
     "config.events": ("no event fits {value}; known: {known}", "没有事件匹配 {value}；已知：{known}"),

@@ -78,8 +78,8 @@ TEXTS: dict[str, tuple[str, str]] = {
         "{name} 是数值而不是状态：不能用 {what}；请在 points 中写 kind: state",
     ),
     "modbus.stride": (
-        "{name} is repeated per component: write stride (registers from one component to the next)",
-        "{name} 按部件重复：请写 stride（相邻部件之间的寄存器数）",
+        "{name} is repeated per component: write stride (registers from one component to the next), or unit_stride (unit ids)",
+        "{name} 按部件重复：请写 stride（相邻部件之间的寄存器数）或 unit_stride（单元号之差）",
     ),
     "modbus.address": (
         "{name} comes to lie at register {address}; registers are 0 to 65535: correct at, base or stride",

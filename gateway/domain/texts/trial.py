@@ -5,6 +5,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     "trial.poll": ("poll of {what}, source {source}", "轮询 {what}，数据源 {source}"),
     "trial.route": ("route {place}: {filter}", "路由 {place}：{filter}"),
     "trial.request": ("{table} {first} to {last}: {words}", "{table} {first} 至 {last}：{words}"),
+    "trial.request_of": (
+        "unit {unit}, {table} {first} to {last}: {words}",
+        "单元 {unit}，{table} {first} 至 {last}：{words}",
+    ),
     "trial.frame": ("device {device} (profile {profile}, kind {kind}) at {at}", "设备 {device}（型号 {profile}，设备类型 {kind}），时间 {at}"),
     "trial.flag.clamped": ("the device's clock is wrong: the receive time instead", "设备时钟有误，改用接收时间"),
     "trial.flag.retained": ("a retained replay without a time of its own: stored, never judged", "保留消息的重放且无自带时间：只存储，不参与判断"),
