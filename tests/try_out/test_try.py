@@ -130,6 +130,47 @@ async def test_one_poll_of_a_meter(house: Path) -> None:
     assert "meter.battery-low" in result.output
 
 
+class Corrector:
+    """A second unit id of the meter: battery as 36 * 10 ** -1, a valve contact."""
+
+    size = 2
+    reserved: tuple[tuple[int, int], ...] = ()
+
+    def image(self) -> list[int]:
+        return [36, 0xFFFF]
+
+    def coils(self) -> list[bool]:
+        return []
+
+    def discrete_inputs(self) -> list[bool]:
+        return [False, True]
+
+
+@pytest.mark.parametrize(("lang", "unit"), [("en", "unit 18, "), ("zh", "单元 18，")])
+async def test_one_poll_of_two_units_and_tables(house: Path, lang: str, unit: str) -> None:
+    profile = house.parent / "profiles" / "meter_g4.yaml"
+    before = profile.read_text("utf-8")
+    points, found = re.subn(
+        r"    battery: .*\n    valve: .*\n",
+        "    battery: {at: 0, unit: V, unit_offset: 1, scale_from: {at: 1}}\n"
+        "    valve: {table: discrete, at: 1, unit_offset: 1, map: {0: open, 1: closed}}\n",
+        before,
+    )
+    assert found == 1
+    profile.write_text(points, "utf-8")
+    async with ModbusServer({17: Meter(), 18: Corrector()}) as server:
+        text = house.read_text("utf-8").replace("10.0.3.7:502", f"127.0.0.1:{server.port}")
+        house.write_text(text, "utf-8")
+        result = await asyncio.to_thread(run, house, "modbus", "GM-0001", "--lang", lang)
+    assert result.exit_code == 0, result.output
+    lines = rows_of(result)
+    assert any(line[:2] == ["volume_total", "123.456"] for line in lines)
+    assert any(line[:3] == ["battery", "3.6", "V"] for line in lines)
+    assert any(line[:2] == ["valve", "closed"] for line in lines)
+    assert any(line.strip().startswith(f"{unit}discrete 1 ") for line in result.output.splitlines())
+    assert any(line.strip().startswith(f"{unit}holding 0 ") for line in result.output.splitlines())
+
+
 async def test_a_meter_that_does_not_answer(house: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # bound, and nobody listens
