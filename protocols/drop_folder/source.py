@@ -120,6 +120,8 @@ class DropFolderSource:
             self.stats.connected = False
             key = "drop.missing" if isinstance(error, FileNotFoundError) else "drop.unreadable"
             return Phrase(key, {"error": reason(error)} if key == "drop.unreadable" else {})
+        if not self.stats.connected:
+            self._trouble = None  # now, and not when a large file is read
         self.stats.connected, self._failed = True, content.failed
         files = content.files
         self._unmoved = {name: kept for name, kept in self._unmoved.items() if files.get(name) == kept[0]}

@@ -63,7 +63,7 @@ async def test_a_file_is_moved_when_all_of_it_is_in_the_journal(drop: Path) -> N
     async with running(source, journal):
         await until(lambda: len(journal.offered) == 4)
         assert (drop / "a.csv").exists()
-        assert source.stats.waiting == 4
+        assert (source.stats.waiting, source.trouble()) == (4, None)
         gate.set()
         await until_moved(drop, "done/a.csv")
     assert temps(journal) == [float(number % 50) for number in range(95)]
