@@ -97,10 +97,11 @@ def _held(rule: Rule, names: Names) -> Iterator[StateBytes]:
         runners = [evaluator_of(rule, "UTC", world.space(kind), common) for kind in rule.watch.kinds]
     for runner in runners:
         runner.grow()
-        windows, used = 0.0, sum(part.memory() for part in runner.columns.parts.values())
-        own = runner.memory() - used
+        parts = {name: part.memory() for name, part in runner.columns.parts.items()}
+        own = runner.memory() - sum(parts.values())
+        parts.pop("windows", 0)  # they grow with what comes: reckoned below
+        windows, used = 0.0, sum(parts.values())
         if runner.windows is not None:
-            own -= sum(one.memory() for one in runner.windows.operators)
             windows = _windows(runner.windows, rule, names)
         kind = runner.space.kind if runner.space.kind in names.points else ""
         yield StateBytes(kind, own / max(1, runner.space.capacity), windows + used / max(1, len(runner.space)))

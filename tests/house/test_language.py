@@ -135,7 +135,7 @@ def test_the_locale() -> None:
 PROPER = {
     "Webhook", "Webhooks", "Standard", "English", "OpenAPI", "Python", "Java", "Node", "CloudEvents", "Callbacks",
     "QoS", "Dashboards", "New", "Import", "Debian", "Grafana", "Prometheus", "systemd", "vmagent", "root", "pandas",
-    "Spark",
+    "Spark", "InfluxDB", "VictoriaMetrics",
 }  # fmt: skip
 KEYS = {"admin", "engineer", "integrator", "operator", "supervisor", "base"}
 

@@ -20,7 +20,7 @@ AT = st.one_of(
 def _reading(draw: st.DrawFn) -> Reading:
     quality = draw(st.sampled_from(Quality))
     value = math.nan if quality is Quality.BAD else draw(st.floats(allow_nan=False))
-    flags = draw(st.sampled_from([Flag.NONE, Flag.IMPORTED, Flag.LATE]))
+    flags = draw(st.sampled_from([Flag.NONE, Flag.IMPORTED]))
     return Reading(draw(st.integers(0, 9)), 1, draw(AT), value, quality, flags, RECEIVED)
 
 

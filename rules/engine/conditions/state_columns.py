@@ -65,8 +65,9 @@ class StateColumns:
         return own + (self.windows.chain.turned() if self.windows is not None else [])
 
     def memory(self) -> int:
-        """Bytes of the rows in use."""
-        return sum(table.memory() for table in self.every.values())
+        """Bytes: `tables` with the rows there is room for, `parts` with those in use."""
+        own = sum(getattr(table, name).nbytes for table in self.tables.values() for name, _ in table.arrays)
+        return int(own + sum(part.memory() for part in self.parts.values()))
 
     def state(self) -> dict[str, NDArray[Any]]:
         """All arrays by name, cut to the rows in use."""
