@@ -276,6 +276,7 @@ async def test_a_client_certificate(tmp_path: Path) -> None:
         ({"content-encoding": "gzip"}, gzip.compress(b" " * 10_000_000), 413),
         ({}, b" " * 70_000, 413),
     ],
+    ids=["gzip", "cut short", "no gzip", "unknown", "a bomb", "too large"],
 )
 async def test_bodies(headers: dict[str, str], body: bytes, status: int) -> None:
     async with running() as stage:
