@@ -34,7 +34,7 @@ test-deep: $(VENV)/.dev  ## properties with ten times the examples, never the sa
 	HYPOTHESIS_PROFILE=deep CI= $(RUN_TESTS) -m "not slow_fault" $(addprefix tests/,rules_engine rules_language intake mqtt lint) $(PYTEST)
 
 test-faults: $(VENV)/.dev  ## the long variants of faults and attacks
-	$(RUN_TESTS) -m slow_fault tests/fault tests/hostile $(PYTEST)
+	$(RUN_TESTS) -m slow_fault tests/fault tests/hostile tests/series $(PYTEST)
 
 lint: $(VENV)/.dev  ## ruff: format and rules
 	$(BIN)/ruff format --check .

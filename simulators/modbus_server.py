@@ -202,10 +202,10 @@ def _bits(request: ModbusPDU, unit: ModbusUnit) -> ModbusPDU:
     if not 1 <= request.count <= _MOST_BITS:
         return _refusal(request, ExcCodes.ILLEGAL_VALUE)
     bits = unit.coils() if request.function_code == _COILS else unit.discrete_inputs()
-    asked = bits[request.address : request.address + request.count]
-    if len(asked) < request.count:
+    chosen = bits[request.address : request.address + request.count]
+    if len(chosen) < request.count:
         return _refusal(request, ExcCodes.ILLEGAL_ADDRESS)
-    packed = sum(1 << place for place, bit in enumerate(asked) if bit)
+    packed = sum(1 << place for place, bit in enumerate(chosen) if bit)
     return _BitsPDU(request.function_code, packed.to_bytes((request.count + 7) // 8, "little"))
 
 

@@ -163,6 +163,7 @@ async def test_one_that_is_slow_holds_up_neither_the_other_nor_the_rules(tmp_pat
             assert len(server.bucket.contents()) == 3
 
 
+@pytest.mark.slow_fault
 async def test_a_full_journal_goes_on_without_it_and_what_it_misses_is_said(tmp_path: Path) -> None:
     server = InfluxServer()
     server.start()
