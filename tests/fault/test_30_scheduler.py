@@ -47,7 +47,8 @@ def prepare(here: Site, day: str) -> None:
 
 def counted(here: Site, fault: str) -> tuple[int, int]:
     """(orders of the fault at the OA, deliveries the OA got twice)."""
-    return here.told().get(fault, 0), httpx.get(f"http://127.0.0.1:{here.oa}/stats").json().get("duplicates", 0)
+    stats = httpx.get(f"http://127.0.0.1:{here.oa}/stats").json()
+    return here.orders_by_fault().get(fault, 0), stats.get("duplicates", 0)
 
 
 def deadlines_ran(here: Site, seconds: float = 6.5) -> None:

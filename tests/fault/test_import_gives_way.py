@@ -75,7 +75,7 @@ def test_the_gateway_starts_and_the_import_goes_on_through_it(tmp_path: Path) ->
             if process is not None:
                 process.terminate()
                 process.wait(30)
-    assert "a gateway starts and gets the data" in (tmp_path / "import.log").read_text()
+    assert "a gateway starts and takes over the data" in (tmp_path / "import.log").read_text()
     assert "an import has the data and is asked to give way" in (tmp_path / "run.log").read_text()
     assert not list((tmp_path / "data").glob("*.wanted"))
     store = DuckDbStore(tmp_path / "data" / "series", DuckDbConfig(), Now())
