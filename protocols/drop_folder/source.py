@@ -79,8 +79,7 @@ class DropFolderSource:
 
     def unused(self) -> list[tuple[str, UnusedEntry]]:
         """What files held that nobody used since the start: (the route's filter, what was counted)."""
-        filters = [route.filter for route in self._config.routes]
-        return [(filters[route], entry) for (route, _, _), entry in self.stats.unused.entries() if route < len(filters)]
+        return self.stats.unused.by_filter([route.filter for route in self._config.routes])
 
     def trouble(self) -> Phrase | None:
         """The folder or a file of it cannot be used, or files lie in `failed/`."""

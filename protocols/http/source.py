@@ -96,8 +96,7 @@ class HttpSource:
 
     def unused(self) -> list[tuple[str, UnusedEntry]]:
         """What messages held that nobody used since the start: (the route's filter, what was counted)."""
-        filters = [route.filter for route in self._config.routes]
-        return [(filters[route], entry) for (route, _, _), entry in self.stats.unused.entries() if route < len(filters)]
+        return self.stats.unused.by_filter([route.filter for route in self._config.routes])
 
     def trouble(self) -> Phrase | None:
         """Not listening, or nothing came for `silent_after`."""

@@ -1,7 +1,7 @@
 """What was received and not used: counted by route, reason and place, with an example each; bounded."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -76,6 +76,10 @@ class UnusedLog:
                 entry.count += one.count
                 entry.last = one.received
         return first
+
+    def by_filter(self, filters: Sequence[str]) -> list[tuple[str, UnusedEntry]]:
+        """(the route's filter, what was counted); `filters` are those of the routes, in their order."""
+        return [(filters[route], entry) for (route, _, _), entry in self._entries.items() if route < len(filters)]
 
     def entries(self) -> list[tuple[tuple[int, str, str], UnusedEntry]]:
         """(route, reason, place) and what was counted, in the order they were met."""

@@ -95,8 +95,7 @@ class MqttSource:
 
     def unused(self) -> list[tuple[str, UnusedEntry]]:
         """What messages held that nobody used since the start: (the route's filter, what was counted)."""
-        filters = [route.filter for route in self._config.routes]
-        return [(filters[route], entry) for (route, _, _), entry in self.stats.unused.entries() if route < len(filters)]
+        return self.stats.unused.by_filter([route.filter for route in self._config.routes])
 
     def use(self, config: MqttConfig, password: str | None = None, sent: SentBy | None = None) -> bool:
         """From now on this configuration, on the event loop of `run`; `sent` None = as before. Routes that changed map
