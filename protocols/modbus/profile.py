@@ -24,8 +24,9 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
+from gateway.domain.linear import Linear
 from gateway.section import Section, wrong
-from protocols.modbus.words import ByteOrder, Format, Linear, Type
+from protocols.modbus.words import ByteOrder, Format, Type
 
 
 class RegisterTable(StrEnum):

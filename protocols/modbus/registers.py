@@ -8,12 +8,14 @@ from pydantic import ValidationError
 
 from gateway.domain.device import Point, PointKind, PointSpec, Profile
 from gateway.domain.errors import ConfigError, DecodeError, Problem
+from gateway.domain.linear import Linear
+from gateway.domain.linear import conversion as to_point
 from gateway.domain.no_data_texts import is_no_data
 from gateway.domain.reading import Quality
 from gateway.domain.units import UnitError, parse_unit
 from protocols.modbus.profile import Missing, ModbusMap, Register, RegisterTable, is_pattern, scaling
 from protocols.modbus.profile_problems import problems
-from protocols.modbus.words import Format, Linear, Type, decode, pattern
+from protocols.modbus.words import Format, Type, decode, pattern
 
 BAD = (math.nan, Quality.BAD)
 LOWEST_POWER, HIGHEST_POWER = -10, 10
@@ -151,7 +153,7 @@ def _bind(register_map: ModbusMap, register: Register, point: Point, component: 
     states: dict[int | str, str] = {text: text for text in point.values if is_no_data(text)}
     states.update(register.map or {})
     first, last = register_map.span(register, component)
-    conversion = _conversion(register.unit, point.unit)
+    conversion = to_point(register.unit, point.unit)
     return BoundRegister(
         point=point.id,
         name=point.name,
@@ -197,14 +199,6 @@ def _sentinels(form: Format, missing: Sequence[Missing]) -> tuple[frozenset[floa
         if isinstance(one, int) and form.type in _INTEGERS:
             patterns.add(one)
     return frozenset(values), frozenset(patterns)
-
-
-def _conversion(register: str | None, point: str) -> tuple[float, float]:
-    """(factor, offset): value in the point's unit = value in the register's unit * factor + offset."""
-    if not register:
-        return 1.0, 0.0
-    source, target = parse_unit(register), parse_unit(point)
-    return source.factor / target.factor, (source.offset - target.offset) / target.factor
 
 
 def load(

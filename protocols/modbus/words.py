@@ -5,7 +5,6 @@ value is the vendor's choice. ABCD are the bytes of a value, most significant fi
 ABCD as they are · CDAB words reversed · BADC bytes swapped inside each word · DCBA both. For 64 bits the same four.
 """
 
-import math
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -156,33 +155,3 @@ def _text(octets: bytes) -> str:
         return octets.split(b"\0", 1)[0].decode("ascii").strip(" ")
     except UnicodeDecodeError as error:
         raise DecodeError("ascii", octets.hex()) from error
-
-
-@dataclass(frozen=True, slots=True)
-class Linear:
-    """value = raw * factor / divisor + offset, in the point's unit.
-
-    A scale of 1/n is carried out as a division by n: 15210 mA are 15.21 A, not 15.210000000000001 A.
-    """
-
-    factor: float = 1.0
-    divisor: float = 1.0
-    offset: float = 0.0
-
-    @classmethod
-    def of(cls, scale: float, offset: float = 0.0) -> "Linear":
-        """raw * scale + offset. Raises ValueError for a scale of zero, which has no inverse."""
-        if scale == 0:
-            raise ValueError("a scale of 0 makes every value the same")
-        inverse = round(1 / scale) if abs(scale) < 1 else 0
-        if inverse and math.isclose(inverse * scale, 1.0, rel_tol=1e-12):
-            return cls(1.0, float(inverse), offset)
-        return cls(scale, 1.0, offset)
-
-    def value(self, raw: float) -> float:
-        """Raw -> scaled."""
-        return raw * self.factor / self.divisor + self.offset
-
-    def raw(self, value: float) -> float:
-        """Scaled -> raw, not rounded."""
-        return (value - self.offset) * self.divisor / self.factor

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from modbus_kit import VECTORS
 
 from gateway.domain.errors import DecodeError
-from protocols.modbus.words import ByteOrder, Format, Linear, Raw, Type, decode, encode, pattern
+from gateway.domain.linear import Linear
+from protocols.modbus.words import ByteOrder, Format, Raw, Type, decode, encode, pattern
 
 needs_vectors = pytest.mark.skipif(not VECTORS.is_dir(), reason="the vectors are not beside this checkout")
 _RANGE = {
