@@ -147,7 +147,10 @@ def _load_map(section: Mapping[str, Any], profile: Profile, file: str, declared:
 
 def _texts(found: "ModbusMap", point: str) -> set[str]:
     register = found.points.get(point)
-    return set() if register is None or register.map is None else set(register.map.values())
+    if register is None:
+        return set()
+    flags = {register.no_flag, *register.flags.values()} if register.flags else set()
+    return flags | set((register.map or {}).values())
 
 
 async def _examine(name: str, config: ModbusConfig, *, running: bool) -> list[DoctorFinding]:
@@ -171,7 +174,8 @@ ADAPTER = SourceAdapter(
     check_with=_check_with,
     profile_map=ProfileMap("modbus", _load_map, _texts),
     registers=RegisterFormats(
-        tuple(one.value for one in Type if one not in {Type.BCD, Type.ASCII}), tuple(one.value for one in ByteOrder)
+        tuple(one.value for one in Type if one not in {Type.BCD, Type.ASCII}),
+        tuple(one.value for one in ByteOrder if not one.of_64_bits),
     ),
     metrics=METRICS,
     examine=_examine,

@@ -55,15 +55,20 @@ class Pause:
 
 
 class Layout:
-    """What devices of one profile and as many components have in common: registers, their points, the first plan."""
+    """What devices of one profile and as many components have in common: registers, their points, the first plan.
+
+    `spans` are what is read, register by register; `owners` the index of the register that each belongs to.
+    """
 
     def __init__(self, registers: Sequence[BoundRegister], limits: RequestLimits) -> None:
         self.registers = tuple(registers)
         self.limits = limits
         self.points = np.array([register.point for register in self.registers], np.int32)
+        owned = [(index, register, span) for index, register in enumerate(registers) for span in register.spans]
         self.spans = tuple(
-            RegisterSpan(register.table, register.address, register.count, register.unit) for register in self.registers
+            RegisterSpan(register.table, address, count, register.unit) for _, register, (address, count) in owned
         )
+        self.owners = tuple(index for index, *_ in owned)
         self.blocks = plan(self.spans, limits)
         self.units = frozenset(span.unit for span in self.spans)
 
@@ -121,6 +126,7 @@ class Cycle:
     answered: bool = False
     _lessons: int = 0
     _done: set[int] = field(default_factory=set)
+    _words: dict[int, Sequence[int]] = field(default_factory=dict)
 
     async def run(self) -> Frame:
         """Read every block. Rows of blocks that failed are bad.
@@ -189,11 +195,20 @@ class Cycle:
         return self.code(point, text, self.target.device.id)
 
     def _decode(self, block: RequestBlock, words: Sequence[int], rows: Rows) -> None:
+        layout = self.target.layout
         for index in block.members:
-            register = self.target.layout.registers[index]
-            start = register.address - block.address
-            try:
-                rows[index] = register.judge(words[start : start + register.count], self._state)
-            except DecodeError:
-                self.stats.undecodable += 1
-                rows[index] = BAD
+            span = layout.spans[index]
+            start = span.address - block.address
+            self._words[index] = words[start : start + span.count]
+        for owner in {layout.owners[index] for index in block.members}:
+            first = layout.owners.index(owner)
+            pieces = [self._words.get(first + i) for i in range(len(layout.registers[owner].spans))]
+            if None not in pieces:
+                rows[owner] = self._judge(layout.registers[owner], [word for piece in pieces for word in piece or ()])
+
+    def _judge(self, register: BoundRegister, words: Sequence[int]) -> tuple[float, Quality]:
+        try:
+            return register.judge(words, self._state)
+        except DecodeError:
+            self.stats.undecodable += 1
+            return BAD

@@ -16,6 +16,9 @@ modbus:
     valve: {at: 18, bits: [0, 1], map: {0: open, 1: closed, 2: moving, 3: fault}}
     alarm: {table: discrete, at: 3, map: {0: none, 1: gas}}
     power: {at: 14, type: i16, unit: W, missing: ["0x8000"], scale_from: {at: 15}}   # SunSpec W and W_SF
+    voltage: {at: 20, scale: 0.1, times: [{at: 141}]}     # behind a transformer whose ratio stands in 141
+    error: {at: 30, type: u32, flags: {24: over_current, 0: hot}, no_flag: none}     # the first one that is set
+    serial: {at: 40, type: ascii, length: 8, characters: low}
 """
 
 from collections.abc import Mapping
@@ -26,7 +29,7 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from gateway.domain.linear import Linear
 from gateway.section import Section, wrong
-from protocols.modbus.words import ByteOrder, Format, Type
+from protocols.modbus.words import ByteOrder, Characters, Format, Type
 
 
 class RegisterTable(StrEnum):
@@ -55,9 +58,12 @@ _CONTENTS = {
     RegisterTable.HOLDING: "holding registers",
     RegisterTable.INPUT: "input registers",
 }
+FLAG_TYPES = (Type.U16, Type.U32, Type.U64)
 _BIT = Format(Type.U16)
 """A bit as links return it: 0 or 1."""
-_NOT_OF_BITS = ("type", "order", "length", "bit", "bits", "missing", "scale_from")
+_NOT_OF_BITS = (
+    "type", "order", "length", "bit", "bits", "missing", "scale_from", "times", "flags", "no_flag", "characters"
+)  # fmt: skip
 
 
 def is_pattern(text: str) -> bool:
@@ -92,9 +98,15 @@ def _scale(value: float) -> float:
     return value
 
 
-def _format(kind: Type, order: ByteOrder, length: int, bits: tuple[int, int] | None) -> Format:
+def _format(
+    kind: Type,
+    order: ByteOrder,
+    length: int,
+    bits: tuple[int, int] | None,
+    characters: Characters = Characters.BOTH,
+) -> Format:
     try:
-        return Format(kind, order, length, bits)
+        return Format(kind, order, length, bits, characters)
     except ValueError as error:
         raise wrong("modbus.format", reason=str(error)) from None
 
@@ -107,31 +119,38 @@ def _numeric(missing: tuple[Missing, ...]) -> None:
 
 
 class RegisterPart(Section):
-    """One summand of a value that a device spreads over several places: 1234 * 100 + 87.89."""
+    """One summand of a value that a device spreads over several places, 1234 * 100 + 87.89, or a factor of `times`."""
 
     at: int
     type: Type = Type.U16
     order: ByteOrder | None = None
     length: int = 0
+    bits: tuple[int, int] | None = None
     scale: Scale = 1.0
     missing: tuple[Missing, ...] = ()
+    shared: bool = False
 
     _check_scale = field_validator("scale")(_scale)
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        _format(self.type, self.order or ByteOrder.ABCD, self.length, None)
+        self.form(ByteOrder.ABCD)
         if self.type is Type.ASCII:
             raise wrong("modbus.parts", what="type: ascii")
         _numeric(self.missing)
         return self
+
+    def form(self, order: ByteOrder) -> Format:
+        """The format, with the map's `order` where it names none."""
+        return _format(self.type, self.order or order, self.length, self.bits)
 
 
 class ScaleRegister(Section):
     """The register that holds the power of ten of a value, as `sunssf` of SunSpec (SunSpec Information Model
     Specification, scale factors): value = raw * 10 ** (this + `offset`) * scale. One request reads it and the value.
 
-    `bits` picks a field of an unsigned one; `shared`: one place for all components.
+    `bits` picks a field; `shared`: one place for all components; `apart`: it never changes, so another request of the
+    same cycle may read it.
     """
 
     at: int
@@ -140,6 +159,7 @@ class ScaleRegister(Section):
     bits: tuple[int, int] | None = None
     offset: Annotated[int, Field(ge=-20, le=20)] = 0
     shared: bool = False
+    apart: bool = False
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -165,12 +185,16 @@ class Register(Section):
     bits: tuple[int, int] | None = None
     scale: Scale = 1.0
     scale_from: ScaleRegister | None = None
+    times: tuple[RegisterPart, ...] = ()
     offset: Scale = 0.0
     unit: str | None = None
     missing: tuple[Missing, ...] = ()
     table: RegisterTable | None = None
     unit_offset: UnitOffset = 0
     map: Mapping[int | str, str] | None = None
+    flags: Mapping[Annotated[int, Field(ge=0, le=63)], str] | None = None
+    no_flag: str = "none"
+    characters: Characters = Characters.BOTH
 
     _check_scale = field_validator("scale")(_scale)
 
@@ -189,7 +213,7 @@ class Register(Section):
         if self.bit is not None and self.bits is not None:
             raise wrong("modbus.bit_bits")
         if self.parts:
-            for what in ("type", "order", "length", "bit", "bits", "missing"):
+            for what in ("type", "order", "length", "bit", "bits", "missing", "flags", "characters"):
                 if what in self.model_fields_set:
                     raise wrong("modbus.parts", what=what)
         else:
@@ -200,12 +224,28 @@ class Register(Section):
             for key in self.map:
                 if isinstance(key, str):
                     raise wrong("modbus.map_key", value=key)
+        self._check_flags()
         return self
+
+    def _check_flags(self) -> None:
+        if self.flags is None:
+            if "no_flag" in self.model_fields_set:
+                raise wrong("modbus.flags", what="no_flag without flags")
+            return
+        for what in ("map", "bit"):
+            if what in self.model_fields_set:
+                raise wrong("modbus.flags", what=what)
+        form = self.form(ByteOrder.ABCD)
+        if form.type not in FLAG_TYPES:
+            raise wrong("modbus.flags", what=f"type: {form.type}")
+        width = 16 * form.registers if form.bits is None else form.bits[1] - form.bits[0] + 1
+        if not self.flags or max(self.flags) >= width:
+            raise wrong("modbus.flag", value=max(self.flags, default=None), last=width - 1)
 
     def form(self, order: ByteOrder) -> Format:
         """The format, with the map's `order` where it names none."""
         bits = (self.bit, self.bit) if self.bit is not None else self.bits
-        return _format(self.type, self.order or order, self.length, bits)
+        return _format(self.type, self.order or order, self.length, bits, self.characters)
 
     @property
     def not_of_bits(self) -> tuple[str, ...]:
@@ -223,6 +263,10 @@ def _number(key: Any) -> Any:
         return key
 
 
+RegisterPlace = tuple[int, Format, float, tuple[Missing, ...]]
+"""(address, format, weight, missing) of one number in the registers."""
+
+
 class ModbusMap(Section):
     """The section. See the head of this file."""
 
@@ -237,6 +281,13 @@ class ModbusMap(Section):
     forbid: tuple[tuple[int, int], ...] = ()
     style: Literal["block", "single"] = "block"
     points: Annotated[Mapping[str, Register], Field(min_length=1)]
+
+    @field_validator("order")
+    @classmethod
+    def _of_every_size(cls, value: ByteOrder) -> ByteOrder:
+        if value.of_64_bits:
+            raise wrong("modbus.order_64", value=value.value)
+        return value
 
     @field_validator("forbid")
     @classmethod
@@ -258,23 +309,23 @@ class ModbusMap(Section):
         """Where `register` lies."""
         return register.table or self.table
 
-    def places(self, register: Register, component: int) -> list[tuple[int, Format, float, tuple[Missing, ...]]]:
-        """(address, format, weight, missing) of each part; one of weight 1 when there are no parts."""
+    def places(self, register: Register, component: int) -> list[RegisterPlace]:
+        """Each part of the value; one of weight 1 when there are no parts."""
         if self.table_of(register).of_bits:
             summands = [(register.at, 1.0)] if register.at is not None else [(p.at, p.scale) for p in register.parts]
             return [(self.address(at, component), _BIT, weight, ()) for at, weight in summands]
         if register.at is not None:
             form = register.form(self.order)
             return [(self.address(register.at, component), form, 1.0, register.missing)]
-        return [
-            (
-                self.address(part.at, component),
-                Format(part.type, part.order or self.order, part.length),
-                part.scale,
-                part.missing,
-            )
-            for part in register.parts
-        ]
+        return [self._part(part, component) for part in register.parts]
+
+    def factor_places(self, register: Register, component: int) -> list[RegisterPlace]:
+        """As `places`, of the registers that the value is multiplied by."""
+        return [self._part(part, component) for part in register.times]
+
+    def _part(self, part: RegisterPart, component: int) -> RegisterPlace:
+        address = self.address(part.at, 0 if part.shared else component)
+        return address, part.form(self.order), part.scale, part.missing
 
     def exponent_place(self, register: Register, component: int) -> tuple[int, Format] | None:
         """(address, format) of the register that holds the power of ten, when there is one."""
@@ -283,13 +334,26 @@ class ModbusMap(Section):
             return None
         return self.address(source.at, 0 if source.shared else component), source.form(self.order)
 
-    def span(self, register: Register, component: int) -> tuple[int, int]:
-        """First and last address of all that one request has to read for `register`."""
-        taken = [(address, form) for address, form, *_ in self.places(register, component)]
-        exponent = self.exponent_place(register, component)
-        if exponent is not None:
-            taken.append(exponent)
-        return min(address for address, _ in taken), max(address + form.registers - 1 for address, form in taken)
+    def spans(self, register: Register, component: int) -> list[tuple[int, int]]:
+        """First and last address of what requests read for `register`: first the value, whole, with its power of ten;
+        then each register that only scales it, never changes, and is too far away for the same request."""
+        taken = [(address, address + form.registers - 1) for address, form, *_ in self.places(register, component)]
+        first, last = min(one for one, _ in taken), max(one for _, one in taken)
+        scaling = [(address, form) for address, form, *_ in self.factor_places(register, component)]
+        exponent, source = self.exponent_place(register, component), register.scale_from
+        if exponent is not None and source is not None and source.apart:
+            scaling.append(exponent)
+        elif exponent is not None:
+            first, last = min(first, exponent[0]), max(last, exponent[0])
+        most = self.max_bits if self.table_of(register).of_bits else self.max_registers
+        apart: list[tuple[int, int]] = []
+        for address, form in scaling:
+            low, high = min(first, address), max(last, address + form.registers - 1)
+            if high - low < most and not any(a <= high and low <= b for a, b in self.forbid):
+                first, last = low, high
+            elif (own := (address, address + form.registers - 1)) not in apart:
+                apart.append(own)
+        return [(first, last), *apart]
 
 
 def scaling(register: Register, unit_factor: float, unit_offset: float, exponent: int = 0) -> Linear:

@@ -13,7 +13,7 @@ from gateway.domain.linear import conversion as to_point
 from gateway.domain.no_data_texts import is_no_data
 from gateway.domain.reading import Quality
 from gateway.domain.units import UnitError, parse_unit
-from protocols.modbus.profile import Missing, ModbusMap, Register, RegisterTable, is_pattern, scaling
+from protocols.modbus.profile import Missing, ModbusMap, Register, RegisterPlace, RegisterTable, is_pattern, scaling
 from protocols.modbus.profile_problems import problems
 from protocols.modbus.words import Format, Type, decode, pattern
 
@@ -66,11 +66,12 @@ class RegisterExponent:
 @dataclass(frozen=True, slots=True)
 class BoundRegister:
     """A point of a device and the registers or bits that hold it: [address, address + count) of `table`, read in one
-    request; a word of a table of bits is 0 or 1.
+    request, and the spans of `apart` (address, count), which only scale it and are read by others of the same cycle;
+    a word of a table of bits is 0 or 1.
 
     `linear` leads to the unit of the point, in its stead `exponent` where the device gives the power of ten; `states`
-    raw -> text for state points; `low`, `high` are the plausible bounds (infinite = none); `unit`
-    is added to the unit id of the device.
+    raw -> text for state points, `flags` (bit, text) in their order of weight; `factors` are multiplied with the value;
+    `low`, `high` are the plausible bounds (infinite = none); `unit` is added to the unit id of the device.
     """
 
     point: int
@@ -87,14 +88,23 @@ class BoundRegister:
     high: float = math.inf
     exponent: RegisterExponent | None = None
     unit: int = 0
+    apart: tuple[tuple[int, int], ...] = ()
+    factors: tuple[RegisterField, ...] = ()
+    flags: tuple[tuple[int, str], ...] = ()
+
+    @property
+    def spans(self) -> tuple[tuple[int, int], ...]:
+        """(address, count) of all that is read for it; `value` takes their words in this order."""
+        return (self.address, self.count), *self.apart
 
     def value(self, words: Sequence[int]) -> float | str | None:
-        """The words of the span -> a number in the point's unit, the text of a state, or None = missing.
+        """The words of the spans -> a number in the point's unit, the text of a state, or None = missing.
 
         A number without a text in `states` is the text `raw:<n>`. Raises DecodeError.
         """
-        if len(words) != self.count:
-            raise DecodeError("words", f"{self.name}: {len(words)} registers, expected {self.count}")
+        expected = sum(count for _, count in self.spans)
+        if len(words) != expected:
+            raise DecodeError("words", f"{self.name}: {len(words)} registers, expected {expected}")
         total: float = 0
         for field in self.fields:
             raw = field.raw(words)
@@ -104,9 +114,19 @@ class BoundRegister:
                 return self.states.get(raw, None if is_no_data(raw) else raw)
             total += raw
         if self.kind is PointKind.STATE:
-            return self.states.get(int(total), f"raw:{int(total)}")
+            return self._state(int(total))
+        for factor in self.factors:
+            raw = factor.raw(words)
+            if raw is None or isinstance(raw, str):
+                return None
+            total *= raw
         linear = self.linear if self.exponent is None else self.exponent.linear(words)
         return None if linear is None else linear.value(total)
+
+    def _state(self, number: int) -> str:
+        if self.flags and number:
+            return next((text for bit, text in self.flags if number >> bit & 1), f"raw:{number}")
+        return self.states.get(number, f"raw:{number}")
 
     def judge(self, words: Sequence[int], code: Callable[[int, str], int | None]) -> tuple[float, Quality]:
         """`value` as a row of a batch. `code` is Directory.state_code. Missing is bad, implausible is uncertain."""
@@ -149,10 +169,12 @@ def bind(
 
 
 def _bind(register_map: ModbusMap, register: Register, point: Point, component: int) -> BoundRegister:
-    places = register_map.places(register, component)
     states: dict[int | str, str] = {text: text for text in point.values if is_no_data(text)}
     states.update(register.map or {})
-    first, last = register_map.span(register, component)
+    if register.flags is not None:
+        states[0] = register.no_flag
+    (first, last), *apart = register_map.spans(register, component)
+    offsets = _offsets([(first, last), *apart])
     conversion = to_point(register.unit, point.unit)
     return BoundRegister(
         point=point.id,
@@ -162,28 +184,50 @@ def _bind(register_map: ModbusMap, register: Register, point: Point, component: 
         table=register_map.table_of(register),
         address=first,
         count=last - first + 1,
-        fields=tuple(
-            RegisterField(address - first, form, weight, *_sentinels(form, missing))
-            for address, form, weight, missing in places
-        ),
+        fields=_fields(register_map.places(register, component), offsets),
         linear=scaling(register, *conversion),
         states=states,
         low=-math.inf if point.plausible.min is None else point.plausible.min,
         high=math.inf if point.plausible.max is None else point.plausible.max,
-        exponent=_exponent(register_map, register, component, first, conversion),
+        exponent=_exponent(register_map, register, component, offsets, conversion),
         unit=register_map.unit_offset(register, component),
+        apart=tuple((low, high - low + 1) for low, high in apart),
+        factors=_fields(register_map.factor_places(register, component), offsets),
+        flags=tuple((register.flags or {}).items()),
+    )
+
+
+def _offsets(spans: Sequence[tuple[int, int]]) -> Mapping[int, int]:
+    """Address -> its place among the words of all spans, one after the other."""
+    found: dict[int, int] = {}
+    before = 0
+    for low, high in spans:
+        for address in range(low, high + 1):
+            found.setdefault(address, before + address - low)
+        before += high - low + 1
+    return found
+
+
+def _fields(places: Sequence[RegisterPlace], offsets: Mapping[int, int]) -> tuple[RegisterField, ...]:
+    return tuple(
+        RegisterField(offsets[address], form, weight, *_sentinels(form, missing))
+        for address, form, weight, missing in places
     )
 
 
 def _exponent(
-    register_map: ModbusMap, register: Register, component: int, first: int, conversion: tuple[float, float]
+    register_map: ModbusMap,
+    register: Register,
+    component: int,
+    offsets: Mapping[int, int],
+    conversion: tuple[float, float],
 ) -> RegisterExponent | None:
     place = register_map.exponent_place(register, component)
     if place is None or register.scale_from is None:
         return None
     powers = tuple(scaling(register, *conversion, power) for power in range(LOWEST_POWER, HIGHEST_POWER + 1))
     address, form = place
-    return RegisterExponent(address - first, form, register.scale_from.offset, powers)
+    return RegisterExponent(offsets[address], form, register.scale_from.offset, powers)
 
 
 def _sentinels(form: Format, missing: Sequence[Missing]) -> tuple[frozenset[float | str], frozenset[int]]:
@@ -248,13 +292,15 @@ def _misfits(
     found: list[tuple[str, dict[str, object]]] = []
     name = point.name
     if point.kind is PointKind.STATE:
-        if register.map is None and register.type is not Type.ASCII:
+        if register.map is None and register.flags is None and register.type is not Type.ASCII:
             found.append(("modbus.state_map", {"name": name}))
-        if {"unit", "scale", "scale_from", "offset"} & register.model_fields_set:
+        if {"unit", "scale", "scale_from", "times", "offset"} & register.model_fields_set:
             found.append(("modbus.state_scale", {"name": name}))
     else:
         if register.map is not None:
             found.append(("modbus.not_state", {"name": name, "what": "map"}))
+        if register.flags is not None:
+            found.append(("modbus.not_state", {"name": name, "what": "flags"}))
         if register.type is Type.ASCII:
             found.append(("modbus.not_state", {"name": name, "what": "type: ascii"}))
         found += _unit_misfits(register.unit, point.unit)
@@ -281,15 +327,15 @@ def _place_misfits(
     table = register_map.table_of(register)
     if table.of_bits and register.not_of_bits:
         found.append(("modbus.of_bits", {"table": table.value, "what": ", ".join(register.not_of_bits)}))
-    first, last = register_map.span(register, component)
-    if first < 0 or last > _LARGEST:
-        found.append(("modbus.address", {"name": name, "address": first if first < 0 else last}))
     limit = "max_bits" if table.of_bits else "max_registers"
     most = register_map.max_bits if table.of_bits else register_map.max_registers
-    if last - first + 1 > most:
-        found.append(("modbus.span", {"name": name, "count": last - first + 1, "limit": limit, "max": most}))
-    for low, high in register_map.forbid:
-        if first <= high and low <= last:
-            span = {"name": name, "first": first, "last": last, "low": low, "high": high}
-            found.append(("modbus.forbidden", span))
+    for first, last in register_map.spans(register, component):
+        if first < 0 or last > _LARGEST:
+            found.append(("modbus.address", {"name": name, "address": first if first < 0 else last}))
+        if last - first + 1 > most:
+            found.append(("modbus.span", {"name": name, "count": last - first + 1, "limit": limit, "max": most}))
+        for low, high in register_map.forbid:
+            if first <= high and low <= last:
+                span = {"name": name, "first": first, "last": last, "low": low, "high": high}
+                found.append(("modbus.forbidden", span))
     return found

@@ -52,7 +52,7 @@ class _Watched:
     def of(self, register: BoundRegister) -> tuple[int, ...] | None:
         """Its words, None when one of them was not read."""
         unit = self._unit + register.unit
-        places = [(unit, register.table, register.address + i) for i in range(register.count)]
+        places = [(unit, register.table, start + i) for start, count in register.spans for i in range(count)]
         return tuple(self.words[place] for place in places) if self.words.keys() >= set(places) else None
 
 

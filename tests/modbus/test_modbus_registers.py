@@ -142,6 +142,79 @@ def test_texts_of_a_device_are_states() -> None:
     assert register.value((0, 0)) is None
 
 
+def test_parts_may_be_fields_of_a_register() -> None:
+    """A meter whose counter is 12 bits of one register and 4 bits of the next."""
+    parts = [{"at": 0, "bits": [0, 11]}, {"at": 1, "bits": [12, 15], "scale": 4096}]
+    assert _one({"parts": parts, "unit": "m3"}, "volume").value((0xF123, 0x2FFF)) == 0x2123
+
+
+def test_the_first_flag_that_is_set_is_the_state() -> None:
+    register = _one({"at": 0, "flags": {2: "short", 0: "hot", 1: "cold"}, "no_flag": "idle"}, "status")
+    assert [register.value((word,)) for word in (0, 1, 2, 3, 7, 0x8004)] == [
+        "idle",
+        "hot",
+        "cold",
+        "hot",
+        "short",
+        "short",
+    ]
+    assert register.value((0x8000,)) == "raw:32768", "an unknown flag is no silence"
+    field = _one({"at": 0, "bits": [8, 11], "flags": {3: "hot"}}, "status")
+    assert [field.value((word,)) for word in (0x00FF, 0x0800)] == ["none", "hot"]
+
+
+def test_a_value_is_multiplied_by_registers() -> None:
+    times = [{"at": 2, "scale": 0.1}, {"at": 3, "missing": [0]}]
+    register = _one({"at": 0, "type": "i32", "unit": "W", "times": times, "offset": 500}, "power")
+    assert (register.count, register.apart) == (4, ())
+    assert register.value((0xFFFF, 0xFF9C, 400, 50)) == pytest.approx(-199.5)
+    assert register.value((0, 1, 400, 0)) is None
+
+
+def test_ratios_that_are_far_away_are_read_by_requests_of_their_own() -> None:
+    times = [{"at": 3}, {"at": 900, "type": "u32"}, {"at": 900, "type": "u32"}]
+    register = _one({"at": 0, "times": times, "scale_from": {"at": 1000, "apart": True}}, "power", max_registers=10)
+    assert register.spans == ((0, 4), (900, 2), (1000, 1))
+    assert register.value((7, 0, 0, 2, 0, 3, 0xFFFF)) == pytest.approx(7 * 2 * 9 / 10)
+    over = _one({"at": 0, "times": [{"at": 3}]}, "power", forbid=[[1, 2]])
+    assert over.spans == ((0, 1), (3, 1))
+
+
+def test_components_share_a_ratio() -> None:
+    points = {"current": {"at": 3, "times": [{"at": 1, "shared": True}, {"at": 5}]}}
+    registers = bind(_map(points, base=10, stride=100), DIRECTORY.points("p"), 2)
+    assert [one.spans for one in registers] == [((11, 5),), ((113, 3), (11, 1))]
+
+
+@pytest.mark.parametrize(
+    ("register", "name", "section", "key"),
+    [
+        ({"at": 0, "flags": {0: "a"}, "map": {0: "b"}}, "status", {}, "modbus.flags"),
+        ({"at": 0, "flags": {0: "a"}, "bit": 1}, "status", {}, "modbus.flags"),
+        ({"at": 0, "type": "f32", "flags": {0: "a"}}, "status", {}, "modbus.flags"),
+        ({"at": 0, "no_flag": "a", "map": {0: "a"}}, "status", {}, "modbus.flags"),
+        ({"at": 0, "flags": {16: "a"}}, "status", {}, "modbus.flag"),
+        ({"at": 0, "bits": [0, 3], "flags": {4: "a"}}, "status", {}, "modbus.flag"),
+        ({"at": 0, "flags": {}}, "status", {}, "modbus.flag"),
+        ({"at": 0, "flags": {0: "a"}}, "power", {}, "modbus.not_state"),
+        ({"at": 0, "flags": {0: "a"}, "times": [{"at": 1}]}, "status", {}, "modbus.state_scale"),
+        ({"at": 0, "flags": {0: "a"}, "table": "coil"}, "status", {}, "modbus.of_bits"),
+        ({"at": 0, "characters": "low", "map": {0: "a"}}, "status", {}, "modbus.format"),
+        ({"at": 0, "order": "EFGHABCD", "type": "u32"}, "power", {}, "modbus.format"),
+        ({"at": 0}, "power", {"order": "EFGHABCD"}, "modbus.order_64"),
+        ({"at": 0, "times": [{"at": 70000}]}, "power", {}, "modbus.address"),
+        ({"at": 0, "times": [{"at": 5}]}, "power", {"forbid": [[5, 5]]}, "modbus.forbidden"),
+    ],
+)
+def test_mistakes_of_flags_orders_and_ratios(
+    register: dict[str, Any], name: str, section: dict[str, Any], key: str
+) -> None:
+    with pytest.raises(ConfigError) as wrong:
+        _map({name: register}, **section)
+    assert [problem.key for problem in wrong.value.problems] == [key]
+    assert wrong.value.problems[0].render("zh") != wrong.value.problems[0].render("en")
+
+
 def test_components_are_a_stride_apart() -> None:
     points = {"plug": {"at": 9, "map": {0: "out", 1: "in"}}, "current": {"at": 3}, "power": {"at": 500}}
     registers = bind(_map(points, base=100, stride=100), DIRECTORY.points("p"), 2)

@@ -142,7 +142,7 @@ def test_value_and_power_are_always_in_one_request() -> None:
             "modbus.points.power.scale_from",
         ),
         (
-            {"power": {"at": 0, "scale_from": {"at": 1, "bits": [0, 3]}}},
+            {"power": {"at": 0, "scale_from": {"at": 1, "bits": [0, 16]}}},
             {},
             "modbus.format",
             "modbus.points.power.scale_from",

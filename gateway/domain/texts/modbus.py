@@ -48,6 +48,15 @@ TEXTS: dict[str, tuple[str, str]] = {
         "parts 相加：不能与 {what} 同用；请写在每个部分里",
     ),
     "modbus.bit_bits": ("write either bit: or bits:, not both", "`bit:` 与 `bits:` 只能写一个"),
+    "modbus.flags": (
+        "flags name the bits of one u16, u32 or u64: {what} does not go with them",
+        "`flags` 是一个 u16、u32 或 u64 各位的名称：不能与 {what} 同用",
+    ),
+    "modbus.flag": ("{value} is no bit of this value; write 0 to {last}", "{value} 不是该值的位；请写 0 到 {last}"),
+    "modbus.order_64": (
+        "{value} is an order of 64 bits alone; write it at the points of 64 bits, and ABCD, CDAB, BADC or DCBA here",
+        "{value} 只用于 64 位的值；请写在 64 位的测点上，此处写 ABCD、CDAB、BADC 或 DCBA",
+    ),
     "modbus.scale": (
         "a scale of 0 makes every value the same; write the real one, or leave it out",
         "比例 0 会使所有值相同；请写实际比例或省略",
@@ -70,8 +79,8 @@ TEXTS: dict[str, tuple[str, str]] = {
         "{name} 是状态测点：请说明数字的含义，map: {{0: idle, 1: charging}}",
     ),
     "modbus.state_scale": (
-        "{name} is a state point: unit, scale, scale_from and offset mean nothing; remove them",
-        "{name} 是状态测点：unit、scale、scale_from、offset 没有意义；请删除",
+        "{name} is a state point: unit, scale, scale_from, times and offset mean nothing; remove them",
+        "{name} 是状态测点：unit、scale、scale_from、times、offset 没有意义；请删除",
     ),
     "modbus.not_state": (
         "{name} is a number, not a state: {what} does not go with it; make it kind: state in points",
