@@ -109,9 +109,12 @@ class _Unpacking:
 
 
 def _unpacker(config: UnpackConfig) -> Callable[[str], Any]:
-    if config.encoding == "json":
+    encoding = config.encoding
+    if encoding == "json":
         return lambda text: parse_document(text.encode())
-    layout, encoding = StructLayout(config.fields, config.order, config.length), config.encoding
+    if config.is_json:
+        return lambda text: parse_document(decode_text(text, encoding))
+    layout = StructLayout(config.fields, config.order, config.length)
     return lambda text: layout.read(decode_text(text, encoding))
 
 

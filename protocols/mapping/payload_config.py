@@ -37,21 +37,32 @@ class BinaryLayout(Section):
 
 
 class UnpackConfig(Section):
-    """A text in the message that holds more: JSON, or bytes as base64 or hex. What was unpacked takes its place."""
+    """A text in the message that holds more: JSON, or bytes as base64 or hex. What was unpacked takes its place.
+
+    `holds`: the bytes are `fields` or the text of a JSON document.
+    """
 
     path: JsonPath
     encoding: Literal["json", "base64", "hex"]
+    holds: Literal["fields", "json"] = "fields"
     order: Literal["big", "little"] = "big"
     length: int | None = Field(default=None, ge=1, le=LONGEST_FRAME)
     fields: dict[str, FieldLayout] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _fields(self) -> Self:
-        if (self.encoding == "json") == bool(self.fields):
+        if self.is_json == bool(self.fields):
             raise wrong("route.unpack_fields", got=self.encoding)
+        if self.is_json and (self.length is not None or "order" in self.model_fields_set):
+            raise wrong("route.unpack_json")
         if not parse_path(self.path).steps or parse_path(self.path).root:
             raise wrong("route.unpack_path", got=self.path)
         return self
+
+    @property
+    def is_json(self) -> bool:
+        """What is unpacked is a JSON document."""
+        return "json" in (self.encoding, self.holds)
 
 
 class CsvPayload(Section):

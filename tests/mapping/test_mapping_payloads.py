@@ -6,6 +6,7 @@ import math
 import struct
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,6 +24,8 @@ from protocols.mapping.mapper import Mapped, Mapper
 from protocols.mapping.payload import payload_reader
 from protocols.mapping.struct_layout import parse_field_type
 
+FOLDERS = [parent / "shared" / "vectors" / "push" for parent in Path(__file__).parents]
+PUSHES = next((folder / "http_push_samples.jsonl" for folder in FOLDERS if folder.exists()), None)
 S = 1_000_000
 Row = tuple[str, int, int, float | None]
 METER = Registry(
@@ -93,6 +96,39 @@ def test_json_in_a_text_of_json() -> None:
     assert reasons(mapped(route, {"body": [{"msg": "{v"}]}))[0][0] == "bad_json"
     assert reasons(mapped(route, {"body": [{"msg": 3}]})) == [("bad_payload", "body[0].msg is no text")]
     assert reasons(mapped(route, {"body": []}))[0][0] == "no_points"
+
+
+@pytest.mark.parametrize("encoding", ["base64", "hex"])
+def test_json_in_bytes_in_a_text_of_json(encoding: str) -> None:
+    """Items of a list below are picked like any other; the moment stands outside."""
+    unpack = [{"path": "payload.APPdata", "encoding": encoding, "holds": "json"}]
+    points = {"volume": {"path": "payload.APPdata.b[id=222].v"}}
+    inside = json.dumps({"b": [{"id": "221", "v": "9"}, {"id": "222", "v": "1.5"}], "c": 27}, indent=2).encode()
+    text = {"base64": base64.b64encode(inside).decode(), "hex": inside.hex()}[encoding]
+    found = mapped({"unpack": unpack, "points": points}, {"payload": {"APPdata": text}})
+    assert values(found) == {"volume": 1.5}
+    assert [one.place for one in found.unused] == ["payload.APPdata.b[0]", "payload.APPdata.c"]
+    broken = mapped({"unpack": unpack, "points": points}, {"payload": {"APPdata": text[:-8]}})
+    assert reasons(broken)[0][0] == "bad_json"
+
+
+@pytest.mark.skipif(PUSHES is None, reason="the sample vectors are not on this machine")
+def test_a_push_of_a_transparent_product() -> None:
+    """China Telecom AEP, protocol tcp: what the device sent is JSON in base64 in JSON."""
+    assert PUSHES is not None
+    samples = {one["id"]: one for one in map(json.loads, PUSHES.read_text("utf-8").splitlines())}
+    sample = samples["ctwing-tcp-base64json"]
+    wanted = sample["expect"]
+    route = {
+        "unpack": [{"path": "payload.APPdata", "encoding": "base64", "holds": "json"}],
+        "time": {"path": "timestamp", "unit": "ms"},
+        "points": {"volume": {"path": "payload.APPdata.b[id=222].v"}, "temp": {"path": "payload.APPdata.c"}},
+        "ignore": ["payload.APPdata.id", "payload.APPdata.tm", "*"],
+    }
+    found = mapped(route, sample["body"])
+    inside = wanted["appdata_json"]
+    assert values(found) == {"volume": float(inside["b"][0]["v"]), "temp": inside["c"]}
+    assert set(found.batch.at.tolist()) == {wanted["ts_ms"] * 1000}
 
 
 @pytest.mark.parametrize(
@@ -373,6 +409,13 @@ def test_routes_by_model() -> None:
         ({"samples": {"values": {"a": "a"}, "step": "1m"}, "points": {"temp": {"path": "a"}}}, "route.samples"),
         ({"samples": {"values": {"a": "a"}, "step": "0s"}, "points": {"temp": {"path": "a"}}}, "route.samples_step"),
         ({"unpack": [{"path": "a", "encoding": "hex"}], "points": {"temp": {"path": "a"}}}, "route.unpack_fields"),
+        (
+            {
+                "unpack": [{"path": "a", "encoding": "hex", "holds": "json", "length": 2}],
+                "points": {"temp": {"path": "a"}},
+            },
+            "route.unpack_json",
+        ),
         ({"unpack": [{"path": ".", "encoding": "json"}], "points": {"temp": {"path": "a"}}}, "route.unpack_path"),
         ({"time": {"path": ["a", "b"], "unit": "s"}, "points": {"temp": {"path": "a"}}}, "route.time_joined"),
         ({"time": {"path": [], "unit": "s"}, "points": {"temp": {"path": "a"}}}, "route.time_paths"),

@@ -167,8 +167,12 @@ TEXTS: dict[str, tuple[str, str]] = {
         "default 用于 map 中没有的取值；请同时写 map，或删去 default",
     ),
     "route.unpack_fields": (
-        "base64 and hex need fields ({{name: {{at: 0, type: u16}}}}), json has none; correct encoding {got} or fields",
-        "base64 和 hex 需要 fields（{{名称: {{at: 0, type: u16}}}}），json 则不能有；请改正 encoding {got} 或 fields",
+        "base64 and hex need fields ({{name: {{at: 0, type: u16}}}}) or holds: json, JSON has no fields; correct encoding {got}, holds or fields",
+        "base64 和 hex 需要 fields（{{名称: {{at: 0, type: u16}}}}）或 holds: json，JSON 不能有 fields；请改正 encoding {got}、holds 或 fields",
+    ),
+    "route.unpack_json": (
+        "length and order are of bytes; JSON has neither: remove them",
+        "length 与 order 只用于字节，JSON 没有这两项；请删去",
     ),
     "route.unpack_path": (
         "{got!r} is the whole message; write the place of a text in it, or for the payload itself payload: {{format: binary, …}}",
