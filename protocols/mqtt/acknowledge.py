@@ -6,7 +6,7 @@ One `Acknowledger` belongs to one connection, so an acknowledgement can never re
 import asyncio
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import mqtt5
@@ -21,8 +21,8 @@ from gateway.domain.text import localize
 from gateway.ports import Clock, Emit, ReceiptLedger
 from protocols.mapping.mapper import Mapped, Mapper
 from protocols.mapping.unused_log import log_unused
+from protocols.mqtt.companion import Companions
 from protocols.mqtt.config import MqttConfig
-from protocols.mqtt.presence_reporter import PresenceReporter
 from protocols.mqtt.session import Message, acks
 from protocols.mqtt.stats import MqttStats
 from protocols.mqtt.subscriptions import Subscriptions
@@ -64,7 +64,7 @@ class SourceContext:
     stats: MqttStats
     digests: Digests
     subscriptions: Subscriptions
-    presence: PresenceReporter | None = None
+    companions: Companions = field(default_factory=lambda: Companions(()))
 
     @property
     def session(self) -> str:
@@ -167,17 +167,14 @@ class Acknowledger:
         context = self._context
         resumed = self.connection is not None and self.connection.session.resumed
         repeats = self._copies(messages).union(self._repeats(messages) if resumed else ())
-        unrouted = self._unrouted(messages).difference(repeats)
-        if context.presence is not None:
-            unrouted |= context.presence.take(messages) - repeats
+        unrouted = (self._unrouted(messages) | context.companions.take(messages)).difference(repeats)
         fresh: Sequence[Message] = messages
         if repeats or unrouted:
             keep = np.ones(len(messages), np.bool_)
             keep[list(repeats | unrouted)] = False
             fresh, received = [messages[i] for i in np.flatnonzero(keep).tolist()], received[keep]
         mapped = context.mapper.map(fresh, received)
-        if context.presence is not None:
-            context.presence.saw(mapped.batch)
+        context.companions.saw(mapped)
         if unrouted:
             mapped = replace(mapped, ignored=mapped.ignored + len(unrouted))
         if len(context.mapper.bindings.misfits) > context.stats.misfits:

@@ -13,6 +13,7 @@ from gateway.domain.finding import DoctorFinding
 from protocols.mqtt.config import MqttConfig
 from protocols.mqtt.metrics import METRICS
 from protocols.mqtt.presence_config import OFFLINE, ONLINE, PresenceConfig
+from protocols.mqtt.publish_config import PublishConfig
 
 if TYPE_CHECKING:
     from protocols.mqtt.source import MqttSource
@@ -93,6 +94,8 @@ def _check_with(sources: Mapping[str, MqttConfig], project: CheckedProject) -> C
     for name, source in sources.items():
         if source.presence is not None:
             found.problems += _no_presence(source.presence, project, f"sources.{name}.presence")
+        for index, entry in enumerate(source.publish):
+            _published(entry, project, f"sources.{name}.publish[{index}]", found)
     return found
 
 
@@ -101,6 +104,22 @@ def _no_presence(config: PresenceConfig, project: CheckedProject, place: str) ->
     points = [point for profile in project.profiles.values() if (point := profile.point(config.point)) is not None]
     if not any(point.kind is PointKind.STATE and not point.each for point in points):
         yield Problem(project.file, place, "mqtt.presence_point", {"point": config.point})
+
+
+def _published(entry: PublishConfig, project: CheckedProject, place: str, found: ConfigFindings) -> None:
+    """For whom a message is published."""
+    known = ", ".join(sorted(project.profiles)) or "-"
+    for name in (name for name in entry.profiles if name not in project.profiles):
+        found.problems.append(
+            Problem(project.file, f"{place}.profiles", "mqtt.publish_no_profile", {"got": name, "known": known})
+        )
+    meant = [device for device in project.devices.values() if entry.is_for(device)]
+    without = [device.code for device in meant if entry.filled(device) is None]
+    fields = {"got": entry.topic, "names": ", ".join(sorted(entry.names)), "devices": ", ".join(without[:5])}
+    if entry.names and len(without) == len(meant):
+        found.warnings.append(Problem(project.file, place, "mqtt.publish_nobody", fields))
+    elif without:
+        found.warnings.append(Problem(project.file, place, "mqtt.publish_some", fields))
 
 
 def _state_texts(config: MqttConfig) -> Iterable[tuple[str, str]]:

@@ -14,6 +14,7 @@ from gateway.section import Bytes, Duration, Section, read_secret, wrong
 from protocols.mapping.config import RoutesSection
 from protocols.mapping.topic import TopicPattern, covers, overlap, parse_pattern
 from protocols.mqtt.presence_config import PresenceConfig, PresenceTopic
+from protocols.mqtt.publish_config import PublishConfig, StatusConfig
 
 _PORTS = {"mqtt": 1883, "mqtts": 8883, "ws": 80, "wss": 443}
 """By scheme, where the address names none."""
@@ -69,6 +70,8 @@ class MqttConfig(RoutesSection):
     reconnect: Reconnect = Reconnect()
     silent_after: Duration = 10 * MINUTE
     presence: PresenceConfig | None = None
+    status: StatusConfig | None = None
+    publish: tuple[PublishConfig, ...] = ()
 
     @field_validator("url")
     @classmethod

@@ -2,13 +2,15 @@
 
 from collections.abc import Iterator
 
-from gateway.domain.metric import MetricFamily, MetricSample
+from gateway.domain.metric import MetricFamily, MetricSample, by_label
 from protocols.mqtt.stats import MqttStats
 
+PUBLISHED = ("sent", "acknowledged", "failed")
 METRICS = (
     MetricFamily("source_connects", "Connections made"),
     MetricFamily("source_disconnects", "Connections that ended by themselves"),
     MetricFamily("source_pauses", "Times reading was held back"),
+    MetricFamily("source_published", "Messages of `publish`: sent, acknowledged (QoS 1), failed", ("state",)),
 )
 
 
@@ -17,3 +19,4 @@ def samples(stats: MqttStats) -> Iterator[MetricSample]:
     yield from stats.samples()
     for name in ("connects", "disconnects", "pauses"):
         yield MetricSample(f"source_{name}", getattr(stats, name))
+    yield from by_label("source_published", *((state, stats.published[state]) for state in PUBLISHED))

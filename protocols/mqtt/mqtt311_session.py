@@ -8,6 +8,7 @@ come again.
 
 from gateway.domain.errors import SourceError, SourceRejected, SourceUnavailable
 from protocols.mqtt.paho_client import PahoClient, PahoEvents
+from protocols.mqtt.publication import Publication, PublishAnswer
 from protocols.mqtt.session import (
     BrokerGrants,
     ConnectOptions,
@@ -21,7 +22,15 @@ from protocols.mqtt.session import (
 )
 from protocols.mqtt.subscriptions import Subscriptions
 
-_CONNACK, _PUBLISH, _PUBREL, _SUBACK, _UNSUBACK, _PINGRESP = 2, 3, 6, 9, 11, 13  # packet types, section 2.2.1
+_CONNACK, _PUBLISH, _PUBACK, _PUBREL, _SUBACK, _UNSUBACK, _PINGRESP = (
+    2,
+    3,
+    4,
+    6,
+    9,
+    11,
+    13,
+)  # packet types, section 2.2.1
 _PUBCOMP = 0x70020000
 _CODES = {
     1: "unsupported_protocol_version", 2: "client_id_not_valid", 3: "server_unavailable",
@@ -57,6 +66,7 @@ class Mqtt311Session:
         self._second = False
         self._messages: list[Message] = []
         self._out: list[bytes] = []
+        self._answers: list[PublishAnswer] = []
         self._paho = PahoClient(options, PahoEvents(self._connected, self._granted, self._given_up, self._published))
 
     # ---- out --------------------------------------------------------------------------------------------------
@@ -75,6 +85,16 @@ class Mqtt311Session:
         self._wanted = wanted
         if self.phase is Phase.READY:
             self._update_subscriptions()
+
+    def publish(self, publication: Publication) -> int | None:
+        """The message is in `outgoing`, in phase READY; its packet id, None with QoS 0."""
+        packet_id = self._paho.send_publish(publication)
+        return packet_id if publication.qos else None
+
+    def answers(self) -> list[PublishAnswer]:
+        """PUBACKs since the last call. A broker of 3.1.1 cannot refuse a message: it hangs up."""
+        found, self._answers = self._answers, []
+        return found
 
     # ---- in ---------------------------------------------------------------------------------------------------
     def receive(self, data: bytes) -> list[Message]:
@@ -122,6 +142,9 @@ class Mqtt311Session:
         elif kind == (_CONNACK if self.phase is Phase.CONNECTING else _SUBACK) or kind == _UNSUBACK:
             if not self._paho.take(packet):
                 self._fail(protocol_error(f"malformed packet of type {kind}"))
+        elif kind == _PUBACK and len(packet) == 4 and self.phase is not Phase.CONNECTING:
+            self._paho.take(packet)
+            self._answers.append(PublishAnswer(int.from_bytes(packet[2:], "big")))
         elif kind == _PUBREL and len(packet) == 4:
             self._out.append((_PUBCOMP | int.from_bytes(packet[2:], "big")).to_bytes(4, "big"))
         elif kind != _PINGRESP or self.phase is Phase.CONNECTING:

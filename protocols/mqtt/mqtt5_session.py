@@ -4,6 +4,7 @@ import mqtt5
 
 from gateway.domain.errors import SourceError, SourceRejected, SourceUnavailable
 from gateway.domain.language_values import Phrase
+from protocols.mqtt.publication import Publication, PublishAnswer
 from protocols.mqtt.session import (
     BrokerGrants,
     ConnectOptions,
@@ -75,6 +76,7 @@ class Mqtt5Session:
         self._rest = bytearray()
         self._need = 0
         self._out: list[bytes] = []
+        self._answers: list[PublishAnswer] = []
 
     # ---- out --------------------------------------------------------------------------------------------------
     def connect(self) -> bytes:
@@ -89,6 +91,7 @@ class Mqtt5Session:
             session_expiry_interval=options.session_expiry,
             receive_max=options.receive_maximum,
             max_packet_size=options.max_packet,
+            will=None if options.will is None else _will(options.will),
         ).write()
 
     def outgoing(self) -> bytes:
@@ -104,6 +107,26 @@ class Mqtt5Session:
         self._wanted = wanted
         if self.phase is Phase.READY:
             self._update_subscriptions()
+
+    def publish(self, publication: Publication) -> int | None:
+        """The message is in `outgoing`, in phase READY; its packet id, None with QoS 0."""
+        packet_id = self._packet() if publication.qos and (self.grants is None or self.grants.qos) else None
+        packet = mqtt5.PublishPacket(
+            publication.topic,
+            publication.payload,
+            qos=mqtt5.QoS.AT_MOST_ONCE if packet_id is None else mqtt5.QoS.AT_LEAST_ONCE,
+            retain=publication.retain,
+            packet_id=packet_id,
+            response_topic=publication.response_topic or None,
+            correlation_data=publication.correlation or None,
+        )
+        self._out.append(packet.write())
+        return packet_id
+
+    def answers(self) -> list[PublishAnswer]:
+        """PUBACKs since the last call."""
+        found, self._answers = self._answers, []
+        return found
 
     # ---- in ---------------------------------------------------------------------------------------------------
     def receive(self, data: bytes) -> list[Message]:
@@ -168,6 +191,9 @@ class Mqtt5Session:
             self._check_answered()
         elif isinstance(packet, mqtt5.PingRespPacket) and self.phase is not Phase.CONNECTING:
             return  # that bytes came is all the keep-alive needs to know
+        elif isinstance(packet, mqtt5.PubAckPacket) and self.phase is not Phase.CONNECTING:
+            failed = int(packet.reason_code) >= 0x80
+            self._answers.append(PublishAnswer(packet.packet_id, packet.reason_code.name.lower() if failed else ""))
         elif isinstance(packet, mqtt5.PubRelPacket) and self.phase is not Phase.CONNECTING:
             self._out.append(mqtt5.PubCompPacket(packet.packet_id).write())
         elif isinstance(packet, mqtt5.DisconnectPacket):
@@ -255,3 +281,8 @@ class Mqtt5Session:
             self.phase = Phase.READY
             self._update_subscriptions()  # what became wanted meanwhile
         self._check_answered()
+
+
+def _will(will: Publication) -> mqtt5.Will:
+    qos = mqtt5.QoS.AT_LEAST_ONCE if will.qos else mqtt5.QoS.AT_MOST_ONCE
+    return mqtt5.Will(will.topic, payload=will.payload, qos=qos, retain=will.retain)

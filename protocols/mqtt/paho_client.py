@@ -13,6 +13,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
+from protocols.mqtt.publication import Publication
 from protocols.mqtt.session import ConnectOptions
 
 _NOWHERE = "memory"  # paho wants a host name
@@ -81,6 +82,8 @@ class PahoClient(Client):
         self.on_message = self._got_publish
         if options.username is not None:
             self.username_pw_set(options.username, options.password)
+        if (will := options.will) is not None:
+            self.will_set(will.topic, will.payload, min(will.qos, 1), will.retain)
 
     def begin(self) -> bytes:
         """CONNECT with `clean_session` 0."""
@@ -107,6 +110,10 @@ class PahoClient(Client):
     def send_unsubscribe(self, filters: Sequence[str]) -> int:
         """UNSUBSCRIBE -> packet id."""
         return self._id(self.unsubscribe(list(filters)))
+
+    def send_publish(self, publication: Publication) -> int:
+        """PUBLISH -> packet id. ValueError for a topic or a length that MQTT does not allow."""
+        return self.publish(publication.topic, publication.payload, min(publication.qos, 1), publication.retain).mid
 
     @staticmethod
     def _id(result: tuple[int, int | None]) -> int:

@@ -5,22 +5,25 @@ import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
 
 import numpy as np
 import structlog
 
 from gateway.domain.device import Device, Point
 from gateway.domain.errors import DecodeError, StoreError
-from gateway.domain.reading import Batch, Flag, Reading, batch_of
+from gateway.domain.reading import Flag, Reading, batch_of
 from gateway.domain.record import Parcel
 from gateway.durable import replace_synced
 from gateway.ports import Clock, Directory, Emit
 from protocols.mapping.document import parse_bare, parse_document
+from protocols.mapping.mapper import Mapped
 from protocols.mapping.path import Missed, parse_path, scalar_text
 from protocols.mapping.topic import parse_pattern, parse_template
+from protocols.mqtt.companion import NoCompanion, ReceivedMessage
 from protocols.mqtt.presence import PresenceChange, PresenceTracker
 from protocols.mqtt.presence_config import OFFLINE, ONLINE, PresenceConfig, PresenceTopic
+from protocols.mqtt.publication import Publisher
 
 TURN: Final = 0.25
 """s between two looks at what time decides."""
@@ -30,11 +33,6 @@ _KEEP: Final = 5.0
 """s between two writes of the file, at least."""
 
 log = structlog.get_logger()
-
-
-class _PresenceMessage(Protocol):
-    topic: str
-    payload: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +65,7 @@ class _Words:
         return True if text in self._online else False if text in self._offline else None
 
 
-class PresenceReporter:
+class PresenceReporter(NoCompanion):
     """Runs beside the connections of a source."""
 
     def __init__(self, source: str, config: PresenceConfig, services: PresenceServices) -> None:
@@ -82,21 +80,22 @@ class PresenceReporter:
         self._written = 0.0
 
     # ---- in ---------------------------------------------------------------------------------------------------
-    def take(self, messages: Sequence[_PresenceMessage]) -> set[int]:
+    def take(self, messages: Sequence[ReceivedMessage]) -> set[int]:
         """Indices of the messages of presence topics. They are births and wills, and no readings."""
         if not self._topics:
             return set()
         return {index for index, message in enumerate(messages) if self._taken(message)}
 
-    def saw(self, batch: Batch) -> None:
+    def saw(self, mapped: Mapped) -> None:
         """Readings that came: signs of life, replays of retained messages aside."""
+        batch = mapped.batch
         now, points = self._services.clock.now(), self._tracked()
         live = batch.device[(batch.flags & np.uint8(Flag.RETAINED)) == 0]
         for device in np.unique(live).tolist():
             if device in points:
                 self._tracker.alive(device, now)
 
-    def connected(self) -> None:
+    def connected(self, publisher: Publisher) -> None:  # noqa: ARG002 - as Companion
         """The broker is there."""
         self._tracker.connected(self._services.clock.now())
 
@@ -104,7 +103,7 @@ class PresenceReporter:
         """The broker is away: the silence of devices proves nothing."""
         self._tracker.disconnected(self._services.clock.now())
 
-    def _taken(self, message: _PresenceMessage) -> bool:
+    def _taken(self, message: ReceivedMessage) -> bool:
         for topic in self._topics:
             captured = topic.pattern.match(message.topic)
             if captured is not None:
@@ -112,7 +111,7 @@ class PresenceReporter:
                 return True
         return False
 
-    def _read(self, topic: _Words, code: str, message: _PresenceMessage) -> None:
+    def _read(self, topic: _Words, code: str, message: ReceivedMessage) -> None:
         device, online = self._services.directory.device(code), topic.read(message.payload)
         if device is None or device.id not in self._tracked() or online is None:
             if message.topic not in self._odd and len(self._odd) < _ODD:

@@ -11,13 +11,14 @@ import numpy as np
 from gateway.domain.errors import SourceError, SourceUnavailable
 from gateway.domain.language_values import Phrase
 from gateway.domain.text import catalogue
+from protocols.mqtt.publication import Publication, PublishAnswer
 from protocols.mqtt.subscriptions import Subscriptions
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectOptions:
     """Fields of CONNECT, as far as the version has them. `keepalive`, `session_expiry`: s; `max_packet`: bytes.
-    `clean`: a session of its own, forgotten at the end.
+    `clean`: a session of its own, forgotten at the end. `will`: what the broker publishes when the connection is lost.
     """
 
     client_id: str
@@ -28,6 +29,7 @@ class ConnectOptions:
     receive_maximum: int
     max_packet: int
     clean: bool = False
+    will: Publication | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +127,14 @@ class Session(Protocol):
 
     def use(self, wanted: Subscriptions) -> None:
         """Subscribe to these instead: the difference is requested in `outgoing`, the connection stays."""
+        ...
+
+    def publish(self, publication: Publication) -> int | None:
+        """The message is in `outgoing`, in phase READY; its packet id, None with QoS 0."""
+        ...
+
+    def answers(self) -> list[PublishAnswer]:
+        """PUBACKs since the last call."""
         ...
 
 

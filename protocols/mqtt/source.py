@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -19,10 +20,11 @@ from protocols.mapping.mapper import Mapper
 from protocols.mapping.unused_log import UnusedEntry, UnusedLog
 from protocols.mqtt.acknowledge import Acknowledger, Digests, SourceContext
 from protocols.mqtt.client_id_conflict import WAIT, ClientIdConflict
+from protocols.mqtt.companion import Companions
+from protocols.mqtt.companions import CompanionServices, companions_of
 from protocols.mqtt.config import MqttConfig
 from protocols.mqtt.last_subscriptions import LastSubscriptions
 from protocols.mqtt.metrics import samples
-from protocols.mqtt.presence_reporter import PresenceReporter, PresenceServices
 from protocols.mqtt.protocol_choice import ProtocolChoice
 from protocols.mqtt.session import ConnectOptions, Phase, Session
 from protocols.mqtt.sessions import session_of
@@ -130,21 +132,11 @@ class MqttSource:
 
         Raises SourceRejected when the broker refuses or our TLS files cannot be used: another try soon would not help.
         """
-        if self._config.presence is None:
-            return await self._connect_on(emit, None)
-        file = None if self._memory is None else self._memory.with_suffix(".presence.json")
-        services = PresenceServices(self._directory, self._devices, self._clock, file)
-        presence = PresenceReporter(self._name, self._config.presence, services)
-        tasks = [asyncio.ensure_future(self._connect_on(emit, presence)), asyncio.ensure_future(presence.run(emit))]
-        try:
-            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.wait(tasks)
-        return done.pop().result()
+        services = CompanionServices(self._directory, self._devices, self._clock, self._memory, self.stats.published)
+        companions = companions_of(self._name, self._config, services)
+        await companions.run_beside(self._connect_on(emit, companions), emit)
 
-    async def _connect_on(self, emit: Emit, presence: PresenceReporter | None) -> None:
+    async def _connect_on(self, emit: Emit, companions: Companions) -> None:
         """Connections, one after another."""
         config, self._patience = self._config, _LAST_PARCELS
         files = BrokerTls(config)
@@ -158,7 +150,7 @@ class MqttSource:
             self.stats,
             self._digests,
             self._wanted,
-            presence,
+            companions,
         )
         self._held |= await asyncio.to_thread(self._last_subscriptions.before)
         attempt = 0
@@ -195,7 +187,8 @@ class MqttSource:
         """One connection from CONNECT to its end -> (it was stable, why it ended)."""
         loop = asyncio.get_running_loop()
         acknowledger = Acknowledger(context)
-        session = session_of(self._choice.version, self._options, self._wanted, self._held)
+        options = replace(self._options, will=context.companions.will())
+        session = session_of(self._choice.version, options, self._wanted, self._held)
         connection = MqttConnection(session, acknowledger.take, websocket_of(self._config))
         acknowledger.connection = self._connection = connection
         since = None
@@ -204,14 +197,13 @@ class MqttSource:
                 await establish(self._config, await asyncio.to_thread(files.context), connection)
                 since = loop.time()
                 self._connected(connection)
-                if context.presence is not None:
-                    context.presence.connected()
+                context.companions.connected(connection)
                 await asyncio.to_thread(self._last_subscriptions.remember, frozenset(self._held))
                 why = await _until_closed(self._name, connection, files)
             except SourceError as error:
                 why = error
             except asyncio.CancelledError:
-                await self._drain_and_leave(acknowledger, connection)
+                await self._drain_and_leave(acknowledger, connection, context.companions)
                 raise
             stable = since is not None and loop.time() - since > _STABLE
             self._look_for_conflict(session, why, since)
@@ -220,8 +212,7 @@ class MqttSource:
             await acknowledger.drain()
         finally:
             self.stats.connected, self._connection = False, None
-            if context.presence is not None:
-                context.presence.disconnected()
+            context.companions.disconnected()
             acknowledger.cancel()
         if acknowledger.broken is not None:
             raise acknowledger.broken
@@ -238,13 +229,17 @@ class MqttSource:
         elif session.phase is Phase.CONNECTING and why.key in _HUNG_UP:
             self._choice.closed()
 
-    async def _drain_and_leave(self, acknowledger: Acknowledger, connection: MqttConnection) -> None:
+    async def _drain_and_leave(
+        self, acknowledger: Acknowledger, connection: MqttConnection, companions: Companions
+    ) -> None:
         connection.pause(True)
         try:
             async with asyncio.timeout(self._patience):
                 await acknowledger.drain()
         except TimeoutError:
             acknowledger.cancel()
+        for publication in companions.leaving():
+            connection.publish(publication)
         await connection.leave()
 
     # ---- what is logged ------------------------------------------------------------------------------------------

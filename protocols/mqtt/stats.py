@@ -1,6 +1,7 @@
 """What the source counts besides its messages."""
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 
 from protocols.mapping.message_stats import MessageStats
 
@@ -8,10 +9,11 @@ from protocols.mapping.message_stats import MessageStats
 @dataclass(slots=True)
 class MqttStats(MessageStats):
     """`returned`: QoS 1 and 2, the broker keeps them; `lost`: the same at QoS 0. `ignored`: retained, and
-    messages of presence topics, too."""
+    messages of presence topics, too. `published`: messages of the gateway itself, by state."""
 
     resumed: bool = False
     connects: int = 0
     disconnects: int = 0
     last_error: str = ""
     pauses: int = 0
+    published: Counter[str] = field(default_factory=Counter)

@@ -12,6 +12,7 @@ from gateway.domain.errors import SourceError, SourceRejected, SourceUnavailable
 from gateway.domain.language_values import Phrase
 from protocols.mqtt.config import MqttConfig
 from protocols.mqtt.keepalive import Keepalive, KeepaliveAction
+from protocols.mqtt.publication import OpenPublications, Publication, settle
 from protocols.mqtt.session import GOODBYE, PING, Message, Phase, Session
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ class MqttConnection(asyncio.Protocol):
         self._keepalive = Keepalive(session.keepalive, loop.time())
         self._timer: asyncio.TimerHandle | None = None
         self._why: SourceError | None = None
+        self._published = OpenPublications()
 
     # ---- asyncio ----------------------------------------------------------------------------------------------
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -59,6 +61,9 @@ class MqttConnection(asyncio.Protocol):
             data = self._unwrapped(self._websocket, data)
         messages = session.receive(data)
         self.write(session.outgoing())
+        for answer in session.answers():
+            refused = SourceUnavailable.of("source.not_published", code=answer.refused) if answer.refused else None
+            self._published.answer(answer.packet_id, refused)
         if messages:
             self._messages(messages)
         if session.failure is not None:
@@ -87,6 +92,7 @@ class MqttConnection(asyncio.Protocol):
             self._timer.cancel()
         lost = SourceUnavailable.of("source.lost", more=_more(exc)) if exc else SourceUnavailable.of("source.closed")
         why = self._why or lost
+        self._published.fail(why)
         if not self.ready.done():
             self.ready.set_exception(why)
             self.ready.exception()  # whoever waits sees it; nobody waiting is no leak
@@ -99,6 +105,22 @@ class MqttConnection(asyncio.Protocol):
         if data and self.open and self._transport is not None:
             self._keepalive.sent(self._loop.time())
             self._transport.write(data if self._websocket is None else self._websocket.wrap(data))
+
+    def publish(self, publication: Publication) -> asyncio.Future[None]:
+        """As `Publisher`. More messages than the broker takes at once (its receive maximum) are refused here."""
+        session, grants = self.session, self.session.grants
+        failure: SourceError | None = None
+        if not self.open or session.phase is not Phase.READY:
+            failure = SourceUnavailable.of("source.closed")
+        elif publication.qos and grants is not None and len(self._published) >= grants.receive_maximum:
+            failure = SourceUnavailable.of("source.not_published", code=f"> {grants.receive_maximum}")
+        packet_id = None if failure is not None else session.publish(publication)
+        self.write(session.outgoing())
+        if packet_id is not None:
+            return self._published.add(packet_id)
+        sent: asyncio.Future[None] = self._loop.create_future()
+        settle(sent, failure)
+        return sent
 
     def pause(self, paused: bool) -> None:
         """Back-pressure: stop or go on reading. Pings go on."""

@@ -72,6 +72,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "source {source}: the TLS files changed and cannot be used, the connection stays as it is: {error}",
         "数据源 {source}：TLS 文件已更改但无法使用，连接保持不变：{error}",
     ),
+    "log.message_not_published": (
+        "source {source}: {topic} could not be published: {error}",
+        "数据源 {source}：无法发布 {topic}：{error}",
+    ),
     "log.presence_not_understood": (
         "source {source}: {topic} is a presence topic, but {device} is no device with a presence, or the message has neither word",
         "数据源 {source}：{topic} 是在线状态主题，但 {device} 不是带在线状态的设备，或消息中没有约定的词",

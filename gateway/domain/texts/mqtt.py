@@ -33,6 +33,30 @@ TEXTS: dict[str, tuple[str, str]] = {
         "no profile has a state point {point} of the device itself; write it into the profiles whose devices are to have a presence: {point}: {{kind: state, values: [online, offline]}}",
         "没有任何型号含有属于设备本身的状态测点 {point}；请在需要在线状态的型号中写 {point}: {{kind: state, values: [online, offline]}}",
     ),
+    "mqtt.publish_topic": (
+        "{got!r} is no topic to publish to: no +, no #, no $ at the start, in braces only device, site or the name of a column of the device list",
+        "{got!r} 不能作为发布的主题：不能含 + 或 #，不能以 $ 开头，花括号内只能写 device、site 或设备清单的列名",
+    ),
+    "mqtt.publish_profiles": (
+        "{got!r} names no device, so profiles would mean nothing; write {{device}} into topic or payload, or remove profiles",
+        "{got!r} 没有指明设备，profiles 不起作用；请在 topic 或 payload 中写 {{device}}，或删去 profiles",
+    ),
+    "mqtt.publish_no_profile": (
+        "no profile is called {got}; known: {known}",
+        "没有名为 {got} 的型号；已有：{known}",
+    ),
+    "mqtt.publish_nobody": (
+        "{got!r} is published for no device: none in the list is of its profiles and has all of: {names}",
+        "{got!r} 不会为任何设备发布：清单中没有属于这些型号且具备以下各项的设备：{names}",
+    ),
+    "mqtt.publish_some": (
+        "{got!r} is not published for {devices}: not all of {names} stand in the device list",
+        "{got!r} 不会为 {devices} 发布：设备清单中未写全：{names}",
+    ),
+    "mqtt.status_words": (
+        "online and offline are both {got!r}; write two different texts",
+        "online 与 offline 都是 {got!r}；请写两个不同的文本",
+    ),
     "mqtt.cert_pair": (
         "a client certificate needs both cert_file and key_file; write both or none",
         "客户端证书需要同时给出 cert_file 和 key_file；请两者都写或都不写",

@@ -18,6 +18,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "source.no_life": ("no packet for {seconds} s", "{seconds} 秒内没有任何响应"),
     "source.lost": ("the connection was lost{more}", "连接中断{more}"),
     "source.closed": ("the broker closed the connection", "MQTT 服务器关闭了连接"),
+    "source.not_published": ("the broker does not take the message: {code}", "MQTT 服务器不接受该消息：{code}"),
     "source.left": ("closed by the gateway", "由本网关关闭"),
     "source.tls_handshake": (
         "the connection ended in the TLS handshake; does this port speak TLS 1.2 or newer?",
