@@ -60,6 +60,11 @@ TEXTS: dict[str, tuple[str, str]] = {
         "source {source}: {file} cannot be read and lies in failed/: {error}",
         "数据源 {source}：{file} 无法读取，已移至 failed/：{error}",
     ),
+    "log.query_works": ("source {source}: the query works", "数据源 {source}：查询正常"),
+    "log.query_failed": (
+        "source {source}: the query failed: {error}; it is tried again",
+        "数据源 {source}：查询失败：{error}；将重试",
+    ),
     "log.file_not_taken": (
         "source {source}: {file} cannot be read or moved: {error}; it is tried again",
         "数据源 {source}：{file} 无法读取或移动：{error}；将重试",

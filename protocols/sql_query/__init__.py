@@ -1,0 +1,1 @@
+"""Rows of a database that other programs fill, read by one SELECT."""
