@@ -75,9 +75,19 @@ def advance(state: CounterState, value: float, at: int, model: CounterModel) -> 
     return CounterStep(CounterState(value, shift + moved, at, _remembered(falls, Fall(last, shift, state.at))))
 
 
-def exchanged(state: CounterState, start: float, at: int) -> CounterState:
-    """State after a new meter began at `start`. The old meter's count stays; its falls can no longer be taken back."""
-    return CounterState(start, state.shift + state.value - start, at)
+class NewMeter(NamedTuple):
+    """A meter that counts from `start` since `at` µs. `final`: the last value of the meter before, NaN = not read."""
+
+    start: float
+    at: int
+    final: float = float("nan")
+
+
+def exchanged(state: CounterState, meter: NewMeter) -> CounterState:
+    """State after an exchange. What the old meter counted after its last reading is booked when its final value is
+    known and not lower; its falls can no longer be taken back."""
+    final = max(state.value, meter.final)  # NaN is not
+    return CounterState(meter.start, state.shift + final - meter.start, meter.at)
 
 
 def _shift_of(last: float, value: float, model: CounterModel) -> float:

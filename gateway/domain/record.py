@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from gateway.domain.counter import NewMeter
 from gateway.domain.device import Customer, Device, Point, Site
 from gateway.domain.reading import Batch, decode_batch, encode_batch
 
@@ -132,13 +133,26 @@ class CycleDone(Struct, frozen=True, tag="cycle"):
 
 
 class MeterExchanged(Struct, frozen=True, tag="exchanged"):
-    """The counter `point` of `device` starts a new baseline at `at` (µs) with `start` (canonical unit)."""
+    """The counter `point` of `device` starts a new baseline at `at` (µs) with `start` (canonical unit).
+
+    `final`: the last value of the old meter, None = not read. Values of the new meter are multiplied by `factor`
+    before they are journaled. A fact of the same point and moment replaces the one before; `undone`: there was no
+    exchange.
+    """
 
     device: int
     point: int
     at: int
     start: float
     actor: str = ""
+    final: float | None = None
+    factor: float = 1.0
+    undone: bool = False
+
+    @property
+    def meter(self) -> NewMeter:
+        """The new meter."""
+        return NewMeter(self.start, self.at, float("nan") if self.final is None else self.final)
 
 
 class Rerun(Struct, frozen=True, tag="rerun"):

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from gateway.domain.device import Device, PointKind
+from gateway.domain.record import MeterExchanged
 from gateway.domain.units import parse_unit
 from rules.casetest.case_input import CaseEvent, CaseInput, CycleWork
 from rules.casetest.things import CUSTOMER, SITE, component_of, find
@@ -12,6 +13,7 @@ KINDS = ("restart", "set", "edit", "unlatch", "exchange", "closed", "cycle", "si
 _EVENT = ("at", *KINDS, "done", "device", "component", "group", "identity")
 _OF_COMPONENTS = ("unlatch", "closed", "cycle")
 _TABLES = ("set", "edit", "exchange", "site", "customer")
+_EXCHANGE = frozenset({"start", "final", "at", "undone"})
 _WRITE = "{at: 90s, restart: 30s}, " + ", ".join(KINDS[1:-1]) + f" or {KINDS[-1]}"
 
 
@@ -30,7 +32,7 @@ def events(inputs: CaseInput) -> None:
         device, named = thing
         if named is not None and (what not in _OF_COMPONENTS or "component" in table):
             inputs.wrong(f"{where}.device", "shape", value=table["device"], write=f"device: {device.code}")
-        value = _value(inputs, device, what, table[what], f"{where}.{what}")
+        value = _value(inputs, device, what, table[what], at, f"{where}.{what}")
         if "done" in table:
             if what != "cycle":
                 inputs.wrong(f"{where}.done", "done", what=what)
@@ -47,7 +49,7 @@ def events(inputs: CaseInput) -> None:
         inputs.events.append(CaseEvent(at, what, value, device.id, component, f"{where}.{what}", group, texts))
 
 
-def _value(inputs: CaseInput, device: Device, what: str, value: object, where: str) -> object:
+def _value(inputs: CaseInput, device: Device, what: str, value: object, at: int, where: str) -> object:
     """Value of an event, checked."""
     if what == "restart":
         return inputs.moment(value, where) - inputs.start
@@ -56,7 +58,7 @@ def _value(inputs: CaseInput, device: Device, what: str, value: object, where: s
         if what in {"site", "customer"}:
             return _named(inputs, what, found, where)
         if what == "exchange":
-            return _counters(inputs, device, found, where)
+            return _exchanges(inputs, device, found, at, where)
         return found
     if what == "cycle":
         return CycleWork(_reading(inputs, value, where))
@@ -76,20 +78,37 @@ def _named(inputs: CaseInput, what: str, table: Mapping[str, object], where: str
     return table
 
 
-def _counters(inputs: CaseInput, device: Device, table: Mapping[str, object], where: str) -> Mapping[int, float]:
-    """`exchange: {volume_total: 0}` -> the first reading of the new meter, canonical, by point id."""
-    out: dict[int, float] = {}
-    for name, first in table.items():
+def _exchanges(
+    inputs: CaseInput, device: Device, table: Mapping[str, object], at: int, where: str
+) -> tuple[MeterExchanged, ...]:
+    """`exchange: {volume_total: 0}`: the first reading of the new meter; or `{start: 0, final: 12, at: 1h}` with the
+    last one of the old meter, and when it was; `undone: true`: there was none."""
+    out: list[MeterExchanged] = []
+    for name, value in table.items():
         found = find(inputs, name, f"{where}.{name}", device.code)
         if found is None:
             continue
         owner, spec, component = found
-        if owner is not device or spec.kind is not PointKind.COUNTER or not _is_number(first):
-            inputs.wrong(f"{where}.{name}", "shape", value=first, write="exchange: {volume_total: 0}")
+        told: Mapping[str, object] = value if isinstance(value, Mapping) else {"start": value}
+        numbers = [told.get("start", 0), told.get("final", 0)]
+        wrong = owner is not device or spec.kind is not PointKind.COUNTER or not {*told} <= _EXCHANGE
+        if wrong or not all(map(_is_number, numbers)) or told.get("undone", False) not in (True, False):
+            inputs.wrong(f"{where}.{name}", "shape", value=value, write="exchange: {volume_total: 0}")
             continue
-        unit = parse_unit(inputs.unit(device, spec))
-        out[inputs.points[device.profile, spec.name, component].id] = unit.canonical(float(str(first)))
-    return out
+        unit, point = parse_unit(inputs.unit(device, spec)), inputs.points[device.profile, spec.name, component].id
+        start, final = (unit.canonical(float(str(one))) for one in numbers)
+        when = inputs.moment(told["at"], f"{where}.{name}.at") if "at" in told else at
+        out.append(
+            MeterExchanged(
+                device.id,
+                point,
+                when,
+                start,
+                final=final if "final" in told else None,
+                undone=told.get("undone") is True,
+            )
+        )
+    return tuple(out)
 
 
 def _is_number(value: object) -> bool:

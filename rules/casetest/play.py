@@ -20,7 +20,6 @@ from gateway.domain.record import (
     DeviceDefined,
     DeviceSet,
     Down,
-    MeterExchanged,
     PointDefined,
     PolicySet,
     Record,
@@ -180,8 +179,8 @@ class CasePlayer:
             case "edit":
                 self._edit(event, value, at)
             case "exchange":
-                for point, first in value.items():
-                    self.write(at, MeterExchanged(event.device, int(point), at, float(str(first))))
+                for fact in event.value if isinstance(event.value, tuple) else ():
+                    self.write(at, fact)
             case _:
                 self.write(at, self._act(event))
         return 0

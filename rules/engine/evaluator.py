@@ -28,6 +28,7 @@ from rules.engine.desk_acts import apply_act
 from rules.engine.frames.batch_view import BatchView
 from rules.engine.frames.frames import Late, views
 from rules.engine.installed_rules import InstalledRules, end_all
+from rules.engine.late.exchanges import Exchanges
 from rules.engine.late.history_requests import HistoryRequests
 from rules.engine.late.late_readings import HistoryRequester
 from rules.engine.late.replaced_values import BURST, Found, PacedReevaluations, affected_rules
@@ -52,6 +53,7 @@ class Evaluator:
         self._fresh: dict[int, None] = {}
         self.replaced = PacedReevaluations(BURST)
         self.overtaken = PacedReevaluations()
+        self.exchanges = Exchanges(self.installed, context, self.requests)
         self.requester = HistoryRequester(self.installed, context, self.requests, self.replaced, self.overtaken)
 
     # --- readings and time
@@ -59,6 +61,7 @@ class Evaluator:
         """Judge readings."""
         self.admit()
         self.counts.given_up += self.requests.keep(batch, self.seq, self.now)
+        self.exchanges.before(batch)
         if self.installed.waiting:
             self._keep_interim(batch)
         late = Late(self.accept_late)
@@ -164,12 +167,14 @@ class Evaluator:
                 if not apply_act(self.installed, self.context, body, at):
                     return
             case MeterExchanged():
-                self._exchange(body)
+                self.admit()
+                if not self.exchanges.apply(body):
+                    return
             case _:
                 return  # raw messages, marks and facts of the desk that no rule of this build asks for
         self.installed.flush()
         self._ask({}, {})
-        if isinstance(body, Unlatch | Closed | CycleDone | MeterExchanged):
+        if isinstance(body, Unlatch | Closed | CycleDone):
             self.requests.note_fact(at, body)
 
     def install(self, fact: RuleSet, rule: Rule, at: int) -> Edit | None:
@@ -239,17 +244,6 @@ class Evaluator:
                     row.things if evaluator.context.peers is None else evaluator.context.peers.with_others(row.things),
                     at,
                 )
-
-    def _exchange(self, fact: MeterExchanged) -> None:
-        world = self.context.world
-        row, point = world.rows.get(fact.device), world.points.get(fact.point)
-        if row is None or point is None:
-            return
-        self.admit()
-        for evaluator in self.installed.of(row.space.kind):
-            for thing in row.things:
-                if row.space.things[thing].component in {0, point.component} or point.component == 0:
-                    evaluator.exchange(thing, point.name, fact.start, fact.at)
 
     def newest(self, device: int) -> int:
         """The newest applied time of a device, µs."""

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from signal_lab import SignalLab, let
 
+from gateway.domain.counter import NewMeter
 from gateway.domain.device import Site
 from gateway.domain.reading import Reading
 from rules.engine.frames.at import At
@@ -89,7 +90,8 @@ def play(
         if what == "tick":
             lab.tick(content)  # type: ignore[arg-type]
         elif what == "exchange":
-            lab.signals.exchange(0, "volume", 1.0, round(content) * 1_000_000 + T0, lab)  # type: ignore[call-overload]
+            meter = NewMeter(1.0, round(content) * 1_000_000 + T0)  # type: ignore[call-overload]
+            lab.signals.exchange(0, "volume", meter, lab)
         elif single:
             for frame in content:  # type: ignore[attr-defined]
                 lab.read(frame)

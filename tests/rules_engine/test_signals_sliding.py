@@ -7,6 +7,7 @@ import pytest
 from engine_lab import POINTS, T0, S, charger, meter, told
 from signal_lab import SignalLab, let
 
+from gateway.domain.counter import NewMeter
 from gateway.domain.device import Site
 from gateway.domain.duration import HOUR
 from rules.engine.frames.at import At
@@ -171,7 +172,7 @@ def test_a_new_meter_is_no_increase_and_no_rate() -> None:
     for text in ("{increase: volume, over: 1h, coverage: 0}", "{rate: volume}"):
         lab = SignalLab(let(text))
         lab.read([told(1, "volume", 0, 500.0)], [told(1, "volume", M, 501.0)])
-        lab.signals.exchange(0, "volume", 2.0, T0 + 1000 * S, lab)
+        lab.signals.exchange(0, "volume", NewMeter(2.0, T0 + 1000 * S), lab)
         lab.read([told(1, "volume", 2 * M, 3.0)])
         assert lab.values()[-1] == pytest.approx(2.0 if "increase" in text else 6.0)
 

@@ -5,6 +5,7 @@ from functools import partial
 
 import numpy as np
 
+from gateway.domain.counter import NewMeter
 from gateway.domain.reading import F64, I64
 from gateway.domain.record import Closed, CycleDone, Fact
 from rules.conditions.counter_multiple.condition import Every
@@ -163,10 +164,10 @@ class CounterMultipleForm(AlarmForm):
             self.terms.end(At(thing, at), at - 1)
         super().closed(thing, at)
 
-    def exchange(self, thing: int, point: str, start: float, at: int) -> None:
+    def exchange(self, thing: int, point: str, meter: NewMeter) -> None:
         """The hours run on the old counter stay."""
         if point == self.condition.point:
-            self.counter.exchange(thing, start, at)
+            self.counter.exchange(thing, meter)
 
     # --- the past
     def known_from(self, thing: int, start: int) -> int:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from gateway.domain.counter import NewMeter
 from gateway.domain.reading import F64
 from gateway.domain.record import Fact
 from rules.compiled import Expression
@@ -139,8 +140,8 @@ class AlarmForm(StateTable, ABC):
     def revalued(self, things: Sequence[int], at: int) -> None:
         """What is met but vetoed, and what `clear` is worth, was judged again at `at`."""
 
-    def exchange(self, thing: int, point: str, start: float, at: int) -> None:
-        """A new meter hangs at `point` since `at` and began at `start`."""
+    def exchange(self, thing: int, point: str, meter: NewMeter) -> None:
+        """A new meter counts at `point`."""
 
     def closed(self, thing: int, at: int) -> None:
         """A person closed the work order of the episode."""

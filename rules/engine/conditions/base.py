@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gateway.domain.counter import NewMeter
 from rules.compiled import SlotKind
 from rules.engine.binding.bound_expression import BoundExpression
 from rules.engine.conditions.context import EngineContext, EvaluatorContext, Observe
@@ -181,9 +182,9 @@ class ConditionEvaluator(ABC):
         """bool[units]: moments at which nothing has changed."""
         return self.wakes.moments.idle(view, units)
 
-    def exchange(self, thing: int, point: str, start: float, at: int) -> None:
-        """A new meter hangs at `point` since `at` and began at `start`."""
-        self.feed.exchange(thing, point, start, at)
+    def exchange(self, thing: int, point: str, meter: NewMeter) -> None:
+        """A new meter counts at `point`."""
+        self.feed.exchange(thing, point, meter)
 
     # --- engine time
     @abstractmethod

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from gateway.domain.counter import NewMeter
 from rules.engine.binding.bound_expression import BoundExpression
 from rules.engine.conditions.alarm_form import AlarmForm
 from rules.engine.conditions.base import ConditionEvaluator, EvaluatorContext, later_too
@@ -128,10 +129,10 @@ class SingleAlarmEvaluator(ConditionEvaluator):
         super().edited(old, at)
         self.revalue(range(len(self.space)), at)
 
-    def exchange(self, thing: int, point: str, start: float, at: int) -> None:
-        super().exchange(thing, point, start, at)
+    def exchange(self, thing: int, point: str, meter: NewMeter) -> None:
+        super().exchange(thing, point, meter)
         if self.watched[thing]:
-            self.form.exchange(thing, point, start, at)
+            self.form.exchange(thing, point, meter)
 
     def closed(self, thing: int, at: int, identity: tuple[str, ...] = ()) -> None:  # noqa: ARG002 - it has none
         self.form.closed(thing, at)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from gateway.domain.counter import NewMeter
 from rules.engine.conditions.context import EvaluatorContext
 from rules.engine.conditions.wake_schedule import WakeSchedule
 from rules.engine.frames.batch_view import BatchView, Latest
@@ -57,8 +58,8 @@ class WindowFeed:
             wakes.wake_later(Latest(self.context.space, things, now), done, done)
             wakes.pass_time(now)
 
-    def exchange(self, thing: int, point: str, start: float, at: int) -> None:
-        """A new meter hangs at `point` since `at` µs and began at `start`."""
+    def exchange(self, thing: int, point: str, meter: NewMeter) -> None:
+        """A new meter counts at `point`."""
         if self.windows is not None and self.context.watched[thing]:
             self.windows.watch_only = self.counted()
-            self.windows.exchange(thing, point, start, at, self.listener)
+            self.windows.exchange(thing, point, meter, self.listener)

@@ -51,12 +51,16 @@ class RequestsState(Struct, frozen=True, array_like=True):
 
 
 class HistoryRequests:
-    """The open requests by subject, and the facts by device or group that their re-evaluation needs."""
+    """The open requests by subject, and the facts by device or group that their re-evaluation needs.
+
+    `exchanges_ahead`: exchanges of meters by device that are later than all readings of the device.
+    """
 
     def __init__(self) -> None:
         self._fresh: dict[Subject, None] = {}
         self.open: dict[Subject, OpenRequest] = {}
         self.facts: dict[Owner, list[tuple[int, FactOf]]] = {}
+        self.exchanges_ahead: dict[int, list[MeterExchanged]] = {}
 
     def covers(self, subject: Subject, since: int, rules: tuple[str, ...] = ()) -> bool:
         """True if it is requested already: then the reading is in the history that comes, or in what is kept."""
@@ -159,7 +163,25 @@ class HistoryRequests:
         if owner:
             kept = self.facts.setdefault(owner, [])
             kept.append((at, fact))
-            del kept[:-FACTS_KEPT]
+            _bound(kept)
+
+    def note_exchange(self, fact: MeterExchanged) -> bool:
+        """Keep an exchange at its own moment. True when there was one of the same point and moment, which is gone."""
+        kept = self.facts.setdefault(fact.device, [])
+        place = (fact.point, fact.at)
+        left = [one for one in kept if not isinstance(one[1], MeterExchanged) or (one[1].point, one[1].at) != place]
+        ahead = [one for one in self.exchanges_ahead.get(fact.device, []) if (one.point, one.at) != place]
+        self.facts[fact.device] = left if fact.undone else sorted([*left, (fact.at, fact)], key=lambda one: one[0])
+        self.set_ahead(fact.device, ahead if fact.undone else [*ahead, fact])
+        _bound(self.facts[fact.device])
+        return len(left) < len(kept)
+
+    def set_ahead(self, device: int, facts: list[MeterExchanged]) -> None:
+        """The exchanges of a device that are later than its readings."""
+        if facts:
+            self.exchanges_ahead[device] = facts
+        else:
+            self.exchanges_ahead.pop(device, None)
 
     def state(self) -> RequestsState:
         """For the snapshot."""
@@ -168,3 +190,15 @@ class HistoryRequests:
     def load(self, state: RequestsState) -> None:
         """The inverse of `state`."""
         self.open, self.facts = dict(state.open), dict(state.facts)
+        self.exchanges_ahead = {}
+        for owner, facts in self.facts.items():  # those that readings have passed are dropped with the next reading
+            if isinstance(owner, int) and (mine := [one for _, one in facts if isinstance(one, MeterExchanged)]):
+                self.exchanges_ahead[owner] = mine
+
+
+def _bound(kept: list[tuple[int, FactOf]]) -> None:
+    """Drop the oldest facts beyond FACTS_KEPT, of exchanges and of the others apart."""
+    for exchanges in (True, False):
+        some = [one for one in kept if isinstance(one[1], MeterExchanged) is exchanges]
+        for one in some[:-FACTS_KEPT]:
+            kept.remove(one)

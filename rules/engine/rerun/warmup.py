@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from gateway.domain.alarm import Change
 from gateway.domain.history_request import HistoryRequest
-from gateway.domain.record import Closed, Rerun, Unlatch
+from gateway.domain.record import Closed, MeterExchanged, Rerun, Unlatch
 from rules.compiled import Rule
 from rules.engine.conditions.base import ConditionEvaluator
 from rules.engine.evaluator import Evaluator
@@ -46,9 +46,11 @@ def warmup_job(core: Evaluator, wanted: HistoryRequest, compile_rule: Callable[[
 def facts_of_rule(core: Evaluator, rule: str, devices: Sequence[int]) -> list[tuple[int, FactOf]]:
     """The facts of the desk about a rule and these devices, by time, which a new generation needs."""
     known = core.requests.facts
-    found = [one for device in devices for one in known.get(device, []) if isinstance(one[1], Closed | Unlatch)]
+    found = [one for device in devices for one in known.get(device, [])]
     mine: list[tuple[int, FactOf]] = [
-        one for one in found if isinstance(one[1], Closed | Unlatch) and one[1].rule == rule
+        one
+        for one in found
+        if isinstance(one[1], MeterExchanged) or (isinstance(one[1], Closed | Unlatch) and one[1].rule == rule)
     ]
     mine += [one for one in core.context.completions.of_rule(rule) if one[1].device in set(devices)]
     return sorted(mine, key=lambda one: one[0])

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from gateway.domain.counter import NewMeter
 from gateway.domain.reading import F64, I64, U8
 from rules.compiled import Increase
 from rules.engine.frames.batch_view import BatchView, Bools
@@ -93,19 +94,19 @@ class CalendarIncrease(CalendarWindow):
                 shares.append(1.0)  # a whole window in between
         return max(shares) <= 1 - self.coverage + EPSILON, at - start
 
-    def exchange(self, thing: int, point: str, start: float, at: int) -> None:
+    def exchange(self, thing: int, point: str, meter: NewMeter) -> None:
         if point != self.points[0]:
             return
         before, line = int(self.counter.at[thing]), self.counter.line(thing)
         if line != line:
-            self.take(thing, start, at)
-        elif self.counter.exchange(thing, start, at):
+            self.take(thing, meter.start, meter.at)
+        elif self.counter.exchange(thing, meter):
             self.fresh[thing] = 0
-            if before < int(self.start[thing]) <= at:
-                booked, lost = self._crossing(thing, before, at)
+            if before < int(self.start[thing]) <= meter.at:
+                booked, lost = self._crossing(thing, before, meter.at)
                 self.lost[thing] = lost
                 if not booked:
-                    self._rebase(thing, line, lost)
+                    self._rebase(thing, self.counter.line(thing), lost)
 
     def changes(self, thing: int, value: float, at: int) -> bool:
         return not self.counter.sent_again(thing, value, at)

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from gateway.domain.counter import NewMeter
 from gateway.domain.reading import F64, I64
 from rules.compiled import Calendar, Increase, Share, Stat, Times
 from rules.engine.frames.batch_view import BatchView, Bools
@@ -140,8 +141,8 @@ class CalendarWindow(StateTable):
         """When it will be at the latest, for windows that have ended, µs."""
         return np.full(len(things), NEVER, np.int64)
 
-    def exchange(self, thing: int, point: str, start: float, at: int) -> None:
-        """A new meter hangs at `point` since `at` µs and began at `start`."""
+    def exchange(self, thing: int, point: str, meter: NewMeter) -> None:
+        """A new meter counts at `point`."""
 
     # --- windows
     @property

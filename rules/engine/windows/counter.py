@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gateway.domain.counter import CounterState, Fall, advance, exchanged
+from gateway.domain.counter import CounterState, Fall, NewMeter, advance, exchanged
 from gateway.domain.device import CounterModel
 from gateway.domain.reading import F64, I64
 from rules.engine.frames.batch_view import BatchView, Bools
@@ -195,12 +195,11 @@ class Counter(StateTable):
         """What was counted up to the newest reading; NaN = no reading so far."""
         return float(self.value[thing] + self.shift[thing])
 
-    def exchange(self, thing: int, start: float, at: int) -> bool:
-        """A new meter begins at `start`; False when later readings were taken already: only a rerun puts that right."""
+    def exchange(self, thing: int, meter: NewMeter) -> bool:
+        """A new meter counts; False when later readings were taken already: only a rerun puts that right."""
         state = self.state_of(thing)
-        if state is None or at < state.at:
+        if state is None or meter.at < state.at:
             return False
-        new = exchanged(state, start, at)
-        self._put(thing, new)
+        self._put(thing, exchanged(state, meter))
         self._keep(thing)
         return True

@@ -5,6 +5,7 @@ from abc import abstractmethod
 import numpy as np
 from numpy.typing import NDArray
 
+from gateway.domain.counter import NewMeter
 from gateway.domain.reading import F64, I64
 from rules.engine.binding.bound_expression import BoundExpression
 from rules.engine.frames.batch_view import BatchView, Bools
@@ -65,5 +66,5 @@ class Momentary(StateTable):
     def held(self, things: Rows, t: I64) -> Values:
         """The value of each thing as of `t`, no earlier than what was taken."""
 
-    def exchange(self, thing: int, point: str, start: float, at: int) -> None:
-        """A new meter hangs at `point` since `at` µs and began at `start`."""
+    def exchange(self, thing: int, point: str, meter: NewMeter) -> None:
+        """A new meter counts at `point`."""

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from gateway.domain.alarm import SignalSeen
+from gateway.domain.counter import NewMeter
 from gateway.domain.reading import F64
 from rules.compiled import Rule, Slot
 from rules.compiled.reads import inner_first
@@ -262,13 +263,13 @@ class SignalSet(StateTable):
         for one in self.windows:
             self.soonest = min(self.soonest, int(one.decided_at(np.flatnonzero(one.end <= now)).min(initial=NEVER)))
 
-    def exchange(self, thing: int, point: str, start: float, at: int, judge: WindowListener) -> None:
-        """A new meter hangs at `point` since `at` µs and began at `start`."""
+    def exchange(self, thing: int, point: str, meter: NewMeter, judge: WindowListener) -> None:
+        """A new meter counts at `point`."""
         if incoming := [one for one in self.windows if point in one.points]:
-            for end in self.closings(At(thing, at), incoming):
+            for end in self.closings(At(thing, meter.at), incoming):
                 judge.window_closed(At(thing, end, before=True), Latest(self.space, np.array([thing]), end))
         for one in self.operators:
-            one.exchange(thing, point, start, at)
+            one.exchange(thing, point, meter)
         for one in self.windows:
             self.soonest = min(self.soonest, int(one.end[thing]))
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from gateway.domain.counter import NewMeter
 from gateway.domain.duration import SECOND
 from gateway.domain.reading import F64, I64
 from rules.compiled import Increase, Rate, Share, Stat, Swing, Times
@@ -57,10 +58,10 @@ class SlidingSignal(Momentary):
 
     # --- the same within a view that brings several readings of a thing
 
-    def exchange(self, thing: int, point: str, start: float, at: int) -> None:
+    def exchange(self, thing: int, point: str, meter: NewMeter) -> None:
         counter = self.operator.counter
         if counter is not None and counter.point == point:
-            counter.exchange(thing, start, at)
+            counter.exchange(thing, meter)
 
     def leaving(self, things: Rows, begin: I64, end: I64) -> Iterator[tuple[NDArray[np.intp], I64]]:
         """(item, µs) of readings that are held already and leave their windows after `begin`, before `end`."""
