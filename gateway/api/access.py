@@ -23,6 +23,8 @@ class Permission(StrEnum):
     UNLATCH = "unlatch"  # let a latched alarm clear
     OPERATE = "operate"  # deliveries, endpoints, dead letters: look
     REPAIR = "repair"  # deliver again, enable an endpoint
+    EXCHANGE = "exchange"  # tell that a meter was exchanged
+    CORRECT = "correct"  # correct readings
     KEYS = "keys"  # API keys
 
 
@@ -30,10 +32,10 @@ P = Permission
 _WORK = frozenset({P.READ, P.REPORT, P.ACT, P.UNLATCH})
 PERMISSIONS: Mapping[Role, frozenset[Permission]] = {
     Role.VIEWER: frozenset({P.READ}),
-    Role.ENGINEER: _WORK,
-    Role.OPERATOR: _WORK | {P.OPERATE},
-    Role.INTEGRATOR: _WORK | {P.OPERATE},
-    Role.SUPERVISOR: _WORK | {P.OPERATE, P.REPAIR},
+    Role.ENGINEER: _WORK | {P.EXCHANGE},
+    Role.OPERATOR: _WORK | {P.OPERATE, P.EXCHANGE},
+    Role.INTEGRATOR: _WORK | {P.OPERATE, P.EXCHANGE},
+    Role.SUPERVISOR: _WORK | {P.OPERATE, P.REPAIR, P.EXCHANGE, P.CORRECT},
     Role.ADMIN: frozenset(P),
     Role.SYSTEM: frozenset(),  # the desk itself: no key has this role
 }
@@ -88,4 +90,6 @@ Worker = Annotated[Principal, Depends(allowed(P.ACT))]
 Unlatcher = Annotated[Principal, Depends(allowed(P.UNLATCH))]
 Operator = Annotated[Principal, Depends(allowed(P.OPERATE, everywhere=True))]
 Repairer = Annotated[Principal, Depends(allowed(P.REPAIR, everywhere=True))]
+MeterChanger = Annotated[Principal, Depends(allowed(P.EXCHANGE))]
+Corrector = Annotated[Principal, Depends(allowed(P.CORRECT))]
 KeyKeeper = Annotated[Principal, Depends(allowed(P.KEYS, everywhere=True))]

@@ -31,7 +31,7 @@ T = TypeVar("T")
 @dataclass(frozen=True, slots=True)
 class ApiSettings:
     """Parts of the configuration that the API shows. `order_types`: every type an order may have; `endpoints` by
-    name: the configuration of each."""
+    name: the configuration of each; `accept_late` µs: older readings are stored, never judged."""
 
     name: str
     tenant: str
@@ -43,6 +43,7 @@ class ApiSettings:
     health: HealthConfig
     order_types: frozenset[str]
     endpoints: Mapping[str, Any]
+    accept_late: int = 0
 
 
 class Deliverer(Protocol):

@@ -25,6 +25,7 @@ from gateway.api.routes import (
     alarms,
     audit,
     callbacks,
+    corrections,
     customers,
     deliveries,
     devices,
@@ -32,6 +33,7 @@ from gateway.api.routes import (
     history,
     journal,
     keys,
+    meter_exchanges,
     orders,
     reload,
     schemas,
@@ -44,7 +46,7 @@ from gateway.domain.errors import ConfigError, Problem
 
 ROUTERS = (
     health, devices, history, alarms, orders, deliveries, journal, unused, keys, audit, customers, texts, callbacks,
-    reload, schemas, tail,
+    reload, schemas, tail, corrections, meter_exchanges,
 )  # fmt: skip
 HEALTH_BOUNDS = Bounds(total=64, per_address=32, max_body=1024)
 log = structlog.get_logger()

@@ -50,6 +50,7 @@ from gateway.scheduler import Scheduler
 from gateway.settings.model import Settings
 from gateway.settings.project import Project
 from gateway.store import CustomerAudience, Database, SqlDeskStore
+from gateway.store.corrections import ANY, facts_of_exchanges
 from gateway.supervisor import Supervisor
 from rules.engine import Engine, SnapshotError
 from rules.format import compile_policy, compile_source
@@ -106,6 +107,8 @@ def _built(project: Project, clock: Clock, lock: FileLock, opened: ExitStack) ->
         tenant=settings.tenant,
         on_step=clock_stepped,
     )
+    standing = stores.sql.corrections
+    intake.standing.load((one.after() for one in standing.in_force()), facts_of_exchanges(standing.exchanges(ANY)))
     sources = {name: make.source(project, name) for name in settings.sources}
     running = RunningSources(sources, supervisor, intake.emit)
     ingest = Ingest(intake, Ticker(intake), ControlPump(stores.sql.outbox, intake, threads.desk), running)

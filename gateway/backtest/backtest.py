@@ -105,6 +105,7 @@ def run(installation: Installation, wanted: BacktestRequest, total: Total, progr
         wanted.end,
         spans,
         len(devices) == len(known.devices),
+        installation.exchanges(),
     )
     alone = rows < LEAST or any(joined(rule) for rule in rules)
     answer = judge_in_processes(task, progress, 1 if alone else min(MOST, os.cpu_count() or 1, len(devices)))

@@ -13,7 +13,7 @@ from gateway.clock import SystemClock
 from gateway.domain.device import Device, Point
 from gateway.domain.error_reasons import reason
 from gateway.domain.errors import StoreError
-from gateway.domain.record import PointDefined, Record, RecordKind, RuleRemoved, RuleSet
+from gateway.domain.record import MeterExchanged, PointDefined, Record, RecordKind, RuleRemoved, RuleSet
 from gateway.domain.text import Lang, localize
 from gateway.domain.workorder import Role
 from gateway.expected_stores import DATABASE, JOURNAL
@@ -22,6 +22,7 @@ from gateway.ports import RegistryContents
 from gateway.settings.model import Settings
 from gateway.settings.project import load_settings
 from gateway.store import ApiKeys, Database, Queries, SqlRegistryStore, temporary_key
+from gateway.store.corrections import ANY, Corrections, facts_of_exchanges
 
 if TYPE_CHECKING:
     from gateway.adapter_ports import HistoryReader
@@ -80,6 +81,10 @@ class Installation:
                     return record.body
                 newest = record.body
         return newest
+
+    def exchanges(self) -> list[MeterExchanged]:
+        """Exchanges of meters that are in force, oldest first."""
+        return facts_of_exchanges(Corrections(self.database, self.settings.tenant).exchanges(ANY))
 
     def device(self, number: int) -> Device | None:
         """The device with this id."""

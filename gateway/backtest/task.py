@@ -15,6 +15,7 @@ from gateway.backtest.gateway_client import HistoryPlace, open_history
 from gateway.backtest.runner import run_players
 from gateway.domain.device import Customer, Device, Point, Site
 from gateway.domain.errors import StoreError
+from gateway.domain.record import MeterExchanged
 from rules.backtest import BacktestEpisode, PlayedRegistry, Player
 from rules.engine.windows.counter_glitches import Glitches
 from rules.format import compile_source
@@ -41,6 +42,7 @@ class Task(Struct, frozen=True):
     end: int
     spans: list[tuple[int, int, int]]
     everyone: bool  # no other device has stored readings: read without a filter
+    exchanges: list[MeterExchanged] = []
 
 
 class RuleSetEpisodes(Struct, frozen=True):
@@ -77,7 +79,8 @@ def _run_sets(
 ) -> tuple[list[Player], int]:
     """Play the history. Returns one player for each set of rules, and the number of readings."""
     ids, points = [one.id for one in task.devices], [one.id for one in task.points]
-    place = PlayedRegistry(task.sites, task.customers, task.devices, task.points)
+    mine = [one for one in task.exchanges if one.device in set(ids)]
+    place = PlayedRegistry(task.sites, task.customers, task.devices, task.points, mine)
     players = [
         Player([compile_source(source) for source in one], place, task.zone, task.warm, task.start, glitches)
         for one, glitches in zip(task.sets, known or [None] * len(task.sets), strict=True)

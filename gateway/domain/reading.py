@@ -32,6 +32,7 @@ class Flag(IntFlag):
     CLOCK_SUSPECT = 16  # received while the gateway's own clock ran behind its journal
     IMPLAUSIBLE = 32  # outside of its profile's `plausible`; uncertain, and unknown to rules
     RETAINED = 64  # retained message without an event time; uncertain, stored, never judged
+    CORRECTED = 128  # a person wrote this value over the one that was received
 
 
 @dataclass(frozen=True, slots=True)

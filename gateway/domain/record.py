@@ -155,6 +155,16 @@ class MeterExchanged(Struct, frozen=True, tag="exchanged"):
         return NewMeter(self.start, self.at, float("nan") if self.final is None else self.final)
 
 
+class ReadingsCorrected(Struct, frozen=True, tag="corrected"):
+    """A person corrected readings, or took correction `id` back (`undone`). The readings follow as a batch record:
+    `batch` (encoded) is empty in the journal."""
+
+    id: str
+    batch: bytes = b""
+    undone: bool = False
+    actor: str = ""
+
+
 class Rerun(Struct, frozen=True, tag="rerun"):
     """Stored history for a request of the engine: late readings of `device`, or of members of `group` for `rule`, or
     the warm-up of `rule` (no device, no group).
@@ -226,6 +236,7 @@ Fact = (
     | Closed
     | CycleDone
     | MeterExchanged
+    | ReadingsCorrected
     | Rerun
     | ImportMark
     | ClockStep

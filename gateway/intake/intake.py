@@ -16,11 +16,26 @@ from gateway.domain.clocks import Timekeeper, clamp, mark_suspect, received_by
 from gateway.domain.duration import SECOND, iso
 from gateway.domain.errors import InvariantBroken, StoreError, StoreFull, StoreUnavailable
 from gateway.domain.plausible import Plausibility, PlausibilityResult, PointLookup
-from gateway.domain.reading import Batch, concat
-from gateway.domain.record import Body, ClockStep, Define, Fact, Parcel, Raw, Record, RecordKind, Tick
+from gateway.domain.reading import Batch, concat, decode_batch
+from gateway.domain.record import (
+    Body,
+    ClockStep,
+    Define,
+    DeviceDefined,
+    Fact,
+    MeterExchanged,
+    Parcel,
+    PointDefined,
+    Raw,
+    ReadingsCorrected,
+    Record,
+    RecordKind,
+    Tick,
+)
 from gateway.intake.balance import Balance, JournaledReadings
 from gateway.intake.config import IntakeConfig
 from gateway.intake.source_counts import SourceCounts, check_parcel
+from gateway.intake.standing_changes import StandingChanges, with_readings
 from gateway.ports import Append, Clock, Directory, PartitionedLog
 
 log = structlog.get_logger()
@@ -83,7 +98,7 @@ class Intake:
         self.journal, self.clock, self.partition = journal, clock, partition
         self.steady = steady or clock.now
         self._directory, self._tenant = directory, tenant
-        self._plausibility = Plausibility(directory)
+        self._plausibility, self.standing = Plausibility(directory), StandingChanges()
         self._time = Timekeeper(_newest(journal, partition), self.config.ahead_limit, self.config.patience)
         self.watermark = self._time.mark
         self._on_step = on_step
@@ -162,6 +177,7 @@ class Intake:
         suspect = self.watermark.observe(now)
         batch = received_by(concat([parcel.batch for parcel in parcels]), now)
         batch, wrong = clamp(batch, self.config.ahead_limit)
+        batch = self.standing.apply(batch)
         judged = self._plausibility.judge(batch)
         batch = judged.batch
         if suspect and len(batch):
@@ -260,12 +276,30 @@ class Intake:
         return (await self.facts([fact], actor))[0]
 
     async def facts(self, facts: Sequence[Fact], actor: str = "") -> list[int]:
-        """Journal facts together, in order; returns their sequence numbers."""
-        signed = tuple(
+        """Journal facts together, in order; returns their sequence numbers. Corrected readings follow their fact as a
+        batch; corrections and exchanges of meters apply to all readings that come later."""
+        signed = [
             structs.replace(fact, actor=actor) if actor and getattr(fact, "actor", None) == "" else fact
             for fact in facts
-        )
-        return [record.seq for record in await self.append(Append(signed))]
+        ]
+        records = await self.append(Append(tuple(with_readings(signed, self._directory.pending))))
+        self._directory.journaled([one.body for one in records if isinstance(one.body, DeviceDefined | PointDefined)])
+        for record in records:
+            if isinstance(record.body, Batch):
+                self.journaled_readings.add(record.seq, len(record.body))
+        for fact in facts:
+            self._apply(fact)
+        return [one.seq for one in records if not isinstance(one.body, Batch | DeviceDefined | PointDefined)]
+
+    def _apply(self, fact: Fact) -> None:
+        """A fact is journaled: what it means for readings that come."""
+        if isinstance(fact, MeterExchanged):
+            self.standing.exchange(fact)
+            self._plausibility.exchange(fact)
+        elif isinstance(fact, ReadingsCorrected):
+            batch = decode_batch(fact.batch)
+            (self.standing.forget if fact.undone else self.standing.correct)(batch)
+            self._plausibility.keep(self._plausibility.judge(batch))
 
     async def append(self, append: Append) -> tuple[Record, ...]:
         """Journal small records at once, before the parcels that wait: facts and ticks never queue behind readings."""

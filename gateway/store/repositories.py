@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from gateway.store.control_outbox import SqlControlOutbox
+from gateway.store.corrections import Corrections
 from gateway.store.database import Database
 from gateway.store.delivery_queue import SqlDeliveryQueue
 from gateway.store.keys_and_callbacks import ApiKeys, Inbox
@@ -21,6 +22,7 @@ class Repositories:
     audit: SecurityAudit
     inbox: Inbox
     outbox: SqlControlOutbox
+    corrections: Corrections
 
     @classmethod
     def of(cls, database: Database, tenant: str) -> "Repositories":
@@ -33,4 +35,5 @@ class Repositories:
             SecurityAudit(database, tenant),
             Inbox(database, tenant),
             SqlControlOutbox(database),
+            Corrections(database, tenant),
         )

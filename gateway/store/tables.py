@@ -11,6 +11,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Double,
     ForeignKey,
     Index,
     Integer,
@@ -247,6 +248,21 @@ security_audit = Table(
     _text("subject"), _text("detail"),
     sqlite_autoincrement=True,  # a row number never comes back
 )  # fmt: skip
+correction = Table(
+    "correction", metadata, _tenant(primary_key=True), _id(), _whole("device"), _whole("point"), _when("start"),
+    _when("end"), _text("kind"), _text("reason"), _text("actor"), _when("at"), _whole("rows"), Column("value", Double),
+    Column("factor", Double, nullable=False), Column("offset", Double, nullable=False),
+    Column("originals", LargeBinary, nullable=False), _text("exchange"), _maybe("undone_at"), _text("undone_by"),
+    _text("undone_why"),
+)  # fmt: skip
+Index("ix_correction_at", correction.c.tenant, correction.c.at, correction.c.id)
+Index("ix_correction_device", correction.c.tenant, correction.c.device, correction.c.point, correction.c.start)
+meter_exchange = Table(
+    "meter_exchange", metadata, _tenant(primary_key=True), _id(), _whole("device"), _whole("point"), _when("at"),
+    Column("start", Double, nullable=False), Column("final", Double), Column("factor", Double, nullable=False),
+    _text("reason"), _text("actor"), _when("known_at"), _maybe("undone_at"), _text("undone_by"), _text("undone_why"),
+)  # fmt: skip
+Index("ix_meter_exchange_device", meter_exchange.c.tenant, meter_exchange.c.device, meter_exchange.c.at)
 control_outbox = Table(
     "control_outbox", metadata, _key(), _tenant(), Column("fact", LargeBinary, nullable=False), _when("created_at"),
     _maybe("journaled_seq"),

@@ -8,7 +8,17 @@ import numpy as np
 from gateway.domain.device import Customer, Device, Point, Site
 from gateway.domain.duration import SECOND
 from gateway.domain.reading import Batch
-from gateway.domain.record import Body, CustomerSet, DeviceSet, PointDefined, Record, RuleSet, SiteSet, Tick
+from gateway.domain.record import (
+    Body,
+    CustomerSet,
+    DeviceSet,
+    MeterExchanged,
+    PointDefined,
+    Record,
+    RuleSet,
+    SiteSet,
+    Tick,
+)
 from gateway.domain.regroup import reframed
 from rules.backtest.episodes import Episodes
 from rules.compiled import MemberStat, PeerStat, Rule
@@ -35,6 +45,8 @@ class PlayedRegistry:
     customers: Sequence[Customer] = ()
     devices: Sequence[Device] = ()
     points: Sequence[Point] = ()
+    exchanges: Sequence[MeterExchanged] = ()
+    """Exchanges of meters, each applied at its time."""
 
 
 class Player:
@@ -71,12 +83,25 @@ class Player:
         facts += [RuleSet(rule.id, rule.revision, rule.source, zone) for rule in rules]
         for fact in facts:
             self.moment(fact, start)
+        self._exchanges = sorted((one for one in field.exchanges if one.at >= start), key=lambda one: one.at)
 
     def feed(self, batch: Batch) -> None:
         """Judge readings that are later than all before, in whole moments. `joined`: they must be sorted by time."""
+        self.rows += len(batch)
+        while len(batch) and self._exchanges and self._exchanges[0].at < int(batch.at.max()):
+            early = batch.at <= self._exchanges[0].at
+            self._feed(batch.select(early))
+            batch = batch.select(~early)
+            self._exchange(self._exchanges.pop(0))
+        self._feed(batch)
+
+    def _exchange(self, fact: MeterExchanged) -> None:
+        self._history.until(fact.at)
+        self.moment(fact, fact.at)
+
+    def _feed(self, batch: Batch) -> None:
         if not len(batch):
             return
-        self.rows += len(batch)
         if not self.joined:
             self._step(int(batch.at.min()), batch)
             last = int(batch.at.max())
@@ -86,6 +111,8 @@ class Player:
 
     def until(self, moment: int) -> None:
         """Fire all timers due up to `moment` µs, each at its time; no earlier reading follows."""
+        while self._exchanges and self._exchanges[0].at <= moment:
+            self._exchange(self._exchanges.pop(0))
         self._history.until(moment)
 
     @property

@@ -89,23 +89,23 @@ def _exchanges(
         if found is None:
             continue
         owner, spec, component = found
-        told: Mapping[str, object] = value if isinstance(value, Mapping) else {"start": value}
-        numbers = [told.get("start", 0), told.get("final", 0)]
-        wrong = owner is not device or spec.kind is not PointKind.COUNTER or not {*told} <= _EXCHANGE
-        if wrong or not all(map(_is_number, numbers)) or told.get("undone", False) not in (True, False):
+        fields: Mapping[str, object] = value if isinstance(value, Mapping) else {"start": value}
+        numbers = [fields.get("start", 0), fields.get("final", 0)]
+        wrong = owner is not device or spec.kind is not PointKind.COUNTER or not {*fields} <= _EXCHANGE
+        if wrong or not all(map(_is_number, numbers)) or fields.get("undone", False) not in (True, False):
             inputs.wrong(f"{where}.{name}", "shape", value=value, write="exchange: {volume_total: 0}")
             continue
         unit, point = parse_unit(inputs.unit(device, spec)), inputs.points[device.profile, spec.name, component].id
         start, final = (unit.canonical(float(str(one))) for one in numbers)
-        when = inputs.moment(told["at"], f"{where}.{name}.at") if "at" in told else at
+        when = inputs.moment(fields["at"], f"{where}.{name}.at") if "at" in fields else at
         out.append(
             MeterExchanged(
                 device.id,
                 point,
                 when,
                 start,
-                final=final if "final" in told else None,
-                undone=told.get("undone") is True,
+                final=final if "final" in fields else None,
+                undone=fields.get("undone") is True,
             )
         )
     return tuple(out)

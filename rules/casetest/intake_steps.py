@@ -9,6 +9,7 @@ from gateway.domain.device import Point, PointKind
 from gateway.domain.duration import MINUTE
 from gateway.domain.plausible import Plausibility
 from gateway.domain.reading import Batch, Quality
+from gateway.domain.record import MeterExchanged
 from rules.casetest.case_input import CaseReading
 
 AHEAD_LIMIT = 5 * MINUTE
@@ -38,6 +39,10 @@ class CaseIntake:
     def restart(self) -> None:
         """Simulate a lost process: plausibility forgets earlier readings."""
         self._plausibility = Plausibility(CasePoints(self._points))
+
+    def exchange(self, fact: MeterExchanged) -> None:
+        """A meter was exchanged."""
+        self._plausibility.exchange(fact)
 
     def take(self, values: Sequence[CaseReading], received: int) -> Batch:
         """Batch of the readings, frames in order; `received` µs."""

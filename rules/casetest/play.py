@@ -180,6 +180,7 @@ class CasePlayer:
                 self._edit(event, value, at)
             case "exchange":
                 for fact in event.value if isinstance(event.value, tuple) else ():
+                    self.intake.exchange(fact)
                     self.write(at, fact)
             case _:
                 self.write(at, self._act(event))

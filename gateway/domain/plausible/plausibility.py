@@ -36,8 +36,10 @@ from gateway.domain.plausible.recent_values import (
     RecentValue,
     RecentValues,
     before,
+    blank,
 )
 from gateway.domain.reading import F64, I32, I64, Batch, Flag, Quality
+from gateway.domain.record import MeterExchanged
 
 Bools = NDArray[np.bool_]
 Rows = NDArray[np.intp]
@@ -81,6 +83,8 @@ class Plausibility:
                 keys, memory, falls = self._sequence(batch, live, hits, self._recent)
             if len(history):
                 self._sequence(batch, history, hits, RecentValues())
+        if hits is not None:  # what a person wrote is not doubted
+            hits &= (batch.flags & np.uint8(Flag.CORRECTED)) == 0
         if hits is None or not hits.any():
             return PlausibilityResult(batch, None, keys, memory, falls)
         return PlausibilityResult(_marked(batch, hits), hits, keys, memory, falls)
@@ -89,6 +93,18 @@ class Plausibility:
         """Store the state of a batch that is on disk."""
         if judged.keys is not None and judged.memory is not None:
             self._recent.put(judged.keys, judged.memory, judged.falls)
+
+    def exchange(self, fact: MeterExchanged) -> None:
+        """A meter was exchanged: the next reading is compared with the first value of the new one. Readings that came
+        since are no measure of it: when the exchange lies before them, the next reading passes."""
+        key = np.array([(fact.device << 32) | fact.point], np.int64)
+        held, fresh = self._recent.get(key), blank(1)
+        if fact.at >= int(held["newest"][0]) and not fact.undone:
+            for place in ("value", before("value")):
+                fresh[place][0] = fact.start
+            for place in ("at", before("at")):
+                fresh[place][0] = fact.at
+        self._recent.put(key, fresh, {int(key[0]): (0.0, (), 0.0, ())})
 
     def reset(self) -> None:
         """Forget all readings after the gateway's clock was set back: they are later than the next ones."""

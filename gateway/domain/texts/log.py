@@ -221,6 +221,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "端点 {endpoint}：回调提到的工单不存在，已暂存为 {inbox}",
     ),
     "log.secret_cannot_be_read": ("endpoint {endpoint}: its secret cannot be read: {error}", "端点 {endpoint}：无法读取其密钥：{error}"),
+    "log.readings_corrected": (
+        "{actor} corrected readings of {point} of {device}: {readings}", "{actor} 更正了 {device} 的 {point} 读数：{readings} 条",
+    ),
+    "log.meter_exchanged": ("{actor} recorded a new meter at {point} of {device}", "{actor} 登记了 {device} 的 {point} 换表"),
     "log.key_created": ("{actor} made the API key {name} ({role})", "{actor} 创建了 API 密钥 {name}（{role}）"),
     "log.key_revoked": ("{actor} revoked the API key {name}", "{actor} 吊销了 API 密钥 {name}"),
     "log.admin_key_written": ("the key of the admin is in {path}, for this user alone", "管理员密钥已写入 {path}，仅当前用户可读"),

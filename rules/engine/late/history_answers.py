@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gateway.domain.history_request import HistoryJob, HistoryRequest
-from gateway.domain.reading import Batch, concat, empty_batch, encode_batch
+from gateway.domain.reading import Batch, Flag, concat, empty_batch, encode_batch
 from gateway.domain.record import Rerun
 from gateway.domain.regroup import in_order
 
@@ -62,7 +62,9 @@ def expired(rows: Batch, accept_late: int) -> NDArray[np.bool_]:
     late = rank < np.maximum.accumulate(rank)
     found = np.zeros(len(rows), np.bool_)
     found[order] = late
-    return found & (received - rows.at > accept_late)
+    written = (rows.flags & np.uint8(Flag.CORRECTED)) != 0  # by a person: received when it was written
+    gone: NDArray[np.bool_] = found & ~written & (received - rows.at > accept_late)
+    return gone
 
 
 def history_in_memory(batches: Sequence[Batch]) -> History:
