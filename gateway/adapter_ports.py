@@ -71,10 +71,18 @@ class SourceServices:
     """µs for which readings are kept."""
     language: Lang = "zh"
     """Of files written for people."""
+    timezone: str = "UTC"
+    """IANA name, of the installation."""
+    zones: Mapping[str, str] = field(default_factory=dict)
+    """Site -> IANA name, of sites with a zone of their own."""
 
     def as_sent(self, profile: str) -> Mapping[str, AsSent]:
         """How devices of a profile send each point; empty for an unknown profile."""
         return self.sent.get(profile, {})
+
+    def zone(self, device: Device) -> str:
+        """IANA name of the time zone of a device: that of its site, else of the installation."""
+        return self.zones.get(device.site, "") or self.timezone
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +174,11 @@ def no_texts(_: object) -> Iterable[tuple[str, str]]:
     return ()
 
 
+def no_findings(_: str, __: Mapping[tuple[str, ...], float]) -> list[DoctorFinding]:
+    """Findings in the metrics of a source, for an adapter that offers none."""
+    return []
+
+
 async def nothing_to_see(*_: object, running: bool) -> list[DoctorFinding]:  # noqa: ARG001 - as SourceAdapter.examine
     """Findings of the doctor for an adapter that offers none."""
     return []
@@ -196,6 +209,8 @@ class SourceAdapter(Generic[C]):
     """Metric families that `Source.samples` fills, besides `SOURCE_METRICS`."""
     examine: Callable[..., Awaitable[list[DoctorFinding]]] = nothing_to_see
     """(name, configuration, running=) for `fieldgate doctor`; `running`: a running gateway polls its devices."""
+    examine_running: Callable[[str, Mapping[tuple[str, ...], float]], list[DoctorFinding]] = no_findings
+    """(name, (metric family, values of its labels) -> value) for `fieldgate doctor` beside a running gateway."""
     try_message: Callable[[str, C, SourceServices, str, bytes, bool], MessageTrial] | None = None
     """(name, configuration, services, topic, payload, retained) for `fieldgate try`; writes and sends nothing."""
     try_poll: Callable[[str, C, SourceServices, str], Awaitable[PollTrial | None]] | None = None

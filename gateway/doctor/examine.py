@@ -35,7 +35,7 @@ def examine(project: Project, lang: Lang) -> Iterator[DoctorFinding]:
     yield from running_gateway.stores(data, settings.tenant)
     if running and settings.api.port:
         url, cert = _health(settings)
-        yield from running_gateway.fetch_health(url, lang, cert) or [
+        yield from running_gateway.fetch_health(url, lang, cert, settings.sources) or [
             warn("doctor.unheard", "doctor.unheard.do", url=url)
         ]
     unset = {problem.path.split(".")[1] for problem in project.filled if problem.path.startswith("sources.")}

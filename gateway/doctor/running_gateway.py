@@ -1,5 +1,6 @@
 """Checks of a running gateway: its readiness, and the balance of its counts; without one, checks of its files."""
 
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -7,18 +8,25 @@ from typing import Any, Final
 import httpx
 
 from gateway import expected_stores
+from gateway.adapters import SOURCES
 from gateway.api.tls import pinned
 from gateway.domain.errors import StoreError
 from gateway.domain.finding import DoctorFinding, bad, ok, warn
 from gateway.domain.text import Lang
 from gateway.expected_stores import DATABASE
+from gateway.section import AdapterSection
 from gateway.store import Database, Queries, SqlDeliveryQueue
 
 TIMEOUT: Final = 10.0
+NO_SOURCES: Final[Mapping[str, AdapterSection]] = {}
+_SAMPLE = re.compile(r"fieldgate_(\w+)\{(.*)\} (\S+)")
+_LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
 OK: Final = "ok"
 
 
-def fetch_health(url: str, lang: Lang, cert: Path | None = None) -> list[DoctorFinding] | None:
+def fetch_health(
+    url: str, lang: Lang, cert: Path | None = None, sources: Mapping[str, AdapterSection] = NO_SOURCES
+) -> list[DoctorFinding] | None:
     """Answers of /readyz and /metrics at `url`; None if there is no answer. `cert`: the certificate the server must
     present."""
     verify = pinned(cert) if cert is not None else True
@@ -28,7 +36,7 @@ def fetch_health(url: str, lang: Lang, cert: Path | None = None) -> list[DoctorF
             metrics = client.get("/metrics").raise_for_status().text
     except (httpx.HTTPError, ValueError):
         return None
-    return [*readiness(ready), balance(metrics)]
+    return [*readiness(ready), balance(metrics), *of_sources(metrics, sources)]
 
 
 def readiness(answer: Mapping[str, Any]) -> Iterator[DoctorFinding]:
@@ -56,6 +64,18 @@ def balance(metrics: str) -> DoctorFinding:
     if wrong:
         return bad("doctor.unbalanced", "doctor.unbalanced.do", lines="; ".join(wrong))
     return ok("doctor.balanced", count=int(received))
+
+
+def of_sources(metrics: str, sources: Mapping[str, AdapterSection]) -> Iterator[DoctorFinding]:
+    """What the adapters find in the metrics of their sources. Pure; `metrics` is the text of /metrics."""
+    values: dict[str, dict[tuple[str, ...], float]] = {name: {} for name in sources}
+    for line in metrics.splitlines():
+        if sample := _SAMPLE.fullmatch(line):
+            labels = dict(_LABEL.findall(sample[2]))
+            if (name := labels.pop("source", "")) in values:
+                values[name][sample[1].removesuffix("_total"), *labels.values()] = float(sample[3])
+    for name, config in sources.items():
+        yield from SOURCES[config.type].examine_running(name, values[name])
 
 
 def stores(data: Path, tenant: str) -> Iterator[DoctorFinding]:

@@ -105,6 +105,8 @@ class Project:
             self.settings.data_dir / "sessions",
             self.settings.history.retention,
             self.settings.language,
+            self.settings.timezone,
+            {site.code: site.timezone for site in self.declared.sites if site.timezone},
         )
 
 

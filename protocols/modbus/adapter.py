@@ -34,7 +34,16 @@ _LARGEST_UNIT = 255
 def _build(name: str, config: ModbusConfig, services: SourceServices) -> "ModbusSource":
     from protocols.modbus.source import ModbusSource
 
-    return ModbusSource(name, config, services.directory, services.maps, services.clock, fleet=services.devices)
+    return ModbusSource(
+        name,
+        config,
+        services.directory,
+        services.maps,
+        services.clock,
+        fleet=services.devices,
+        zone=services.zone,
+        memory=services.sessions / f"{name}.json",
+    )
 
 
 def _adjust(
@@ -43,10 +52,12 @@ def _adjust(
     before: SourceServices,  # noqa: ARG001 - the port
     services: SourceServices,
 ) -> Callable[[], bool]:
-    return partial(source.use, config, services.maps)
+    return partial(source.use, config, services.maps, services.zone)
 
 
 def _check_with(sources: Mapping[str, ModbusConfig], project: CheckedProject) -> ConfigFindings:
+    from protocols.modbus.plan_check import plan_findings
+
     found = ConfigFindings()
     units = _Units(project)
     for name, source in sources.items():
@@ -56,6 +67,8 @@ def _check_with(sources: Mapping[str, ModbusConfig], project: CheckedProject) ->
     for code, device in project.devices.items():
         if registry:
             found.problems += _addressed(code, device, links, project, units)
+    if not found.problems:
+        return plan_findings(sources, project)
     return found
 
 
@@ -160,6 +173,12 @@ async def _examine(name: str, config: ModbusConfig, *, running: bool) -> list[Do
     return [] if running else await links(name, config)
 
 
+def _examine_running(name: str, values: Mapping[tuple[str, ...], float]) -> list[DoctorFinding]:
+    from protocols.modbus.doctor import polls
+
+    return polls(name, values)
+
+
 async def _try_poll(name: str, config: ModbusConfig, services: SourceServices, device: str) -> PollTrial | None:
     from protocols.modbus.single_poll import poll_once
 
@@ -179,5 +198,6 @@ ADAPTER = SourceAdapter(
     ),
     metrics=METRICS,
     examine=_examine,
+    examine_running=_examine_running,
     try_poll=_try_poll,
 )

@@ -4,24 +4,15 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from gateway.domain.duration import MINUTE, MS, SECOND, format_duration
 from gateway.section import Duration, Section, wrong
+from protocols.modbus.poll_group import Every, PollGroups, between
 from protocols.modbus.slave import Backoff
+from protocols.modbus.timing import LinkTiming
 
 _ENDPOINT = re.compile(r"(?:\[([0-9A-Fa-f:.%a-z]+)\]|([^\s:/\[\]]+)):([0-9]{1,5})")
-
-
-def _between(low: int, high: int) -> AfterValidator:
-    def check(value: int) -> int:
-        if not low <= value <= high:
-            raise wrong(
-                "modbus.range", value=format_duration(value), low=format_duration(low), high=format_duration(high)
-            )
-        return value
-
-    return AfterValidator(check)
 
 
 def _endpoint(value: object) -> object:
@@ -34,18 +25,24 @@ def _endpoint(value: object) -> object:
 Endpoint = Annotated[tuple[str, int], BeforeValidator(_endpoint)]
 """Written `10.0.3.7:502` or `[fe80::1]:502`; held as (host, port)."""
 
-Every = Annotated[Duration, _between(20 * MS, 1440 * MINUTE)]
-"""How often a device is asked."""
-
 
 class TcpLinkConfig(Section):
     """Modbus TCP. One request at a time; `timeout` for an answer, `connect` for the connection, `pause` between two
-    requests (some gateways need it)."""
+    requests (some gateways need it). For the plan alone: the `turnaround` of a request, without its bytes, and the
+    `baud` of the serial line behind a gateway."""
 
     tcp: Endpoint
-    timeout: Annotated[Duration, _between(10 * MS, MINUTE)] = SECOND
-    connect: Annotated[Duration, _between(10 * MS, MINUTE)] = 3 * SECOND
-    pause: Annotated[Duration, _between(0, 10 * SECOND)] = 0
+    timeout: Annotated[Duration, between(10 * MS, MINUTE)] = SECOND
+    connect: Annotated[Duration, between(10 * MS, MINUTE)] = 3 * SECOND
+    pause: Annotated[Duration, between(0, 10 * SECOND)] = 0
+    turnaround: Annotated[Duration, between(0, 10 * SECOND)] = 5 * MS
+    baud: Annotated[int, Field(ge=110, le=10_000_000)] | None = None
+
+    @property
+    def timing(self) -> LinkTiming:
+        """What a request costs here."""
+        once = self.turnaround + self.pause
+        return LinkTiming(once) if self.baud is None else LinkTiming.serial(self.baud, once)
 
     @property
     def where(self) -> str:
@@ -61,8 +58,8 @@ LinkConfig = TcpLinkConfig
 class BackoffConfig(Section):
     """How long a unit that does not answer is left alone: `min` more after every silent probe, up to `max`."""
 
-    min: Annotated[Duration, _between(100 * MS, 1440 * MINUTE)] = 10 * SECOND
-    max: Annotated[Duration, _between(100 * MS, 1440 * MINUTE)] = 5 * MINUTE
+    min: Annotated[Duration, between(100 * MS, 1440 * MINUTE)] = 10 * SECOND
+    max: Annotated[Duration, between(100 * MS, 1440 * MINUTE)] = 5 * MINUTE
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -76,23 +73,29 @@ class BackoffConfig(Section):
 
 
 class DeviceConfig(Section):
-    """A device of the registry and where it answers. `every` overrides that of the source."""
+    """A device of the registry and where it answers. `every` overrides that of the source; `max_registers`, `max_bits`
+    and `style` are narrower limits than those of its profile."""
 
     device: Annotated[str, Field(min_length=1, max_length=120)]
     link: str
     unit: Annotated[int, Field(ge=0, le=255)]
     every: Every | None = None
+    max_registers: Annotated[int, Field(ge=1, le=125)] | None = None
+    max_bits: Annotated[int, Field(ge=1, le=2000)] | None = None
+    style: Literal["block", "single"] | None = None
 
 
 class ModbusConfig(Section):
     """One Modbus source. `devices_from: registry` adds every device with the attributes modbus_link and modbus_unit
-    (and modbus_every, a duration); an entry under `devices` wins."""
+    (and modbus_every, a duration); an entry under `devices` wins. `groups` replaces the poll groups of profiles that
+    have the same names."""
 
     type: Literal["modbus"]
     links: Mapping[str, LinkConfig]
     devices: tuple[DeviceConfig, ...] = ()
     devices_from: Literal["registry"] | None = None
     every: Every = 10 * SECOND
+    groups: PollGroups = Field(default_factory=dict)
     backoff: BackoffConfig = BackoffConfig()
 
     @model_validator(mode="after")

@@ -73,43 +73,59 @@ class Layout:
         self.units = frozenset(span.unit for span in self.spans)
 
 
-class PolledDevice:
-    """A device that is polled: its layout, and the limits learned from its refusals."""
+@dataclass(slots=True)
+class DeviceMemory:
+    """What is known of one device beyond its profile, whichever of its points are polled: limits learned from refusals,
+    and blocks that are left alone for a time."""
 
-    def __init__(self, device: Device, layout: Layout, patience: Backoff) -> None:
+    learned: Learned = NOTHING
+    pauses: dict[RegisterSpan, Pause] = field(default_factory=dict)
+
+
+class PolledDevice:
+    """Points of a device that are polled together. Groups of one device share a `memory`."""
+
+    def __init__(self, device: Device, layout: Layout, patience: Backoff, memory: DeviceMemory | None = None) -> None:
         self.device, self.layout, self.patience = device, layout, patience
-        self.learned: Learned = NOTHING
-        self.blocks = layout.blocks
-        self.pauses: dict[RegisterSpan, Pause] = {}
+        self.memory = memory or DeviceMemory()
+        self._planned = NOTHING, layout.blocks
+
+    @property
+    def learned(self) -> Learned:
+        """The limits learned from refusals."""
+        return self.memory.learned
+
+    @property
+    def blocks(self) -> tuple[RequestBlock, ...]:
+        """The requests, by what was learned until now."""
+        if self._planned[0] != self.learned:
+            self._planned = self.learned, plan(self.layout.spans, self.layout.limits, self.learned)
+        return self._planned[1]
 
     def paused(self, block: RequestBlock, now: int) -> bool:
         """Whether this block is paused at `now`."""
-        pause = self.pauses.get(block.key)
+        pause = self.memory.pauses.get(block.key)
         return pause is not None and now < pause.until
 
     def refused(self, block: RequestBlock, code: int) -> None:
         """Plan anew after exception 2 or 3 on `block`."""
-        self._replan(learn(self.learned, block, self.layout.spans, code))
+        self.memory.learned = learn(self.learned, block, self.layout.spans, code)
 
     def read(self, block: RequestBlock) -> None:
         """`block` was read: end its pause, and let it be read with others again."""
-        self.pauses.pop(block.key, None)
+        self.memory.pauses.pop(block.key, None)
         if block.key in self.learned.holes:
-            self._replan(replace(self.learned, holes=self.learned.holes - {block.key}))
+            self.memory.learned = replace(self.learned, holes=self.learned.holes - {block.key})
 
     def unanswered(self, block: RequestBlock, now: int) -> None:
         """`block` alone got no response: pause it, longer every time."""
-        pause = self.pauses.setdefault(block.key, Pause())
+        pause = self.memory.pauses.setdefault(block.key, Pause())
         pause.failures += 1
         pause.until = now + self.patience.wait(pause.failures, f"{self.device.code} {block.key}")
 
     def rest(self, block: RequestBlock, now: int) -> None:
         """`block` cannot be split and was refused."""
-        self.pauses[block.key] = Pause(until=now + REST)
-
-    def _replan(self, learned: Learned) -> None:
-        self.learned = learned
-        self.blocks = plan(self.layout.spans, self.layout.limits, learned)
+        self.memory.pauses[block.key] = Pause(until=now + REST)
 
 
 @dataclass(slots=True)

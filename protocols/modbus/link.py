@@ -18,7 +18,7 @@ from pymodbus.pdu import ModbusPDU
 
 from gateway.domain.errors import SourceError
 from protocols.modbus.frames import PendingRequest, sift
-from protocols.modbus.profile import RegisterTable
+from protocols.modbus.register_table import RegisterTable
 from protocols.modbus.slave import Backoff
 
 # The library logs every skipped frame and failed connect; the source counts them and says each change once.

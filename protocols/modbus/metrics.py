@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 
+from gateway.domain.duration import SECOND
 from gateway.domain.metric import MetricFamily, MetricSample, by_label
 from protocols.modbus.stats import ModbusStats
 
@@ -16,6 +17,12 @@ METRICS = (
     MetricFamily("modbus_units", "Units asked so far by what is known of them", ("presence",), "gauge"),
     MetricFamily("modbus_unplaced", "Devices that cannot be polled", (), "gauge"),
     MetricFamily("modbus_strays", "Frames nobody asked for"),
+    MetricFamily("modbus_overruns", "Due times that passed while their link was busy with other polls", ("link",)),
+    MetricFamily("modbus_link_busy_seconds", "Time spent with polls", ("link",)),
+    MetricFamily(
+        "modbus_link_planned", "Share of the time of a link that the plan takes, as estimated", ("link",), "gauge"
+    ),
+    MetricFamily("modbus_learned", "Limits in force that devices taught by refusing requests", ("kind",), "gauge"),
     MetricFamily("modbus_held", "Times a parcel had to wait for the journal"),
 )
 
@@ -49,4 +56,8 @@ def samples(stats: ModbusStats) -> Iterator[MetricSample]:
     yield from by_label("modbus_units", *((state, presence[state]) for state in ("up", "down", "unknown")))
     yield MetricSample("modbus_unplaced", stats.unplaced)
     yield MetricSample("modbus_strays", stats.strays)
+    yield from by_label("modbus_overruns", *sorted(stats.late.items()))
+    yield from by_label("modbus_link_busy_seconds", *((link, us / SECOND) for link, us in sorted(stats.busy.items())))
+    yield from by_label("modbus_link_planned", *sorted(stats.planned.items()))
+    yield from by_label("modbus_learned", *((kind, stats.learned.get(kind, 0)) for kind in ("caps", "cuts", "holes")))
     yield MetricSample("modbus_held", stats.held)

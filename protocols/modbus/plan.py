@@ -1,15 +1,17 @@
 """Which requests read a set of registers and bits: pure and deterministic.
 
-Those of one table that are close to each other share a block, up to a number of unused ones read along, never across a
-forbidden range and never more than a device takes. Devices differ from their manuals, so a refused block teaches
-(`Learned`): it is split until what is refused stands alone.
+Those of one table that are close to each other share a block, with so many unused ones in between as cost less than
+another request on this link (`LinkTiming`), never across a forbidden range and never more than a device takes. Devices
+differ from their manuals, so a refused block teaches (`Learned`): it is split until what is refused stands alone.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from protocols.modbus.profile import ModbusMap, RegisterTable
+from protocols.modbus.profile import ModbusMap
+from protocols.modbus.register_table import RegisterTable
+from protocols.modbus.timing import LinkTiming
 
 Area = tuple[int, RegisterTable]
 """One table of one unit, as its offset from the unit id of the device."""
@@ -68,19 +70,26 @@ class RequestBlock:
 
 @dataclass(frozen=True, slots=True)
 class RequestLimits:
-    """What a device takes in one request, by its profile."""
+    """What a device takes in one request, by its profile, and how many unused registers and bits are read along."""
 
     max_registers: int = 60
     max_gap: int = 8
     forbid: tuple[tuple[int, int], ...] = ()
     style: Literal["block", "single"] = "block"
     max_bits: int = 2000
+    max_bit_gap: int = 8
 
     @classmethod
-    def of(cls, register_map: ModbusMap) -> "RequestLimits":
-        """The limits of a profile's section."""
+    def of(cls, register_map: ModbusMap, timing: LinkTiming) -> "RequestLimits":
+        """The limits of a profile's section on a link."""
         m = register_map
-        return cls(m.max_registers, m.max_gap, m.forbid, m.style, m.max_bits)
+        gaps = [timing.worthwhile_gap(table) for table in (RegisterTable.HOLDING, RegisterTable.COIL)]
+        of_registers, of_bits = gaps if m.max_gap is None else (min(gap, m.max_gap) for gap in gaps)
+        return cls(m.max_registers, of_registers, m.forbid, m.style, m.max_bits, of_bits)
+
+    def gap(self, table: RegisterTable) -> int:
+        """Unused registers or bits between two spans of one request, at most."""
+        return self.max_bit_gap if table.of_bits else self.max_gap
 
     def most(self, table: RegisterTable) -> int:
         """Registers or bits in one request."""
@@ -130,7 +139,7 @@ def _joins(block: RequestBlock, span: RegisterSpan, most: int, limits: RequestLi
     if limits.style == "single":
         return span == block.key
     end = max(block.end, span.end)
-    if end - block.address > max(most, block.count) or span.address - block.end > limits.max_gap:
+    if end - block.address > max(most, block.count) or span.address - block.end > limits.gap(span.table):
         return False
     avoid = [*limits.forbid, *((hole.address, hole.end - 1) for hole in learned.holes if hole.area == block.area)]
     if any(low < end and block.address <= high for low, high in avoid):

@@ -7,11 +7,12 @@ modbus:
   unit_stride: 0          # unit id = that of the device + (component - 1) * unit_stride + unit_offset of the register
   max_registers: 60       # per request
   max_bits: 2000          # per request, of coils and discrete inputs
-  max_gap: 8              # unused registers or bits read along to save a request
+  max_gap: 8              # unused registers or bits read along at most; left out: as many as cost less than a request
   forbid: [[40, 44]]      # never read, not even along, in no table
   style: block            # or single: one request per point
+  groups: {fast: 5s, counters: {every: 15m, aligned: true}, billing: {at: ["00:00", "08:00"]}, plate: 1d}
   points:
-    volume_total: {at: 10, type: u32, order: CDAB, scale: 0.001, unit: m3, missing: ["0xFFFFFFFF"]}
+    volume_total: {group: counters, at: 10, type: u32, order: CDAB, scale: 0.001, unit: m3, missing: ["0xFFFFFFFF"]}
     total_split: {unit: m3, parts: [{at: 8, type: f32, scale: 100}, {at: 10, type: f32}]}
     valve: {at: 18, bits: [0, 1], map: {0: open, 1: closed, 2: moving, 3: fault}}
     alarm: {table: discrete, at: 3, map: {0: none, 1: gas}}
@@ -22,42 +23,16 @@ modbus:
 """
 
 from collections.abc import Mapping
-from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from gateway.domain.linear import Linear
 from gateway.section import Section, wrong
+from protocols.modbus.poll_group import PollGroups
+from protocols.modbus.register_table import RegisterTable
 from protocols.modbus.words import ByteOrder, Characters, Format, Type
 
-
-class RegisterTable(StrEnum):
-    """Which table of the data model (MODBUS Application Protocol V1.1b3, 4.3): read by function code 1 (coil),
-    2 (discrete), 3 (holding) or 4 (input)."""
-
-    COIL = "coil"
-    DISCRETE = "discrete"
-    HOLDING = "holding"
-    INPUT = "input"
-
-    @property
-    def of_bits(self) -> bool:
-        """Whether an address holds one bit, not one register."""
-        return self in (RegisterTable.COIL, RegisterTable.DISCRETE)
-
-    @property
-    def contents(self) -> str:
-        """What it holds, for the log: `coils`, `holding registers`."""
-        return _CONTENTS[self]
-
-
-_CONTENTS = {
-    RegisterTable.COIL: "coils",
-    RegisterTable.DISCRETE: "discrete inputs",
-    RegisterTable.HOLDING: "holding registers",
-    RegisterTable.INPUT: "input registers",
-}
 FLAG_TYPES = (Type.U16, Type.U32, Type.U64)
 _BIT = Format(Type.U16)
 """A bit as links return it: 0 or 1."""
@@ -195,6 +170,7 @@ class Register(Section):
     flags: Mapping[Annotated[int, Field(ge=0, le=63)], str] | None = None
     no_flag: str = "none"
     characters: Characters = Characters.BOTH
+    group: str | None = None
 
     _check_scale = field_validator("scale")(_scale)
 
@@ -277,9 +253,10 @@ class ModbusMap(Section):
     unit_stride: UnitOffset = 0
     max_registers: Annotated[int, Field(ge=1, le=125)] = 60
     max_bits: Annotated[int, Field(ge=1, le=2000)] = 2000
-    max_gap: Annotated[int, Field(ge=0, le=124)] = 8
+    max_gap: Annotated[int, Field(ge=0, le=1999)] | None = None
     forbid: tuple[tuple[int, int], ...] = ()
     style: Literal["block", "single"] = "block"
+    groups: PollGroups = Field(default_factory=dict)
     points: Annotated[Mapping[str, Register], Field(min_length=1)]
 
     @field_validator("order")
@@ -288,6 +265,13 @@ class ModbusMap(Section):
         if value.of_64_bits:
             raise wrong("modbus.order_64", value=value.value)
         return value
+
+    @model_validator(mode="after")
+    def _check_groups(self) -> Self:
+        for name, register in self.points.items():
+            if register.group is not None and register.group not in self.groups:
+                raise wrong("modbus.group", name=name, group=register.group, known=", ".join(sorted(self.groups)))
+        return self
 
     @field_validator("forbid")
     @classmethod

@@ -13,8 +13,9 @@ from gateway.domain.linear import conversion as to_point
 from gateway.domain.no_data_texts import is_no_data
 from gateway.domain.reading import Quality
 from gateway.domain.units import UnitError, parse_unit
-from protocols.modbus.profile import Missing, ModbusMap, Register, RegisterPlace, RegisterTable, is_pattern, scaling
+from protocols.modbus.profile import Missing, ModbusMap, Register, RegisterPlace, is_pattern, scaling
 from protocols.modbus.profile_problems import problems
+from protocols.modbus.register_table import RegisterTable
 from protocols.modbus.words import Format, Type, decode, pattern
 
 BAD = (math.nan, Quality.BAD)
@@ -71,7 +72,8 @@ class BoundRegister:
 
     `linear` leads to the unit of the point, in its stead `exponent` where the device gives the power of ten; `states`
     raw -> text for state points, `flags` (bit, text) in their order of weight; `factors` are multiplied with the value;
-    `low`, `high` are the plausible bounds (infinite = none); `unit` is added to the unit id of the device.
+    `low`, `high` are the plausible bounds (infinite = none); `unit` is added to the unit id of the device; `group` is
+    the poll group, "" = none.
     """
 
     point: int
@@ -91,6 +93,7 @@ class BoundRegister:
     apart: tuple[tuple[int, int], ...] = ()
     factors: tuple[RegisterField, ...] = ()
     flags: tuple[tuple[int, str], ...] = ()
+    group: str = ""
 
     @property
     def spans(self) -> tuple[tuple[int, int], ...]:
@@ -194,6 +197,7 @@ def _bind(register_map: ModbusMap, register: Register, point: Point, component: 
         apart=tuple((low, high - low + 1) for low, high in apart),
         factors=_fields(register_map.factor_places(register, component), offsets),
         flags=tuple((register.flags or {}).items()),
+        group=register.group or "",
     )
 
 

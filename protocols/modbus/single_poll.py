@@ -13,7 +13,7 @@ from protocols.modbus.config import ModbusConfig
 from protocols.modbus.cycle import Cycle
 from protocols.modbus.link import ExceptionResponse, Link, LinkDown, Silent
 from protocols.modbus.polled_devices import PolledDevices
-from protocols.modbus.profile import RegisterTable
+from protocols.modbus.register_table import RegisterTable
 from protocols.modbus.registers import BoundRegister
 from protocols.modbus.slave import Slave
 from protocols.modbus.source import open_link
@@ -60,10 +60,10 @@ async def poll_once(source: str, config: ModbusConfig, services: SourceServices,
     """None when this source does not poll the device."""
     backoff, directory, clock = config.backoff.build(), services.directory, services.clock
     polled = PolledDevices(source, config, directory, services.maps, backoff, services.devices)
-    polled.refresh(0)
-    if device not in polled.targets:
+    found = polled.whole(device)
+    if found is None:
         return None
-    place, target = polled.places[device], polled.targets[device]
+    place, target = found
     link = _Watched(open_link(config.links[place.link]), place.unit)
 
     def ticks() -> int:

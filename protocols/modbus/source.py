@@ -7,6 +7,7 @@ parcel, and a slow journal holds the polling back instead of piling it up.
 import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import structlog
@@ -20,10 +21,11 @@ from gateway.domain.record import Parcel
 from gateway.ports import Clock, Directory, Emit
 from protocols.modbus.config import LinkConfig, ModbusConfig
 from protocols.modbus.cycle import Frame
+from protocols.modbus.learned_limits import LearnedLimits
 from protocols.modbus.link import Link, TcpLink
 from protocols.modbus.metrics import samples
-from protocols.modbus.plan import RequestBlock
-from protocols.modbus.polled_devices import Fleet, PolledDevices
+from protocols.modbus.planned import PlannedRequest, planned
+from protocols.modbus.polled_devices import Fleet, PolledDevices, Zone, utc
 from protocols.modbus.profile import ModbusMap
 from protocols.modbus.slave import Backoff, Presence
 from protocols.modbus.stats import ModbusStats
@@ -103,11 +105,14 @@ class ModbusSource:
         *,
         fleet: Fleet | None = None,
         connect: Open = open_link,
+        zone: Zone = utc,
+        memory: Path | None = None,
     ) -> None:
         if config.devices_from and fleet is None:
             raise SourceRejected(f"{name}: devices_from: registry needs the list of devices")
         self._name, self._config, self._directory, self._maps = name, config, directory, maps
         self._clock, self._fleet, self._connect = clock, fleet, connect
+        self._zone, self._limits = zone, LearnedLimits(memory)
         self._backoff = config.backoff.build()
         self.stats = ModbusStats()
         self._polled: PolledDevices | None = None
@@ -118,11 +123,13 @@ class ModbusSource:
         """Its key in the configuration."""
         return self._name
 
-    def plans(self) -> Mapping[str, tuple[RequestBlock, ...]]:
-        """Device code -> the requests of one poll cycle, before anything was learned. For `fieldgate check`."""
-        polled = self._polled_devices()
-        polled.refresh(0)
-        return {code: target.blocks for code, target in polled.targets.items()}
+    def plan(self) -> tuple[PlannedRequest, ...]:
+        """All requests, by what was learned until now, device by device."""
+        polled = self._polled
+        if polled is None:
+            polled = self._polled_devices()
+            polled.refresh(0)
+        return planned(polled)
 
     async def run(self, emit: Emit) -> None:
         """Poll until cancelled. What was read is kept until the store takes it; no device answering is no error."""
@@ -165,14 +172,14 @@ class ModbusSource:
         """Values of `protocols.modbus.metrics.METRICS` and `SOURCE_METRICS`, now."""
         return samples(self.stats)
 
-    def use(self, config: ModbusConfig, maps: Mapping[str, ModbusMap]) -> bool:
+    def use(self, config: ModbusConfig, maps: Mapping[str, ModbusMap], zone: Zone = utc) -> bool:
         """From now on this configuration, on the event loop of `run`: links and devices that are as before are not
         disturbed. False: `run` goes on."""
-        self._config, self._maps = config, maps
+        self._config, self._maps, self._zone = config, maps, zone
         self._backoff = config.backoff.build()
         if self._polled is None:
             return False
-        self._polled.use(config, maps, ticks())
+        self._polled.use(config, maps, zone, ticks())
         for slave in self.stats.slaves.values():
             slave.patience = self._backoff
         for target in self._polled.targets.values():
@@ -180,6 +187,9 @@ class ModbusSource:
         polled = {(place.link, place.unit) for place in self._polled.places.values()}
         for gone in self.stats.slaves.keys() - polled:
             del self.stats.slaves[gone]
+        for counts in (self.stats.late, self.stats.busy, self.stats.planned):
+            for link in counts.keys() - config.links.keys():
+                del counts[link]
         self.stats.broken &= config.links.keys()
         self._changed.set()
         return False
@@ -198,7 +208,16 @@ class ModbusSource:
         )
 
     def _polled_devices(self) -> PolledDevices:
-        return PolledDevices(self._name, self._config, self._directory, self._maps, self._backoff, self._fleet)
+        return PolledDevices(
+            self._name,
+            self._config,
+            self._directory,
+            self._maps,
+            self._backoff,
+            self._fleet,
+            zone=self._zone,
+            limits=self._limits,
+        )
 
     async def _send(self, outbox: asyncio.Queue[Frame], emit: Emit) -> None:
         """Everything that is ready goes out together; the next parcel grows while this one is being written."""

@@ -15,7 +15,9 @@ class ModbusStats:
     `timeouts`, `garbled`, `gateway` requests without a believable answer · `exceptions` answers by exception code ·
     `strays` frames nobody asked for · `readings` on disk, of them `bad` and `uncertain` · `undecodable` words that are
     no value of their type · `held` times a parcel had to wait for the store · `unplaced` devices that cannot be polled.
-    `linked`: links that had a connection when they were last used, `broken` those that had none.
+    `linked`: links that had a connection when they were last used, `broken` those that had none. By link: `late`, the
+    overruns; `busy`, µs spent with polls; `planned`, the share of its time that the plan takes by its estimate.
+    `learned`: limits in force that devices taught by refusals, by kind.
     """
 
     polls: int = 0
@@ -39,6 +41,15 @@ class ModbusStats:
     slaves: dict[tuple[str, int], Slave] = field(default_factory=dict)
     linked: set[str] = field(default_factory=set)
     broken: set[str] = field(default_factory=set)
+    late: dict[str, int] = field(default_factory=dict)
+    busy: dict[str, int] = field(default_factory=dict)
+    planned: dict[str, float] = field(default_factory=dict)
+    learned: dict[str, int] = field(default_factory=dict)
+
+    def overran(self, link: str, count: int) -> None:
+        """So many due times passed while the link was busy."""
+        self.overruns += count
+        self.late[link] = self.late.get(link, 0) + count
 
     def silence(self, reason: str) -> None:
         """One request without a believable answer."""
@@ -61,5 +72,4 @@ class ModbusStats:
 
     def counters(self) -> Mapping[str, int]:
         """The plain counters by name, for an exporter."""
-        names = (name for name in self.__slots__ if name not in ("exceptions", "slaves", "linked", "broken"))
-        return {name: getattr(self, name) for name in names}
+        return {name: value for name in self.__slots__ if isinstance(value := getattr(self, name), int)}

@@ -11,7 +11,9 @@ from gateway.ports import Clock, Directory
 from protocols.modbus.cycle import Cycle, Frame
 from protocols.modbus.link import Link, LinkDown, Silent
 from protocols.modbus.plan import lessons
-from protocols.modbus.polled_devices import PolledDevices
+from protocols.modbus.planned import summarize
+from protocols.modbus.polled_devices import PolledDevices, PollKey
+from protocols.modbus.schedule import PollSchedule
 from protocols.modbus.slave import Backoff, Slave
 from protocols.modbus.stats import ModbusStats
 
@@ -47,6 +49,7 @@ class LinkWorker:
         self._log = log.bind(source=source, link=name)
         self._down = False
         self._leaving = False
+        self._summarized = -1
 
     def leave(self) -> None:
         """End `run` after the present cycle: what was read is kept."""
@@ -59,41 +62,60 @@ class LinkWorker:
             while not self._leaving:
                 now = ticks()
                 self._polled.refresh(now)
-                self._stats.unplaced = self._polled.unplaced
-                due, code = schedule.next() or (now + _LOOK, "")
-                if due > now:
-                    await asyncio.sleep(min(due - now, _LOOK) / SECOND)
+                if self._polled.changes != self._summarized:
+                    self._summarized = self._polled.changes
+                    summarize(self._polled, self._stats)
+                schedule.synchronize(now, self._clock.now())
+                item = schedule.next()
+                if item is None or item[0] > now:
+                    wait = _LOOK if item is None else min(item[0] - now, _LOOK)
+                    await asyncio.sleep(wait / SECOND)
                     continue
-                polled = await self._turn(code, now)
-                if code in schedule:
-                    finish = schedule.finish(code, due, now, ticks())
-                    self._stats.overruns += finish.skipped
-                    self._stats.on_time += finish.on_time and polled
+                due, key = item
+                polled = await self._turn(key, now)
+                if key in schedule:
+                    self._finished(schedule, key, due, now, polled)
+                    self._polled.limits.save()
         finally:
             self._stats.linked.discard(self._name)
             self._stats.broken.discard(self._name)
             await self._link.close()
 
-    async def _turn(self, code: str, now: int) -> bool:
-        """One due time of one device; True when it was polled."""
-        unit = self._polled.places[code].unit
+    def _finished(self, schedule: PollSchedule[PollKey], key: PollKey, due: int, begun: int, polled: bool) -> None:
+        """Count a turn that is over. What is rarely polled does not wait for its next turn when nothing was read."""
+        now, slave = ticks(), self._slave(key)
+        retry = None
+        if slave.failures or not polled:
+            retry = max(slave.probe_at, now + self._backoff.min) if schedule.period(key) > self._backoff.max else None
+        finish = schedule.finish(key, due, begun, now, retry)
+        self._stats.overran(self._name, finish.skipped)
+        self._stats.on_time += finish.on_time and polled
+        self._stats.busy[self._name] = self._stats.busy.get(self._name, 0) + now - begun
+
+    def _slave(self, key: PollKey) -> Slave:
+        unit = self._polled.places[key].unit
         slave = self._stats.slaves.get((self._name, unit))
         if slave is None:
             slave = self._stats.slaves[self._name, unit] = Slave(self._name, unit, self._backoff)
+        return slave
+
+    async def _turn(self, key: PollKey, now: int) -> bool:
+        """One due time of one group of a device; True when it was polled."""
+        slave = self._slave(key)
         if slave.resting(now):
             slave.rests += 1
             self._stats.rests += 1
             return False
         strays = self._link.strays
-        frame = await self._poll(code, slave)
+        frame = await self._poll(key, slave)
         self._stats.strays += self._link.strays - strays
         if frame is not None:
             await self._put(frame)
         return not self._down
 
-    async def _poll(self, code: str, slave: Slave) -> Frame | None:
+    async def _poll(self, key: PollKey, slave: Slave) -> Frame | None:
         """One cycle; updates the state of the link and the unit."""
-        target = self._polled.targets[code]
+        code, target = key[0], self._polled.targets[key]
         before = target.learned
         cycle = Cycle(self._link, slave, target, self._directory.state_code, self._stats, ticks, self._clock.now)
         try:
@@ -120,6 +142,8 @@ class LinkWorker:
         slave.polls += 1
         if slave.answered(ticks()):
             self._log.info("unit up", unit=slave.unit, device=code)
+        if target.learned != before:
+            self._polled.remember(target)
         for lesson in lessons(before, target.learned):
             self._log.warning("device differs from its profile", device=code, lesson=lesson)
         return frame

@@ -23,6 +23,7 @@ from protocols.mapping.payload_config import (
 )
 from protocols.mapping.point_config import SplitText, UnitAt
 from protocols.modbus.config import BackoffConfig, DeviceConfig, ModbusConfig, TcpLinkConfig
+from protocols.modbus.poll_group import PollGroup
 from protocols.modbus.profile import ModbusMap, Register, RegisterPart, ScaleRegister
 from protocols.mqtt.config import MqttConfig, Reconnect
 from rules.casetest import events, expect, read, things
@@ -47,6 +48,7 @@ MODELS: dict[str, list[tuple[str, type[BaseModel]]]] = {
         ("", ModbusConfig), ("links.", TcpLinkConfig), ("devices.", DeviceConfig), ("backoff.", BackoffConfig),
     ],
     "Keys of a register map": [("", ModbusMap)],
+    "Poll groups": [("", PollGroup)],
     "Keys of a register": [("", Register), ("parts.", RegisterPart), ("scale_from.", ScaleRegister)],
 }  # fmt: skip
 

@@ -15,7 +15,8 @@ from gateway.domain.errors import ConfigError
 from gateway.domain.reading import Quality
 from protocols.modbus.config import ModbusConfig
 from protocols.modbus.link import ExceptionResponse, TcpLink
-from protocols.modbus.profile import ModbusMap, RegisterTable
+from protocols.modbus.profile import ModbusMap
+from protocols.modbus.register_table import RegisterTable
 from protocols.modbus.registers import BoundRegister, bind, load
 from protocols.modbus.slave import Backoff
 from protocols.modbus.source import ModbusSource

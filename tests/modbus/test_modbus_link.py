@@ -10,7 +10,7 @@ import pytest
 from modbus_kit import Proxy, honest, until
 
 from protocols.modbus.link import ExceptionResponse, LinkDown, Silent, TcpLink
-from protocols.modbus.profile import RegisterTable
+from protocols.modbus.register_table import RegisterTable
 from protocols.modbus.slave import Backoff
 from simulators.modbus_server import ModbusServer
 

@@ -3,13 +3,17 @@
 from dataclasses import replace
 from itertools import pairwise
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from protocols.modbus.plan import NOTHING, Learned, RegisterSpan, RequestBlock, RequestLimits, learn, lessons, plan
-from protocols.modbus.profile import RegisterTable
+from protocols.modbus.profile import ModbusMap
+from protocols.modbus.register_table import RegisterTable
+from protocols.modbus.timing import LinkTiming
 
 H = RegisterTable.HOLDING
+MAP = ModbusMap.model_validate({"points": {"x": {"at": 0}}})
 
 
 @st.composite
@@ -20,6 +24,7 @@ def scenes(draw: st.DrawFn) -> tuple[list[RegisterSpan], RequestLimits]:
         tuple((low, low + draw(st.integers(0, 4))) for low in draw(st.lists(st.integers(0, 120), max_size=3))),
         draw(st.sampled_from(["block", "single"])),
         draw(st.integers(4, 80)),
+        draw(st.integers(0, 20)),
     )
     spans = [
         RegisterSpan(
@@ -47,7 +52,7 @@ def _sound(blocks: tuple[RequestBlock, ...], spans: list[RegisterSpan], limits: 
         run = 0
         for address in range(block.address, block.end):
             run = 0 if address in covered else run + 1
-            assert run <= limits.max_gap
+            assert run <= limits.gap(block.table)
 
 
 @given(scenes())
@@ -71,7 +76,7 @@ def test_neighbours_share_a_request(scene: tuple[list[RegisterSpan], RequestLimi
         first = spans[two.members[0]]
         together = max(one.end, first.end) - one.address
         crossed = any(low < max(one.end, first.end) and one.address <= high for low, high in limits.forbid)
-        assert together > limits.most(one.table) or first.address - one.end > limits.max_gap or crossed
+        assert together > limits.most(one.table) or first.address - one.end > limits.gap(one.table) or crossed
 
 
 def test_a_plan_by_hand() -> None:
@@ -184,3 +189,68 @@ def test_what_one_table_teaches_is_not_believed_of_another() -> None:
     ]
     again = learn(learned, plan(spans, RequestLimits(), learned)[0], spans, 3)
     assert again.caps == {((0, RegisterTable.DISCRETE), 10)}
+
+
+@given(
+    scenes(),
+    st.integers(110, 1_000_000),
+    st.integers(0, 200_000),
+    st.one_of(st.none(), st.integers(0, 30)),
+)
+def test_a_gap_is_read_when_it_is_cheaper_than_a_request(
+    scene: tuple[list[RegisterSpan], RequestLimits], baud: int, turnaround: int, most_gap: int | None
+) -> None:
+    """Cutting a request at any gap costs more on this line, joining two of them costs more or is not allowed."""
+    spans, given_limits = scene
+    timing = LinkTiming.serial(baud, turnaround)
+    section = {"points": {"x": {"at": 0}}, "forbid": list(given_limits.forbid), "style": given_limits.style}
+    section |= {"max_registers": given_limits.max_registers, "max_bits": given_limits.max_bits, "max_gap": most_gap}
+    limits = RequestLimits.of(ModbusMap.model_validate(section), timing)
+    blocks = plan(spans, limits)
+    _sound(blocks, spans, limits)
+    for block in blocks:
+        members = sorted((spans[index] for index in block.members), key=lambda span: span.address)
+        end = members[0].end
+        for span in members[1:]:
+            if span.address > end:
+                first, rest = end - block.address, block.end - span.address
+                apart = timing.cost(block.table, first) + timing.cost(block.table, rest)
+                assert timing.cost(block.table, block.count) <= apart + 2 * timing.byte + 2  # bits fill bytes
+            end = max(end, span.end)
+    for one, two in pairwise(blocks):
+        gap = two.address - one.end
+        if one.area == two.area and limits.style == "block" and gap > 0 and most_gap is None:
+            crossed = any(low < two.end and one.address <= high for low, high in limits.forbid)
+            first = spans[two.members[0]]
+            fits = max(one.end, first.end) - one.address <= limits.most(one.table)
+            if fits and not crossed:
+                assert timing.cost(one.table, gap) - timing.turnaround > timing.turnaround - 2 * timing.byte - 2
+
+
+def test_what_a_gap_may_be() -> None:
+    """9600 baud, 20 ms: another request is 48 ms, a register 2.1 ms. Over TCP bytes cost nothing."""
+    slow = LinkTiming.serial(9600, 20_000)
+    assert slow.cost(H, 10) == pytest.approx(20_000 + (7 + 20 + 20) * 10e6 / 9600, abs=1)
+    assert slow.worthwhile_gap(H) == 23
+    assert LinkTiming.serial(115_200, 2_000).worthwhile_gap(H) == 25
+    spans = [RegisterSpan(H, address, 2) for address in (0, 20, 50)]
+    counts = {
+        name: [block.count for block in plan(spans, RequestLimits.of(MAP, timing))]
+        for name, timing in (("slow", slow), ("tcp", LinkTiming()))
+    }
+    assert counts == {"slow": [22, 2], "tcp": [52]}
+
+
+@given(scenes(), st.data())
+def test_no_request_is_longer_than_a_device_takes(
+    scene: tuple[list[RegisterSpan], RequestLimits], data: st.DataObject
+) -> None:
+    """Limits of the device and limits learned, whichever is lower; a single value is never torn."""
+    spans, limits = scene
+    areas = sorted({span.area for span in spans})
+    caps = {area: data.draw(st.integers(1, 50)) for area in areas}
+    blocks = plan(spans, limits, Learned(caps=frozenset(caps.items())))
+    assert sorted(index for block in blocks for index in block.members) == list(range(len(spans)))
+    for block in blocks:
+        longest = max(spans[index].count for index in block.members)
+        assert block.count <= max(longest, min(caps[block.area], limits.most(block.table)))

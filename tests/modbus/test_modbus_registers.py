@@ -10,8 +10,10 @@ from gateway.domain.device import Plausible, PointKind, PointSpec, Profile
 from gateway.domain.errors import ConfigError
 from gateway.domain.reading import Quality
 from protocols.modbus.plan import RegisterSpan, RequestLimits, plan
-from protocols.modbus.profile import ModbusMap, RegisterTable
+from protocols.modbus.profile import ModbusMap
+from protocols.modbus.register_table import RegisterTable
 from protocols.modbus.registers import BoundRegister, bind, load
+from protocols.modbus.timing import LinkTiming
 from protocols.modbus.words import ByteOrder, Format, Type, encode
 
 POINTS = (
@@ -288,7 +290,7 @@ def test_the_demo_profile_binds_and_is_one_request() -> None:
     registers = bind(register_map, FakeDirectory([profile]).points(profile.id), 0)
     assert {register.name for register in registers} == {point.name for point in profile.points}
     spans = [RegisterSpan(r.table, r.address, r.count) for r in registers]
-    blocks = plan(spans, RequestLimits.of(register_map))
+    blocks = plan(spans, RequestLimits.of(register_map, LinkTiming()))
     assert [(block.address, block.count) for block in blocks] == [(10, 9)]
 
 

@@ -71,7 +71,7 @@ def test_the_one_due_first_goes_first_and_the_removed_never() -> None:
     assert item is not None
     assert item[1] == "a"
     assert item[0] >= 100 * SECOND
-    assert schedule.every("a") == SECOND
+    assert schedule.rhythm("a") == schedule.period("a") == SECOND
     assert len(schedule) == 1
 
 

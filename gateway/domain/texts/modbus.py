@@ -31,6 +31,39 @@ TEXTS: dict[str, tuple[str, str]] = {
         "{value} is not a range of addresses; write [first, last] with 0 <= first <= last",
         "{value} 不是地址范围；请写 `[起, 止]`，0 <= 起 <= 止",
     ),
+    "modbus.time": ("{value!r} is no time of day; write 00:00 to 23:59", "{value!r} 不是时刻；请写 00:00 到 23:59"),
+    "modbus.group_when": (
+        "a poll group has either every: or at: (times of day)",
+        "轮询组请在 `every:` 与 `at:`（每天的时刻）中任选其一",
+    ),
+    "modbus.aligned": (
+        "{value} cannot follow the clock; write every: of 1m or more that divides a day, such as 15m or 8h",
+        "{value} 不能与时钟对齐；every 请写 1m 以上、能整除一天的时长，例如 15m 或 8h",
+    ),
+    "modbus.group": (
+        "{name} is in poll group {group!r}, which groups does not name; write one of: {known}",
+        "{name} 属于轮询组 {group!r}，但 groups 中没有；请写以下之一：{known}",
+    ),
+    "modbus.overload": (
+        "link {link}: its {requests} requests take {share} % of the time, as estimated with turnaround {turnaround}; polls will be left out: raise every, or use poll groups",
+        "链路 {link}：按 turnaround {turnaround} 估计，{requests} 个请求占用 {share} % 的时间，部分轮询将被跳过：请加大 every，或使用轮询组",
+    ),
+    "modbus.doctor.overruns": (
+        "source {source}: {late} of {due} polls were left out because their link was busy ({links})",
+        "数据源 {source}：因链路繁忙，{due} 次轮询中有 {late} 次被跳过（{links}）",
+    ),
+    "modbus.doctor.overruns.do": (
+        "raise every or use poll groups; see fieldgate_modbus_link_busy_seconds and fieldgate_modbus_link_planned",
+        "请加大 every 或使用轮询组；参见 fieldgate_modbus_link_busy_seconds 与 fieldgate_modbus_link_planned",
+    ),
+    "modbus.doctor.learned": (
+        "source {source}: devices refused requests; in force: {caps} smaller limits, {cuts} places where requests are cut, {holes} registers or ranges that are refused",
+        "数据源 {source}：设备拒绝过请求；现有 {caps} 个更小的上限、{cuts} 处分割请求的位置、{holes} 个被拒绝的寄存器或区段",
+    ),
+    "modbus.doctor.learned.do": (
+        "correct max_registers, forbid or the addresses in the profile; the log names them (device differs from its profile)",
+        "请改正型号中的 max_registers、forbid 或地址；日志中有具体内容（device differs from its profile）",
+    ),
     "modbus.missing": (
         "{value!r} is not a raw value; write a number, or a pattern such as '0xFFFF'",
         "{value!r} 不是原始值；请写数字，或 '0xFFFF' 这样的位模式",
