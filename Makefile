@@ -50,8 +50,9 @@ sbom: $(VENV)/.dev  ## what is in it (CycloneDX), and that we may use it
 	$(BIN)/python .ci/sbom.py dist/fieldgate.cdx.json
 
 # Drawn from the code; a test compares.
-house: $(VENV)/.dev  ## the import graph as a picture: docs/imports.svg
+house: $(VENV)/.dev  ## the import graph as a picture: docs/imports.svg; the list of devices: docs/devices.md
 	$(BIN)/python .ci/import_graph.py docs/imports.svg
+	$(BIN)/python .ci/device_pages.py
 
 check: test test-faults lint types contracts sbom  ## all that `.ci/run` runs
 
