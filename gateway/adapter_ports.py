@@ -215,6 +215,9 @@ class SourceAdapter(Generic[C]):
     """(name, configuration, services, topic, payload, retained) for `fieldgate try`; writes and sends nothing."""
     try_poll: Callable[[str, C, SourceServices, str], Awaitable[PollTrial | None]] | None = None
     """(name, configuration, services, device): one real poll; None when this source does not poll the device."""
+    listen: Callable[[C, Sequence[str], float, Callable[[str, bytes, bool], None]], Awaitable[None]] | None = None
+    """(configuration, filters, seconds, call with topic, payload and whether it was retained) for `fieldgate probe`:
+    under a name of its own, publishes nothing. Raises SourceError, OSError."""
 
 
 def can_be_read(_: object) -> bool:

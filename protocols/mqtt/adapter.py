@@ -1,6 +1,6 @@
 """What the gateway needs of this folder (`gateway.adapter_ports.SourceAdapter`). Parts are loaded when needed."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import combinations
 from typing import TYPE_CHECKING
@@ -143,6 +143,14 @@ def _try_message(
     return try_message(name, config, services, topic, payload, retain=retain)
 
 
+async def _listen(
+    config: MqttConfig, filters: Sequence[str], seconds: float, message: Callable[[str, bytes, bool], None]
+) -> None:
+    from protocols.mqtt.listen import listen
+
+    await listen(config, filters, seconds, message)
+
+
 ADAPTER = SourceAdapter(
     name="mqtt",
     config=MqttConfig,
@@ -154,4 +162,5 @@ ADAPTER = SourceAdapter(
     metrics=METRICS,
     examine=_examine,
     try_message=_try_message,
+    listen=_listen,
 )
