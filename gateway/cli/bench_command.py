@@ -1,4 +1,4 @@
-"""`fieldgate bench ingest|http|rules|restart|backtest|stores|delivery|idle|api`: measured figures, as JSON."""
+"""`fieldgate bench ingest|http|modbus|rules|restart|backtest|stores|delivery|idle|api`: measured figures, as JSON."""
 
 import json
 from collections.abc import Callable
@@ -71,6 +71,26 @@ def http(seconds: float, devices: int, connections: int, report: Path | None) ->
     from gateway.cli.bench.http import measure
 
     _print_figures(measure(seconds, devices, connections), report)
+
+
+@command.command("modbus")
+@click.option("--seconds", type=click.FloatRange(1, 3600), default=10.0, show_default=True)
+@click.option("--slaves", type=click.IntRange(1, 4_000), default=200, show_default=True)
+@click.option("--registers", type=click.IntRange(1, 1_000), default=100, show_default=True, help="Of each slave.")
+@click.option("--links", type=click.IntRange(1, 200), default=20, show_default=True, help="Connections.")
+@click.option("--every", default="1s", show_default=True, help="Period of each slave.")
+@REPORT
+def modbus(seconds: float, slaves: int, registers: int, links: int, every: str, report: Path | None) -> None:
+    """Registers a second by a whole gateway beside simulated devices: polls in time, CPU per tag, overruns, wrong
+    values; and what one dead unit of thirty costs the others on a slow bus.
+
+    Example: fieldgate bench modbus --seconds 10 --report modbus.json
+    """
+    from gateway.cli.bench.modbus import measure
+
+    if not 1 <= -(-slaves // links) <= 247:
+        raise click.UsageError(f"{slaves} slaves on {links} links are more than 247 unit ids on one")
+    _print_figures(measure(seconds, slaves, registers, links, every), report)
 
 
 @command.command("rules")

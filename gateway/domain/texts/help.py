@@ -21,6 +21,13 @@ _COMMANDS = (
         "在同一个 mosquitto 上轮流测极限（套接字、MQTT 5、JSON、确认）与完整流程；需要安装 mosquitto。",
     ),
     (
+        "Registers a second by a whole gateway beside simulated devices: polls in time, CPU per tag, overruns, wrong values; and what one dead unit of thirty costs the others on a slow bus.",
+        "完整网关每秒读取的寄存器数，旁边是模拟设备：按时的轮询、每个测点的 CPU、跳过的轮询、错误的值；以及慢速总线上三十台设备中有一台失联时其余设备的损失。",
+    ),
+    ("Of each slave.", "每台从站的寄存器数。"),
+    ("Connections.", "连接数。"),
+    ("Period of each slave.", "每台从站的周期。"),
+    (
         "Pushes a second that are on disk when they are answered, by a whole gateway beside one load process.",
         "完整网关与一个压测进程同时运行：每秒多少次推送在应答时已写入磁盘。",
     ),
