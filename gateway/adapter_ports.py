@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final, Generic, Literal, Protocol, TypeVar
 
 from gateway.domain.device import AsSent, Device, Profile
+from gateway.domain.device_command.definition import CommandDefinition
 from gateway.domain.errors import Problem
 from gateway.domain.finding import DoctorFinding
 from gateway.domain.language_values import Phrase
@@ -75,6 +76,8 @@ class SourceServices:
     """IANA name, of the installation."""
     zones: Mapping[str, str] = field(default_factory=dict)
     """Site -> IANA name, of sites with a zone of their own."""
+    command_forms: tuple[Any, ...] = ()
+    """Forms of the commands that this source may send."""
 
     def as_sent(self, profile: str) -> Mapping[str, AsSent]:
         """How devices of a profile send each point; empty for an unknown profile."""
@@ -164,6 +167,19 @@ class ProfileMap:
     texts: Callable[[Any, str], Collection[str]]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandForm(Generic[C]):
+    """How an adapter sends commands: the section with its name inside a command of a profile."""
+
+    load: Callable[[Mapping[str, Any], CommandDefinition, Profile, Mapping[str, Any] | None], Any]
+    """(section, definition, its profile, the profile's own section of this adapter) -> what `OutgoingCommand.form` is.
+    Raises ConfigError; paths are those inside the section."""
+    serves: Callable[[C, Device], bool]
+    """True if a source with this configuration reaches the device."""
+    check: Callable[[C, Any], Phrase | None]
+    """(configuration, loaded form) -> why this source cannot send it; None = it can."""
+
+
 def nothing_found(*_: object) -> ConfigFindings:
     """Check of an adapter that has nothing to check: returns no findings."""
     return ConfigFindings()
@@ -215,9 +231,9 @@ class SourceAdapter(Generic[C]):
     """(name, configuration, services, topic, payload, retained) for `fieldgate try`; writes and sends nothing."""
     try_poll: Callable[[str, C, SourceServices, str], Awaitable[PollTrial | None]] | None = None
     """(name, configuration, services, device): one real poll; None when this source does not poll the device."""
-    listen: Callable[[C, Sequence[str], float, Callable[[str, bytes, bool], None]], Awaitable[None]] | None = None
-    """(configuration, filters, seconds, call with topic, payload and whether it was retained) for `fieldgate probe`:
-    under a name of its own, publishes nothing. Raises SourceError, OSError."""
+    command_form: CommandForm[C] | None = None
+    """None = it cannot send commands. Otherwise its sources are `CommandPort`s, and their configuration has `commands`
+    (`SourceCommands`)."""
 
 
 def can_be_read(_: object) -> bool:

@@ -53,6 +53,19 @@ Bytes = Annotated[int, BeforeValidator(_size)]
 """Written `64KiB`, `2GiB`; held as bytes. Defaults in code are plain integers."""
 
 
+class SourceCommands(Section):
+    """`commands` of a source: what may be sent to its devices. Left out: nothing."""
+
+    allow: tuple[
+        Annotated[str, Field(pattern=r"^([A-Za-z0-9_.@-]+/)?[A-Za-z][A-Za-z0-9_]*$", max_length=200)], ...
+    ] = ()
+    """`set_limit`: this command of every profile; `PROFILE/set_limit`: of this one."""
+    devices: tuple[Annotated[str, Field(min_length=1, max_length=120)], ...] = ()
+    """Codes of devices, `*` for any characters; left out: all that the source reaches."""
+    per_minute: int = Field(default=6, ge=1, le=600)
+    """Commands to one device, at most."""
+
+
 class EndpointSection(AdapterSection, Protocol):
     """The configuration of a receiver."""
 

@@ -11,17 +11,20 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from msgspec.structs import replace
-from pydantic import Field, ValidationError, create_model, model_validator
+from pydantic import Field, ValidationError, create_model
 
 from gateway.adapters import SOURCES
 from gateway.domain.device import AsSent, CounterModel, Plausible, PointKind, PointSpec, Profile
+from gateway.domain.device_command.definition import CommandDefinition
 from gateway.domain.duration import DAY
 from gateway.domain.errors import Problem
 from gateway.domain.units import DIMENSIONLESS, Unit, UnitError, canonical_symbol, parse_unit
 from gateway.section import Duration, Section
+from gateway.settings.profile_commands import CommandModel, PlainCommand, definitions
 from gateway.settings.quantity import parse_quantity
+from gateway.settings.title import TitleModel
 from gateway.settings.validation_messages import problems_of
-from gateway.settings.yaml_document import Document, Place, read_document, yaml_files
+from gateway.settings.yaml_document import Document, Place, read_document
 from rules.expr.tokens import KEYWORDS
 
 _WORD = r"^[A-Za-z][A-Za-z0-9_]*$"
@@ -48,18 +51,6 @@ class CounterSection(Section):
     rollover: float = Field(default=0.0, ge=0, allow_inf_nan=False)
     reset: Literal["swap", "restart"] = "swap"
     resolution: float = Field(default=0.0, ge=0, allow_inf_nan=False)
-
-
-class TitleModel(Section):
-    """Display name of a point; written in one language, it is used for both."""
-
-    en: str = Field(default="", max_length=80)
-    zh: str = Field(default="", max_length=80)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _of_one_text(cls, value: object) -> object:
-        return {"en": value, "zh": value} if isinstance(value, str) else value
 
 
 class PointModel(Section):
@@ -100,8 +91,12 @@ class PlainProfile(Section):
 
 SECTIONS = tuple(one.profile_map.section for one in SOURCES.values() if one.profile_map is not None)
 """Keys of a profile file that belong to an adapter, which checks them itself: `modbus`."""
+_Commands = dict[Annotated[str, Field(pattern=_WORD, max_length=60)], CommandModel]  # type: ignore[valid-type]
 ProfileModel: type[PlainProfile] = create_model(
-    "ProfileModel", __base__=PlainProfile, **dict.fromkeys(SECTIONS, (dict[str, Any] | None, None))
+    "ProfileModel",
+    __base__=PlainProfile,
+    commands=(_Commands, Field(default={}, max_length=64)),
+    **dict.fromkeys(SECTIONS, (dict[str, Any] | None, None)),
 )  # type: ignore[call-overload]
 """A whole profile file."""
 
@@ -109,7 +104,8 @@ ProfileModel: type[PlainProfile] = create_model(
 @dataclass(frozen=True, slots=True)
 class LoadedProfile:
     """A profile with additional data for adapters: `declared` are the units as written, `on_device` the points for
-    connector 0, `sections` the raw sections of adapters by name (`modbus`)."""
+    connector 0, `sections` the raw sections of adapters by name (`modbus`); `commands` by name, and `sending`: name ->
+    adapter -> its raw section."""
 
     profile: Profile
     file: str
@@ -117,6 +113,8 @@ class LoadedProfile:
     sections: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     document: Document | None = field(default=None, compare=False, repr=False)
     on_device: Mapping[str, str] = field(default_factory=dict)
+    commands: Mapping[str, CommandDefinition] = field(default_factory=dict)
+    sending: Mapping[str, Mapping[str, Mapping[str, Any]]] = field(default_factory=dict)
 
     def as_sent(self) -> dict[str, AsSent]:
         """Format in which devices send each point, by its name."""
@@ -129,12 +127,12 @@ class LoadedProfile:
 
 
 def load_profiles(folder: Path) -> tuple[dict[str, LoadedProfile], list[Problem]]:
-    """Every profile of a folder and its sub-folders by its id, and every problem of every file."""
+    """Every profile of a folder by its id, and every problem of every file."""
     loaded: dict[str, LoadedProfile] = {}
     problems: list[Problem] = []
     if not folder.is_dir():
         return {}, [Problem(str(folder), "", "config.folder.missing", {"value": str(folder)})]
-    for path in yaml_files(folder):
+    for path in sorted(p for p in folder.iterdir() if p.suffix in {".yaml", ".yml"}):
         one, wrong = load_profile(path)
         problems += wrong
         if one is None:
@@ -156,9 +154,13 @@ def load_profile(path: Path) -> tuple[LoadedProfile | None, list[Problem]]:
         model = ProfileModel.model_validate(document.value)
     except ValidationError as error:
         return None, problems_of(error, document, ProfileModel)
+    sendable: dict[str, PlainCommand] = getattr(model, "commands", {})
     specs = [_spec(document, name, point) for name, point in model.points.items()]
     if not document.problems:  # unknown units would differ, too
         _on_device(document, {spec.name: spec for spec in specs}, model)
+        commands = definitions(
+            document, sendable, {spec.name: spec for spec in specs}, {n: p.unit for n, p in model.points.items()}
+        )
     if document.problems:
         return None, document.problems
     profile = Profile(
@@ -174,7 +176,8 @@ def load_profile(path: Path) -> tuple[LoadedProfile | None, list[Problem]]:
     declared = {name: point.unit for name, point in model.points.items()}
     on_device = {name: point.on_device for name, point in model.points.items() if point.on_device}
     sections = {name: found for name in SECTIONS if (found := getattr(model, name)) is not None}
-    return LoadedProfile(profile, str(path), declared, sections, document, on_device), []
+    sending = {name: one.sections() for name, one in sendable.items()}
+    return LoadedProfile(profile, str(path), declared, sections, document, on_device, commands, sending), []
 
 
 def _spec(document: Document, name: str, point: PointModel) -> PointSpec:

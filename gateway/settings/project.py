@@ -19,6 +19,7 @@ from gateway.domain.no_data_texts import is_no_data
 from gateway.domain.text import Lang
 from gateway.ports import Clock, Directory, LastIds, ReceiptLedger, RegistryContents
 from gateway.registry import DeclaredInventory, difference
+from gateway.settings.allowed_commands import AllowedCommands, check_allowed, load_commands
 from gateway.settings.calendars import calendar_name, load_calendar
 from gateway.settings.code_tables_and_fences import load_lookups
 from gateway.settings.crosscheck import check_references, check_settings
@@ -54,6 +55,7 @@ class Project:
     env: Mapping[str, str] | None = field(default=None, repr=False)
     places: tuple[Path, ...] = ()
     filled: tuple[Problem, ...] = ()
+    commands: AllowedCommands = field(default_factory=AllowedCommands)
 
     @property
     def vocabulary(self) -> Mapping[str, Mapping[str, PointSpec]]:
@@ -107,6 +109,7 @@ class Project:
             self.settings.language,
             self.settings.timezone,
             {site.code: site.timezone for site in self.declared.sites if site.timezone},
+            self.commands.forms_of(name),
         )
 
 
@@ -163,6 +166,7 @@ def inspect_project(
     plain = [one.profile for one in profiles.values()]
     words, disagreements = vocabulary(plain, {one.profile.id: one.file for one in profiles.values()})
     maps, wrong_maps = _maps(profiles)
+    allowed, wrong_forms = load_commands(profiles, {} if settings is None else settings.sources)
     inventory = load_inventory(
         files.sites, files.customers, files.devices, {p.id: p for p in plain}, files.zone, profiles_whole=whole
     )
@@ -171,14 +175,15 @@ def inspect_project(
     calendar = load_calendar(files.calendars, files.calendar, str(path), lookups.problems)
     names = Names(words, lookups.codes, lookups.fences, calendar)
     rulebook = load_rulebook(files.rules, names, known) if whole and not lookups.problems else Rulebook()
-    found = [*document.problems, *wrong, *disagreements, *wrong_maps, *inventory.problems, *wrong_templates]
-    report.problems = [*found, *lookups.problems, *rulebook.problems]
+    found = [*document.problems, *wrong, *disagreements, *wrong_maps, *wrong_forms]
+    report.problems = [*found, *inventory.problems, *wrong_templates, *lookups.problems, *rulebook.problems]
     report.warnings = list(inventory.warnings)
     if settings is not None:
         findings = check_settings(document, settings)
         if whole:  # otherwise points of a profile that did not load would be reported wherever they are used
             check_references(findings, document, settings, profiles, inventory, rulebook, templates, files.templates)
-        named = {problem.path for problem in document.problems}
+            findings.problems += check_allowed(document, allowed, inventory.devices)
+        named = {p.path for p in document.problems}
         report.problems += [p for p in findings.problems if p.file != document.file or p.path not in named]
         report.warnings += findings.warnings
         report.notes = findings.notes
@@ -186,20 +191,20 @@ def inspect_project(
     report.problems = [p for p in report.problems if not (wrong_names and p.file.endswith(wrong_names))]
     report.problems, report.warnings = _sorted(report.problems), _sorted(report.warnings)
     if settings is not None and not report.problems:
-        texts = named_texts(plain, maps, settings, rulebook.rules.values())
         report.project = Project(
             path,
             settings,
             profiles,
             maps,
             names,
-            _declared(inventory, plain, texts),
+            _declared(inventory, plain, named_texts(plain, maps, settings, rulebook.rules.values())),
             rulebook,
             templates,
             tuple(report.warnings),
             env,
             report.places,
             filled,
+            allowed,
         )
     return report
 

@@ -6,6 +6,7 @@ from gateway.store.control_outbox import SqlControlOutbox
 from gateway.store.corrections import Corrections
 from gateway.store.database import Database
 from gateway.store.delivery_queue import SqlDeliveryQueue
+from gateway.store.device_command_store import SqlDeviceCommands
 from gateway.store.keys_and_callbacks import ApiKeys, Inbox
 from gateway.store.queries import Queries
 from gateway.store.security_audit import SecurityAudit
@@ -23,6 +24,7 @@ class Repositories:
     inbox: Inbox
     outbox: SqlControlOutbox
     corrections: Corrections
+    device_commands: SqlDeviceCommands
 
     @classmethod
     def of(cls, database: Database, tenant: str) -> "Repositories":
@@ -36,4 +38,5 @@ class Repositories:
             Inbox(database, tenant),
             SqlControlOutbox(database),
             Corrections(database, tenant),
+            SqlDeviceCommands(database, tenant),
         )

@@ -269,3 +269,22 @@ control_outbox = Table(
     sqlite_autoincrement=True,  # a row number never comes back
 )  # fmt: skip
 Index("ix_control_outbox_waiting", control_outbox.c.id, **_where("journaled_seq IS NULL"))
+
+# Commands to devices. Rows of the audit are only added: triggers refuse every change (migration 0011).
+device_command = Table(
+    "device_command", metadata, _id(), _tenant(), _text("key"), _text("digest"), _whole("device"), _whole("component"),
+    _text("name"), _text("source"), _text("parameters"), _text("note"), _text("requester"), _text("requester_role"),
+    _when("created_at"), _when("updated_at"), _when("expires_at"), _text("state"), _text("verification"),
+    _text("approval"), _text("approver"), _text("reason"), _text("answer"), _text("outcome"), _when("sent_at"),
+    _when("ended_at"), _when("verify_until"), _whole("version"),
+    UniqueConstraint("tenant", "key"),
+)  # fmt: skip
+Index("ix_device_command_recent", device_command.c.tenant, device_command.c.created_at, device_command.c.id)
+Index("ix_device_command_device", device_command.c.tenant, device_command.c.device, device_command.c.created_at)
+Index("ix_device_command_open", device_command.c.tenant, **_where("ended_at = 0"))
+device_command_audit = Table(
+    "device_command_audit", metadata,
+    Column("command_id", Text, ForeignKey("device_command.id"), primary_key=True, key="command"),
+    _tenant(primary_key=True), Column("seq", Integer, primary_key=True, autoincrement=False), _text("type"),
+    _text("actor"), _text("role"), _text("before"), _text("after"), _text("data"), _when("at"),
+)  # fmt: skip

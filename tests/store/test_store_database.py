@@ -56,7 +56,8 @@ def test_migrations_make_exactly_the_tables(database: Database, tmp_path: Path) 
     assert {name: migrated[name] for name in indexes} == indexes, (
         "partial conditions too, which alembic does not compare"
     )
-    assert migrated.keys() == created.keys()
+    triggers = {name for name, sql in migrated.items() if sql.startswith("CREATE TRIGGER")}  # of migrations alone
+    assert migrated.keys() - triggers == created.keys()
     for name in ("outbox", "delivery", "control_outbox"):
         assert "AUTOINCREMENT" in migrated[name]
         assert "AUTOINCREMENT" in created[name]
