@@ -1,21 +1,31 @@
 """What the gateway needs of this folder (`gateway.adapter_ports.SourceAdapter`). Parts are loaded when needed."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from itertools import combinations
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from gateway.adapter_ports import CheckedProject, ConfigFindings, MessageTrial, SourceAdapter, SourceServices
-from gateway.domain.device import PointKind
+from gateway.adapter_ports import (
+    CheckedProject,
+    CommandForm,
+    ConfigFindings,
+    MessageTrial,
+    SourceAdapter,
+    SourceServices,
+)
+from gateway.domain.device import Device, PointKind, Profile
+from gateway.domain.device_command.definition import CommandDefinition
 from gateway.domain.error_reasons import reason
 from gateway.domain.errors import ConfigError, Problem
 from gateway.domain.finding import DoctorFinding
+from gateway.domain.language_values import Phrase
 from protocols.mqtt.config import MqttConfig
 from protocols.mqtt.metrics import METRICS
 from protocols.mqtt.presence_config import OFFLINE, ONLINE, PresenceConfig
 from protocols.mqtt.publish_config import PublishConfig
 
 if TYPE_CHECKING:
+    from protocols.mqtt.command_form import MqttForm
     from protocols.mqtt.source import MqttSource
 
 
@@ -33,6 +43,7 @@ def _build(name: str, config: MqttConfig, services: SourceServices) -> "MqttSour
         memory=services.sessions / f"{name}.json",
         devices=services.devices,
         retention=services.retention,
+        commands=services.command_forms,
     )
 
 
@@ -40,7 +51,7 @@ def _adjust(
     source: "MqttSource", config: MqttConfig, before: SourceServices, services: SourceServices
 ) -> Callable[[], bool]:
     sent = None if before.sent == services.sent else services.as_sent
-    return partial(source.use, config, _password(source.name, config, services), sent)
+    return partial(source.use, config, _password(source.name, config, services), sent, services.command_forms)
 
 
 def _password(name: str, config: MqttConfig, services: SourceServices) -> str | None:
@@ -143,12 +154,23 @@ def _try_message(
     return try_message(name, config, services, topic, payload, retain=retain)
 
 
-async def _listen(
-    config: MqttConfig, filters: Sequence[str], seconds: float, message: Callable[[str, bytes, bool], None]
-) -> None:
-    from protocols.mqtt.listen import listen
+def _load_command(
+    section: Mapping[str, Any],
+    definition: CommandDefinition,
+    profile: Profile,  # noqa: ARG001 - the port
+    own: Mapping[str, Any] | None,  # noqa: ARG001
+) -> "MqttForm":
+    from protocols.mqtt.command_form import load
 
-    await listen(config, filters, seconds, message)
+    return load(section, definition)
+
+
+def _serves(config: MqttConfig, device: Device) -> bool:  # noqa: ARG001 - every device of the broker
+    return True
+
+
+def _check_command(config: MqttConfig, form: "MqttForm") -> Phrase | None:
+    return Phrase("command.needs_mqtt5") if form.needs_mqtt5 and config.protocol == "3.1.1" else None
 
 
 ADAPTER = SourceAdapter(
@@ -162,5 +184,5 @@ ADAPTER = SourceAdapter(
     metrics=METRICS,
     examine=_examine,
     try_message=_try_message,
-    listen=_listen,
+    command_form=CommandForm(load=_load_command, serves=_serves, check=_check_command),
 )

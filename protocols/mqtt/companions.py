@@ -7,6 +7,7 @@ from pathlib import Path
 
 from gateway.domain.device import Device
 from gateway.ports import Clock, Directory
+from protocols.mqtt.command_exchange import CommandExchange
 from protocols.mqtt.companion import Companion, Companions
 from protocols.mqtt.config import MqttConfig
 from protocols.mqtt.presence_reporter import PresenceReporter, PresenceServices
@@ -23,6 +24,7 @@ class CompanionServices:
     clock: Clock
     memory: Path | None
     published: Counter[str]
+    commands: CommandExchange
 
 
 def companions_of(name: str, config: MqttConfig, services: CompanionServices) -> Companions:
@@ -32,6 +34,8 @@ def companions_of(name: str, config: MqttConfig, services: CompanionServices) ->
 
 def _parts(name: str, config: MqttConfig, services: CompanionServices) -> Iterator[Companion]:
     directory, memory = services.directory, services.memory
+    if config.commands is not None:
+        yield services.commands
     if config.presence is not None:
         file = None if memory is None else memory.with_suffix(".presence.json")
         yield PresenceReporter(

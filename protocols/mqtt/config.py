@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from pydantic import BeforeValidator, Field, SecretStr, field_validator, model_validator
 
 from gateway.domain.duration import DAY, HOUR, MINUTE, MS, SECOND, format_duration
-from gateway.section import Bytes, Duration, Section, read_secret, wrong
+from gateway.section import Bytes, Duration, Section, SourceCommands, read_secret, wrong
 from protocols.mapping.config import RoutesSection
 from protocols.mapping.topic import TopicPattern, covers, overlap, parse_pattern
 from protocols.mqtt.presence_config import PresenceConfig, PresenceTopic
@@ -70,6 +70,7 @@ class MqttConfig(RoutesSection):
     reconnect: Reconnect = Reconnect()
     silent_after: Duration = 10 * MINUTE
     presence: PresenceConfig | None = None
+    commands: SourceCommands | None = None
     status: StatusConfig | None = None
     publish: tuple[PublishConfig, ...] = ()
 

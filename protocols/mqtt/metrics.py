@@ -11,12 +11,13 @@ METRICS = (
     MetricFamily("source_disconnects", "Connections that ended by themselves"),
     MetricFamily("source_pauses", "Times reading was held back"),
     MetricFamily("source_published", "Messages of `publish`: sent, acknowledged (QoS 1), failed", ("state",)),
+    MetricFamily("source_foreign_answers", "Answers that belong to no command under way: late, or of others"),
 )
 
 
 def samples(stats: MqttStats) -> Iterator[MetricSample]:
     """All values now."""
     yield from stats.samples()
-    for name in ("connects", "disconnects", "pauses"):
+    for name in ("connects", "disconnects", "pauses", "foreign_answers"):
         yield MetricSample(f"source_{name}", getattr(stats, name))
     yield from by_label("source_published", *((state, stats.published[state]) for state in PUBLISHED))

@@ -117,6 +117,7 @@ class Mqtt5Session:
             qos=mqtt5.QoS.AT_MOST_ONCE if packet_id is None else mqtt5.QoS.AT_LEAST_ONCE,
             retain=publication.retain,
             packet_id=packet_id,
+            message_expiry_interval=publication.expiry or None,
             response_topic=publication.response_topic or None,
             correlation_data=publication.correlation or None,
         )

@@ -8,7 +8,7 @@ from typing import Protocol
 @dataclass(frozen=True, slots=True)
 class Publication:
     """One PUBLISH, or a will. `qos` 0 or 1. `response_topic` and `correlation` exist in MQTT 5 only (sections 3.3.2.3.5
-    and 3.3.2.3.6) and are left out in 3.1.1."""
+    and 3.3.2.3.6) and are left out in 3.1.1, as is `expiry`: after so many s the broker drops it (0 = never)."""
 
     topic: str
     payload: bytes
@@ -16,6 +16,7 @@ class Publication:
     retain: bool = False
     response_topic: str = ""
     correlation: bytes = b""
+    expiry: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -10,6 +10,7 @@ from pathlib import Path
 import structlog
 
 from gateway.domain.device import Device
+from gateway.domain.device_command.exchange import CommandAnswer, OutgoingCommand
 from gateway.domain.duration import SECOND
 from gateway.domain.errors import SourceError, SourceRejected
 from gateway.domain.language_values import Phrase
@@ -17,9 +18,12 @@ from gateway.domain.metric import MetricSample
 from gateway.ports import Clock, Directory, Emit, ReceiptLedger
 from protocols.mapping.binding import SentBy, sent_canonically
 from protocols.mapping.mapper import Mapper
+from protocols.mapping.topic import covers, parse_pattern
 from protocols.mapping.unused_log import UnusedEntry, UnusedLog
 from protocols.mqtt.acknowledge import Acknowledger, Digests, SourceContext
 from protocols.mqtt.client_id_conflict import WAIT, ClientIdConflict
+from protocols.mqtt.command_exchange import CommandExchange
+from protocols.mqtt.command_form import MqttForm
 from protocols.mqtt.companion import Companions
 from protocols.mqtt.companions import CompanionServices, companions_of
 from protocols.mqtt.config import MqttConfig
@@ -47,7 +51,8 @@ log = structlog.get_logger()
 class MqttSource:
     """A gateway.ports.Source. `password` is the secret itself, read by the caller; `sent`: how devices of a profile
     send its points; `memory` is a file of this source alone (see `LastSubscriptions`), beside which presence has its
-    own; `retention` µs: how long readings are kept (0 = for ever); `devices`: those of the registry, now."""
+    own; `retention` µs: how long readings are kept (0 = for ever); `devices`: those of the registry, now;
+    `commands`: what it may send."""
 
     def __init__(
         self,
@@ -62,6 +67,7 @@ class MqttSource:
         memory: Path | None = None,
         retention: int = 0,
         devices: Callable[[], Iterable[Device]] = tuple,
+        commands: Sequence[MqttForm] = (),
     ) -> None:
         self.stats = MqttStats()
         self._name = name
@@ -75,6 +81,9 @@ class MqttSource:
         self._mapper = self._made(config, sent=sent)
         self._digests = Digests()
         self._choice = ProtocolChoice(config.protocol)
+        self._commands = CommandExchange(
+            commands, self.stats, lambda topic: _is_routed(self._config, topic), lambda: self._choice.version
+        )
         self._wanted = self._subscriptions()
         self._last_subscriptions = LastSubscriptions(memory, f"{config.url} {config.client_id}")
         self._held: set[str] = set()
@@ -99,14 +108,27 @@ class MqttSource:
         """What messages held that nobody used since the start: (the route's filter, what was counted)."""
         return self.stats.unused.by_filter([route.filter for route in self._config.routes])
 
-    def use(self, config: MqttConfig, password: str | None = None, sent: SentBy | None = None) -> bool:
+    async def send_command(self, command: OutgoingCommand) -> CommandAnswer:
+        """As `CommandPort`."""
+        return await self._commands.send(command)
+
+    def use(
+        self,
+        config: MqttConfig,
+        password: str | None = None,
+        sent: SentBy | None = None,
+        commands: Sequence[MqttForm] = (),
+    ) -> bool:
         """From now on this configuration, on the event loop of `run`; `sent` None = as before. Routes that changed map
         from the next parcel on, and what differs is subscribed; True: the rest needs a new connection, so `run` has to
         start again."""
+        answers = self._commands.filters
+        self._commands.use(commands)
         before, options = self._config, _options(config, password)
         self._config = config
         mapped = {key: getattr(before, key) for key in _MAPPING}
-        if sent is not None or any(getattr(config, key) != value for key, value in mapped.items()):
+        changed = any(getattr(config, key) != value for key, value in mapped.items())
+        if sent is not None or changed or answers != self._commands.filters:
             self._sent = sent or self._sent
             self._mapper = self._made(config, sent=self._sent)
             self.stats.misfits, self.stats.unused = 0, UnusedLog()  # routes are counted by their place
@@ -132,7 +154,9 @@ class MqttSource:
 
         Raises SourceRejected when the broker refuses or our TLS files cannot be used: another try soon would not help.
         """
-        services = CompanionServices(self._directory, self._devices, self._clock, self._memory, self.stats.published)
+        services = CompanionServices(
+            self._directory, self._devices, self._clock, self._memory, self.stats.published, self._commands
+        )
         companions = companions_of(self._name, self._config, services)
         await companions.run_beside(self._connect_on(emit, companions), emit)
 
@@ -203,7 +227,7 @@ class MqttSource:
             except SourceError as error:
                 why = error
             except asyncio.CancelledError:
-                await self._drain_and_leave(acknowledger, connection, context.companions)
+                await _drain_and_leave(acknowledger, connection, context.companions, self._patience)
                 raise
             stable = since is not None and loop.time() - since > _STABLE
             self._look_for_conflict(session, why, since)
@@ -219,7 +243,7 @@ class MqttSource:
         return stable, why
 
     def _subscriptions(self) -> Subscriptions:
-        return subscriptions(self._config, identifiers=self._choice.version == "5")
+        return subscriptions(self._config, identifiers=self._choice.version == "5", answers=self._commands.filters)
 
     def _learn_version(self, session: Session, why: SourceError, *, accepted: bool) -> None:
         if accepted:
@@ -228,19 +252,6 @@ class MqttSource:
             self._choice.refused()
         elif session.phase is Phase.CONNECTING and why.key in _HUNG_UP:
             self._choice.closed()
-
-    async def _drain_and_leave(
-        self, acknowledger: Acknowledger, connection: MqttConnection, companions: Companions
-    ) -> None:
-        connection.pause(True)
-        try:
-            async with asyncio.timeout(self._patience):
-                await acknowledger.drain()
-        except TimeoutError:
-            acknowledger.cancel()
-        for publication in companions.leaving():
-            connection.publish(publication)
-        await connection.leave()
 
     # ---- what is logged ------------------------------------------------------------------------------------------
     def _connected(self, connection: MqttConnection) -> None:
@@ -287,6 +298,20 @@ class MqttSource:
         return Phrase("source.client_id_twice", {"client_id": self._config.client_id})
 
 
+async def _drain_and_leave(
+    acknowledger: Acknowledger, connection: MqttConnection, companions: Companions, patience: float
+) -> None:
+    connection.pause(True)
+    try:
+        async with asyncio.timeout(patience):
+            await acknowledger.drain()
+    except TimeoutError:
+        acknowledger.cancel()
+    for publication in companions.leaving():
+        connection.publish(publication)
+    await connection.leave()
+
+
 async def _until_closed(source: str, connection: MqttConnection, files: BrokerTls) -> SourceError:
     """The end of the connection; ended from here when there are other TLS files."""
     while not connection.closed.done():
@@ -310,3 +335,7 @@ def _options(config: MqttConfig, password: str | None) -> ConnectOptions:
         receive_maximum=config.receive_maximum,
         max_packet=config.max_packet,
     )
+
+
+def _is_routed(config: MqttConfig, topic: str) -> bool:
+    return any(covers(parse_pattern(route.filter).filter, topic) for route in config.routes)

@@ -9,11 +9,13 @@ from protocols.mapping.message_stats import MessageStats
 @dataclass(slots=True)
 class MqttStats(MessageStats):
     """`returned`: QoS 1 and 2, the broker keeps them; `lost`: the same at QoS 0. `ignored`: retained, and
-    messages of presence topics, too. `published`: messages of the gateway itself, by state."""
+    messages of presence topics, too. `published`: messages of the gateway itself, by state;
+    `foreign_answers`: messages of the answers' topics that answered no command under way."""
 
     resumed: bool = False
     connects: int = 0
     disconnects: int = 0
     last_error: str = ""
     pauses: int = 0
+    foreign_answers: int = 0
     published: Counter[str] = field(default_factory=Counter)

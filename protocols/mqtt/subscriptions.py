@@ -51,13 +51,15 @@ class Subscriptions:
         return not self.replaced or any(covers(pattern, topic) for pattern in self.replaced)
 
 
-def subscriptions(config: MqttConfig, *, identifiers: bool = True) -> Subscriptions:
+def subscriptions(config: MqttConfig, *, identifiers: bool = True, answers: Sequence[str] = ()) -> Subscriptions:
     """QoS 1. Retained messages come once per new subscription, if any route uses them; the retain flag then marks such
-    replays only. `identifiers`: the version of MQTT has them (5)."""
+    replays only. `identifiers`: the version of MQTT has them (5). `answers`: filters of the answers to commands."""
     wanted: dict[str, bool] = {}
     for route in config.routes:
         pattern = parse_pattern(route.filter).subscription
         wanted[pattern] = wanted.get(pattern, False) or route.retained != "ignore"
+    for pattern in answers:
+        wanted.setdefault(pattern, False)
     states = [parse_pattern(one.topic).subscription for one in config.presence_topics]
     wanted |= dict.fromkeys(states, True)
     cover = [p for p in wanted if not any(other != p and covers(other, p) for other in wanted)]

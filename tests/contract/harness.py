@@ -2,7 +2,8 @@
 
 Such a file has a function `peer(folder)`, an asynchronous context manager that starts the counterpart and yields a
 `SourcePeer`, `SinkPeer` or `SeriesPeer`. An adapter without one fails the suite of its port. Functions
-`peer_KIND(folder)` beside it are further counterparts of a source: the whole suite runs against each.
+`peer_KIND(folder)` beside it are further counterparts of a source: the whole suite runs against each. Where the
+adapter sends commands, functions `commands_KIND(folder)` yield a `CommandPeer` each.
 """
 
 import importlib.util
@@ -15,6 +16,7 @@ from typing import Any, Literal
 
 from gateway.adapter_ports import SourceServices
 from gateway.domain.delivery import Delivery
+from gateway.domain.device_command.exchange import OutgoingCommand
 
 TESTS = Path(__file__).parents[1]
 Answer = Literal["taken", "later", "refused", "silent"]
@@ -56,6 +58,23 @@ class SeriesPeer:
     forget: Callable[[], None] | None = None
 
 
+CommandBehaviour = Literal["ok", "error", "silent", "late", "foreign"]
+
+
+@dataclass
+class CommandPeer:
+    """A device that takes commands. `config` and `services` as of a `SourcePeer`; `command(id)`: one for it, with a
+    time limit that suits a test; `behave(kind)`: what it does from now on; `received()`: how many commands came.
+    """
+
+    config: Mapping[str, Any]
+    services: SourceServices
+    command: Callable[[str], OutgoingCommand]
+    behave: Callable[[CommandBehaviour], None]
+    received: Callable[[], int]
+    leave: Callable[[], Awaitable[None]]
+
+
 Peer = Callable[[Path], AbstractAsyncContextManager[Any]]
 
 
@@ -63,6 +82,11 @@ def peer_of(name: str, kind: str = "") -> Peer:
     """The harness of the adapter `name`. AssertionError when it has none."""
     found: Peer = vars(_module(name))[f"peer_{kind}" if kind else "peer"]
     return found
+
+
+def command_peers(name: str) -> dict[str, Peer]:
+    """KIND -> harness of each counterpart that takes commands."""
+    return {key: made for key, made in vars(_module(name)).items() if key.startswith("commands_")}
 
 
 def kinds_of(name: str) -> list[str]:
