@@ -21,6 +21,8 @@ class Permission(StrEnum):
     REPORT = "report"  # tell a fault
     ACT = "act"  # acts on orders
     UNLATCH = "unlatch"  # let a latched alarm clear
+    COMMAND = "command"  # request a command to a device, take it back, settle it
+    APPROVE = "approve"  # approve or refuse a command of another person
     OPERATE = "operate"  # deliveries, endpoints, dead letters: look
     REPAIR = "repair"  # deliver again, enable an endpoint
     EXCHANGE = "exchange"  # tell that a meter was exchanged
@@ -32,10 +34,10 @@ P = Permission
 _WORK = frozenset({P.READ, P.REPORT, P.ACT, P.UNLATCH})
 PERMISSIONS: Mapping[Role, frozenset[Permission]] = {
     Role.VIEWER: frozenset({P.READ}),
-    Role.ENGINEER: _WORK | {P.EXCHANGE},
-    Role.OPERATOR: _WORK | {P.OPERATE, P.EXCHANGE},
+    Role.ENGINEER: _WORK | {P.COMMAND, P.EXCHANGE},
+    Role.OPERATOR: _WORK | {P.COMMAND, P.OPERATE, P.EXCHANGE},
     Role.INTEGRATOR: _WORK | {P.OPERATE, P.EXCHANGE},
-    Role.SUPERVISOR: _WORK | {P.OPERATE, P.REPAIR, P.EXCHANGE, P.CORRECT},
+    Role.SUPERVISOR: _WORK | {P.COMMAND, P.APPROVE, P.OPERATE, P.REPAIR, P.EXCHANGE, P.CORRECT},
     Role.ADMIN: frozenset(P),
     Role.SYSTEM: frozenset(),  # the desk itself: no key has this role
 }
@@ -87,6 +89,8 @@ Reader = Annotated[Principal, Depends(allowed(P.READ))]
 FeedReader = Annotated[Principal, Depends(allowed(P.READ, everywhere=True))]
 Reporter = Annotated[Principal, Depends(allowed(P.REPORT))]
 Worker = Annotated[Principal, Depends(allowed(P.ACT))]
+Commander = Annotated[Principal, Depends(allowed(P.COMMAND))]
+Approver = Annotated[Principal, Depends(allowed(P.APPROVE))]
 Unlatcher = Annotated[Principal, Depends(allowed(P.UNLATCH))]
 Operator = Annotated[Principal, Depends(allowed(P.OPERATE, everywhere=True))]
 Repairer = Annotated[Principal, Depends(allowed(P.REPAIR, everywhere=True))]

@@ -15,6 +15,8 @@ from gateway.api.config import ApiConfig, HealthConfig
 from gateway.api.event_loops import OwnerLoop
 from gateway.delivery import EndpointStats, EndpointTestResult
 from gateway.desk import Desk
+from gateway.device_commands import CommandRequests
+from gateway.device_commands.requests import Allowed
 from gateway.domain.attribute_mask import AttributeMask
 from gateway.domain.delivery import Delivery
 from gateway.domain.engine_status import EngineStatus
@@ -60,6 +62,17 @@ class Deliverer(Protocol):
         endpoint."""
 
 
+@dataclass(frozen=True, slots=True)
+class CommandAccess:
+    """Commands to devices. `requests` works in the desk's thread; `allowed`: what the configuration in force allows for
+    a device; `notify` the sender, from any thread; `counts`: states reached since the start, by name."""
+
+    requests: CommandRequests
+    allowed: Allowed
+    notify: Callable[[], None]
+    counts: Callable[[], Mapping[str, int]]
+
+
 Verify = Callable[[str, Mapping[str, str], bytes], str]
 """(endpoint, headers, body) -> the webhook-id of a callback that one of the endpoint's live secrets signed, within
 `api.callback_skew`. Blocking. Raises KeyError for an endpoint that has no callbacks, ValueError (a short reason) for a
@@ -80,6 +93,7 @@ class Context:
     in_force: Callable[[], ApiSettings]
     sql: Repositories
     desk: Desk
+    commands: CommandAccess
     registry: RegistryView
     journal: JournalView
     series_store: SeriesStore

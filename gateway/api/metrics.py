@@ -56,8 +56,11 @@ class Metrics:
 
         status, condition, sources = await in_ingest(context, look)
         collector = Collector(status, condition, self._requests, self._rows, context.clock.now())
+        commands = counters("device_commands", "Commands to devices that reached a state, by state", "state")
+        for state, count in sorted(context.commands.counts().items()):
+            commands.add_metric([state], count)
         registry = CollectorRegistry(auto_describe=False)
-        registry.register(_Collected([*collector.collect(), *sources]))
+        registry.register(_Collected([*collector.collect(), commands, *sources]))
         return generate_latest(registry)
 
     def _query(self) -> SqlCounts:

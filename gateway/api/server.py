@@ -28,6 +28,7 @@ from gateway.api.routes import (
     corrections,
     customers,
     deliveries,
+    device_commands,
     devices,
     health,
     history,
@@ -45,8 +46,8 @@ from gateway.domain.error_reasons import reason
 from gateway.domain.errors import ConfigError, Problem
 
 ROUTERS = (
-    health, devices, history, alarms, orders, deliveries, journal, unused, keys, audit, customers, texts, callbacks,
-    reload, schemas, tail, corrections, meter_exchanges,
+    health, device_commands, devices, history, alarms, orders, deliveries, journal, unused, keys, audit, customers,
+    texts, callbacks, reload, schemas, tail, corrections, meter_exchanges,
 )  # fmt: skip
 HEALTH_BOUNDS = Bounds(total=64, per_address=32, max_body=1024)
 log = structlog.get_logger()

@@ -16,6 +16,7 @@ from gateway.api.event_loops import OwnerLoop
 from gateway.app import install_check
 from gateway.app.apply_changes import ApplyChanges, PartFactory
 from gateway.app.commit import Committed
+from gateway.app.device_commands import command_access, command_sender
 from gateway.app.housekeeping import Housekeeping
 from gateway.app.in_force import ProjectInForce
 from gateway.app.lifecycle import App, Ingest, Operation
@@ -110,8 +111,9 @@ def _built(project: Project, clock: Clock, lock: FileLock, opened: ExitStack) ->
     standing = stores.sql.corrections
     intake.standing.load((one.after() for one in standing.in_force()), facts_of_exchanges(standing.exchanges(ANY)))
     sources = {name: make.source(project, name) for name in settings.sources}
-    running = RunningSources(sources, supervisor, intake.emit)
-    ingest = Ingest(intake, Ticker(intake), ControlPump(stores.sql.outbox, intake, threads.desk), running)
+    sender = command_sender(in_force, stores, threads, clock, lambda: running.running)
+    running = RunningSources(sources, supervisor, sender.read_backs.after(intake.emit))
+    ingest = Ingest(intake, Ticker(intake), ControlPump(stores.sql.outbox, intake, threads.desk), running, sender)
     committed = Committed(Latency(), relay, clock, AlarmLog(stores.registry.device_by_id, steady))
     consumers = _consumers(in_force, stores, desk, threads, ingest, committed, supervisor, clock)
     rule_journal = RuleJournal(intake.facts, stores.sql.audit, threads.desk, clock)
@@ -262,6 +264,7 @@ def _context(
         in_force=lambda: in_force.api,
         sql=stores.sql,
         desk=desk,
+        commands=command_access(in_force, stores, ingest.sender),
         registry=stores.registry,
         journal=stores.journal,
         series_store=stores.series,

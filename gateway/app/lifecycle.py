@@ -22,6 +22,7 @@ from gateway.app.status import Readiness
 from gateway.app.stores import OpenStores
 from gateway.app.threads import Threads
 from gateway.desk import Desk
+from gateway.device_commands import CommandSender
 from gateway.health import HealthMonitor
 from gateway.import_service.service import Imports
 from gateway.intake import ControlPump, Intake, Ticker
@@ -37,12 +38,14 @@ STORE_RETRY = 5.0  # seconds between two tries, at most: a small journal fills w
 
 @dataclass(frozen=True, slots=True)
 class Ingest:
-    """Parts that write to the journal: readings of the sources, time, facts decided in SQL."""
+    """Parts that write to the journal (readings of the sources, time, facts decided in SQL), and the sender of commands
+    to devices."""
 
     intake: Intake
     ticker: Ticker
     pump: ControlPump
     sources: RunningSources
+    sender: CommandSender
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +128,7 @@ class App:
         ):  # fmt: skip
             operation.supervisor.start(name, run)
         self.ingest.sources.start()
+        operation.supervisor.start("device_commands", self.ingest.sender.run)
         operation.housekeeping.schedule(operation.scheduler)
         await api.start()
         operation.readiness.ready = True
@@ -149,7 +153,7 @@ class App:
         supervisor, consumers = self.operation.supervisor, self.consumers
         relay = asyncio.create_task(supervisor.stop("relay"))  # attempts under way take their time meanwhile
         await self._refuse_callers()
-        await supervisor.stop("imports", "reload", *self.ingest.sources.tasks())
+        await supervisor.stop("imports", "reload", "device_commands", *self.ingest.sources.tasks())
         await self.ingest.intake.drain()
         await supervisor.stop("ticker", "reruns")
         await supervisor.stop(JUDGE)

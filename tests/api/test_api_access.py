@@ -15,6 +15,7 @@ EVERYBODY = {Role.VIEWER, Role.OPERATOR, Role.ENGINEER, Role.SUPERVISOR, Role.AD
 WORKERS = EVERYBODY - {Role.VIEWER}
 OPERATORS = {Role.OPERATOR, Role.SUPERVISOR, Role.ADMIN, Role.INTEGRATOR}
 CHIEFS = {Role.SUPERVISOR, Role.ADMIN}
+COMMANDERS = {Role.ENGINEER, Role.OPERATOR, Role.SUPERVISOR, Role.ADMIN}
 MATRIX = [
     ("GET", "/v1/me", EVERYBODY), ("GET", "/v1/devices", EVERYBODY), ("GET", "/v1/devices/D1", EVERYBODY),
     ("GET", "/v1/devices/D1/series?point=energy", EVERYBODY), ("GET", "/v1/alarms", EVERYBODY),
@@ -37,6 +38,10 @@ MATRIX = [
     ("GET", "/v1/schemas", EVERYBODY), ("GET", "/v1/schemas/workorder.created", EVERYBODY),
     ("POST", "/v1/reload", {Role.ADMIN}),
     ("GET", "/v1/tail", OPERATORS),
+    ("GET", "/v1/devices/D1/commands/allowed", EVERYBODY), ("GET", "/v1/devices/D1/commands", EVERYBODY),
+    ("POST", "/v1/devices/D1/commands", COMMANDERS), ("GET", "/v1/device-commands", EVERYBODY),
+    ("GET", "/v1/device-commands/1", EVERYBODY), ("POST", "/v1/device-commands/1/approve", CHIEFS),
+    ("POST", "/v1/device-commands/1/refuse", COMMANDERS), ("POST", "/v1/device-commands/1/settle", COMMANDERS),
     ("POST", "/v1/history/before", OPERATORS),
     ("POST", "/v1/history/open/counts", OPERATORS), ("POST", "/v1/history/open/rows", OPERATORS),
 ]  # fmt: skip

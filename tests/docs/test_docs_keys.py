@@ -10,6 +10,8 @@ import pytest
 from pydantic import BaseModel
 
 from gateway.domain.duration import format_duration
+from gateway.section import SourceCommands
+from gateway.settings.profile_commands import CommandModel, ParameterModel, ReadBackModel
 from gateway.settings.profiles import CounterSection, PlausibleModel, PointModel, ProfileModel, TitleModel
 from protocols.mapping.config import ComponentOf, PointMap, RouteConfig, TimeMap, When
 from protocols.mapping.payload_config import (
@@ -25,6 +27,7 @@ from protocols.mapping.point_config import SplitText, UnitAt
 from protocols.modbus.config import BackoffConfig, DeviceConfig, ModbusConfig, TcpLinkConfig
 from protocols.modbus.poll_group import PollGroup
 from protocols.modbus.profile import ModbusMap, Register, RegisterPart, ScaleRegister
+from protocols.mqtt.command_form import CommandResponse, MqttCommand, SuccessWords
 from protocols.mqtt.config import MqttConfig, Reconnect
 from rules.casetest import events, expect, read, things
 from rules.expr.functions import SHAPES
@@ -47,10 +50,20 @@ MODELS: dict[str, list[tuple[str, type[BaseModel]]]] = {
     "Keys of a Modbus source": [
         ("", ModbusConfig), ("links.", TcpLinkConfig), ("devices.", DeviceConfig), ("backoff.", BackoffConfig),
     ],
+    "Keys of a command": [("", CommandModel), ("title.", TitleModel), ("read_back.", ReadBackModel)],
+    "Keys of a parameter": [("", ParameterModel)],
+    "Keys of a command by MQTT": [
+        ("", MqttCommand), ("response.", CommandResponse), ("response.success.", SuccessWords),
+    ],
+    "Keys of commands of a source": [("", SourceCommands)],
     "Keys of a register map": [("", ModbusMap)],
     "Poll groups": [("", PollGroup)],
     "Keys of a register": [("", Register), ("parts.", RegisterPart), ("scale_from.", ScaleRegister)],
 }  # fmt: skip
+
+
+def page_of(heading: str) -> str:
+    return "commands.md" if re.search("command|parameter", heading) else "profiles-and-routes.md"
 
 
 def _section(page: str, heading: str) -> str:
@@ -91,12 +104,12 @@ def _spellings(info: Any) -> set[str]:
 
 @pytest.mark.parametrize("heading", MODELS)
 def test_the_table_holds_exactly_the_keys(heading: str) -> None:
-    assert set(_table("profiles-and-routes.md", heading)) == {name for name, _ in _fields(MODELS[heading])}
+    assert set(_table(page_of(heading), heading)) == {name for name, _ in _fields(MODELS[heading])}
 
 
 @pytest.mark.parametrize("heading", MODELS)
 def test_the_defaults_are_true(heading: str) -> None:
-    table = _table("profiles-and-routes.md", heading)
+    table = _table(page_of(heading), heading)
     wrong = {
         name: (table[name][0], sorted(_spellings(info)))
         for name, info in _fields(MODELS[heading])

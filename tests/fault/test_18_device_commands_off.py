@@ -1,4 +1,4 @@
-"""The gateway only listens: nothing is ever written to a device, and no key of the configuration makes it."""
+"""Without commands that a profile defines and a source allows, nothing is ever written to a device."""
 
 import asyncio
 import subprocess
@@ -101,7 +101,9 @@ async def test_devices_are_only_ever_read(tmp_path: Path) -> None:
     assert heard.read_text() == "", "nothing was published to a device"
 
 
-@pytest.mark.parametrize("key", ["write: true", "commands: [start]", "publish: {topic: cmd}"])
+@pytest.mark.parametrize(
+    "key", ["write: true", "commands: {allow: [start]}", "commands: {allow: [gas_meter_demo/close_valve]}"]
+)
 def test_no_key_of_a_source_makes_it_write(tmp_path: Path, key: str) -> None:
     (tmp_path / "rules").mkdir()
     (tmp_path / "devices.csv").write_text("code,profile\nGM-1,gas_meter_demo\n")
@@ -110,4 +112,5 @@ def test_no_key_of_a_source_makes_it_write(tmp_path: Path, key: str) -> None:
     for kind in ("type: modbus\n", "type: mqtt\n"):
         config.write_text(text.replace(kind, f"{kind}    {key}\n"))
         done = CliRunner().invoke(main, ["check", "-c", str(config), "--lang", "en"])
-        assert (done.exit_code, "unknown key" in done.output) == (2, True), done.output
+        known = "unknown key" in done.output or "no profile has a command" in done.output
+        assert (done.exit_code, known) == (2, True), done.output

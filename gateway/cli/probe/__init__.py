@@ -1,1 +1,0 @@
-"""`fieldgate probe`, one file per protocol."""
