@@ -38,14 +38,24 @@ async def send(
 async def test_what_is_allowed_is_shown_with_its_limits(world: World) -> None:
     found = (await world.get("/v1/devices/D1/commands/allowed"))["items"]
     assert [(one["name"], one["source"], one["approval"], one["each"]) for one in found] == [
-        ("blink", "broker", "", True), ("reset", "broker", "", False), ("set_limit", "broker", "supervisor", False),
-    ]  # fmt: skip
+        ("blink", "broker", "", True),
+        ("reset", "broker", "", False),
+        ("set_limit", "broker", "supervisor", False),
+    ]
     assert found[2]["parameters"] == [
         {
-            "name": "amps", "title_en": "amps", "title_zh": "amps", "type": "number", "unit": "A", "min": 6.0,
-            "max": 32.0, "values": [], "max_length": 0, "default": None,
+            "name": "amps",
+            "title_en": "amps",
+            "title_zh": "amps",
+            "type": "number",
+            "unit": "A",
+            "min": 6.0,
+            "max": 32.0,
+            "values": [],
+            "max_length": 0,
+            "default": None,
         }
-    ]  # fmt: skip
+    ]
 
 
 async def test_a_command_from_request_to_approval(world: World) -> None:
@@ -65,8 +75,9 @@ async def test_a_command_from_request_to_approval(world: World) -> None:
     assert [one["act"] for one in stale["possible"]] == ["refuse"]
     detail = await world.get(path)
     assert [(line["type"], line["actor"], line["after"]) for line in detail["audit"]] == [
-        ("request", "operator", "awaiting_approval"), ("approve", "supervisor", "approved"),
-    ]  # fmt: skip
+        ("request", "operator", "awaiting_approval"),
+        ("approve", "supervisor", "approved"),
+    ]
     assert detail["audit"][0]["data"] == {"amps": 16, "note": "grid is full"}
 
 

@@ -18,9 +18,24 @@ PEOPLE = [Actor(name, role) for name in ("ann", "bob") for role in Role if role 
 def command(approval: str = "supervisor", requester: str = "ann") -> DeviceCommand:
     state = S.AWAITING_APPROVAL if approval else S.APPROVED
     return DeviceCommand(
-        "c1", "default", "k", "d", 1, 0, "stop", "broker", {}, "", requester, Role.OPERATOR, 0, 0, 1_000_000, state,
+        "c1",
+        "default",
+        "k",
+        "d",
+        1,
+        0,
+        "stop",
+        "broker",
+        {},
+        "",
+        requester,
+        Role.OPERATOR,
+        0,
+        0,
+        1_000_000,
+        state,
         approval=approval,
-    )  # fmt: skip
+    )
 
 
 happenings = st.builds(
@@ -91,7 +106,7 @@ def test_settling_needs_a_reason() -> None:
 @pytest.mark.parametrize(
     ("verified", "until", "found"),
     [(None, 0, V.NONE), (True, 0, V.VERIFIED), (False, 0, V.NOT_VERIFIED), (True, 9, V.PENDING)],
-)  # fmt: skip
+)
 def test_what_the_source_read_back_counts_with_the_point(
     verified: bool | None, until: int, found: Verification
 ) -> None:

@@ -43,9 +43,24 @@ def database(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
 
 def command(key: str = "k1", device: int = 1, at: int = NOW, digest: str = "d") -> DeviceCommand:
     return DeviceCommand(
-        f"id-{key}", "default", key, digest, device, 1, "set_limit", "broker", {"limit": 16.5, "fast": True}, "why",
-        "ann", Role.OPERATOR, at, at, at + MINUTE, CommandState.AWAITING_APPROVAL, approval="supervisor",
-    )  # fmt: skip
+        f"id-{key}",
+        "default",
+        key,
+        digest,
+        device,
+        1,
+        "set_limit",
+        "broker",
+        {"limit": 16.5, "fast": True},
+        "why",
+        "ann",
+        Role.OPERATOR,
+        at,
+        at,
+        at + MINUTE,
+        CommandState.AWAITING_APPROVAL,
+        approval="supervisor",
+    )
 
 
 def test_a_key_is_one_command(database: Database) -> None:

@@ -47,8 +47,12 @@ def test_a_name_alone_keeps_its_type_and_a_text_cannot_leave_its_place() -> None
     assert message is not None
     assert message.topic == "chargers/D1/cmd"
     assert json.loads(message.payload) == {
-        "id": "c0ffee", "a": 16, "on": [True, False], "t": "limit 16 A", "n": '", "amps": 99, "{amps}',
-    }  # fmt: skip
+        "id": "c0ffee",
+        "a": 16,
+        "on": [True, False],
+        "t": "limit 16 A",
+        "n": '", "amps": 99, "{amps}',
+    }
 
 
 def test_a_payload_of_text_has_the_same_names_and_times() -> None:
