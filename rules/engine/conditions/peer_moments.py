@@ -241,7 +241,7 @@ class _Widening:
         for n in np.flatnonzero(np.isin(alone.thing, list(decided))).tolist() if decided else ():
             k, thing = int(alone.k[n]), int(alone.thing[n])
             live = (alone.flags[n] & Flag.IMPORTED) == 0
-            if live and t[n] < decided[thing] and not self.peers.crowded(k, int(self.peers.group[k, thing])):
+            if live and t[n] <= decided[thing] and not self.peers.crowded(k, int(self.peers.group[k, thing])):
                 self.evaluator.decided.reevaluate_soon(thing, int(t[n]))  # it is none of what was decided since
             t[n] = max(t[n], decided[thing])
         begin = np.where(self.space.newest > LONG_AGO, LONG_AGO, NEVER)
