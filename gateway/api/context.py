@@ -20,6 +20,7 @@ from gateway.device_commands.requests import Allowed
 from gateway.domain.attribute_mask import AttributeMask
 from gateway.domain.delivery import Delivery
 from gateway.domain.engine_status import EngineStatus
+from gateway.domain.plausible import AbnormalCounts
 from gateway.domain.reloaded import Reloaded
 from gateway.domain.text import Lang
 from gateway.health import GatewayStatus, HealthState
@@ -83,10 +84,10 @@ message that must not be trusted, OSError when the secret cannot be read."""
 class Context:
     """Access of the API to the gateway. The callables return the present value.
 
-    The ingest loop owns `look` (status and its problems), `sources`, `pump` (facts into the journal), `reload` (with
-    the actor), `imports`, `stop_for` (an error that ends the process) and some of the relay; they are reached only
-    through `in_ingest`. The stores have threads of their own; `engine`, registry and queries may be called from any
-    thread.
+    The ingest loop owns `look` (status and its problems), `sources`, `abnormal` (counts of marked readings), `pump`
+    (facts into the journal), `reload` (with the actor), `imports`, `stop_for` (an error that ends the process) and some
+    of the relay; they are reached only through `in_ingest`. The stores have threads of their own; `engine`, registry
+    and queries may be called from any thread.
     """
 
     clock: Clock
@@ -105,6 +106,7 @@ class Context:
     sources: Callable[[], Mapping[str, Any]]
     relay: Deliverer
     imports: Imports
+    abnormal: AbnormalCounts
     pump: Callable[[], Awaitable[object]]
     reload: Callable[[str], Awaitable[Reloaded]]
     stop_for: Callable[[BaseException], None]

@@ -138,6 +138,10 @@ class Collector:
         for kind, count in intake.clock_steps.items():
             steps.add_metric([kind], count)
         yield steps
+        abnormal = counters("abnormal_readings", "Readings marked as abnormal, by reason", "reason")
+        for word, count in intake.abnormal.items():
+            abnormal.add_metric([word], count)
+        yield abnormal
         behind = max(0, intake.newest - self._now)
         yield gauge("clock_behind_seconds", "Seconds that the gateway's clock is behind its journal", behind / SECOND)
         yield counter("state_texts_refused", "Texts of state points that were refused", self._status.texts_refused)

@@ -22,6 +22,7 @@ from gateway.api.metrics import Metrics
 from gateway.api.request_checks import RequestChecks
 from gateway.api.request_counts import RequestCounts
 from gateway.api.routes import (
+    abnormal,
     alarms,
     audit,
     callbacks,
@@ -47,7 +48,7 @@ from gateway.domain.errors import ConfigError, Problem
 
 ROUTERS = (
     health, device_commands, devices, history, alarms, orders, deliveries, journal, unused, keys, audit, customers,
-    texts, callbacks, reload, schemas, tail, corrections, meter_exchanges,
+    texts, callbacks, reload, schemas, tail, abnormal, corrections, meter_exchanges,
 )  # fmt: skip
 HEALTH_BOUNDS = Bounds(total=64, per_address=32, max_body=1024)
 log = structlog.get_logger()

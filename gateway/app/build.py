@@ -42,6 +42,7 @@ from gateway.expected_stores import JOURNAL
 from gateway.health import AlarmLog, HealthMonitor
 from gateway.import_service.service import ImportPorts, Imports
 from gateway.intake import ControlPump, Intake, Ticker
+from gateway.intake.plausible_file import PlausibilityFile
 from gateway.journal import SqliteJournal
 from gateway.latency import Latency
 from gateway.lock import FileLock
@@ -110,6 +111,8 @@ def _built(project: Project, clock: Clock, lock: FileLock, opened: ExitStack) ->
     )
     standing = stores.sql.corrections
     intake.standing.load((one.after() for one in standing.in_force()), facts_of_exchanges(standing.exchanges(ANY)))
+    plausible_file = PlausibilityFile(settings.data_dir, stores.partition)
+    plausible_file.restore(intake.plausibility, stores.journal)
     sources = {name: make.source(project, name) for name in settings.sources}
     sender = command_sender(in_force, stores, threads, clock, lambda: running.running)
     running = RunningSources(sources, supervisor, sender.read_backs.after(intake.emit))
@@ -131,7 +134,9 @@ def _built(project: Project, clock: Clock, lock: FileLock, opened: ExitStack) ->
         clock=clock,
         steady=steady,
     )
-    housekeeping = Housekeeping(clock, in_force, stores, threads, desk, intake, ingest.pump, consumers, committed)
+    housekeeping = Housekeeping(
+        clock, in_force, stores, threads, desk, intake, ingest.pump, consumers, committed, plausible_file
+    )
     operation = Operation(supervisor, scheduler, housekeeping, changes, reload, monitor, readiness)
     imports = _imports(in_force, stores, threads, intake, consumers.progress, clock)
     context = _context(in_force, stores, desk, threads, ingest, consumers, delivery, imports, operation, clock)
@@ -276,6 +281,7 @@ def _context(
         sources=lambda: ingest.sources.running,
         relay=delivery.relay,
         imports=imports,
+        abnormal=ingest.intake.plausibility.counts,
         pump=ingest.pump.pump,
         reload=partial(operation.reload.reload, requested=True),
         stop_for=operation.supervisor.fail,

@@ -12,6 +12,7 @@ from gateway.app.threads import Threads
 from gateway.desk import Desk
 from gateway.domain.duration import DAY
 from gateway.intake import ControlPump, Intake
+from gateway.intake.plausible_file import PlausibilityFile
 from gateway.journal.stats import JournalStats
 from gateway.ports import Clock, SeriesStore
 from gateway.registry import shorter
@@ -47,11 +48,13 @@ class Housekeeping:
     pump: ControlPump
     consumers: Consumers
     committed: Committed
+    plausible_file: PlausibilityFile
 
     def schedule(self, scheduler: Scheduler) -> None:
         """Schedule all of it."""
         scheduler.every(5, "deadlines", self.deadlines)
         scheduler.every(10, "release", self.release)
+        scheduler.every(60, "plausible", self.save_plausibility)
         scheduler.every(600, "house", self.delete_old)
         scheduler.start()
 
@@ -69,6 +72,13 @@ class Housekeeping:
         if floor:
             stores.journal.release(stores.partition, floor)
         await self.threads.desk(stores.registry.save_texts)
+
+    async def save_plausibility(self) -> None:
+        """Save what the next readings are compared with."""
+        file, seq = self.plausible_file, self.intake.journaled_readings.newest
+        if seq and not file.is_saved(seq):
+            encoded = file.encoded(self.intake.plausibility, seq)
+            await self.threads.desk(lambda: file.save(encoded, seq))
 
     async def delete_old(self) -> None:
         """Delete rows that are too old. While the clock may be set far ahead by mistake, nothing is deleted."""

@@ -155,6 +155,7 @@ class App:
         await self._refuse_callers()
         await supervisor.stop("imports", "reload", "device_commands", *self.ingest.sources.tasks())
         await self.ingest.intake.drain()
+        await self.operation.housekeeping.save_plausibility()
         await supervisor.stop("ticker", "reruns")
         await supervisor.stop(JUDGE)
         await supervisor.stop("rules.commit", "series")

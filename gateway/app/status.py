@@ -73,6 +73,7 @@ class StatusReader:
             intake.stepped,
             ticker.missed,
             ticker.failing or intake.failing,
+            intake.plausibility.counts.by_reason(),
         )
 
     def _consumers(self) -> ConsumerStatus:

@@ -28,7 +28,11 @@ class Plausible(Struct, frozen=True):
     """Bounds in the canonical unit; a reading outside is uncertain, never deleted. `max_rate` per second, `stuck_after`
     µs.
 
-    After `relearn` readings in a row that are too fast and agree with each other, their level is accepted.
+    After `relearn` readings in a row that are too fast and agree with each other, their level is accepted. `max_fall`
+    per second: how fast a gauge may fall, None = as `max_rate`. `max_step`: largest change from the reading before,
+    however long ago. `spike`: a reading that differs by more than this from those before and after it, which agree, is
+    marked once the later one is there. `falls`: a counter may fall (a reset); if not, a fall is abnormal until its
+    level is accepted.
     """
 
     min: float | None = None
@@ -36,6 +40,16 @@ class Plausible(Struct, frozen=True):
     max_rate: float | None = None
     stuck_after: int = 0
     relearn: int = 3
+    max_fall: float | None = None
+    max_step: float | None = None
+    spike: float | None = None
+    falls: bool = True
+
+    @property
+    def compares(self) -> bool:
+        """True if a reading is compared with the ones before."""
+        limits = (self.max_rate, self.max_fall, self.max_step, self.spike)
+        return any(one is not None for one in limits) or not self.falls
 
 
 class CounterModel(Struct, frozen=True):

@@ -31,7 +31,7 @@ class TaskStatus:
 class IntakeStatus:
     """`balances` by source and their `total`; `newest` µs is the latest time in the journal, `suspect`: the clock is
     behind it. `clock_steps` by kind, the last one at `stepped` µs. `failing`: why the last append of a parcel or
-    tick failed."""
+    tick failed. `abnormal`: marked readings by reason."""
 
     balances: Mapping[str, Balance]
     total: Balance
@@ -42,6 +42,7 @@ class IntakeStatus:
     stepped: int
     ticks_missed: int
     failing: StoreError | None
+    abnormal: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,6 +64,11 @@ class JournaledReadings:
         """Readings journaled since the start."""
         return self._marks[-1][1]
 
+    @property
+    def newest(self) -> int:
+        """Sequence number of the newest record with readings since the start; 0 = none."""
+        return self._marks[-1][0]
+
     def upto(self, seq: int) -> int | None:
         """Readings of records up to `seq`; None when that is further back than remembered."""
         return next((total for mark, total in reversed(self._marks) if mark <= seq), None)

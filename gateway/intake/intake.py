@@ -16,24 +16,23 @@ from gateway.domain.clocks import Timekeeper, clamp, mark_suspect, received_by
 from gateway.domain.duration import SECOND, iso
 from gateway.domain.errors import InvariantBroken, StoreError, StoreFull, StoreUnavailable
 from gateway.domain.plausible import Plausibility, PlausibilityResult, PointLookup
-from gateway.domain.reading import Batch, concat, decode_batch
+from gateway.domain.reading import Batch, concat
 from gateway.domain.record import (
     Body,
     ClockStep,
     Define,
     DeviceDefined,
     Fact,
-    MeterExchanged,
     Parcel,
     PointDefined,
     Raw,
-    ReadingsCorrected,
     Record,
     RecordKind,
     Tick,
 )
 from gateway.intake.balance import Balance, JournaledReadings
 from gateway.intake.config import IntakeConfig
+from gateway.intake.plausible_file import repeat
 from gateway.intake.source_counts import SourceCounts, check_parcel
 from gateway.intake.standing_changes import StandingChanges, with_readings
 from gateway.ports import Append, Clock, Directory, PartitionedLog
@@ -98,7 +97,7 @@ class Intake:
         self.journal, self.clock, self.partition = journal, clock, partition
         self.steady = steady or clock.now
         self._directory, self._tenant = directory, tenant
-        self._plausibility, self.standing = Plausibility(directory), StandingChanges()
+        self.plausibility, self.standing = Plausibility(directory), StandingChanges()
         self._time = Timekeeper(_newest(journal, partition), self.config.ahead_limit, self.config.patience)
         self.watermark = self._time.mark
         self._on_step = on_step
@@ -178,8 +177,8 @@ class Intake:
         batch = received_by(concat([parcel.batch for parcel in parcels]), now)
         batch, wrong = clamp(batch, self.config.ahead_limit)
         batch = self.standing.apply(batch)
-        judged = self._plausibility.judge(batch)
-        batch = judged.batch
+        judged = self.plausibility.judge(batch)
+        batch = self.standing.put_back(judged.batch) if judged.again else judged.batch
         if suspect and len(batch):
             batch = mark_suspect(batch)
         ends = list(accumulate(len(parcel.batch) for parcel in parcels))
@@ -224,7 +223,9 @@ class Intake:
         for record in records:
             if isinstance(record.body, Batch):
                 self.journaled_readings.add(record.seq, len(record.body))
-        self._plausibility.keep(group.judged)
+        self.plausibility.keep(group.judged)
+        if group.judged.again:
+            self._count_own("spikes", group.judged.again)
         for parcel, clamped, implausible in zip(parcels, group.clamped, group.implausible, strict=True):
             self._counts[parcel.source].keep(
                 parcel, rows=len(parcel.batch), clamped=clamped, suspect=group.suspect, implausible=implausible
@@ -253,7 +254,7 @@ class Intake:
             timers="wait until it has caught up" if step.waits else "go on at the new time",
         )
         if step.goes_back:
-            self._plausibility.reset()
+            self.plausibility.reset()
         self.last_step, self.stepped = step, self.clock.now()
         self._on_step(step)
 
@@ -285,21 +286,16 @@ class Intake:
         records = await self.append(Append(tuple(with_readings(signed, self._directory.pending))))
         self._directory.journaled([one.body for one in records if isinstance(one.body, DeviceDefined | PointDefined)])
         for record in records:
+            repeat(self.plausibility, record)
             if isinstance(record.body, Batch):
                 self.journaled_readings.add(record.seq, len(record.body))
-        for fact in facts:
-            self._apply(fact)
+                self._count_own("corrections", len(record.body))
+        self.standing.take(facts)
         return [one.seq for one in records if not isinstance(one.body, Batch | DeviceDefined | PointDefined)]
 
-    def _apply(self, fact: Fact) -> None:
-        """A fact is journaled: what it means for readings that come."""
-        if isinstance(fact, MeterExchanged):
-            self.standing.exchange(fact)
-            self._plausibility.exchange(fact)
-        elif isinstance(fact, ReadingsCorrected):
-            batch = decode_batch(fact.batch)
-            (self.standing.forget if fact.undone else self.standing.correct)(batch)
-            self._plausibility.keep(self._plausibility.judge(batch))
+    def _count_own(self, source: str, rows: int) -> None:
+        """Count readings that the gateway itself wrote: they are in the balance as those of a source."""
+        self._counts.setdefault(source, SourceCounts()).own(rows)
 
     async def append(self, append: Append) -> tuple[Record, ...]:
         """Journal small records at once, before the parcels that wait: facts and ticks never queue behind readings."""

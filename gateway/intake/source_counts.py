@@ -31,6 +31,11 @@ class SourceCounts:
         self._n["suspect"] += rows if suspect else 0
         self._n["implausible"] += implausible
 
+    def own(self, rows: int) -> None:
+        """Count readings on disk that no device sent."""
+        self._n["decoded"] += rows
+        self._n["readings_journaled"] += rows
+
     def refuse(self, parcel: Parcel) -> None:
         """Count a parcel that could not be kept."""
         self._under_way(parcel, -1)

@@ -1,7 +1,7 @@
 """What persons wrote about readings, applied to new ones: the factor of a meter, and corrections, which stand
 when a device or a file sends the original once more."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -64,6 +64,14 @@ class StandingChanges:
         else:
             self._scaled.discard(key)
 
+    def take(self, facts: Iterable[Fact]) -> None:
+        """Facts that are journaled: corrections, exchanges of meters; others mean nothing here."""
+        for fact in facts:
+            if isinstance(fact, MeterExchanged):
+                self.exchange(fact)
+            elif isinstance(fact, ReadingsCorrected):
+                (self.forget if fact.undone else self.correct)(decode_batch(fact.batch))
+
     def load(self, corrected: Iterable[Batch], exchanges: Iterable[MeterExchanged]) -> None:
         """What stands at the start of the process, oldest first."""
         for batch in corrected:
@@ -73,23 +81,36 @@ class StandingChanges:
 
     def apply(self, batch: Batch) -> Batch:
         """The batch with factors and corrections; the same one when it has none of these points."""
-        if not self._scaled and not self._corrected:
-            return batch
-        found = keys_of(batch)
-        touched = np.isin(found, np.fromiter(self._scaled | self._corrected.keys(), np.int64))
-        if not touched.any():
+        return self.put_back(self._with_factors(batch))
+
+    def put_back(self, batch: Batch) -> Batch:
+        """The batch with corrections alone."""
+        found = self._touched(batch, self._corrected)
+        if found is None:
             return batch
         changed = replace(batch, value=batch.value.copy(), quality=batch.quality.copy(), flags=batch.flags.copy())
-        for key in np.unique(found[touched]).tolist():
-            rows = np.flatnonzero(found == key)
-            if key in self._scaled:
-                begun = np.array(sorted(self._factors[key]), np.int64)
-                factor = np.array([1.0, *(self._factors[key][at] for at in begun.tolist())])
-                place = np.searchsorted(begun, batch.at[rows], "left")  # at its moment: still the old meter
-                changed.value[rows] *= factor[place]
-            if key in self._corrected:
-                self._put_back(changed, rows, self._corrected[key])
+        for key in self._corrected.keys() & set(found.tolist()):
+            self._put_back(changed, np.flatnonzero(found == key), self._corrected[key])
         return changed
+
+    def _with_factors(self, batch: Batch) -> Batch:
+        found = self._touched(batch, self._scaled)
+        if found is None:
+            return batch
+        value = batch.value.copy()
+        for key in self._scaled & set(found.tolist()):
+            rows, begun = np.flatnonzero(found == key), np.array(sorted(self._factors[key]), np.int64)
+            factor = np.array([1.0, *(self._factors[key][at] for at in begun.tolist())])
+            value[rows] *= factor[np.searchsorted(begun, batch.at[rows], "left")]  # at its moment: still the old meter
+        return replace(batch, value=value)
+
+    @staticmethod
+    def _touched(batch: Batch, known: Collection[int]) -> I64 | None:
+        """Keys of the rows, when one of them is known."""
+        if not known or not len(batch):
+            return None
+        found = keys_of(batch)
+        return found if np.isin(found, np.fromiter(known, np.int64, len(known))).any() else None
 
     @staticmethod
     def _put_back(changed: Batch, rows: Rows, stands: _Corrected) -> None:

@@ -40,9 +40,17 @@ class PlausibleModel(Section):
     max: Number | None = None
     max_rate: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     """Largest change per second, in the unit of the point."""
+    max_fall: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    """Largest fall of a gauge per second, if it differs from `max_rate`."""
+    max_step: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    """Largest change from the reading before, however long ago."""
+    spike: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    """A reading that differs by more than this from the ones before and after it, which agree, is marked afterwards."""
     stuck_after: Duration = 0
+    falls: Literal["normal", "abnormal"] = "normal"
+    """`abnormal`: a counter that falls is doubted until its new level is believed."""
     relearn: int = Field(default=3, ge=1, le=1000)
-    """Number of readings in a row that are too fast and agree with each other; then their level is believed."""
+    """Number of abnormal readings in a row that agree with each other; then their level is believed."""
 
 
 class CounterSection(Section):
@@ -243,7 +251,14 @@ def _kinds(document: Document, place: Place, point: PointModel) -> None:
         document.add((*place, "counter"), "config.profile.only_counter", name="counter")
     if point.kind == PointKind.COUNTER and point.plausible.stuck_after:
         document.add((*place, "plausible", "stuck_after"), "config.profile.counter_stands")
-    if "relearn" in point.plausible.model_fields_set and point.plausible.max_rate is None:
+    if point.kind != PointKind.COUNTER and point.plausible.falls == "abnormal":
+        document.add((*place, "plausible", "falls"), "config.profile.only_counter", name="falls")
+    for key in ("max_fall", "spike") if point.kind == PointKind.COUNTER else ():
+        if getattr(point.plausible, key) is not None:
+            document.add((*place, "plausible", key), "config.profile.only_gauge", name=key)
+    compared = (point.plausible.max_rate, point.plausible.max_fall, point.plausible.max_step)
+    steady = all(one is None for one in compared) and point.plausible.falls == "normal"
+    if "relearn" in point.plausible.model_fields_set and steady:
         document.add((*place, "plausible", "relearn"), "config.profile.only_max_rate")
 
 
@@ -253,8 +268,13 @@ def _plausible(document: Document, place: Place, written: PlausibleModel, unit: 
         document.add(
             (*place, "plausible", "min"), "config.profile.min_max", value=str(written.min), max=str(written.max)
         )
-    rate = None if written.max_rate is None else written.max_rate * unit.factor
-    return Plausible(low, high, rate, written.stuck_after, written.relearn)
+    rate, fall, step, spike = (
+        None if value is None else value * unit.factor
+        for value in (written.max_rate, written.max_fall, written.max_step, written.spike)
+    )
+    return Plausible(
+        low, high, rate, written.stuck_after, written.relearn, fall, step, spike, written.falls == "normal"
+    )
 
 
 def _counter(document: Document, place: Place, written: CounterSection | None, unit: Unit) -> CounterModel:

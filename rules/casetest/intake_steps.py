@@ -36,10 +36,6 @@ class CaseIntake:
         self._points = points
         self._plausibility = Plausibility(CasePoints(points))
 
-    def restart(self) -> None:
-        """Simulate a lost process: plausibility forgets earlier readings."""
-        self._plausibility = Plausibility(CasePoints(self._points))
-
     def exchange(self, fact: MeterExchanged) -> None:
         """A meter was exchanged."""
         self._plausibility.exchange(fact)

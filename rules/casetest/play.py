@@ -167,7 +167,6 @@ class CasePlayer:
                 back = at + (event.value if isinstance(event.value, int) else 0)
                 self.engine = Engine.restore(self.engine.snapshot(), compile_source, compile_policy=compile_policy)
                 last = self.clock
-                self.intake.restart()
                 self.clock = back
                 self.write(back, Down(last, back))
                 self.write(back, Tick(back))  # as a gateway does before any source connects

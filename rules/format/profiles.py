@@ -11,7 +11,8 @@ from rules.format.yaml_tree import YamlMapping, number_of
 MOST_COMPONENTS = 64
 _KIND = ("components", "points")
 _POINT = ("unit", "kind", "every", "each", "values", "counter", "plausible", "title")
-_PLAUSIBLE = ("min", "max", "max_rate", "stuck_after", "relearn")
+_RATES = ("max_rate", "max_fall", "max_step", "spike")
+_PLAUSIBLE = ("min", "max", *_RATES, "stuck_after", "falls", "relearn")
 _COUNTER = ("rollover", "reset", "resolution")
 _EXAMPLE = "{points: {gun_temp: {unit: degC}}}"
 
@@ -80,15 +81,22 @@ def _plausible(point: MappingReader, unit: Unit) -> Plausible:
     fields = point.inside("plausible", _PLAUSIBLE, "plausible: {min: 0, max: 100}")
     if fields is None:
         return Plausible()
-    low, high, rate = (_number(fields, key) for key in ("min", "max", "max_rate"))
-    if rate is not None and rate <= 0:
-        fields.wrong("max_rate", "rules.value.positive", value=rate, write="max_rate: 0.5")
+    low, high = (_number(fields, key) for key in ("min", "max"))
+    changes = {key: _number(fields, key) for key in _RATES}
+    for key, value in changes.items():
+        if value is not None and value <= 0:
+            fields.wrong(key, "rules.value.positive", value=value, write=f"{key}: 0.5")
+    rate, fall, step, spike = (None if value is None else value * unit.factor for value in changes.values())
     return Plausible(
         None if low is None else unit.canonical(low),
         None if high is None else unit.canonical(high),
-        None if rate is None else rate * unit.factor,
+        rate,
         fields.duration("stuck_after", 0),
         fields.whole("relearn", 1, 1000, Plausible().relearn),
+        fall,
+        step,
+        spike,
+        fields.choice("falls", ("normal", "abnormal"), "normal") == "normal",
     )
 
 

@@ -30,6 +30,7 @@ MATRIX = [
     ("POST", "/v1/endpoints/nobody/test", {Role.SUPERVISOR, Role.ADMIN}),
     ("DELETE", "/v1/keys/nobody", {Role.ADMIN}), ("GET", "/v1/audit", {Role.ADMIN}),
     ("DELETE", "/v1/customers/nobody", {Role.ADMIN}),
+    ("GET", "/v1/abnormal-readings", EVERYBODY),
     ("POST", "/v1/corrections", CHIEFS), ("GET", "/v1/corrections", EVERYBODY),
     ("GET", "/v1/corrections/none", EVERYBODY), ("POST", "/v1/corrections/none/undo", CHIEFS),
     ("POST", "/v1/meter-exchanges", WORKERS), ("GET", "/v1/meter-exchanges", EVERYBODY),

@@ -107,9 +107,8 @@ async def test_a_time_in_a_wrong_unit_is_scaled_after_a_dry_run(world: World) ->
     body = {"point": "energy", "start": moment(at + MINUTE), "end": moment(at + 4 * MINUTE), "factor": 0.001}
     shown = await correct(world, **body, dry_run=True)
     assert shown.status_code == 200, shown.text
-    assert [(one["before"], one["after"]) for one in shown.json()["changes"]] == [
-        (1000.0, 1.0), (2000.0, 2.0), (3000.0, 3.0)
-    ]  # fmt: skip
+    changes = [(one["before"], one["after"]) for one in shown.json()["changes"]]
+    assert changes == [(1000.0, 1.0), (2000.0, 2.0), (3000.0, 3.0)]
     assert [value for value, *_ in await values(world, "energy")] == [0, 1000, 2000, 3000, 4000], "nothing is changed"
     assert (await correct(world, **body, command_id="c1")).status_code == 201
     assert [value for value, *_ in await values(world, "energy")] == [0, 1, 2, 3, 4000]
@@ -217,3 +216,31 @@ async def test_the_flag_of_a_stored_correction(world: World) -> None:
     )
     assert series.flags.tolist() == [Flag.CONFLICT | Flag.CORRECTED]
     assert series.quality.tolist() == [Quality.GOOD]
+
+
+async def test_marked_readings_are_counted_by_device_point_and_reason(tmp_path: Path) -> None:
+    profile = {
+        "profiles/dc.yaml": "kind: charger\ncomponents: 2\npoints:\n"
+        "  temp: {unit: degC, each: true, plausible: {max_step: 20}}\n"
+        "  energy: {unit: kWh, kind: counter, plausible: {falls: abnormal}}\n"
+        "  status: {kind: state, values: [idle, charging, fault]}\n"
+    }
+    world = World(tmp_path, profile)
+    try:
+        await send(world, "temp", [(NOW - HOUR, 20.0), (NOW - 59 * MINUTE, 90.0), (NOW - 58 * MINUTE, 95.0)], 2)
+        await send(world, "energy", [(NOW - HOUR, 20.0), (NOW - 59 * MINUTE, 1.0)])
+        marked = ("uncertain", ["implausible"])
+        assert [one[1:] for one in await values(world, "temp", 2)] == [("good", []), marked, marked]
+        found = await world.get("/v1/abnormal-readings", params={"device": "D1"}, role=Role.VIEWER)
+        counts = [(one["point"], one["component"], one["reason"], one["count"]) for one in found["counts"]]
+        assert counts == [("temp", 2, "step", 2), ("energy", 0, "fell", 1)]
+        recent = [(one["value"], one["unit"]) for one in found["recent"]]
+        assert recent == [(1.0, "kWh"), (95.0, "degC"), (90.0, "degC")]
+        assert (await world.get("/v1/abnormal-readings", params={"device": "D2"}))["counts"] == []
+        detail = await world.get("/v1/devices/D1")
+        counts = [(one["point"], one["reason"], one["count"]) for one in detail["abnormal"]]
+        assert counts == [("temp", "step", 2), ("energy", "fell", 1)]
+        metrics = (await world.ask("GET", "/metrics")).text
+        assert 'fieldgate_abnormal_readings_total{reason="step"} 2.0' in metrics
+    finally:
+        await world.close()

@@ -20,6 +20,7 @@ from gateway.domain.duration import SECOND
 from gateway.domain.reading import Quality, Reading, batch_of
 from gateway.domain.record import Closed, Fact, Parcel, RuleSet, Tick, Unlatch
 from gateway.intake import Intake, IntakeConfig, Ticker
+from gateway.intake.plausible_file import repeat
 from gateway.journal import SqliteJournal
 from gateway.ports import Append
 from gateway.registry import DeclaredInventory, Registry
@@ -60,6 +61,9 @@ class LiveCase:
         self.intake = Intake(
             self.journal, self.registry, self.clock, IntakeConfig.model_validate({"linger": "0ms"}), partition=0
         )
+        if start:  # the gateway makes it from its file and the journal: here from the journal alone
+            for record in self.journal.read(0, 0, 100_000):
+                repeat(self.intake.plausibility, record)
         self.ticker = Ticker(self.intake)
         snapshots = Snapshots(self.folder / "snapshots", 0)
         self.rules = RulesConsumer(

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from gateway.api.access import Principal, Reader
-from gateway.api.context import Context, Gateway, in_series
+from gateway.api.context import Context, Gateway, in_ingest, in_series
 from gateway.api.values import (
     Cursor,
     Every,
@@ -26,6 +26,7 @@ from gateway.api.values import (
 from gateway.domain.attribute_mask import NO_MASK
 from gateway.domain.device import Attr, Device, Life, Point, PointKind
 from gateway.domain.duration import DAY, SECOND
+from gateway.domain.plausible import Abnormal, AbnormalCount
 from gateway.domain.reading import Flag, Quality, Reading
 from gateway.domain.series import Buckets, Series
 from gateway.domain.workorder import Role
@@ -66,12 +67,23 @@ class LatestView(ResponseModel):
     age: float
 
 
+class AbnormalPointView(ResponseModel):
+    """Readings of one point that were marked as abnormal for one reason: how many, and when the newest of them was."""
+
+    point: str
+    component: int
+    reason: str
+    count: int
+    last_at: Instant
+
+
 class DeviceDetail(DeviceView):
     """A device with its newest readings. `glitches`: point -> number of falls of its counter that later readings
-    disproved (docs/rules.md)."""
+    disproved (docs/rules.md). `abnormal`: counts of marked readings, largest first (docs/abnormal-readings.md)."""
 
     latest: list[LatestView]
     glitches: dict[str, int]
+    abnormal: list[AbnormalPointView]
 
 
 class ReadingView(ResponseModel):
@@ -198,8 +210,30 @@ async def read_device(context: Gateway, principal: Reader, code: str) -> DeviceD
     latest = [_latest(point, reading, now) for point, reading in named if point is not None]
     latest.sort(key=lambda view: (view.component, view.point))
     return DeviceDetail(
-        **dict(_view(context, principal, device)), latest=latest, glitches=dict(context.engine().glitches.of(device.id))
+        **dict(_view(context, principal, device)),
+        latest=latest,
+        glitches=dict(context.engine().glitches.of(device.id)),
+        abnormal=await _abnormal(context, device.id),
     )
+
+
+async def _abnormal(context: Context, device: int) -> list[AbnormalPointView]:
+    async def look() -> list[AbnormalCount]:
+        return context.abnormal.of(device)
+
+    counts = sorted(await in_ingest(context, look), key=lambda one: (-one.count, one.point, one.reason))
+    named = [(context.registry.point_by_id(one.point), one) for one in counts]
+    return [
+        AbnormalPointView(
+            point=point.name,
+            component=point.component,
+            reason=Abnormal(one.reason).word,
+            count=one.count,
+            last_at=one.at,
+        )
+        for point, one in named
+        if point is not None
+    ]
 
 
 def _view(context: Context, principal: Principal, device: Device) -> DeviceView:

@@ -9,7 +9,10 @@ from gateway.domain.plausible.recent_values import PointLimits
 from gateway.domain.reading import F64, I32, I64, U8
 
 NONE, TIMED, UNKNOWN = 0, 1, 2
-"""Kind of a point: no limit that needs an earlier reading · max_rate or stuck_after · not loaded yet."""
+"""Kind of a point: no limit that needs an earlier reading · one that does · not loaded yet."""
+COLUMNS: Final = (
+    "kind", "low", "high", "rate", "fall", "step", "spike", "stuck", "silence", "relearn", "rising", "firm",
+)  # fmt: skip
 NO_LIMIT: Final = 2**62
 """µs; no limit."""
 
@@ -28,8 +31,9 @@ class PointLookup(Protocol):
 class PlausibilityLimits:
     """Columns indexed by point id, filled when a point is first seen, dropped when the directory changes.
 
-    kind u8 · low, high f64 canonical unit · rate f64 per second · stuck, silence i64 µs · relearn i64 readings ·
-    rising bool: a counter, its model judges how it falls. The last row stays UNKNOWN: ids beyond the end look it up.
+    kind u8 · low, high f64 canonical unit · rate, fall f64 per second · step, spike f64 canonical unit · stuck, silence
+    i64 µs · relearn i64 readings · rising bool: a counter, its model judges how it falls · firm bool: a fall is
+    abnormal. The last row stays UNKNOWN: ids beyond the end look it up.
     """
 
     def __init__(self, directory: PointLookup) -> None:
@@ -42,10 +46,14 @@ class PlausibilityLimits:
         self.low: F64 = np.full(size + 1, -np.inf)
         self.high: F64 = np.full(size + 1, np.inf)
         self.rate: F64 = np.full(size + 1, np.inf)
+        self.fall: F64 = np.full(size + 1, np.inf)
+        self.step: F64 = np.full(size + 1, np.inf)
+        self.spike: F64 = np.full(size + 1, np.inf)
         self.stuck: I64 = np.full(size + 1, NO_LIMIT, np.int64)
         self.silence: I64 = np.full(size + 1, NO_LIMIT, np.int64)
         self.relearn: I64 = np.full(size + 1, Plausible().relearn, np.int64)
         self.rising = np.zeros(size + 1, np.bool_)
+        self.firm = np.zeros(size + 1, np.bool_)
         self._models: dict[int, CounterModel] = {}
 
     def timed(self, point: I32) -> U8 | None:
@@ -66,7 +74,7 @@ class PlausibilityLimits:
         if top + 1 >= len(self.kind):
             old = self.__dict__.copy()
             self._clear(max(top + 1, 2 * len(self.kind)))
-            for name in ("kind", "low", "high", "rate", "stuck", "silence", "relearn", "rising"):
+            for name in COLUMNS:
                 getattr(self, name)[: len(old[name]) - 1] = old[name][:-1]
             self._models = old["_models"]
         for number in points[points >= 0].tolist():
@@ -79,9 +87,13 @@ class PlausibilityLimits:
         limits = point.plausible
         self.low[number] = -np.inf if limits.min is None else limits.min
         self.high[number] = np.inf if limits.max is None else limits.max
-        if limits.max_rate is not None:
-            self.kind[number], self.rate[number] = TIMED, limits.max_rate
-            self.relearn[number] = limits.relearn
+        if limits.compares:
+            self.kind[number], self.relearn[number] = TIMED, limits.relearn
+            for column, limit in ((self.rate, limits.max_rate), (self.step, limits.max_step)):
+                column[number] = np.inf if limit is None else limit
+            self.fall[number] = self.rate[number] if limits.max_fall is None else limits.max_fall
+            self.spike[number] = np.inf if limits.spike is None else limits.spike
+            self.firm[number] = not limits.falls and point.kind is PointKind.COUNTER
             if point.kind is PointKind.COUNTER:
                 self.rising[number], self._models[number] = True, point.counter
         if limits.stuck_after > 0:
@@ -96,4 +108,8 @@ class PlausibilityLimits:
             int(self.silence[point]),
             int(self.relearn[point]),
             self._models.get(point),
+            float(self.fall[point]),
+            float(self.step[point]),
+            float(self.spike[point]),
+            bool(self.firm[point]),
         )

@@ -3,10 +3,15 @@
 `min`, `max` are judged where a value is converted (sources, imports); here such a row gets its flag, which separates it
 from other uncertain rows. `max_rate`, `stuck_after` need the readings before: they are judged here, for every source.
 
-- too fast: |value - believed| > max_rate * seconds between them, where *believed* is the newest reading that was not
-  implausible itself. Of a counter the change is what the counter model books (`gateway.domain.counter`: a rollover, a
-  restart, a fall taken back). A wrong value becomes right by the time in which the point could have got there, or when
-  `relearn` readings in a row are too fast and agree with each other: then their level is believed.
+- too fast: |value - believed| > max_rate * seconds between them (`max_fall` for a gauge that falls), or more than
+  `max_step` however long ago, where *believed* is the newest reading that was not implausible itself. Of a counter the
+  change is what the counter model books (`gateway.domain.counter`: a rollover, a restart, a fall taken back). A wrong
+  value becomes right by the time in which the point could have got there, or when `relearn` readings in a row are too
+  fast and agree with each other: then their level is believed.
+- fell: a counter with `falls: abnormal` that falls without a rollover or a recorded exchange, until `relearn` readings
+  agree.
+- spike: a reading that differs by more than `spike` from the believed ones before and after it, in one direction, while
+  these two agree. The later one shows it: within one batch it is marked, an earlier one is written once more, marked.
 - stuck: the same value for longer than stuck_after while readings came. A silence longer than stuck_after (and than
   three promised intervals) starts anew.
 
@@ -14,9 +19,9 @@ Order is that of `at`. A row at the newest moment replaces the one before: it is
 and a bad row removes it. Late rows are compared with the last two believed readings; those older than both pass. A
 clamped row has no event time: it is judged for stuck values, not for rate. Bad rows are no values.
 
-The state is kept in memory only: after a restart the first reading of a point passes, and the time of a stuck value
-counts from there. Quality and flag are journaled, so replay is not affected. Imported history is judged batch by batch,
-apart from live readings.
+Judging a batch out of the journal once more gives the same state: intake keeps it in a file with the number of its
+record and repeats what came since, so that a restart changes no mark. Quality and flag are journaled. Imported history
+is judged batch by batch, apart from live readings.
 """
 
 from collections.abc import Iterable
@@ -24,10 +29,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from gateway.domain.duration import SECOND
 from gateway.domain.plausible.limits import TIMED, PlausibilityLimits, PointLookup
+from gateway.domain.plausible.reasons import Abnormal, AbnormalCounts, AbnormalCountsState, Mark
 from gateway.domain.plausible.recent_values import (
     COLUMNS,
     AcceptedValue,
@@ -38,23 +45,35 @@ from gateway.domain.plausible.recent_values import (
     before,
     blank,
 )
-from gateway.domain.reading import F64, I32, I64, Batch, Flag, Quality
+from gateway.domain.reading import F64, I32, I64, U8, Batch, Flag, Quality, Reading, batch_of, concat
 from gateway.domain.record import MeterExchanged
 
 Bools = NDArray[np.bool_]
 Rows = NDArray[np.intp]
 
 
+class PlausibilityState(Struct, frozen=True):
+    """State of `Plausibility`: keys i64 and columns as bytes, falls of counters, counts of marks."""
+
+    key: bytes
+    columns: dict[str, bytes]
+    falls: dict[int, Falls]
+    counts: AbnormalCountsState
+
+
 @dataclass(frozen=True, slots=True)
 class PlausibilityResult:
-    """`hits` bool[n], the implausible rows (None = none); `keys`, `memory`, `falls`: state to store after the batch is
-    journaled."""
+    """`hits` bool[n], the implausible rows (None = none); `marks`: the same with their reasons, and earlier readings
+    that turned out to be spikes. These stand first in `batch`, `again` of them. `keys`, `memory`, `falls`: state to
+    store after the batch is journaled."""
 
     batch: Batch
     hits: Bools | None
     keys: I64 | None = None
     memory: Columns | None = None
     falls: dict[int, Falls] = field(default_factory=dict)
+    marks: tuple[Mark, ...] = ()
+    again: int = 0
 
 
 class Plausibility:
@@ -64,13 +83,15 @@ class Plausibility:
     def __init__(self, directory: PointLookup) -> None:
         self._limits = PlausibilityLimits(directory)
         self._recent = RecentValues()
+        self.counts = AbnormalCounts()
 
     def judge(self, batch: Batch) -> PlausibilityResult:
         """Judge a batch whose clocks are checked. Returns the same batch when no row is implausible."""
         if not len(batch):
             return PlausibilityResult(batch, None)
         timed = self._limits.timed(batch.point)
-        hits = self._out_of_bounds(batch)
+        reasons = self._out_of_bounds(batch)
+        spikes: list[Reading] = []
         keys = memory = None
         falls: dict[int, Falls] = {}
         if timed is not None:
@@ -78,21 +99,29 @@ class Plausibility:
             imported = (batch.flags & np.uint8(Flag.IMPORTED)) != 0
             watched &= (batch.flags & np.uint8(Flag.RETAINED)) == 0  # unknown event time: no comparison possible
             live, history = np.flatnonzero(watched & ~imported), np.flatnonzero(watched & imported)
-            hits = np.zeros(len(batch), np.bool_) if hits is None else hits
+            reasons = np.zeros(len(batch), np.uint8) if reasons is None else reasons
             if len(live):
-                keys, memory, falls = self._sequence(batch, live, hits, self._recent)
+                keys, memory, falls = self._sequence(batch, live, reasons, self._recent, spikes)
             if len(history):
-                self._sequence(batch, history, hits, RecentValues())
-        if hits is not None:  # what a person wrote is not doubted
-            hits &= (batch.flags & np.uint8(Flag.CORRECTED)) == 0
-        if hits is None or not hits.any():
+                self._sequence(batch, history, reasons, RecentValues(), spikes)
+        if reasons is not None:  # what a person wrote is not doubted
+            reasons[(batch.flags & np.uint8(Flag.CORRECTED)) != 0] = Abnormal.NONE
+        if (reasons is None or not reasons.any()) and not spikes:
             return PlausibilityResult(batch, None, keys, memory, falls)
-        return PlausibilityResult(_marked(batch, hits), hits, keys, memory, falls)
+        marks = [Mark(one.device, one.point, one.at, one.value, int(Abnormal.SPIKE)) for one in spikes]
+        hits: Bools | None = None
+        if reasons is not None and reasons.any():
+            hits = reasons != Abnormal.NONE
+            marks += _marks(batch, reasons)
+            batch = _marked(batch, hits)
+        whole = concat([batch_of([one] for one in spikes), batch]) if spikes else batch
+        return PlausibilityResult(whole, hits, keys, memory, falls, tuple(marks), len(spikes))
 
     def keep(self, judged: PlausibilityResult) -> None:
         """Store the state of a batch that is on disk."""
         if judged.keys is not None and judged.memory is not None:
             self._recent.put(judged.keys, judged.memory, judged.falls)
+        self.counts.add(judged.marks)
 
     def exchange(self, fact: MeterExchanged) -> None:
         """A meter was exchanged: the next reading is compared with the first value of the new one. Readings that came
@@ -106,26 +135,44 @@ class Plausibility:
                 fresh[place][0] = fact.at
         self._recent.put(key, fresh, {int(key[0]): (0.0, (), 0.0, ())})
 
+    def state(self) -> PlausibilityState:
+        """For a file; `load` is the inverse."""
+        recent = self._recent
+        columns = {name: column.tobytes() for name, column in recent.columns.items()}
+        return PlausibilityState(recent.key.tobytes(), columns, dict(recent.falls), self.counts.state())
+
+    def load(self, state: PlausibilityState) -> None:
+        """Go on from a state. One that does not fit this release is no state."""
+        key, empty = np.frombuffer(state.key, np.int64).copy(), blank(0)
+        columns = {
+            name: np.frombuffer(blob, empty[name].dtype).copy() for name, blob in state.columns.items() if name in empty
+        }
+        if columns.keys() == empty.keys() and all(len(one) == len(key) for one in columns.values()):
+            self._recent.key, self._recent.columns, self._recent.falls = key, columns, dict(state.falls)
+        self.counts.load(state.counts)
+
     def reset(self) -> None:
         """Forget all readings after the gateway's clock was set back: they are later than the next ones."""
         self._recent = RecentValues()
 
-    def _out_of_bounds(self, batch: Batch) -> Bools | None:
+    def _out_of_bounds(self, batch: Batch) -> U8 | None:
         doubtful = np.flatnonzero(batch.quality == Quality.UNCERTAIN)
         if not len(doubtful):
             return None
-        hits = np.zeros(len(batch), np.bool_)
-        hits[doubtful] = self._outside(batch.point[doubtful], batch.value[doubtful])
-        return hits
+        reasons = np.zeros(len(batch), np.uint8)
+        reasons[doubtful] = self._outside(batch.point[doubtful], batch.value[doubtful])
+        return reasons
 
-    def _outside(self, point: I32, value: F64) -> Bools:
-        found: Bools = (value < self._limits.low[point]) | (value > self._limits.high[point])
+    def _outside(self, point: I32, value: F64) -> U8:
+        low = np.where(value < self._limits.low[point], np.uint8(Abnormal.BELOW_MIN), np.uint8(Abnormal.NONE))
+        found: U8 = np.where(value > self._limits.high[point], np.uint8(Abnormal.ABOVE_MAX), low)
         return found
 
     def _sequence(
-        self, batch: Batch, rows: Rows, hits: Bools, recent: RecentValues
+        self, batch: Batch, rows: Rows, reasons: U8, recent: RecentValues, spikes: list[Reading]
     ) -> tuple[I64, Columns, dict[int, Falls]]:
-        """Mark the rows that are too fast, stuck or outside. Returns the new state: keys, columns, falls."""
+        """Mark the rows that are too fast, stuck or outside; readings of earlier batches that turn out to be spikes are
+        added to `spikes`. Returns the new state: keys, columns, falls."""
         key = (batch.device[rows].astype(np.int64) << 32) | batch.point[rows]
         order = np.lexsort((batch.at[rows], key))  # stable: of equal times the last received comes last
         rows, key = rows[order], key[order]
@@ -138,8 +185,13 @@ class Plausibility:
         run = _Run(batch, rows, self._limits, recent)
         outside = self._outside(batch.point[rows], batch.value[rows])
         clamped = (batch.flags[rows] & np.uint8(Flag.CLAMPED)) != 0
-        found = run.judge(~outside & ~clamped)
-        hits[rows] |= found | outside
+        found = run.judge((outside == Abnormal.NONE) & ~clamped)
+        reasons[rows] = np.where(outside != Abnormal.NONE, outside, found)
+        received = int(batch.received.max(initial=0))
+        spikes += [
+            Reading(key >> 32, key & 0xFFFFFFFF, at, value, Quality.UNCERTAIN, Flag.IMPLAUSIBLE, received)
+            for key, at, value in run.spikes
+        ]
         return run.keys, run.memory, run.falls
 
 
@@ -169,11 +221,14 @@ class _Run:
         self.falls: dict[int, Falls] = {}
         self.limits = limits
         self.rate, self.rising = limits.rate[self.point], limits.rising[self.point]
+        self.fall, self.step = limits.fall[self.point], np.minimum(limits.step, limits.spike)[self.point]
+        self.spikes: list[tuple[int, int, float]] = []
+        """(key, at, value) of readings before this batch."""
         self.stuck, self.silence = limits.stuck[self.point], limits.silence[self.point]
 
-    def judge(self, usable: Bools) -> Bools:
-        """bool per row; updates `memory`. Groups with a repeated or late row, a row that is too fast, or a counter with
-        a fall, now or earlier, are judged row by row."""
+    def judge(self, usable: Bools) -> U8:
+        """Reason per row; updates `memory`. Groups with a repeated or late row, a row that changes too much, or a
+        counter with a fall, now or earlier, are judged row by row."""
         held = {name: self.memory[name][self.group] for name in COLUMNS}
         before_at = np.where(self.first, held["newest"], np.roll(self.at, 1))
         odd = self.memory["run"] > 0
@@ -184,19 +239,20 @@ class _Run:
         plausible = np.flatnonzero(usable & ~stuck)
         odd[self.group[plausible[self._too_fast(plausible, held)]]] = True
         slow = {int(number): self._row_by_row(int(number), usable) for number in np.flatnonzero(odd)}
+        reasons: U8 = np.where(stuck, np.uint8(Abnormal.STUCK), np.uint8(Abnormal.NONE))
         last = np.append(self.starts[1:], len(self.at)) - 1
         earlier = self._after(last - 1, plausible, since)
         now = self._after(last, plausible, since)
         for name in COLUMNS:
             self.memory[name], self.memory[before(name)] = now[name], earlier[name]
         for number, (start, marks, memory) in slow.items():
-            stuck[start : start + len(marks)] = marks
+            reasons[start : start + len(marks)] = marks
             for name in COLUMNS:
                 self.memory[name][number] = getattr(memory.now, name)
                 self.memory[before(name)][number] = getattr(memory.before, name)
             before_, now_ = memory.before, memory.now
             self.falls[int(self.keys[number])] = now_.shift, now_.falls, before_.shift, before_.falls
-        return stuck
+        return reasons
 
     def _stuck(self, held: Columns, before_at: I64) -> tuple[Bools, I64]:
         """(stuck, start of the present value in µs) per row."""
@@ -217,10 +273,12 @@ class _Run:
         with np.errstate(over="ignore", invalid="ignore"):
             change = value - np.where(lead, held["value"][rows], np.roll(value, 1))
             falls = self.rising[rows] & (change < 0)
-            found: Bools = falls | (np.abs(change) > self.rate[rows] * ((at - then) / SECOND))
+            seconds = (at - then) / SECOND
+            found: Bools = falls | (change > self.rate[rows] * seconds) | (-change > self.fall[rows] * seconds)
+            found |= np.abs(change) > self.step[rows]
         return found
 
-    def _row_by_row(self, number: int, usable: Bools) -> tuple[int, list[bool], RecentValue]:
+    def _row_by_row(self, number: int, usable: Bools) -> tuple[int, list[Abnormal], RecentValue]:
         start = int(self.starts[number])
         stop = int(self.starts[number + 1]) if number + 1 < len(self.starts) else len(self.at)
         rule = self.limits.rule(int(self.point[start]))
@@ -230,10 +288,15 @@ class _Run:
             AcceptedValue(**self._held(number, map(before, COLUMNS)), shift=falls[2], falls=falls[3]),
         )
         values, times = self.value[start:stop].tolist(), self.at[start:stop].tolist()
-        marks = [
-            memory.judge(value, at, good, rule)
-            for value, at, good in zip(values, times, usable[start:stop].tolist(), strict=True)
-        ]
+        marks: list[Abnormal] = []
+        for value, at, good in zip(values, times, usable[start:stop].tolist(), strict=True):
+            marks.append(memory.judge(value, at, good, rule))
+            if memory.spike is not None:
+                mine = [k for k in range(len(marks) - 1) if times[k] == memory.spike[0]]
+                if mine:
+                    marks[mine[-1]] = Abnormal.SPIKE
+                else:
+                    self.spikes.append((int(self.keys[number]), *memory.spike))
         return start, marks, memory
 
     def _held(self, number: int, columns: Iterable[str]) -> dict[str, Any]:
@@ -260,6 +323,12 @@ class _Run:
         memory["value"][one], memory["at"][one] = self.value[newest], self.at[newest]
         memory["prior"][many], memory["prior_at"][many] = self.value[second], self.at[second]
         return memory
+
+
+def _marks(batch: Batch, reasons: U8) -> list[Mark]:
+    rows = np.flatnonzero(reasons)
+    columns = (batch.device, batch.point, batch.at, batch.value, reasons)
+    return [Mark(*row) for row in zip(*(column[rows].tolist() for column in columns), strict=True)]
 
 
 def _marked(batch: Batch, hits: Bools) -> Batch:

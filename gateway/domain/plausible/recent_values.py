@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from gateway.domain.counter import CounterState, Fall, advance
 from gateway.domain.device import CounterModel
 from gateway.domain.duration import SECOND
+from gateway.domain.plausible.reasons import Abnormal
 from gateway.domain.reading import I64
 
 NEVER: Final = -(2**62)
@@ -48,30 +49,39 @@ class AcceptedValue:
     shift: float = 0.0
     falls: tuple[Fall, ...] = ()
 
-    def judge(self, value: float, at: int, usable: bool, rule: "PointLimits") -> bool:
-        """True if a known value is abnormal for its time. A reading older than both believed readings is never too
-        fast. Without `usable` (out of bounds, or a clamped time) only the stuck check applies."""
+    def judge(self, value: float, at: int, usable: bool, rule: "PointLimits") -> Abnormal:
+        """Why a known value is abnormal for its time. A reading older than both believed readings is never too fast.
+        Without `usable` (out of bounds, or a clamped time) only the stuck check applies."""
         if at > self.newest:
             if value != self.stand or at - self.newest > rule.silence:
                 self.stand, self.since = value, at
             self.newest = at
         if value == self.stand and at - self.since > rule.stuck:
-            return True
-        return usable and self._too_fast(value, at, rule)
+            return Abnormal.STUCK
+        return self._compared(value, at, rule) if usable else Abnormal.NONE
 
-    def _too_fast(self, value: float, at: int, rule: "PointLimits") -> bool:
+    def _compared(self, value: float, at: int, rule: "PointLimits") -> Abnormal:
         if at <= self.at:  # late: compared with the one believed before
             change, passed, _ = rule.change(CounterState(self.prior, 0.0, self.prior_at), value, at)
-            return at > self.prior_at and rule.too_fast(change, passed)
+            return rule.reason(change, passed) if at > self.prior_at else Abnormal.NONE
         change, passed, state = rule.change(CounterState(self.value, self.shift, self.at, self.falls), value, at)
-        if not rule.too_fast(change, passed):
+        reason = rule.reason(change, passed)
+        if rule.firm and reason is Abnormal.NONE and rule.is_fall(self.value, value, state.shift - self.shift):
+            reason = Abnormal.FELL
+        if reason is Abnormal.NONE:
             self._accept(state)
             if at >= self.run_at:
                 self.run = 0
-            return False
+            return reason
         if at > self.run_at:
             self._count_agreeing(value, at, rule)
-        return True
+        return reason
+
+    def spike_before(self, value: float, limit: float) -> bool:
+        """True if `value`, the newest one, shows that the believed reading before it was a spike: it differs from it
+        and from the one before that by more than `limit`, in the same direction, and these two agree."""
+        up, down = self.value - self.prior, self.value - value
+        return abs(up) > limit and abs(down) > limit and (up > 0) == (down > 0) and abs(value - self.prior) <= limit
 
     def _accept(self, state: CounterState) -> None:
         if state.at > self.at:
@@ -84,7 +94,7 @@ class AcceptedValue:
         if self.run:
             change, passed, _ = rule.change(CounterState(self.run_value, 0.0, self.run_at), value, at)
             fell = rule.model is not None and value < self.run_value and change == change
-            agrees = not fell and not rule.too_fast(change, passed)
+            agrees = not fell and rule.reason(change, passed) is Abnormal.NONE
         self.run = self.run + 1 if agrees else 1
         self.run_value, self.run_at = value, at
         if self.run >= rule.relearn:
@@ -94,23 +104,34 @@ class AcceptedValue:
 
 @dataclass(frozen=True, slots=True)
 class PointLimits:
-    """Limits of one point: `rate` per second, `stuck` and `silence` µs; `relearn` agreeing readings are believed;
-    `model`: counter model, None = no counter."""
+    """Limits of one point: `rate`, `fall` per second, `step`, `spike` canonical, `stuck` and `silence` µs; `relearn`
+    agreeing readings are believed; `model`: counter model, None = no counter; `firm`: a counter that must not fall."""
 
     rate: float
     stuck: int
     silence: int
     relearn: int = 3
     model: CounterModel | None = None
+    fall: float = math.inf
+    step: float = math.inf
+    spike: float = math.inf
+    firm: bool = False
 
-    def too_fast(self, change: float, passed: int) -> bool:
-        """True if `change` within `passed` µs exceeds the rate. NaN (no believed reading yet) is never too fast."""
-        return change > self.rate * (passed / SECOND)
+    def reason(self, change: float, passed: int) -> Abnormal:
+        """Why `change` within `passed` µs is abnormal. NaN (no believed reading yet) never is."""
+        seconds = passed / SECOND
+        if change > self.rate * seconds or -change > self.fall * seconds:
+            return Abnormal.TOO_FAST
+        return Abnormal.STEP if abs(change) > self.step else Abnormal.NONE
+
+    def is_fall(self, last: float, value: float, shift: float) -> bool:
+        """True if a counter fell, by which its line was shifted by `shift`: no rollover, and no row sent again."""
+        return value < last and shift != 0 and (self.model is None or shift != self.model.rollover)
 
     def change(self, state: CounterState, value: float, at: int) -> tuple[float, int, CounterState]:
         """(change, its duration in µs, the new state) from a believed reading to the next one."""
         if self.model is None:
-            return abs(value - state.value), at - state.at, CounterState(value, 0.0, at)
+            return value - state.value, at - state.at, CounterState(value, 0.0, at)
         step = advance(state, value, at, self.model) if state.value == state.value else None
         if step is None:  # the first reading, or one that was sent again
             known = state.value == state.value
@@ -127,20 +148,27 @@ class RecentValue:
 
     now: AcceptedValue = field(default_factory=AcceptedValue)
     before: AcceptedValue = field(default_factory=AcceptedValue)
+    spike: tuple[int, float] | None = None
+    """(at, value) of the reading that the last judged one showed to be a spike."""
 
-    def judge(self, value: float, at: int, usable: bool, rule: PointLimits) -> bool:
-        """True if a value is abnormal for its time. Call in order of `at`. NaN is a bad reading, which only
-        replaces."""
-        newest = self.now.newest
+    def judge(self, value: float, at: int, usable: bool, rule: PointLimits) -> Abnormal:
+        """Why a value is abnormal for its time. Call in order of `at`. NaN is a bad reading, which only replaces."""
+        newest, self.spike = self.now.newest, None
         if at == newest:
             self.now = replace(self.before)
         if value != value:
-            return False
+            return Abnormal.NONE
         if at > newest:
             self.before = replace(self.now)
         elif at < newest:
             self.before.judge(value, at, usable, rule)
-        return self.now.judge(value, at, usable, rule)
+        last = self.now
+        shown = usable and at >= newest and last.at == last.newest and last.spike_before(value, rule.spike)
+        was = (last.at, last.value, last.prior, last.prior_at)
+        found = self.now.judge(value, at, usable, rule)
+        if shown and found is Abnormal.NONE:
+            self.spike, self.now.prior, self.now.prior_at = (was[0], was[1]), was[2], was[3]
+        return found
 
 
 Falls = tuple[float, tuple[Fall, ...], float, tuple[Fall, ...]]

@@ -82,7 +82,11 @@ TEXTS: dict[str, tuple[str, str]] = {
     "config.profile.only_state": ("only a state has `{name}`; remove it, or write kind: state", "只有状态测点才有 `{name}`；请删除，或写 kind: state"),
     "config.profile.only_counter": ("only a counter has `{name}`; remove it, or write kind: counter", "只有累计量才有 `{name}`；请删除，或写 kind: counter"),
     "config.profile.counter_stands": ("a counter may stand still for months; remove stuck_after", "累计量可能数月不变；请删除 stuck_after"),
-    "config.profile.only_max_rate": ("relearn belongs to max_rate; write max_rate too, or remove relearn", "relearn 须与 max_rate 一起使用；请写 max_rate，或删除 relearn"),
+    "config.profile.only_gauge": ("only a gauge has `{name}`; remove it", "只有瞬时量才有 `{name}`；请删除"),
+    "config.profile.only_max_rate": (
+        "relearn belongs to max_rate, max_fall, max_step or falls; write one of them, or remove relearn",
+        "relearn 须与 max_rate、max_fall、max_step 或 falls 一起使用；请写其中之一，或删除 relearn",
+    ),
     "config.profile.on_device": ("{value} is no point of the device itself; write one that has no each: {known}, or add it", "{value} 不是设备本身的测点；请写一个没有 each 的测点：{known}，或先添加"),
     "config.profile.only_each": ("only a point with each: true has on_device; remove it, or write each: true", "只有 each: true 的测点才有 on_device；请删除，或写 each: true"),
     "config.profile.on_device_other": ("{value} is of another kind or unit than {name}, whose connector 0 it should take; make them agree", "{value} 与 {name} 的设备类型或单位不同，无法接收其 0 号枪的值；请统一"),

@@ -221,6 +221,13 @@ TEXTS: dict[str, tuple[str, str]] = {
         "端点 {endpoint}：回调提到的工单不存在，已暂存为 {inbox}",
     ),
     "log.secret_cannot_be_read": ("endpoint {endpoint}: its secret cannot be read: {error}", "端点 {endpoint}：无法读取其密钥：{error}"),
+    "log.plausibility_not_saved": (
+        "what the next readings are compared with was not saved in {path}: {error}", "读数比对状态未能写入 {path}：{error}",
+    ),
+    "log.plausibility_not_restored": (
+        "what readings are compared with could not be read from {path} and is made from the journal: {error}",
+        "无法从 {path} 读取读数比对状态，改由日志库重建：{error}",
+    ),
     "log.readings_corrected": (
         "{actor} corrected readings of {point} of {device}: {readings}", "{actor} 更正了 {device} 的 {point} 读数：{readings} 条",
     ),
