@@ -22,6 +22,7 @@ from gateway.app.in_force import ProjectInForce
 from gateway.app.lifecycle import App, Ingest, Operation
 from gateway.app.progress import Consumers, PipelineProgress
 from gateway.app.reload import Reload, RuleJournal
+from gateway.app.restored_intake import restore
 from gateway.app.running_endpoints import RunningEndpoints
 from gateway.app.running_sources import RunningSources
 from gateway.app.status import Readiness, StatusReader
@@ -42,7 +43,6 @@ from gateway.expected_stores import JOURNAL
 from gateway.health import AlarmLog, HealthMonitor
 from gateway.import_service.service import ImportPorts, Imports
 from gateway.intake import ControlPump, Intake, Ticker
-from gateway.intake.plausible_file import PlausibilityFile
 from gateway.journal import SqliteJournal
 from gateway.latency import Latency
 from gateway.lock import FileLock
@@ -52,7 +52,6 @@ from gateway.scheduler import Scheduler
 from gateway.settings.model import Settings
 from gateway.settings.project import Project
 from gateway.store import CustomerAudience, Database, SqlDeskStore
-from gateway.store.corrections import ANY, facts_of_exchanges
 from gateway.supervisor import Supervisor
 from rules.engine import Engine, SnapshotError
 from rules.format import compile_policy, compile_source
@@ -109,10 +108,7 @@ def _built(project: Project, clock: Clock, lock: FileLock, opened: ExitStack) ->
         tenant=settings.tenant,
         on_step=clock_stepped,
     )
-    standing = stores.sql.corrections
-    intake.standing.load((one.after() for one in standing.in_force()), facts_of_exchanges(standing.exchanges(ANY)))
-    plausible_file = PlausibilityFile(settings.data_dir, stores.partition)
-    plausible_file.restore(intake.plausibility, stores.journal)
+    plausible_file = restore(intake, stores, settings.data_dir)
     sources = {name: make.source(project, name) for name in settings.sources}
     sender = command_sender(in_force, stores, threads, clock, lambda: running.running)
     running = RunningSources(sources, supervisor, sender.read_backs.after(intake.emit))
