@@ -100,7 +100,8 @@ class UnusedValue:
 @dataclass(frozen=True, slots=True)
 class MessageTrial:
     """Result of decoding one message as a source would. `route` counts from 0, -1 = none; `filter` is that of the
-    route. `ignored`: values that were read and left out on purpose."""
+    route. `ignored`: values that were read and left out on purpose. `part`: the key of the source that took it, where
+    that is no route."""
 
     batch: Batch
     route: int = -1
@@ -109,6 +110,7 @@ class MessageTrial:
     partial: tuple[Raw, ...] = ()
     unused: tuple[UnusedValue, ...] = ()
     ignored: bool = False
+    part: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ def _lines(tried: TryResult, lang: Lang) -> Iterator[str]:
     yield localize(kind, lang, what=tried.what, source=tried.source, size=tried.size)
     message = tried.message or MessageTrial(empty_batch())
     if message.route >= 0:
-        place = f"sources.{tried.source}.routes[{message.route}]"
+        place = f"sources.{tried.source}.{message.part or f'routes[{message.route}]'}"
         yield localize("trial.route", lang, place=place, filter=message.filter)
     for request in tried.requests:
         first, last = request.address, request.address + request.count - 1

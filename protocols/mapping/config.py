@@ -156,9 +156,14 @@ class RoutesSection(Section):
     unmatched: Literal["dead_letter", "ignore"] = "dead_letter"
     routes: tuple[RouteConfig, ...]
 
+    @property
+    def routed(self) -> bool:
+        """Its messages have somewhere to go."""
+        return bool(self.routes)
+
     @model_validator(mode="after")
     def _order(self) -> Self:
-        if not self.routes:
+        if not self.routed:
             raise wrong("route.no_routes")
         settled: list[tuple[int, TopicPattern]] = []
         for index, route in enumerate(self.routes):

@@ -6,9 +6,9 @@ The hot path of `Mapper.map` is one dictionary look-up by topic, one JSON parse,
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,22 +27,12 @@ from protocols.mapping.joined_batch import joined_batch
 from protocols.mapping.path import Missed
 from protocols.mapping.retained import mark_retained
 from protocols.mapping.route import compile_route
-from protocols.mapping.row_shape import RowBlock, RowShape
-from protocols.mapping.unused_fields import UNREAD, Left, Unread
+from protocols.mapping.row_shape import RowBlock
+from protocols.mapping.unused_fields import UNREAD, Unread
 from protocols.mapping.unused_log import KEPT, Unused
-
-_KEPT_OF_TOO_LARGE = 1024
-
+from protocols.mapping.work import MappingWork, Message, dead_letter
 
 _NOT_YET = object()
-
-
-class Message(Protocol):
-    """What the mapper needs of a PUBLISH. An attribute `damaged` holds why its packet could not be read."""
-
-    topic: str
-    payload: bytes
-    retain: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,49 +51,15 @@ class Mapped:
     unused: tuple[Unused, ...] = ()
     rejected_at: tuple[int, ...] = ()
     """Which messages `rejected` are, by their place in the call."""
-
-
-@dataclass(slots=True)
-class _Work:
-    """One call of `map`."""
-
-    touched: list[RowShape] = field(default_factory=list)
-    reasons: dict[int, DecodeError] = field(default_factory=dict)
-    ignored: set[int] = field(default_factory=set)
-    failures: Counter[str] = field(default_factory=Counter)
-    retained: list[int] = field(default_factory=list)
-    """Replays: their age is unknown unless they bring a time of their own."""
-    left: list[Left] = field(default_factory=list)
-    elements: list[tuple[int, int, Unread]] = field(default_factory=list)
-    """(message, route, what was left out of it)"""
-    unnamed: dict[int, DecodeError] = field(default_factory=dict)
-    """Why an element names nothing we know: no fault of a message otherwise good."""
-
-    def leaves(self, left: Left | None, ordinal: int) -> None:
-        """The message leaves this over."""
-        if left is not None:
-            if not left.count:
-                left.ordinal = ordinal
-                self.left.append(left)
-            left.count += 1
-            if left.lost is not None:
-                self.reasons.setdefault(ordinal, left.lost)
-
-    def failed(self, ordinal: int, error: DecodeError) -> None:
-        self.reasons.setdefault(ordinal, error)
-        self.failures[error.reason] += 1
-
-    def add(self, shape: RowShape, ordinal: int, device: int, row: tuple[Any, ...]) -> None:
-        if not shape.values:
-            self.touched.append(shape)
-        shape.values += row
-        shape.ordinals.append(ordinal)
-        shape.devices.append(device)
+    accepted_at: NDArray[np.intp] = field(default_factory=lambda: np.zeros(0, np.intp))
+    """The message of each frame."""
+    routes: Mapping[int, int] = field(default_factory=dict)
+    """Message -> the route that took it, of routes that are watched."""
 
 
 class Mapper:
     """The routes of one source over the registry's directory. `sent`: how devices send the points of a profile;
-    `retention` µs: how long readings are kept (0 = for ever)."""
+    `retention` µs: how long readings are kept (0 = for ever); `watched`: routes of which it is noted what they took."""
 
     def __init__(
         self,
@@ -112,8 +68,10 @@ class Mapper:
         directory: Directory,
         sent: SentBy = sent_canonically,
         retention: int = 0,
+        watched: Collection[int] = (),
     ) -> None:
         self._source, self._retention = source, retention
+        self._watched = frozenset(watched)
         self._limit = config.max_payload
         self._ignore_unmatched = config.unmatched == "ignore"
         routes = [compile_route(index, route) for index, route in enumerate(config.routes)]
@@ -123,9 +81,10 @@ class Mapper:
     def map(self, messages: Sequence[Message], received: I64) -> Mapped:
         """`received` i64[n] µs, one per message. Rows of the batch are in the order of the messages."""
         self.bindings.refresh()
-        work = _Work()
+        work = MappingWork()
         try:
             self._sort(messages, work)
+            work.note(self._watched)
             with np.errstate(over="ignore", invalid="ignore"):  # what overflows becomes bad
                 blocks = [shape.build(received, work.failed) for shape in work.touched]
         finally:
@@ -133,7 +92,7 @@ class Mapper:
                 shape.clear()
         return self._assemble(messages, received, blocks, work)
 
-    def _sort(self, messages: Sequence[Message], work: _Work) -> None:
+    def _sort(self, messages: Sequence[Message], work: MappingWork) -> None:
         known, touched, limit, loads = self.bindings.known, work.touched, self._limit, decode
         for ordinal, message in enumerate(messages):
             topic, payload = message.topic, message.payload
@@ -179,7 +138,9 @@ class Mapper:
             shape.ordinals.append(ordinal)
             shape.devices.append(target.device)
 
-    def _assemble(self, messages: Sequence[Message], received: I64, blocks: list[RowBlock], work: _Work) -> Mapped:
+    def _assemble(
+        self, messages: Sequence[Message], received: I64, blocks: list[RowBlock], work: MappingWork
+    ) -> Mapped:
         blocks = [self._kept(block, received, work) for block in blocks]
         accepted = np.zeros(len(messages), np.bool_)
         for block in blocks:
@@ -194,9 +155,9 @@ class Mapper:
             error = work.reasons.get(ordinal) or work.unnamed.get(ordinal) or DecodeError("no_points")
             lost[error.reason] += 1
             rejected_at.append(ordinal)
-            rejected.append(self._letter(messages[ordinal], int(received[ordinal]), error))
+            rejected.append(dead_letter(self._source, messages[ordinal], int(received[ordinal]), error))
         partial = [
-            self._letter(messages[ordinal], int(received[ordinal]), error)
+            dead_letter(self._source, messages[ordinal], int(received[ordinal]), error)
             for ordinal, error in sorted(work.reasons.items())
             if accepted[ordinal]
         ]
@@ -216,13 +177,11 @@ class Mapper:
             partial=tuple(partial),
             unused=_unused(messages, received, accepted, work),
             rejected_at=tuple(rejected_at),
+            accepted_at=np.flatnonzero(accepted),
+            routes=work.routes,
         )
 
-    def _letter(self, message: Message, received: int, error: DecodeError) -> Raw:
-        payload = message.payload[:_KEPT_OF_TOO_LARGE] if error.reason == "too_large" else message.payload
-        return Raw(self._source, message.topic[:LONGEST], error.reason, bytes(payload), received, error.detail)
-
-    def _kept(self, block: RowBlock, received: I64, work: _Work) -> RowBlock:
+    def _kept(self, block: RowBlock, received: I64, work: MappingWork) -> RowBlock:
         """Without what is older than the store keeps: its messages are dead letters, in whole or in part."""
         old = older_than_retention(block.at, received[block.ordinal], self._retention)
         if old is None:
@@ -233,13 +192,13 @@ class Mapper:
         return block.select(~old)
 
     # ---- one odd message --------------------------------------------------------------------------------------
-    def _try_odd(self, ordinal: int, message: Message, entry: TopicBinding, work: _Work) -> None:
+    def _try_odd(self, ordinal: int, message: Message, entry: TopicBinding, work: MappingWork) -> None:
         try:
             self._odd(ordinal, message, entry, work)
         except DecodeError as error:
             work.failed(ordinal, error)
 
-    def _slow(self, ordinal: int, message: Message, entry: TopicBinding, work: _Work) -> None:
+    def _slow(self, ordinal: int, message: Message, entry: TopicBinding, work: MappingWork) -> None:
         """What is no JSON, or has no way of its own."""
         bare = entry.bare
         plain = bare is not None and len(message.payload) <= self._limit and not getattr(message, "damaged", "")
@@ -249,7 +208,7 @@ class Mapper:
             shape = bare.columns.bare
             work.add(shape, ordinal, bare.device, (parse_bare(message.payload),) * shape.width)
 
-    def _odd(self, ordinal: int, message: Message, entry: TopicBinding, work: _Work) -> None:
+    def _odd(self, ordinal: int, message: Message, entry: TopicBinding, work: MappingWork) -> None:
         damaged = getattr(message, "damaged", "")
         if damaged:
             raise DecodeError("bad_packet", damaged)
@@ -284,12 +243,12 @@ class Mapper:
             return -1
         return -1 if chosen is None else chosen[0].route.index
 
-    def _unmatched(self, ordinal: int, work: _Work) -> None:
+    def _unmatched(self, ordinal: int, work: MappingWork) -> None:
         if not self._ignore_unmatched:
             raise DecodeError("unmatched")
         work.ignored.add(ordinal)
 
-    def _take(self, ordinal: int, candidate: Candidate, root: Any, work: _Work) -> None:
+    def _take(self, ordinal: int, candidate: Candidate, root: Any, work: MappingWork) -> None:
         route, body = candidate.route, root
         if route.inner is not None:
             try:
@@ -309,7 +268,7 @@ class Mapper:
         if route.outer is not None:
             work.leaves(route.outer.of(root), ordinal)
 
-    def _take_each(self, ordinal: int, candidate: Candidate, body: Any, root: Any, work: _Work) -> None:
+    def _take_each(self, ordinal: int, candidate: Candidate, body: Any, root: Any, work: MappingWork) -> None:
         """Every element by itself: what is wrong with one spoils no other. A message of unwanted ones is unwanted."""
         route = candidate.route
         assert route.each is not None
@@ -338,7 +297,7 @@ class Mapper:
         if not wanted:
             raise OnlyIgnored
 
-    def _place(self, ordinal: int, candidate: Candidate, body: Any, root: Any, work: _Work) -> None:
+    def _place(self, ordinal: int, candidate: Candidate, body: Any, root: Any, work: MappingWork) -> None:
         target = candidate.fixed or self.bindings.target(candidate, body, root)
         try:
             shape, row = target.columns.find(body, root)
@@ -376,7 +335,9 @@ def _chosen(message: Message, entry: TopicBinding) -> tuple[Candidate, Any] | No
     return None
 
 
-def _unused(messages: Sequence[Message], received: I64, accepted: NDArray[np.bool_], work: _Work) -> tuple[Unused, ...]:
+def _unused(
+    messages: Sequence[Message], received: I64, accepted: NDArray[np.bool_], work: MappingWork
+) -> tuple[Unused, ...]:
     """What accepted messages left over; the others are kept whole. Empties the counts of `work.left`."""
     found = []
     for left in work.left:

@@ -60,9 +60,14 @@ class RowSlot:
 class RowShape:
     """Messages that have the same places present: `values` row after row, and one ordinal and one device per row."""
 
-    __slots__ = ("columns", "devices", "moments", "ordinals", "pick", "points", "time_at", "timed", "values", "width")
+    __slots__ = (
+        "columns", "devices", "moments", "ordinals", "pick", "points", "route", "time_at", "timed", "values", "width",
+    )  # fmt: skip
 
-    def __init__(self, slots: Sequence[RowSlot], moments: TimestampReader | None, pick: Callable[[Any], Row]) -> None:
+    def __init__(
+        self, slots: Sequence[RowSlot], moments: TimestampReader | None, pick: Callable[[Any], Row], route: int
+    ) -> None:
+        self.route = route
         self.time_at = next((i for i, slot in enumerate(slots) if slot.column is None), -1)
         self.columns = [(i, slot.column) for i, slot in enumerate(slots) if slot.column is not None]
         self.points = np.array([column.point for _, column in self.columns], np.int32)
@@ -193,10 +198,12 @@ class RouteColumns:
             order, pick = picker([k for k in keys if k is not None])
             slots = [slots[i] for i in order]
             self._parents = tuple(dict.fromkeys(k[:-1] for k in keys if k is not None))
-            self.full = RowShape(slots, moments, pick)
+            self.full = RowShape(slots, moments, pick, unread.route)
             self._shapes[(True,) * len(slots)] = self.full
         elif not any(slot.path.steps for slot in slots):
-            self.bare = self._shapes[(True,) * len(slots)] = RowShape(slots, moments, lambda body: (body,) * len(slots))
+            self.bare = self._shapes[(True,) * len(slots)] = RowShape(
+                slots, moments, lambda body: (body,) * len(slots), unread.route
+            )
         self._slots = slots
 
     def find(self, body: Any, root: Any) -> tuple[RowShape, Row]:
@@ -245,7 +252,7 @@ class RouteColumns:
         if shape is None:
             if len(self._shapes) >= _SHAPES * 4:
                 self._shapes = {key: s for key, s in self._shapes.items() if s is self.full or s.values}
-            shape = self._shapes[tuple(present)] = RowShape(kept, self._moments, self._pick(kept))
+            shape = self._shapes[tuple(present)] = RowShape(kept, self._moments, self._pick(kept), self.unread.route)
         return shape, tuple(row)
 
     def _pick(self, slots: list[RowSlot]) -> Callable[[Any], Row]:

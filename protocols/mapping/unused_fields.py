@@ -98,7 +98,7 @@ class UnreadPlaces:
     def __init__(
         self, route: int, places: Iterable[FieldUse], ignored: Iterable[Ignored], certain: Collection[str] = ()
     ) -> None:
-        self._route = route
+        self.route = route
         self._top = top = _Node()
         for place in sorted(places, key=lambda place: place.reason == ""):  # used by one point is used
             node = top
@@ -147,7 +147,7 @@ class UnreadPlaces:
     def _look(self, document: Any) -> Left | None:
         found: list[Unread] = []
         _walk(self._top, document, "", found)
-        return Left(self._route, tuple(found)) if found else None
+        return Left(self.route, tuple(found)) if found else None
 
 
 def _keys_only(node: _Node) -> bool:

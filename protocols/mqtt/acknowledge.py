@@ -19,11 +19,12 @@ from gateway.domain.reading import I64
 from gateway.domain.record import Parcel, Receipts
 from gateway.domain.text import localize
 from gateway.ports import Clock, Emit, ReceiptLedger
-from protocols.mapping.mapper import Mapped, Mapper
+from protocols.mapping.mapper import Mapped
 from protocols.mapping.unused_log import log_unused
 from protocols.mqtt.companion import Companions
 from protocols.mqtt.config import MqttConfig
 from protocols.mqtt.session import Message, acks
+from protocols.mqtt.sparkplug.mapper import SourceMapper
 from protocols.mqtt.stats import MqttStats
 from protocols.mqtt.subscriptions import Subscriptions
 from protocols.mqtt.transport import MqttConnection
@@ -57,7 +58,7 @@ class SourceContext:
 
     name: str
     config: MqttConfig
-    mapper: Mapper
+    mapper: SourceMapper
     ledger: ReceiptLedger
     clock: Clock
     emit: Emit
@@ -167,17 +168,19 @@ class Acknowledger:
         context = self._context
         resumed = self.connection is not None and self.connection.session.resumed
         repeats = self._copies(messages).union(self._repeats(messages) if resumed else ())
-        unrouted = (self._unrouted(messages) | context.companions.take(messages)).difference(repeats)
+        unrouted = (self._unrouted(messages) | context.companions.take(messages, repeats)).difference(repeats)
         fresh: Sequence[Message] = messages
+        places: Sequence[int] = range(len(messages))
         if repeats or unrouted:
             keep = np.ones(len(messages), np.bool_)
             keep[list(repeats | unrouted)] = False
-            fresh, received = [messages[i] for i in np.flatnonzero(keep).tolist()], received[keep]
+            places = np.flatnonzero(keep).tolist()
+            fresh, received = [messages[i] for i in places], received[keep]
         mapped = context.mapper.map(fresh, received)
-        context.companions.saw(mapped)
+        context.companions.saw(mapped, places)
         if unrouted:
             mapped = replace(mapped, ignored=mapped.ignored + len(unrouted))
-        if len(context.mapper.bindings.misfits) > context.stats.misfits:
+        if len(context.mapper.misfits) > context.stats.misfits:
             self._report()
         receipts, answer = self._receipts(messages, resumed=resumed)
         parcel = Parcel(
@@ -216,7 +219,7 @@ class Acknowledger:
         return Receipts(self._context.session, packets, digests), acks(packets, second)
 
     def _report(self) -> None:
-        found = list(self._context.mapper.bindings.misfits.values())
+        found = list(self._context.mapper.misfits)
         for wrong in found[self._context.stats.misfits :]:
             log.error("route does not fit", source=self._context.name, problem=localize(wrong.key, **wrong.fields))
         self._context.stats.misfits = len(found)

@@ -13,7 +13,7 @@ from gateway.adapter_ports import (
     SourceAdapter,
     SourceServices,
 )
-from gateway.domain.device import Device, PointKind, Profile
+from gateway.domain.device import Device, Profile
 from gateway.domain.device_command.definition import CommandDefinition
 from gateway.domain.error_reasons import reason
 from gateway.domain.errors import ConfigError, Problem
@@ -21,8 +21,7 @@ from gateway.domain.finding import DoctorFinding
 from gateway.domain.language_values import Phrase
 from protocols.mqtt.config import MqttConfig
 from protocols.mqtt.metrics import METRICS
-from protocols.mqtt.presence_config import OFFLINE, ONLINE, PresenceConfig
-from protocols.mqtt.publish_config import PublishConfig
+from protocols.mqtt.presence_config import FLAPPING, OFFLINE, ONLINE
 
 if TYPE_CHECKING:
     from protocols.mqtt.command_form import MqttForm
@@ -100,44 +99,22 @@ def _subscribed(source: MqttConfig, file: str, place: str) -> Iterator[Problem]:
 
 def _check_with(sources: Mapping[str, MqttConfig], project: CheckedProject) -> ConfigFindings:
     from protocols.mapping.route_check import check_routes
+    from protocols.mqtt.part_check import check_parts
 
     found = check_routes(sources, project)
     for name, source in sources.items():
-        if source.presence is not None:
-            found.problems += _no_presence(source.presence, project, f"sources.{name}.presence")
-        for index, entry in enumerate(source.publish):
-            _published(entry, project, f"sources.{name}.publish[{index}]", found)
+        check_parts(source, project, f"sources.{name}", found)
     return found
 
 
-def _no_presence(config: PresenceConfig, project: CheckedProject, place: str) -> Iterator[Problem]:
-    """The state point that presence is written to."""
-    points = [point for profile in project.profiles.values() if (point := profile.point(config.point)) is not None]
-    if not any(point.kind is PointKind.STATE and not point.each for point in points):
-        yield Problem(project.file, place, "mqtt.presence_point", {"point": config.point})
-
-
-def _published(entry: PublishConfig, project: CheckedProject, place: str, found: ConfigFindings) -> None:
-    """For whom a message is published."""
-    known = ", ".join(sorted(project.profiles)) or "-"
-    for name in (name for name in entry.profiles if name not in project.profiles):
-        found.problems.append(
-            Problem(project.file, f"{place}.profiles", "mqtt.publish_no_profile", {"got": name, "known": known})
-        )
-    meant = [device for device in project.devices.values() if entry.is_for(device)]
-    without = [device.code for device in meant if entry.filled(device) is None]
-    fields = {"got": entry.topic, "names": ", ".join(sorted(entry.names)), "devices": ", ".join(without[:5])}
-    if entry.names and len(without) == len(meant):
-        found.warnings.append(Problem(project.file, place, "mqtt.publish_nobody", fields))
-    elif without:
-        found.warnings.append(Problem(project.file, place, "mqtt.publish_some", fields))
-
-
 def _state_texts(config: MqttConfig) -> Iterable[tuple[str, str]]:
-    from protocols.mapping.state_texts import state_texts
+    from protocols.mapping.state_texts import point_texts, state_texts
 
-    texts = [] if config.presence is None else [(config.presence.point, text) for text in (ONLINE, OFFLINE)]
-    return [*state_texts(config), *texts]
+    presence, sparkplug = config.presence_in_force, config.sparkplug
+    texts = [] if presence is None else [ONLINE, OFFLINE, *([] if presence.flap is None else [FLAPPING])]
+    found = [] if presence is None else [(presence.point, text) for text in texts]
+    metrics = [] if sparkplug is None else [sparkplug.points, *sparkplug.profiles.values()]
+    return [*state_texts(config), *found, *(pair for points in metrics for pair in point_texts(points))]
 
 
 async def _examine(name: str, config: MqttConfig, *, running: bool) -> list[DoctorFinding]:  # noqa: ARG001 - the port
@@ -150,7 +127,11 @@ def _try_message(
     name: str, config: MqttConfig, services: SourceServices, topic: str, payload: bytes, retain: bool
 ) -> MessageTrial:
     from protocols.mapping.trial import try_message
+    from protocols.mqtt.sparkplug.receiver import is_sparkplug
+    from protocols.mqtt.sparkplug.trial import try_sparkplug
 
+    if config.sparkplug is not None and is_sparkplug(topic):
+        return try_sparkplug(name, config, services, topic, payload, retain=retain)
     return try_message(name, config, services, topic, payload, retain=retain)
 
 

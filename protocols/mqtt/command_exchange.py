@@ -1,7 +1,7 @@
 """Commands of an MQTT source: published once, each answer given to the command it belongs to."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,12 +53,12 @@ class CommandExchange(NoCompanion):
         """What waits for its answer goes on waiting; nothing is sent again."""
         self._publisher = None
 
-    def take(self, messages: Sequence[ReceivedMessage]) -> set[int]:
+    def take(self, messages: Sequence[ReceivedMessage], skip: Collection[int] = ()) -> set[int]:
         """As `Companion`: messages of the answers' topics, unless a route takes them, too."""
         if not self.filters:
             return set()
         found = {i for i, one in enumerate(messages) if any(covers(pattern, one.topic) for pattern in self.filters)}
-        for index in found:
+        for index in found.difference(skip):
             self._answered(messages[index])
         return {index for index in found if not self._routed(messages[index].topic)}
 

@@ -1,7 +1,7 @@
 """What runs beside the connections of a source: presence, messages that are published, and so on."""
 
 import asyncio
-from collections.abc import Awaitable, Iterable, Sequence
+from collections.abc import Awaitable, Collection, Iterable, Sequence
 from typing import Protocol
 
 from gateway.ports import Emit
@@ -29,11 +29,11 @@ class Companion(Protocol):
     def disconnected(self) -> None:
         """It is over, or was never ready."""
 
-    def take(self, messages: Sequence[ReceivedMessage]) -> set[int]:
-        """Indices of the messages that are for this part and no readings."""
+    def take(self, messages: Sequence[ReceivedMessage], skip: Collection[int]) -> set[int]:
+        """Indices of the messages that are for this part and no readings; `skip`: those that came before."""
 
-    def saw(self, mapped: Mapped) -> None:
-        """Readings that came."""
+    def saw(self, mapped: Mapped, places: Sequence[int]) -> None:
+        """The same messages, mapped but for what was taken; `places`: place in the call of the mapper -> in `take`."""
 
     def leaving(self) -> Sequence[Publication]:
         """What is published before the source ends a connection by itself."""
@@ -55,11 +55,11 @@ class NoCompanion:
     def disconnected(self) -> None:
         """Nothing follows from it."""
 
-    def take(self, messages: Sequence[ReceivedMessage]) -> set[int]:  # noqa: ARG002 - as Companion
+    def take(self, messages: Sequence[ReceivedMessage], skip: Collection[int]) -> set[int]:  # noqa: ARG002 - as Companion
         """No message is for this part."""
         return set()
 
-    def saw(self, mapped: Mapped) -> None:
+    def saw(self, mapped: Mapped, places: Sequence[int]) -> None:
         """Nothing follows from it."""
 
     def leaving(self) -> Sequence[Publication]:
@@ -91,14 +91,14 @@ class Companions:
         for part in self._parts:
             part.disconnected()
 
-    def take(self, messages: Sequence[ReceivedMessage]) -> set[int]:
+    def take(self, messages: Sequence[ReceivedMessage], skip: Collection[int]) -> set[int]:
         """Of all of them."""
-        return set[int]().union(*(part.take(messages) for part in self._parts))
+        return set[int]().union(*(part.take(messages, skip) for part in self._parts))
 
-    def saw(self, mapped: Mapped) -> None:
+    def saw(self, mapped: Mapped, places: Sequence[int]) -> None:
         """To each."""
         for part in self._parts:
-            part.saw(mapped)
+            part.saw(mapped, places)
 
     def leaving(self) -> Sequence[Publication]:
         """Of all of them."""

@@ -1,7 +1,6 @@
 """The parts that run beside the connections of a source, as its configuration asks for them."""
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,19 +10,24 @@ from protocols.mqtt.command_exchange import CommandExchange
 from protocols.mqtt.companion import Companion, Companions
 from protocols.mqtt.config import MqttConfig
 from protocols.mqtt.presence_reporter import PresenceReporter, PresenceServices
+from protocols.mqtt.presence_sign import PresenceSign
 from protocols.mqtt.publisher_parts import OwnStatus, PeriodicPublisher
+from protocols.mqtt.source_mapper import route_timeouts
+from protocols.mqtt.sparkplug.host import SparkplugHost
+from protocols.mqtt.stats import MqttStats
 
 
 @dataclass(frozen=True, slots=True)
 class CompanionServices:
     """`devices`: those of the registry, now. `memory`: the file of the source; a part that has one of its own puts it
-    beside. `published`: counts of what is published."""
+    beside. `signs`: births and deaths in the last call of the mapper."""
 
     directory: Directory
     devices: Callable[[], Iterable[Device]]
     clock: Clock
     memory: Path | None
-    published: Counter[str]
+    stats: MqttStats
+    signs: Callable[[], Sequence[PresenceSign]]
     commands: CommandExchange
 
 
@@ -36,12 +40,26 @@ def _parts(name: str, config: MqttConfig, services: CompanionServices) -> Iterat
     directory, memory = services.directory, services.memory
     if config.commands is not None:
         yield services.commands
-    if config.presence is not None:
+    presence = config.presence_in_force
+    if config.sparkplug is not None and services.stats.nodes is not None:
+        file = None if memory is None else memory.with_suffix(".sparkplug.json")
+        yield SparkplugHost(name, config.sparkplug, services.stats.nodes, services.clock, file)
+    if presence is not None:
         file = None if memory is None else memory.with_suffix(".presence.json")
         yield PresenceReporter(
-            name, config.presence, PresenceServices(directory, services.devices, services.clock, file)
+            name,
+            presence,
+            PresenceServices(
+                directory,
+                services.devices,
+                services.clock,
+                file,
+                services.stats.presence,
+                route_timeouts(config),
+                services.signs,
+            ),
         )
     if config.status is not None:
         yield OwnStatus(config.status)
     if config.publish:
-        yield PeriodicPublisher(name, config.publish, directory, services.devices, services.published)
+        yield PeriodicPublisher(name, config.publish, directory, services.devices, services.stats.published)

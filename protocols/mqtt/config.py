@@ -13,8 +13,9 @@ from gateway.domain.duration import DAY, HOUR, MINUTE, MS, SECOND, format_durati
 from gateway.section import Bytes, Duration, Section, SourceCommands, read_secret, wrong
 from protocols.mapping.config import RoutesSection
 from protocols.mapping.topic import TopicPattern, covers, overlap, parse_pattern
-from protocols.mqtt.presence_config import PresenceConfig, PresenceTopic
+from protocols.mqtt.presence_config import MqttRouteConfig, PresenceConfig, PresenceTopic
 from protocols.mqtt.publish_config import PublishConfig, StatusConfig
+from protocols.mqtt.sparkplug.config import SparkplugConfig
 
 _PORTS = {"mqtt": 1883, "mqtts": 8883, "ws": 80, "wss": 443}
 """By scheme, where the address names none."""
@@ -73,6 +74,8 @@ class MqttConfig(RoutesSection):
     commands: SourceCommands | None = None
     status: StatusConfig | None = None
     publish: tuple[PublishConfig, ...] = ()
+    sparkplug: SparkplugConfig | None = None
+    routes: tuple[MqttRouteConfig, ...] = ()
 
     @field_validator("url")
     @classmethod
@@ -135,12 +138,38 @@ class MqttConfig(RoutesSection):
         return self
 
     @model_validator(mode="after")
+    def _presence(self) -> Self:
+        timed = any(route.presence_timeout for route in self.routes)
+        if self.presence is not None and not (self.presence.ends or timed or self.sparkplug):
+            raise wrong("mqtt.presence_nothing")
+        if self.presence_in_force is None and any(route.presence_timeout is not None for route in self.routes):
+            raise wrong("mqtt.presence_of_nothing")
+        return self
+
+    @model_validator(mode="after")
+    def _wills(self) -> Self:
+        if self.status is not None and self.sparkplug is not None and self.sparkplug.host_id is not None:
+            raise wrong("mqtt.two_wills")
+        return self
+
+    @model_validator(mode="after")
     def _shared(self) -> Self:
         texts = [route.filter for route in self.routes] + [one.topic for one in self.presence_topics]
+        texts += [] if self.sparkplug is None else self.sparkplug.captured_filters
         for one, other in combinations(map(parse_pattern, texts), 2):
             if _clash(one, other):
                 raise wrong("mqtt.share_overlap", got=other.subscription, other=one.subscription)
         return self
+
+    @property
+    def routed(self) -> bool:
+        """Sparkplug needs no routes."""
+        return bool(self.routes) or self.sparkplug is not None
+
+    @property
+    def presence_in_force(self) -> PresenceConfig | None:
+        """Births and deaths of Sparkplug are presence without being asked for."""
+        return PresenceConfig() if self.presence is None and self.sparkplug is not None else self.presence
 
     @property
     def presence_topics(self) -> tuple[PresenceTopic, ...]:

@@ -4,7 +4,6 @@ import asyncio
 import random
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import structlog
@@ -17,7 +16,6 @@ from gateway.domain.language_values import Phrase
 from gateway.domain.metric import MetricSample
 from gateway.ports import Clock, Directory, Emit, ReceiptLedger
 from protocols.mapping.binding import SentBy, sent_canonically
-from protocols.mapping.mapper import Mapper
 from protocols.mapping.topic import covers, parse_pattern
 from protocols.mapping.unused_log import UnusedEntry, UnusedLog
 from protocols.mqtt.acknowledge import Acknowledger, Digests, SourceContext
@@ -32,6 +30,7 @@ from protocols.mqtt.metrics import samples
 from protocols.mqtt.protocol_choice import ProtocolChoice
 from protocols.mqtt.session import ConnectOptions, Phase, Session
 from protocols.mqtt.sessions import session_of
+from protocols.mqtt.source_mapper import MapperParts, filters_of, mapper_of, nodes_of
 from protocols.mqtt.stats import MqttStats
 from protocols.mqtt.subscriptions import Subscriptions, subscriptions
 from protocols.mqtt.tls import BrokerTls
@@ -75,10 +74,10 @@ class MqttSource:
         self._ledger = ledger
         self._clock = clock
         self._jitter = jitter
-        self._made = partial(Mapper, name, directory=directory, retention=retention)
+        self._parts = MapperParts(name, directory, retention)
+        self.stats.nodes = nodes_of(config)
         self._sent, self._memory, self._devices = sent, memory, devices
-        self._directory = directory
-        self._mapper = self._made(config, sent=sent)
+        self._mapper = mapper_of(self._parts, config, sent, self.stats.nodes)
         self._digests = Digests()
         self._choice = ProtocolChoice(config.protocol)
         self._commands = CommandExchange(
@@ -106,7 +105,7 @@ class MqttSource:
 
     def unused(self) -> list[tuple[str, UnusedEntry]]:
         """What messages held that nobody used since the start: (the route's filter, what was counted)."""
-        return self.stats.unused.by_filter([route.filter for route in self._config.routes])
+        return self.stats.unused.by_filter(filters_of(self._config))
 
     async def send_command(self, command: OutgoingCommand) -> CommandAnswer:
         """As `CommandPort`."""
@@ -127,10 +126,12 @@ class MqttSource:
         before, options = self._config, _options(config, password)
         self._config = config
         mapped = {key: getattr(before, key) for key in _MAPPING}
-        changed = any(getattr(config, key) != value for key, value in mapped.items())
+        if config.sparkplug != before.sparkplug:
+            self.stats.nodes = nodes_of(config)
+        changed = any(getattr(config, key) != getattr(before, key) for key in (*_MAPPING, "sparkplug"))
         if sent is not None or changed or answers != self._commands.filters:
             self._sent = sent or self._sent
-            self._mapper = self._made(config, sent=self._sent)
+            self._mapper = mapper_of(self._parts, config, self._sent, self.stats.nodes)
             self.stats.misfits, self.stats.unused = 0, UnusedLog()  # routes are counted by their place
             self._wanted = self._subscriptions()
             if self._context is not None:
@@ -155,7 +156,13 @@ class MqttSource:
         Raises SourceRejected when the broker refuses or our TLS files cannot be used: another try soon would not help.
         """
         services = CompanionServices(
-            self._directory, self._devices, self._clock, self._memory, self.stats.published, self._commands
+            self._parts.directory,
+            self._devices,
+            self._clock,
+            self._memory,
+            self.stats,
+            lambda: self._mapper.signs,
+            self._commands,
         )
         companions = companions_of(self._name, self._config, services)
         await companions.run_beside(self._connect_on(emit, companions), emit)
@@ -231,7 +238,7 @@ class MqttSource:
                 raise
             stable = since is not None and loop.time() - since > _STABLE
             self._look_for_conflict(session, why, since)
-            self._learn_version(session, why, accepted=since is not None)
+            _learn_version(self._choice, session, why, accepted=since is not None)
             self._down(why)
             await acknowledger.drain()
         finally:
@@ -244,14 +251,6 @@ class MqttSource:
 
     def _subscriptions(self) -> Subscriptions:
         return subscriptions(self._config, identifiers=self._choice.version == "5", answers=self._commands.filters)
-
-    def _learn_version(self, session: Session, why: SourceError, *, accepted: bool) -> None:
-        if accepted:
-            self._choice.ended()
-        elif session.refused_version:
-            self._choice.refused()
-        elif session.phase is Phase.CONNECTING and why.key in _HUNG_UP:
-            self._choice.closed()
 
     # ---- what is logged ------------------------------------------------------------------------------------------
     def _connected(self, connection: MqttConnection) -> None:
@@ -339,3 +338,13 @@ def _options(config: MqttConfig, password: str | None) -> ConnectOptions:
 
 def _is_routed(config: MqttConfig, topic: str) -> bool:
     return any(covers(parse_pattern(route.filter).filter, topic) for route in config.routes)
+
+
+def _learn_version(choice: ProtocolChoice, session: Session, why: SourceError, *, accepted: bool) -> None:
+    """From how a connection ended."""
+    if accepted:
+        choice.ended()
+    elif session.refused_version:
+        choice.refused()
+    elif session.phase is Phase.CONNECTING and why.key in _HUNG_UP:
+        choice.closed()

@@ -62,6 +62,8 @@ def subscriptions(config: MqttConfig, *, identifiers: bool = True, answers: Sequ
         wanted.setdefault(pattern, False)
     states = [parse_pattern(one.topic).subscription for one in config.presence_topics]
     wanted |= dict.fromkeys(states, True)
+    sparkplug = [] if config.sparkplug is None else config.sparkplug.filters
+    wanted = dict.fromkeys(sparkplug, False) | wanted
     cover = [p for p in wanted if not any(other != p and covers(other, p) for other in wanted)]
     requested = cover if identifiers else _merged(cover)
     alone = set(states) - {parse_pattern(route.filter).subscription for route in config.routes}

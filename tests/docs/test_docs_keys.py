@@ -120,7 +120,7 @@ def test_the_defaults_are_true(heading: str) -> None:
 
 def test_the_reasons_of_dead_letters_are_those_of_the_code() -> None:
     sources = [
-        *(DOCS.parent / "protocols" / "mqtt").glob("*.py"),
+        *(DOCS.parent / "protocols" / "mqtt").rglob("*.py"),
         *(DOCS.parent / "protocols" / "mapping").glob("*.py"),
     ]
     raised = {reason for path in sources for reason in re.findall(r'DecodeError\("(\w+)"', path.read_text("utf-8"))}

@@ -85,7 +85,7 @@ def test_follows_other_filters_and_gives_up_the_old_ones() -> None:
         (ACCEPTED + b"\x90\x03\x00\x01\x01", SourceUnavailable, "another SUBSCRIBE"),
         (ACCEPTED + b"\x90\x04\x00\x01\x01\x80", SourceRejected, "b"),
         (ACCEPTED + packet(0x90, bytes(2000)), SourceUnavailable, "2003 bytes"),
-        (ACCEPTED + b"\x40\x02\x00\x01", SourceUnavailable, "unexpected packet of type 4"),
+        (ACCEPTED + b"\x50\x02\x00\x01", SourceUnavailable, "unexpected packet of type 5"),
     ],
 )
 def test_refusals(data: bytes, kind: type, says: str) -> None:

@@ -21,7 +21,8 @@ from gateway.domain.errors import Problem
 from gateway.domain.reading import Batch, Reading, batch_of
 from gateway.domain.record import Body, DeviceSet, PointDefined, Record, RuleSet
 from protocols.mqtt.adapter import ADAPTER
-from protocols.mqtt.presence import PresenceChange, PresenceTracker
+from protocols.mqtt.presence import FlapLimits, KnownPresence, PresenceChange, PresenceLimits, PresenceTracker
+from protocols.mqtt.presence_config import OFFLINE, ONLINE
 from protocols.mqtt.source import MqttSource
 from rules.compiled import Names
 from rules.engine import Engine
@@ -29,6 +30,12 @@ from rules.format import compile_source, load_text
 from simulators.servers import BrokerProcess, mosquitto, mosquitto_binary
 
 END = 80
+
+
+def tracker_of(timeout: int, debounce: int, flap: FlapLimits | None = None) -> PresenceTracker:
+    return PresenceTracker(lambda _: PresenceLimits(timeout, debounce), flap)
+
+
 EVENTS = st.lists(
     st.tuples(st.integers(0, END), st.sampled_from(["alive", "alive", "gone", "disconnected", "connected"])),
     max_size=14,
@@ -75,7 +82,7 @@ def test_states_are_those_of_a_tick_by_tick_reference(
     events: list[tuple[int, str]], timeout: int, debounce: int, looks: list[int]
 ) -> None:
     """Whenever somebody looks: decisions bear the time at which they were due."""
-    tracker, found = PresenceTracker(timeout, debounce), list[PresenceChange]()
+    tracker, found = tracker_of(timeout, debounce), list[PresenceChange]()
     tracker.connected(0)
     steps = sorted([*((at, 1, kind) for at, kind in events), *((at, 0, "look") for at in looks)], key=lambda s: s[:2])
     for at, _, kind in [*steps, (END + 39, 0, "look")]:
@@ -85,40 +92,41 @@ def test_states_are_those_of_a_tick_by_tick_reference(
             getattr(tracker, kind)(at)
         else:
             getattr(tracker, kind)(7, at)
-    assert [(change.online, change.at) for change in found] == reference(events, timeout, debounce)
+    assert [(change.state == ONLINE, change.at) for change in found] == reference(events, timeout, debounce)
+    assert [change.number for change in found] == list(range(1, len(found) + 1))
 
 
 def test_the_will_of_an_old_connection_after_the_birth_of_the_new_one() -> None:
-    tracker = PresenceTracker(0, 5)
+    tracker = tracker_of(0, 5)
     tracker.connected(0)
     tracker.alive(1, 0)
     tracker.alive(1, 100)
     tracker.gone(1, 101)
     tracker.alive(1, 103)  # a reading of the new connection
-    assert tracker.changes(1000) == [PresenceChange(1, online=True, at=0)]
+    assert tracker.changes(1000) == [PresenceChange(1, ONLINE, at=0, number=1)]
 
 
 def test_states_of_the_last_run_go_on_and_silence_counts_from_the_connection() -> None:
-    tracker = PresenceTracker(10, 0)
-    tracker.restore({1: True, 2: False}, 1000)
+    tracker = tracker_of(10, 0)
+    tracker.restore({1: KnownPresence(ONLINE, 3), 2: KnownPresence(OFFLINE, 8)}, 1000)
     assert tracker.changes(5000) == [], "no broker yet"
     tracker.connected(6000)
     tracker.alive(1, 6005)
     assert tracker.changes(6014) == []
-    assert tracker.changes(6015) == [PresenceChange(1, online=False, at=6015)]
-    assert tracker.published() == {1: False, 2: False}
+    assert tracker.changes(6015) == [PresenceChange(1, OFFLINE, at=6015, number=4)]
+    assert tracker.published() == {1: KnownPresence(OFFLINE, 4), 2: KnownPresence(OFFLINE, 8)}
 
 
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 50)), max_size=30))
 def test_devices_do_not_disturb_each_other(signs: list[tuple[int, int]]) -> None:
     signs.sort(key=lambda sign: sign[1])
-    together = PresenceTracker(7, 3)
+    together = tracker_of(7, 3)
     together.connected(0)
     for device, at in signs:
         together.alive(device, at)
     all_changes = together.changes(100)
     for device in range(4):
-        alone = PresenceTracker(7, 3)
+        alone = tracker_of(7, 3)
         alone.connected(0)
         for one, at in signs:
             if one == device:

@@ -77,6 +77,18 @@ TEXTS: dict[str, tuple[str, str]] = {
         "source {source}: the TLS files changed and cannot be used, the connection stays as it is: {error}",
         "数据源 {source}：TLS 文件已更改但无法使用，连接保持不变：{error}",
     ),
+    "log.rebirth_requested": (
+        "source {source}: node {group}/{node} is asked for its births ({why})",
+        "数据源 {source}：已请求节点 {group}/{node} 重新上线声明（{why}）",
+    ),
+    "log.nodes_of_the_last_run_not_known": (
+        "the Sparkplug nodes of the last run cannot be read from {file}: {error}",
+        "无法从 {file} 读取上次运行时的 Sparkplug 节点：{error}",
+    ),
+    "log.nodes_not_remembered": (
+        "the Sparkplug nodes cannot be written to {file}: {error}",
+        "无法将 Sparkplug 节点写入 {file}：{error}",
+    ),
     "log.message_not_published": (
         "source {source}: {topic} could not be published: {error}",
         "数据源 {source}：无法发布 {topic}：{error}",

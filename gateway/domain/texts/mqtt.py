@@ -57,6 +57,50 @@ TEXTS: dict[str, tuple[str, str]] = {
         "online and offline are both {got!r}; write two different texts",
         "online 与 offline 都是 {got!r}；请写两个不同的文本",
     ),
+    "mqtt.presence_state": (
+        "{got!r}: with state every message of the topic means the same, so path, online and offline would mean nothing; remove them or state",
+        "{got!r}：写了 state，该主题的每条消息含义相同，path、online、offline 不起作用；请删去它们或 state",
+    ),
+    "mqtt.presence_zone": (
+        "{got!r}: its times have no zone; write time.zone",
+        "{got!r}：其时间没有时区；请写 time.zone",
+    ),
+    "mqtt.presence_profile_nothing": (
+        "nothing differs for this profile; write timeout or debounce, or remove it",
+        "该型号没有任何不同之处；请写 timeout 或 debounce，或删去它",
+    ),
+    "mqtt.presence_no_profile": (
+        "no profile is called {got}; known: {known}",
+        "没有名为 {got} 的型号；已有：{known}",
+    ),
+    "mqtt.presence_of_nothing": (
+        "presence_timeout of a route means something only with presence; write presence: {{}} for the source, or remove it",
+        "路由的 presence_timeout 只在配置了 presence 时起作用；请在数据源中写 presence: {{}}，或删去它",
+    ),
+    "mqtt.two_wills": (
+        "a connection has one will, and both status and sparkplug.host_id need it; remove one of them",
+        "一个连接只有一个遗嘱，而 status 与 sparkplug.host_id 都要用它；请删去其中之一",
+    ),
+    "mqtt.sparkplug_id": (
+        "{got!r} is no identifier of Sparkplug: one level of a topic, without /, + and #, and not STATE",
+        "{got!r} 不是 Sparkplug 标识：它是主题的一级，不含 /、+ 和 #，也不能是 STATE",
+    ),
+    "mqtt.sparkplug_code": (
+        "{got}: without {{{name}}} all of them would have one code; write {{{name}}} into it",
+        "{got}：没有 {{{name}}} 时所有设备的编号都相同；请写入 {{{name}}}",
+    ),
+    "mqtt.sparkplug_point": (
+        "{got}: a metric has its value and its time already; remove {keys}",
+        "{got}：metric 自带数值和时间；请删去 {keys}",
+    ),
+    "mqtt.sparkplug_unfilled": (
+        "{got}: no profile has a point {point}; known: {known}",
+        "{got}：没有任何型号含有测点 {point}；已有：{known}",
+    ),
+    "mqtt.sparkplug_nobody": (
+        "{got!r} can give no code of the device list (as {example}); correct it or the list",
+        "{got!r} 无法得出设备清单中的任何编号（如 {example}）；请改正它或清单",
+    ),
     "mqtt.cert_pair": (
         "a client certificate needs both cert_file and key_file; write both or none",
         "客户端证书需要同时给出 cert_file 和 key_file；请两者都写或都不写",
