@@ -50,8 +50,9 @@ sbom: $(VENV)/.dev  ## what is in it (CycloneDX), and that we may use it
 	$(BIN)/python .ci/sbom.py dist/fieldgate.cdx.json
 
 # Drawn from the code; a test compares.
-house: $(VENV)/.dev  ## the import graph as a picture: docs/imports.svg
+house: $(VENV)/.dev  ## the import graph as a picture: docs/imports.svg; the list of devices: docs/devices.md
 	$(BIN)/python .ci/import_graph.py docs/imports.svg
+	$(BIN)/python .ci/device_pages.py
 
 check: test test-faults lint types contracts sbom  ## all that `.ci/run` runs
 
@@ -70,7 +71,7 @@ $(VENV)/.dev: requirements/dev.txt $(VENV)/.run
 
 lock:  ## renew requirements/*.txt (needs uv)
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --extra sim pyproject.toml -o requirements/run.txt
-	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --extra sim --extra influx --extra postgres --extra dev -c requirements/run.txt pyproject.toml -o requirements/dev.txt
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --extra sim --extra aes --extra influx --extra postgres --extra dev -c requirements/run.txt pyproject.toml -o requirements/dev.txt
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url -c requirements/run.txt requirements/build.in -o requirements/build.txt
 
 clean:  ## remove .venv, var, dist, build

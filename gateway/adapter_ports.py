@@ -236,6 +236,9 @@ class SourceAdapter(Generic[C]):
     command_form: CommandForm[C] | None = None
     """None = it cannot send commands. Otherwise its sources are `CommandPort`s, and their configuration has `commands`
     (`SourceCommands`)."""
+    listen: Callable[[C, Sequence[str], float, Callable[[str, bytes, bool], None]], Awaitable[None]] | None = None
+    """(configuration, filters, seconds, call with topic, payload and whether it was retained) for `fieldgate probe`:
+    under a name of its own, publishes nothing. Raises SourceError, OSError."""
 
 
 def can_be_read(_: object) -> bool:

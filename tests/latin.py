@@ -27,6 +27,13 @@ NAMES = {
     "draft",
     "Python",
     "NumPy",
+    "Home",
+    "Assistant",
+    "Zigbee",
+    "Tasmota",
+    "Shelly",
+    "Homie",
+    "SunSpec",
 }
 UNITS = {"degC", "kWh", "kPa", "km", "min", "kB", "kW", "GiB", "MiB", "ms"}
 

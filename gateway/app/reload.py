@@ -20,6 +20,7 @@ from gateway.ports import Clock
 from gateway.settings.needs_restart import without_restart_only
 from gateway.settings.project import Project, ProjectReport, inspect_project
 from gateway.settings.rulebook import Rulebook, RuleFiles
+from gateway.settings.yaml_document import yaml_files
 from gateway.store import AuditedAct
 
 log = structlog.get_logger()
@@ -216,7 +217,7 @@ def _stamp(places: Collection[Path]) -> object:
 
 def _inside(folder: Path) -> list[Path]:
     try:
-        return sorted(path for path in folder.iterdir() if path.suffix in {".yaml", ".yml"})
+        return yaml_files(folder)
     except OSError:
         return []
 

@@ -3,28 +3,26 @@
 import base64
 import json
 import os
-import re
 import secrets
 import shlex
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import click
 
 from gateway.cli.init_modbus import SCHEME, modbus_answers, with_device_values
+from gateway.cli.new_files import check_project, fail, name_from, write_project, zone
 from gateway.cli.options import report_language
-from gateway.cli.problems import UNUSABLE
 from gateway.domain.error_reasons import reason
 from gateway.domain.text import Lang, localize
 
 if TYPE_CHECKING:
     from gateway.starter import InitAnswers
 
-ZONE = "Asia/Shanghai"
 ENDPOINT = "http://127.0.0.1:8090/hooks/oa"
 
 
@@ -75,13 +73,8 @@ def command(folder: Path, lang: Lang, yes: bool, **given: Any) -> None:
     if answers.profile is not None and answers.modbus is None:
         source = Path(answers.profile.file)
         made[f"profiles/{source.name}"] = source.read_text("utf-8")
-    for path in made:
-        if (folder / path).exists():
-            _fail(localize("init.exists", lang, path=folder / path))
-    for path, text in made.items():
-        _write(folder / path, text, 0o600 if path in SECRETS else 0o644)
-    click.echo(localize("init.written", lang, folder=folder, files=", ".join(sorted(made))))
-    _check(folder, lang)
+    write_project(folder, made, lang, SECRETS)
+    check_project(folder / "gateway.yaml", lang)
     _next(folder, answers)
 
 
@@ -111,7 +104,7 @@ def _answers(folder: Path, lang: Lang, prompt: _Prompt, given: Mapping[str, Any]
         return None if given[key] is None else str(given[key])
 
     known = {name: one for name, one in library().items() if "modbus" not in one.sections}
-    name = prompt("name", text("name"), _word(folder.resolve().name))
+    name = prompt("name", text("name"), name_from(folder.resolve().name))
     broker = text("modbus")
     broker = SCHEME + broker if broker else prompt("broker", text("broker"), "mqtt://127.0.0.1:1883")
     device = prompt("device", text("device"), "DEV-1")
@@ -127,7 +120,7 @@ def _answers(folder: Path, lang: Lang, prompt: _Prompt, given: Mapping[str, Any]
         )
     if wanted is not None and wanted not in known:
         key = "init.modbus" if wanted in library(demo=True) else "init.no_profile"
-        _fail(localize(key, lang, value=wanted, profile=wanted, known=", ".join(sorted(known))))
+        fail(localize(key, lang, value=wanted, profile=wanted, known=", ".join(sorted(known))))
     document = _sample(Path(sample), lang) if sample else sample_of(known[wanted or ""])
     found = read_sample(document, device)
     if text("device") is None and not prompt.interactive and found.codes:
@@ -135,18 +128,18 @@ def _answers(folder: Path, lang: Lang, prompt: _Prompt, given: Mapping[str, Any]
         device = found.codes[0]
         device_name = text("device_name") or device
     if not found.points:
-        _fail(localize("init.no_points", lang, path=sample))
+        fail(localize("init.no_points", lang, path=sample))
     if wanted is None and (fits := fitting(found, known)):
         wanted = fits
         click.echo(localize("init.library", lang, profile=fits))
     profile = known[wanted] if wanted else None
     if profile is not None and sample and not matches(found, profile):
-        _fail(localize("init.no_match", lang, profile=wanted))
+        fail(localize("init.no_match", lang, profile=wanted))
     endpoint = prompt("endpoint", text("endpoint"), ENDPOINT)
     username = text("username") or ""
     return InitAnswers(
         name,
-        text("timezone") or _zone(),
+        text("timezone") or zone(),
         lang,
         broker,
         device,
@@ -179,7 +172,7 @@ def _modbus_answers(
     )
     answers = InitAnswers(
         name,
-        given["timezone"] or _zone(),
+        given["timezone"] or zone(),
         prompt.lang,
         "",
         device,
@@ -203,9 +196,9 @@ def _sample(path: Path, lang: Lang) -> object:
     try:
         document = json.loads(path.read_text("utf-8-sig"))
     except (OSError, ValueError) as error:
-        _fail(localize("init.no_sample", lang, path=path, error=reason(error)))
+        fail(localize("init.no_sample", lang, path=path, error=reason(error)))
     if not isinstance(document, dict | list):
-        _fail(localize("init.no_sample", lang, path=path, error=type(document).__name__))
+        fail(localize("init.no_sample", lang, path=path, error=type(document).__name__))
     return document
 
 
@@ -214,39 +207,6 @@ def _password(username: str, prompt: _Prompt) -> str:
     if known or not prompt.interactive:
         return known
     return str(click.prompt(localize("init.ask.password", prompt.lang, username=username), hide_input=True))
-
-
-def _zone() -> str:
-    """IANA name of this machine's time zone; `ZONE` when it is unknown or UTC."""
-    from gateway.settings.inventory import zones
-
-    named = (
-        os.environ.get("TZ", "").removeprefix(":") or str(Path("/etc/localtime").resolve()).partition("zoneinfo/")[2]
-    )
-    return named if named in zones() and "/" in named and not named.startswith("Etc/") else ZONE
-
-
-def _word(text: str) -> str:
-    kept = re.sub(r"[^A-Za-z0-9_-]+", "-", text).strip("-_")[:40]
-    return kept or "fieldgate"
-
-
-def _write(path: Path, text: str, mode: int) -> None:
-    path.parent.mkdir(mode=0o755 if mode & 0o077 else 0o700, parents=True, exist_ok=True)
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write(text)
-
-
-def _check(folder: Path, lang: Lang) -> None:
-    from gateway.settings import inspect_project
-
-    report = inspect_project(folder / "gateway.yaml")
-    for problem in report.problems:
-        click.echo(problem.render(lang), err=True)
-    if report.project is None:
-        sys.exit(UNUSABLE)
-    click.echo(localize("config.check.ok", lang, file=folder / "gateway.yaml", **report.project.counts()))
 
 
 def _next(folder: Path, answers: "InitAnswers") -> None:
@@ -287,8 +247,3 @@ def _broker(answers: "InitAnswers") -> str:
     if answers.username:
         options += ["-u", answers.username, "-P", "…"]
     return shlex.join(options)
-
-
-def _fail(text: str) -> NoReturn:
-    click.echo(text, err=True)
-    sys.exit(UNUSABLE)

@@ -38,7 +38,7 @@ def modbus_answers(
     invalid."""
     from gateway.starter import ModbusAnswers, library, register
 
-    known = {name: one for name, one in library(demo=True).items() if "modbus" in one.sections}
+    known = {name: one for name, one in library(demo=True, devices=True).items() if "modbus" in one.sections}
     where = where.removeprefix(SCHEME)
     where = where if where.rpartition(":")[2].isdecimal() and ":" in where else f"{where}:{PORT}"
     number = prompt("unit", unit, "1")

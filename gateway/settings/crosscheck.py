@@ -279,6 +279,7 @@ def _usage(
             fields = {"value": ", ".join(rule.watch.kinds), "rule": name}
             found.warnings.append(file.document.problem(file.place(name, "watch"), "config.warn.uncovered", **fields))
     used = {device.profile for device in inventory.devices.values()}
+    top = min((len(Path(one.file).parts) for one in profiles.values()), default=0)
     for one in profiles.values():
-        if one.profile.id not in used:
+        if one.profile.id not in used and len(Path(one.file).parts) == top:  # sub-folders are a library to choose from
             found.warnings.append(Problem(one.file, "", "config.warn.unused_profile", {"value": one.profile.id}))

@@ -24,7 +24,7 @@ from gateway.settings.profile_commands import CommandModel, PlainCommand, defini
 from gateway.settings.quantity import parse_quantity
 from gateway.settings.title import TitleModel
 from gateway.settings.validation_messages import problems_of
-from gateway.settings.yaml_document import Document, Place, read_document
+from gateway.settings.yaml_document import Document, Place, read_document, yaml_files
 from rules.expr.tokens import KEYWORDS
 
 _WORD = r"^[A-Za-z][A-Za-z0-9_]*$"
@@ -135,12 +135,12 @@ class LoadedProfile:
 
 
 def load_profiles(folder: Path) -> tuple[dict[str, LoadedProfile], list[Problem]]:
-    """Every profile of a folder by its id, and every problem of every file."""
+    """Every profile of a folder and its sub-folders by its id, and every problem of every file."""
     loaded: dict[str, LoadedProfile] = {}
     problems: list[Problem] = []
     if not folder.is_dir():
         return {}, [Problem(str(folder), "", "config.folder.missing", {"value": str(folder)})]
-    for path in sorted(p for p in folder.iterdir() if p.suffix in {".yaml", ".yml"}):
+    for path in yaml_files(folder):
         one, wrong = load_profile(path)
         problems += wrong
         if one is None:

@@ -71,6 +71,15 @@ class Document:
         self.problems.append(self.problem(place, key, **fields))
 
 
+def yaml_files(folder: Path) -> list[Path]:
+    """The YAML files of a folder and its sub-folders, sorted by path. Names that begin with a point are left out.
+    Raises OSError when the folder cannot be read."""
+    inside = sorted(folder.iterdir())
+    found = [path for path in inside if path.suffix in {".yaml", ".yml"} and not path.is_dir()]
+    folders = [path for path in inside if path.is_dir() and not path.name.startswith(".")]
+    return [*found, *(path for below in folders for path in yaml_files(below))]
+
+
 def dotted(place: Place) -> str:
     """("rules", 2, "hold") -> `rules[2].hold`."""
     out = ""

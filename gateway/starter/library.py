@@ -13,11 +13,15 @@ FOLDER = next(
 )
 
 
-def library(*, demo: bool = False) -> Mapping[str, LoadedProfile]:
-    """Profiles by id; without those of imports, and with those of the demo only on request."""
+def library(*, demo: bool = False, devices: bool = False) -> Mapping[str, LoadedProfile]:
+    """Profiles by id; without those of imports; those of the demo and of real devices (in sub-folders) on request."""
     found, _ = load_profiles(FOLDER)
     left_out = ("_import",) if demo else ("_demo", "_import")
-    return {name: one for name, one in found.items() if not name.endswith(left_out)}
+    return {
+        name: one
+        for name, one in found.items()
+        if not name.endswith(left_out) and (devices or Path(one.file).parent == FOLDER)
+    }
 
 
 def matches(sample: Sample, profile: LoadedProfile) -> dict[str, ProposedPoint]:

@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING
 from gateway.adapter_ports import CheckedProject, ConfigFindings, MessageTrial, SourceAdapter, SourceServices
 from gateway.domain.error_reasons import reason
 from gateway.domain.errors import ConfigError, Problem
+from gateway.domain.metric import MetricFamily
 from protocols.http.config import HttpConfig
 
 if TYPE_CHECKING:
-    from protocols.http.authenticate import Authenticate
+    from protocols.http.sender import Sender
     from protocols.http.source import HttpSource
+
+METRICS = (MetricFamily("http_refused", "Requests that were no messages, by reason", ("reason",)),)
 
 
 def _build(name: str, config: HttpConfig, services: SourceServices) -> "HttpSource":
@@ -23,7 +26,7 @@ def _build(name: str, config: HttpConfig, services: SourceServices) -> "HttpSour
         services.directory,
         services.ledger,
         services.clock,
-        _authenticate(name, config, services.file),
+        _sender(name, config, services.file),
         sent=services.as_sent,
         retention=services.retention,
     )
@@ -33,27 +36,37 @@ def _adjust(
     source: "HttpSource", config: HttpConfig, before: SourceServices, services: SourceServices
 ) -> Callable[[], bool]:
     sent = None if before.sent == services.sent else services.as_sent
-    return partial(source.use, config, _authenticate(source.name, config, services.file), sent)
+    return partial(source.use, config, _sender(source.name, config, services.file), sent)
 
 
-def _authenticate(name: str, config: HttpConfig, file: str) -> "Authenticate":
-    from protocols.http.authenticate import authenticator
+def _sender(name: str, config: HttpConfig, file: str) -> "Sender":
+    from protocols.http.aes import PACKAGE, installed
+    from protocols.http.authenticate import sender_of
 
+    place = f"sources.{name}.auth"
+    if config.encrypted and not installed():
+        raise ConfigError([Problem(file, place, "http.no_aes", {"package": PACKAGE})])
     try:
-        return authenticator(config.auth)
+        return sender_of(config)
     except OSError as error:
-        fields = {"error": reason(error)}
-        raise ConfigError([Problem(file, f"sources.{name}.auth", "app.secret", fields)]) from None
+        raise ConfigError([Problem(file, place, "app.secret", {"error": reason(error)})]) from None
+    except ValueError:
+        raise ConfigError([Problem(file, place, "http.aes_key")]) from None
 
 
 def _check(sources: Mapping[str, HttpConfig], file: str) -> ConfigFindings:
-    """Addresses that others can reach without TLS; sources that share an address but not its TLS."""
+    """Addresses that others can reach without TLS; sources that share an address but not its TLS; AES that is not
+    installed."""
+    from protocols.http.aes import PACKAGE, installed
+
     found = ConfigFindings()
     first: dict[tuple[str, int], tuple[str, HttpConfig]] = {}
     for name, source in sources.items():
         place = f"sources.{name}"
         if source.tls is None and not source.local:
             found.warnings.append(Problem(file, f"{place}.listen", "http.plain", {"listen": source.listen}))
+        if source.encrypted and not installed():
+            found.problems.append(Problem(file, f"{place}.auth", "http.no_aes", {"package": PACKAGE}))
         other, like = first.setdefault(source.address, (name, source))
         if like.tls != source.tls:
             found.problems.append(Problem(file, f"{place}.tls", "http.tls_differs", {"first": other}))
@@ -88,5 +101,6 @@ ADAPTER = SourceAdapter(
     check=_check,
     check_with=_check_with,
     state_texts=_state_texts,
+    metrics=METRICS,
     try_message=_try_message,
 )

@@ -3,10 +3,11 @@
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Literal, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BeforeValidator, Field, SecretStr, field_validator, model_validator
 
-from gateway.domain.duration import MINUTE, MS, SECOND
+from gateway.domain.duration import DAY, HOUR, MINUTE, MS, SECOND
 from gateway.section import Bytes, Duration, Section, read_secret, wrong
 from protocols.mapping.config import RoutesSection
 from protocols.mapping.config_problem import submodel
@@ -30,10 +31,12 @@ class _Secret(Section):
 
 
 class TokenAuth(_Secret):
-    """The request brings a secret: `Authorization: Bearer …`, or in a header of that name."""
+    """The request brings a secret: `Authorization: Bearer …`, in a header of that name, or by a name of the URL's query
+    (for platforms that can send nothing but a URL)."""
 
     kind: Literal["token"]
     header: str = "authorization"
+    query: str | None = Field(default=None, min_length=1)
 
 
 class HmacAuth(_Secret):
@@ -50,9 +53,59 @@ class HmacAuth(_Secret):
 
 
 class OneNetAuth(_Secret):
-    """China Mobile OneNET: `msg_signature` = base64(MD5(token + nonce + msg)); its URL check is answered."""
+    """China Mobile OneNET: `msg_signature` = base64(MD5(token + nonce + msg)); its URL check is answered. `aes_secret`:
+    EncodingAESKey, when messages are encrypted."""
 
     kind: Literal["onenet"]
+    aes_secret: SecretStr | None = None
+    aes_secret_file: Path | None = None
+
+    def aes_key(self) -> str:
+        """EncodingAESKey, "" = messages are in the clear. Raises OSError when its file cannot be read."""
+        if self.aes_secret is None and self.aes_secret_file is None:
+            return ""
+        return read_secret(self.aes_secret, self.aes_secret_file)
+
+
+class TcecAuth(Section):
+    """An operator of charging stations by T/CEC 102.4: requests and answers are encrypted and signed, a token is
+    issued. `zone`: of TimeStamp, which may be older or newer by `tolerance`."""
+
+    kind: Literal["tcec102"]
+    operator_id: str = Field(min_length=1)
+    operator_secret: SecretStr | None = None
+    operator_secret_file: Path | None = None
+    data_secret: SecretStr | None = None
+    data_secret_file: Path | None = None
+    iv_secret: SecretStr | None = None
+    iv_secret_file: Path | None = None
+    sig_secret: SecretStr | None = None
+    sig_secret_file: Path | None = None
+    token_lifetime: Duration = 2 * HOUR
+    tolerance: Duration = 5 * MINUTE
+    zone: str = "Asia/Shanghai"
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        for name in TCEC_SECRETS:
+            if (getattr(self, name) is None) == (getattr(self, f"{name}_file") is None):
+                raise wrong("http.tcec_secret", got=name)
+        if not MINUTE <= self.token_lifetime <= 30 * DAY:
+            raise wrong("mqtt.range", got=f"token_lifetime {self.token_lifetime // SECOND}s", low="1m", high="30d")
+        return self
+
+    @field_validator("zone")
+    @classmethod
+    def _zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ValueError, OSError, ZoneInfoNotFoundError):
+            raise wrong("route.zone", got=value) from None
+        return value
+
+    def value(self, name: str) -> str:
+        """The secret of that name. Raises OSError when its file cannot be read."""
+        return read_secret(getattr(self, name), getattr(self, f"{name}_file"))
 
 
 class ClientCertificate(Section):
@@ -67,11 +120,13 @@ class NoAuth(Section):
     kind: Literal["none"]
 
 
-Auth = TokenAuth | HmacAuth | OneNetAuth | ClientCertificate | NoAuth
+TCEC_SECRETS = ("operator_secret", "data_secret", "iv_secret", "sig_secret")
+Auth = TokenAuth | HmacAuth | OneNetAuth | TcecAuth | ClientCertificate | NoAuth
 _KINDS: dict[str, type[Section]] = {
     "token": TokenAuth,
     "hmac": HmacAuth,
     "onenet": OneNetAuth,
+    "tcec102": TcecAuth,
     "mtls": ClientCertificate,
     "none": NoAuth,
 }
@@ -96,12 +151,14 @@ class ServerTls(Section):
 
 
 class HttpConfig(RoutesSection):
-    """A listener for pushed messages. Several sources may share an address, each with its own path."""
+    """A listener for pushed messages. Several sources may share an address, each with its own path. `query`: a request
+    without a body brings its message in the query of its URL, also by GET."""
 
     type: Literal["http"]
     listen: str = "127.0.0.1:8422"
     auth: Annotated[Auth, BeforeValidator(_auth)]
     tls: ServerTls | None = None
+    query: bool = False
     linger: Duration = 5 * MS
     linger_messages: int = Field(default=500, ge=1, le=20_000)
     max_unjournaled: Bytes = 32 * 1024 * 1024
@@ -127,9 +184,19 @@ class HttpConfig(RoutesSection):
             raise wrong("http.open", got=self.listen)
         if isinstance(self.auth, ClientCertificate) and (self.tls is None or self.tls.client_ca is None):
             raise wrong("http.client_ca")
+        if self.query and isinstance(self.auth, HmacAuth | OneNetAuth | TcecAuth):
+            raise wrong("http.query", got=self.auth.kind)
         if not 0 <= self.linger <= SECOND:
             raise wrong("mqtt.range", got=f"linger {self.linger // MS}ms", low="0ms", high="1s")
         return self
+
+    @property
+    def encrypted(self) -> bool:
+        """Messages are encrypted, so AES is needed."""
+        auth = self.auth
+        return isinstance(auth, TcecAuth) or (
+            isinstance(auth, OneNetAuth) and (auth.aes_secret is not None or auth.aes_secret_file is not None)
+        )
 
     @property
     def address(self) -> tuple[str, int]:

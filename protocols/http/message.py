@@ -30,13 +30,15 @@ class PushRequest:
 
 @dataclass(frozen=True, slots=True)
 class PushAnswer:
-    """`close`: the connection ends after it."""
+    """`close`: the connection ends after it. `refusal`: why the request is no message, for the count; "" = it is not
+    refused."""
 
     status: int
     body: bytes = b""
     kind: str = "application/json"
     headers: tuple[tuple[str, str], ...] = ()
     close: bool = False
+    refusal: str = ""
 
     def wire(self, *, keep: bool) -> bytes:
         """The bytes of HTTP/1.1; `keep`: the connection stays."""
@@ -61,13 +63,14 @@ def problem(
         "code": code,
     }
     headers = (("retry-after", str(retry_after)),) if retry_after else ()
-    return PushAnswer(status, msgspec.json.encode(body), PROBLEM, headers, close)
+    return PushAnswer(status, msgspec.json.encode(body), PROBLEM, headers, close, code)
 
 
 @dataclass(slots=True)
 class PushedMessage:
-    """What the mapper sees: the path below `/v1/ingest/` is the topic."""
+    """What the mapper sees: the path below `/v1/ingest/` is the topic. `damaged`: why it could not be decrypted."""
 
     topic: str
     payload: bytes
     retain: bool = field(default=False)
+    damaged: str = ""

@@ -1,52 +1,49 @@
 """Pushed messages -> parcels; a request is answered when its message is in the journal."""
 
 import asyncio
-import zlib
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
-from urllib.parse import parse_qs
 
-import msgspec
 import numpy as np
 import structlog
-from xxhash import xxh3_64_intdigest
 
 from gateway.domain.duration import SECOND
 from gateway.domain.errors import StoreError
 from gateway.domain.language_values import Phrase
-from gateway.domain.metric import MetricSample
+from gateway.domain.metric import MetricSample, by_label
 from gateway.domain.record import Parcel, Receipts
-from gateway.domain.text import Lang
 from gateway.ports import Clock, Directory, Emit, ReceiptLedger
-from protocols.http.authenticate import Authenticate
-from protocols.http.config import HttpConfig, OneNetAuth
+from protocols.http.config import HttpConfig, TcecAuth
 from protocols.http.listener import PREFIX, Listener, listeners
 from protocols.http.message import PushAnswer, PushedMessage, PushRequest, problem
+from protocols.http.replay import Receipt, TakenPushes, receipt_of
+from protocols.http.sender import OpenedPush, PushOutcome, Sender
 from protocols.mapping.binding import SentBy, sent_canonically
 from protocols.mapping.mapper import Mapped, Mapper
 from protocols.mapping.message_stats import MessageStats
 from protocols.mapping.unused_log import UnusedEntry, UnusedLog, log_unused
 
-KEY = "idempotency-key"
-LONGEST_KEY = 255
-_SESSIONS = 16
 _PARCELS = 8
 """Parcels that may wait for the journal at one time."""
-_ACCEPTED = msgspec.json.encode({"status": "accepted"})
-_DUPLICATE = msgspec.json.encode({"status": "duplicate"})
+_ACCEPTED = PushOutcome("accepted")
+_DUPLICATE = PushOutcome("duplicate")
+_BUSY = PushOutcome("busy")
+_NOT_TAKEN = PushOutcome("not_taken")
 log = structlog.get_logger()
 
 
 @dataclass(slots=True, eq=False)
 class _Push:
-    """A request that waits for the journal. `receipt`: of its idempotency key, None = it has none."""
+    """A request that waits for the journal. `receipt`: of its key, None = it has none; `again`: it was taken before."""
 
     message: PushedMessage
-    language: Lang
+    opened: OpenedPush
     received: int
     answer: "asyncio.Future[PushAnswer]"
-    receipt: tuple[str, int, int] | None = None
+    receipt: Receipt | None = None
+    again: bool = False
 
 
 class HttpSource:
@@ -59,13 +56,13 @@ class HttpSource:
         directory: Directory,
         ledger: ReceiptLedger,
         clock: Clock,
-        authenticate: Authenticate,
+        sender: Sender,
         *,
         sent: SentBy = sent_canonically,
         retention: int = 0,
     ) -> None:
         self.stats = MessageStats()
-        self._name, self._config, self._authenticate = name, config, authenticate
+        self._name, self._config, self._sender = name, config, sender
         self._ledger, self._clock = ledger, clock
         self._made = partial(Mapper, name, directory=directory, retention=retention)
         self._sent = sent
@@ -76,6 +73,8 @@ class HttpSource:
         self._tasks: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._last = 0
+        self._refused: Counter[str] = Counter()
+        self._taken = _remembered(config)
         self._listener: Listener | None = None
         self._broken: asyncio.Future[None] | None = None
 
@@ -91,8 +90,9 @@ class HttpSource:
         return host, port if self._listener is None else self._listener.port
 
     def samples(self) -> Iterator[MetricSample]:
-        """Values of `SOURCE_METRICS`, now."""
-        return self.stats.samples()
+        """Values of `SOURCE_METRICS` and the families of its adapter, now."""
+        yield from self.stats.samples()
+        yield from by_label("http_refused", *self._refused.items())
 
     def unused(self) -> list[tuple[str, UnusedEntry]]:
         """What messages held that nobody used since the start: (the route's filter, what was counted)."""
@@ -107,9 +107,9 @@ class HttpSource:
             return Phrase("http.silent")
         return None
 
-    def use(self, config: HttpConfig, authenticate: Authenticate, sent: SentBy | None) -> bool:
+    def use(self, config: HttpConfig, sender: Sender, sent: SentBy | None) -> bool:
         """From now on this configuration, on the event loop of `run`; True: it has to listen anew."""
-        before, self._config, self._authenticate = self._config, config, authenticate
+        before, self._config, self._sender = self._config, config, sender
         self._sent = sent or self._sent
         self._mapper = self._made(config, sent=self._sent)
         self.stats.misfits, self.stats.unused = 0, UnusedLog()  # routes are counted by their place
@@ -141,33 +141,30 @@ class HttpSource:
 
     # ---- one request
     def _take(self, request: PushRequest) -> "PushAnswer | asyncio.Future[PushAnswer]":
-        if request.method != "POST" and not (request.method == "GET" and isinstance(self._config.auth, OneNetAuth)):
-            return problem(405, "method", request.language)
-        refused = self._authenticate(request, self._clock.now())
-        if refused is not None:
-            return refused
-        if request.method == "GET":  # the platform's check of the address
-            msg = parse_qs(request.query)["msg"][0]
-            return PushAnswer(200, msg.encode(), "text/plain; charset=utf-8")
-        body = _plain(request, self._config.max_payload)
-        if isinstance(body, PushAnswer):
-            return body
-        if self.stats.bytes_waiting + len(body) > self._config.max_unjournaled or len(self._tasks) >= _PARCELS:
-            return problem(503, "busy", request.language, retry_after=1)
+        now = self._clock.now()
+        if request.method in self._sender.methods:
+            found = self._sender.open(request, now)
+        else:
+            found = problem(405, "method", request.language)
         topic = request.path.removeprefix(PREFIX).rstrip("/")
-        return self._queued(PushedMessage(topic, body), request.headers.get(KEY, "")[:LONGEST_KEY], request.language)
+        answer = found if isinstance(found, PushAnswer) else self._queued(topic, found, now)
+        if isinstance(answer, PushAnswer) and answer.refusal:
+            self._refused[answer.refusal] += 1
+        return answer
 
-    def _queued(self, message: PushedMessage, key: str, lang: Lang) -> "PushAnswer | asyncio.Future[PushAnswer]":
-        now = self._last = self._clock.now()
-        receipt = None
-        if key:
-            digest = xxh3_64_intdigest(message.payload, xxh3_64_intdigest(f"{message.topic} {key}".encode()))
-            session = f"{self._name}/{KEY}/{digest % _SESSIONS}"
-            receipt = (session, digest // _SESSIONS % 65536, digest)
-            if digest in self._by_key:
-                return self._by_key[digest]
-        push = _Push(message, lang, now, asyncio.get_running_loop().create_future(), receipt)
+    def _queued(self, topic: str, opened: OpenedPush, now: int) -> "PushAnswer | asyncio.Future[PushAnswer]":
+        message = PushedMessage(topic, opened.payload, damaged=opened.damaged)
+        if self.stats.bytes_waiting + len(message.payload) > self._config.max_unjournaled:
+            return opened.answer(_BUSY)
+        if len(self._tasks) >= _PARCELS:
+            return opened.answer(_BUSY)
+        self._last = now
+        receipt = receipt_of(self._name, topic, opened)
+        if receipt is not None and receipt[2] in self._by_key:
+            return self._by_key[receipt[2]]
+        push = _Push(message, opened, now, asyncio.get_running_loop().create_future(), receipt)
         if receipt is not None:
+            push.again = receipt[2] in self._taken
             self._by_key[receipt[2]] = push.answer
         self.stats.received += 1
         self.stats.waiting += 1
@@ -197,13 +194,13 @@ class HttpSource:
             return
         for push in pushes:
             if not push.answer.done():
-                push.answer.set_result(problem(503, "not_taken", push.language, retry_after=1))
+                push.answer.set_result(push.opened.answer(_NOT_TAKEN))
         if self._broken is not None and not self._broken.done():
             self._broken.set_exception(error)
 
     async def _journal(self, pushes: list[_Push]) -> None:
         assert self._emit is not None
-        again = [push.receipt is not None and self._ledger.claim(*push.receipt) for push in pushes]
+        again = [push.receipt is not None and (self._ledger.claim(*push.receipt) or push.again) for push in pushes]
         fresh = [push for push, known in zip(pushes, again, strict=True) if not known]
         received = np.array([push.received for push in fresh], np.int64)
         mapped = self._mapper.map([push.message for push in fresh], received)
@@ -218,21 +215,18 @@ class HttpSource:
             self._settle(pushes, None, duplicates)
             raise
         self._settle(pushes, mapped if failure is None else None, duplicates)
-        answers = _answers(mapped, len(fresh)) if failure is None else {}
+        letters = {} if failure is not None else _dead_letters(mapped)
         place = 0
         for push, known in zip(pushes, again, strict=True):
-            if failure is not None:
-                answer = problem(503, "not_taken", push.language, retry_after=1)
-            elif known:
-                answer = PushAnswer(200, _DUPLICATE)
-            else:
-                answer, place = answers.get(place, PushAnswer(200, _ACCEPTED)), place + 1
+            outcome = _NOT_TAKEN if failure is not None else _DUPLICATE
+            if failure is None and not known:
+                outcome, place = letters.get(place, _ACCEPTED), place + 1
+            if failure is None and push.opened.once and push.receipt is not None:
+                self._taken.add(push.receipt[2], push.received)
             if not push.answer.done():
-                push.answer.set_result(answer)
+                push.answer.set_result(push.opened.answer(outcome))
 
-    def _parcels(
-        self, mapped: Mapped, fresh: int, duplicates: int, receipts: list[tuple[str, int, int]]
-    ) -> Iterator[Parcel]:
+    def _parcels(self, mapped: Mapped, fresh: int, duplicates: int, receipts: list[Receipt]) -> Iterator[Parcel]:
         """One for the readings; receipts of further sessions in parcels of their own behind it."""
         by_session: dict[str, tuple[list[int], list[int]]] = {}
         for session, packet, digest in receipts:
@@ -275,28 +269,12 @@ class HttpSource:
             await asyncio.wait(self._tasks)
 
 
-def _answers(mapped: Mapped, count: int) -> dict[int, PushAnswer]:
-    """For the messages that became dead letters. They are kept, so the sender must not send them again: 200."""
-    found = {}
-    for place, raw in zip(mapped.rejected_at, mapped.rejected, strict=True):
-        if place < count:
-            body = {"status": "dead_letter", "reason": raw.reason, "detail": raw.detail}
-            found[place] = PushAnswer(200, msgspec.json.encode(body))
-    return found
+def _dead_letters(mapped: Mapped) -> dict[int, PushOutcome]:
+    """By the places of their messages."""
+    found = zip(mapped.rejected_at, mapped.rejected, strict=True)
+    return {place: PushOutcome("dead_letter", raw.reason, raw.detail) for place, raw in found}
 
 
-def _plain(request: PushRequest, most: int) -> bytes | PushAnswer:
-    """The body, unpacked when it is gzip or deflate; at most `most` bytes."""
-    encoding = request.headers.get("content-encoding", "identity").lower()
-    body = request.body
-    if encoding in {"gzip", "deflate"}:
-        unpack = zlib.decompressobj(zlib.MAX_WBITS | 32)
-        try:
-            body = unpack.decompress(body, most + 1)
-        except zlib.error:
-            return problem(400, "encoding", request.language, got=encoding)
-        if not unpack.eof and len(body) <= most:
-            return problem(400, "cut_short", request.language, got=encoding)
-    elif encoding != "identity":
-        return problem(415, "content_encoding", request.language)
-    return problem(413, "too_large", request.language, most=most) if len(body) > most else body
+def _remembered(config: HttpConfig) -> TakenPushes:
+    """Messages that are taken once are remembered for as long as their time is accepted."""
+    return TakenPushes(2 * config.auth.tolerance if isinstance(config.auth, TcecAuth) else 0)

@@ -6,6 +6,7 @@ import csv
 import io
 from collections.abc import Callable, Sequence
 from typing import Any
+from urllib.parse import parse_qsl
 
 from gateway.domain.errors import DecodeError
 from protocols.mapping.config import RouteConfig
@@ -19,6 +20,8 @@ ReadPayload = Callable[[bytes], Any]
 """Payload -> document. Raises DecodeError `bad_json`, `bad_payload`, `duplicate_key`."""
 MOST_LINES = 10_000
 """Of one CSV or line-protocol payload."""
+MOST_NAMES = 200
+"""Of one form."""
 
 
 def payload_reader(config: RouteConfig) -> ReadPayload | None:
@@ -31,6 +34,8 @@ def payload_reader(config: RouteConfig) -> ReadPayload | None:
         read = _BinaryReader(form)
     elif form.format == "influx":
         read = _line_protocol
+    elif form.format == "form":
+        read = _form
     elif form.format == "none":
         read = _nothing
     elif config.unpack:
@@ -43,6 +48,22 @@ def payload_reader(config: RouteConfig) -> ReadPayload | None:
 def _nothing(payload: bytes) -> Any:  # noqa: ARG001 - as ReadPayload
     """A message whose coming is all that counts."""
     return {}
+
+
+def _form(payload: bytes) -> Any:
+    """`a=1&b=%20x` -> an object of texts."""
+    text = _text(payload).strip()
+    try:
+        pairs = parse_qsl(text, keep_blank_values=True, strict_parsing=True, errors="strict", max_num_fields=MOST_NAMES)
+    except ValueError as error:
+        raise DecodeError("bad_payload", f"form: {error}") from None
+    if not pairs:
+        raise DecodeError("bad_payload", "form: empty")
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        names = [name for name, _ in pairs]
+        raise DecodeError("duplicate_key", next(name for name in names if names.count(name) > 1)[:80])
+    return found
 
 
 def _line_protocol(payload: bytes) -> Any:

@@ -88,15 +88,17 @@ class BinaryPayload(BinaryLayout):
 
 
 class PlainPayload(Section):
-    """A payload that needs no more words: `influx` is InfluxDB's line protocol, `none` is not looked at."""
+    """A payload that needs no more words: `influx` is InfluxDB's line protocol, `form` is `a=1&b=2` of a URL or a form,
+    `none` is not looked at."""
 
-    format: Literal["json", "influx", "none"]
+    format: Literal["json", "influx", "form", "none"]
 
 
 PayloadConfig = PlainPayload | CsvPayload | BinaryPayload
 _FORMATS: dict[str, type[PayloadConfig]] = {
     "json": PlainPayload,
     "influx": PlainPayload,
+    "form": PlainPayload,
     "none": PlainPayload,
     "csv": CsvPayload,
     "binary": BinaryPayload,

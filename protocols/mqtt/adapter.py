@@ -1,6 +1,6 @@
 """What the gateway needs of this folder (`gateway.adapter_ports.SourceAdapter`). Parts are loaded when needed."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
@@ -154,6 +154,14 @@ def _check_command(config: MqttConfig, form: "MqttForm") -> Phrase | None:
     return Phrase("command.needs_mqtt5") if form.needs_mqtt5 and config.protocol == "3.1.1" else None
 
 
+async def _listen(
+    config: MqttConfig, filters: Sequence[str], seconds: float, message: Callable[[str, bytes, bool], None]
+) -> None:
+    from protocols.mqtt.listen import listen
+
+    await listen(config, filters, seconds, message)
+
+
 ADAPTER = SourceAdapter(
     name="mqtt",
     config=MqttConfig,
@@ -166,4 +174,5 @@ ADAPTER = SourceAdapter(
     examine=_examine,
     try_message=_try_message,
     command_form=CommandForm(load=_load_command, serves=_serves, check=_check_command),
+    listen=_listen,
 )

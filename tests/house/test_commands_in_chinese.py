@@ -58,6 +58,10 @@ PLAYS: dict[str, tuple[tuple[str, int], ...]] = {
         ("{tmp}/c --yes --broker xx --timezone Mars/X --sample {tmp}/message.json --endpoint oa", 2),
         ("{tmp}/list.json --yes", 2),
     ),
+    "probe mqtt": (
+        ("broker -c {live} --for 200ms", 1), ("mqtt://127.0.0.1:9 --for 1s", 2), ("broker --for soon -c {live}", 2),
+        ("nothing -c {live} --for 1s", 2), ("http://x --for 1s", 2), ("broker -c {broken} --for 1s", 2),
+    ),
     "doctor": (("-c {new}", 1), ("-c {home}", 1), ("-c {live}", 0), ("-c {tmp}/none.yaml", 2)),
     "migrate": (("-c {new} --check", 0), ("-c {new}", 0), ("-c {home} --check", 0), ("-c {live}", 2)),
     "keys list": (("-c {home}", 0), ("-c {new}", 2), ("-c {live}", 0)),

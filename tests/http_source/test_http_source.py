@@ -7,95 +7,21 @@ import hashlib
 import hmac
 import json
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager, suppress
+import subprocess
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from mqtt_kit import NOW, SIMPLE, Ledger, Wall, registry
+from mqtt_kit import NOW, SIMPLE
+from push_kit import BODY, OPEN, Stage, post, running
 from pydantic import ValidationError
 
 from gateway.adapters import SOURCES
-from gateway.domain.errors import SourceRejected, StoreUnavailable
-from gateway.domain.record import Parcel
-from protocols.http.authenticate import authenticator
+from gateway.domain.errors import SourceRejected
 from protocols.http.config import HttpConfig
-from protocols.http.source import HttpSource
-
-ROUTE = SIMPLE | {"filter": "push/{device}"}
-BODY = b'{"ts":1774408725992,"temp":21.5}'
-OPEN: Mapping[str, Any] = {"type": "http", "listen": "127.0.0.1:0", "auth": "none", "routes": [ROUTE]}
-
-
-class Journal:
-    """An Emit in memory; `gate` holds parcels back, `refuse` makes the next ones fail."""
-
-    def __init__(self, ledger: Ledger) -> None:
-        self.parcels: list[Parcel] = []
-        self.gate = asyncio.Event()
-        self.gate.set()
-        self.refuse = 0
-        self._ledger = ledger
-
-    async def __call__(self, parcel: Parcel) -> None:
-        await self.gate.wait()
-        if self.refuse:
-            self.refuse -= 1
-            raise StoreUnavailable("the disk is away")
-        self.parcels.append(parcel)
-        if parcel.receipts is not None:
-            for packet, digest in zip(parcel.receipts.packets, parcel.receipts.digests, strict=True):
-                self._ledger.kept[parcel.receipts.session, packet] = digest
-
-    @property
-    def values(self) -> list[float]:
-        return [value for parcel in self.parcels for value in parcel.batch.value.tolist()]
-
-
-class Stage:
-    """A running source."""
-
-    def __init__(self, config: Mapping[str, Any], name: str = "push") -> None:
-        self.config = HttpConfig.model_validate(dict(config))
-        self.ledger = Ledger()
-        self.journal = Journal(self.ledger)
-        proof = authenticator(self.config.auth)
-        self.source = HttpSource(name, self.config, registry(), self.ledger, Wall(), proof)
-        self.task: asyncio.Task[None] | None = None
-
-    @property
-    def url(self) -> str:
-        host, port = self.source.address
-        return f"{'https' if self.config.tls else 'http'}://{host}:{port}/v1/ingest/{self.source.name}"
-
-
-@asynccontextmanager
-async def running(config: Mapping[str, Any] = OPEN, name: str = "push") -> AsyncIterator[Stage]:
-    stage = Stage(config, name)
-    stage.task = asyncio.create_task(stage.source.run(stage.journal))
-    async with asyncio.timeout(10):
-        while not stage.source.stats.connected:
-            if stage.task.done():
-                stage.task.result()
-            await asyncio.sleep(0.001)
-    try:
-        yield stage
-    finally:
-        stage.journal.gate.set()
-        stage.task.cancel()
-        with suppress(asyncio.CancelledError):
-            await stage.task
-        balance = [one.value for one in stage.source.samples() if one.family == "balance_source_messages"]
-        assert balance == [0]
-
-
-async def post(stage: Stage, body: bytes = BODY, path: str = "/c1", **headers: str) -> httpx.Response:
-    async with httpx.AsyncClient(timeout=10) as client:
-        return await client.post(
-            stage.url + path, content=body, headers={k.replace("_", "-"): v for k, v in headers.items()}
-        )
 
 
 # ---- answers ------------------------------------------------------------------------------------------------------
@@ -206,6 +132,7 @@ def _onenet(msg: Any, nonce: str = "n1", token: str = SECRET) -> tuple[bytes, st
         ({"kind": "token"}, {}, 401),
         ({"kind": "token", "header": "X-Api-Key"}, {"x-api-key": SECRET}, 200),
         ({"kind": "token", "header": "X-Api-Key"}, {"x-api-key": ""}, 401),
+        ({"kind": "token", "query": "k"}, {"authorization": f"Bearer {SECRET}"}, 401),
         ({"kind": "hmac"}, _hmac_headers(BODY), 200),
         ({"kind": "hmac"}, _hmac_headers(BODY + b"x"), 401),
         ({"kind": "hmac", "prefix": "sha256="}, {"x-signature": "sha256=" + _hmac_headers(BODY)["x-signature"]}, 200),
@@ -243,6 +170,81 @@ async def test_onenet_signs_its_messages_and_checks_the_address() -> None:
             assert (answer.status_code, answer.text) == (200, "hello")
             answer = await client.get(stage.url, params={**asked, "nonce": "n2"})
             assert answer.status_code == 401
+
+
+def _onenet_encrypted(text: str, key: bytes, nonce: str = "12345678", *, length: int | None = None) -> bytes:
+    """As the platform sends it, encrypted by the command openssl."""
+    plain = b"0123456789abcdef" + (len(text) if length is None else length).to_bytes(4, "big") + text.encode()
+    command = ["openssl", "enc", "-aes-256-cbc", "-K", key.hex(), "-iv", key[:16].hex()]
+    sealed = base64.b64encode(subprocess.run(command, input=plain, capture_output=True, check=True).stdout).decode()
+    digest = hashlib.md5((SECRET + nonce + sealed).encode()).digest()
+    return json.dumps({"enc_msg": sealed, "msg_signature": base64.b64encode(digest).decode(), "nonce": nonce}).encode()
+
+
+async def test_onenet_encrypts_its_messages() -> None:
+    key = bytes(range(32))
+    auth = {"kind": "onenet", "secret": SECRET, "aes_secret": base64.b64encode(key).decode().rstrip("=")}
+    route = {
+        "filter": "push",
+        "device": "c1",
+        "time": {"path": "msg.at", "unit": "ms"},
+        "points": {"gun_temp": {"path": "msg.value"}},
+    }
+    text = json.dumps({"at": NOW // 1000, "value": "21.5"})
+    async with running({**OPEN, "auth": auth, "routes": [route]}) as stage:
+        answers = [
+            await post(stage, body, path="")
+            for body in (
+                _onenet_encrypted(text, key),
+                _onenet_encrypted(text, bytes(32)),
+                _onenet_encrypted(text, key, length=9),
+                _onenet({"at": NOW // 1000, "value": 1})[0],
+                _onenet_encrypted(text, key).replace(b"12345678", b"12345679"),
+            )
+        ]
+        found = [(one.status_code, one.json().get("status"), one.json().get("reason")) for one in answers]
+        assert found == [
+            (200, "accepted", None),
+            (200, "dead_letter", "bad_packet"),
+            (200, "dead_letter", "bad_packet"),
+            (401, 401, None),
+            (401, 401, None),
+        ]
+        assert stage.journal.values == [21.5]
+        assert stage.refused() == {"unproven": 2}
+
+
+async def test_a_message_in_the_query_and_a_secret_beside_it() -> None:
+    """traccar forwards by GET, or a platform can send nothing but a URL; a POST with a form is the same message."""
+    route = {
+        "filter": "push",
+        "payload": "form",
+        "device": {"path": "id"},
+        "time": {"path": "fixTime", "unit": "ms"},
+        "points": {"gun_temp": {"path": "temp"}},
+        "ignore": ["name"],
+    }
+    auth = {"kind": "token", "secret": SECRET, "query": "key"}
+    message = f"id=c1&name=%E8%BD%A6+1&fixTime={NOW // 1000}&temp=21.5"
+    async with (
+        running({**OPEN, "auth": auth, "query": True, "routes": [route]}) as stage,
+        httpx.AsyncClient() as client,
+    ):
+        for url, body in ((f"{message}&key={SECRET}", b""), (f"key={SECRET}", message.encode())):
+            sent = await (client.post(f"{stage.url}?{url}", content=body) if body else client.get(f"{stage.url}?{url}"))
+            assert (sent.status_code, sent.json()) == (200, {"status": "accepted"})
+        assert (await client.get(f"{stage.url}?{message}&key=x")).status_code == 401
+        lost = await client.get(f"{stage.url}?id=zz&fixTime=1&temp=2&key={SECRET}")
+        assert lost.json()["reason"] == "unknown_device"
+        assert stage.journal.values == [21.5, 21.5]
+        assert SECRET not in str([raw.payload for parcel in stage.journal.parcels for raw in parcel.rejected])
+
+
+@pytest.mark.parametrize("kind", ["hmac", "onenet"])
+def test_a_query_has_no_proof_of_a_body(kind: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        HttpConfig.model_validate({**OPEN, "auth": {"kind": kind, "secret": SECRET}, "query": True})
+    assert [one["type"] for one in caught.value.errors()] == ["http.query"]
 
 
 async def test_a_client_certificate(tmp_path: Path) -> None:

@@ -459,3 +459,26 @@ def test_no_payload_raises_anything_else(reader: Mapping[str, Any], payload: byt
     assert read is not None
     with suppress(DecodeError):
         read(payload)
+
+
+@pytest.mark.parametrize(
+    ("payload", "found"),
+    [
+        (b"volume=12.5&name=%E8%A1%A8+1", [12.5]),
+        (b"volume=&name=x", "bad"),
+        (b"", "bad_payload"),
+        (b"a", "bad_payload"),
+        (b"volume=1&volume=2", "duplicate_key"),
+        (b"volume=%ff", "bad_payload"),
+        (b"&".join([b"a=1"] * 300), "bad_payload"),
+    ],
+)
+def test_a_form(payload: bytes, found: list[float] | str) -> None:
+    got = mapped({"payload": "form", "points": {"volume": {"path": "volume"}}, "ignore": ["name"]}, payload)
+    if isinstance(found, list):
+        assert got.batch.value.tolist() == found
+        assert got.unused == ()
+    elif found == "bad":
+        assert (got.bad, got.rejected) == (1, ())
+    else:
+        assert [raw.reason for raw in got.rejected] == [found]

@@ -119,7 +119,7 @@ def test_the_shipped_configuration_is_in_order() -> None:
     counts = report.project.counts()
     assert counts["devices"] == len((CONFIG / "demo/library/devices.csv").read_text("utf-8").splitlines()) - 1
     assert {one.profile.kind for one in report.project.profiles.values()} >= {"charger", "vehicle", "gas_meter"}
-    assert report.project.maps["modbus"].keys() == {"gas_meter_demo"}
+    assert report.project.maps["modbus"].keys() >= {"gas_meter_demo", "keba_p30"}
     assert counts["rules"] > 0
     assert {p.key for p in report.warnings} <= {"config.warn.mosquitto", "config.warn.no_sms", "config.inline_secret"}
 
@@ -487,6 +487,8 @@ def test_warnings_are_worth_a_word(tmp_path: Path) -> None:
     spare = PROFILE.replace("kind: charger", "kind: spare")
     unused = inspect(tmp_path, {"profiles/spare.yaml": spare, "devices.csv": FILES["devices.csv"]})
     assert "config.warn.unused_profile" in {p.key for p in unused.warnings}
+    library = inspect(tmp_path, {"profiles/vendor/spare.yaml": spare, "devices.csv": FILES["devices.csv"]})
+    assert [p.file for p in library.warnings if p.key == "config.warn.unused_profile"] == []
 
 
 def run(*arguments: str) -> tuple[int, str, str]:

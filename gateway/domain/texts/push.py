@@ -6,6 +6,38 @@ TEXTS: dict[str, tuple[str, str]] = {
         "{got!r} is not a kind of proof; write one of {known}",
         "{got!r} 不是鉴权方式；请写其中之一：{known}",
     ),
+    "http.tcec_secret": (
+        "write {got} or {got}_file, exactly one of them",
+        "{got} 与 {got}_file 必须且只能写一个",
+    ),
+    "http.query": (
+        "auth {got} proves the body of a request, and a message in the query has none; leave query out",
+        "auth {got} 校验的是请求正文，而写在 URL 参数里的消息没有正文；请删去 query",
+    ),
+    "http.no_aes": (
+        "encrypted messages need the library cryptography; run: pip install '{package}'",
+        "加密消息需要 cryptography 库；请运行：pip install '{package}'",
+    ),
+    "http.aes_key": (
+        "a secret is no key of AES: DataSecret has 16, 24 or 32 characters, DataSecretIV 16, EncodingAESKey of OneNET 43",
+        "有密钥不能用于 AES：DataSecret 应为 16、24 或 32 个字符，DataSecretIV 为 16 个，OneNET 的 EncodingAESKey 为 43 个",
+    ),
+    "push.tcec.ok": ("success", "请求成功"),
+    "push.tcec.parameters": (
+        "OperatorID, Data, TimeStamp (yyyyMMddHHmmss), Seq and Sig are needed",
+        "POST 参数不合法：需要 OperatorID、Data、TimeStamp（yyyyMMddHHmmss）、Seq、Sig",
+    ),
+    "push.tcec.signature": ("wrong Sig", "签名错误"),
+    "push.tcec.operator": ("unknown OperatorID", "OperatorID 未知"),
+    "push.tcec.time": ("TimeStamp is too far from now", "TimeStamp 与当前时间相差过大"),
+    "push.tcec.token": ("no valid token; call query_token", "Token 错误，请重新获取"),
+    "push.tcec.interface": ("this platform does not offer the interface", "本平台不提供该接口"),
+    "push.tcec.content": (
+        "Data cannot be decrypted, or is no JSON object",
+        "请求的业务参数不合法：Data 无法解密，或不是 JSON 对象",
+    ),
+    "push.tcec.busy": ("busy; send it again later", "系统繁忙，请稍后重试"),
+    "push.tcec.not_taken": ("the journal did not take it; send it again later", "日志未能写入，请稍后重试"),
     "http.listen": (
         "{got!r} is not an address to listen on; write an IP address and a port: 127.0.0.1:8422, 0.0.0.0:8422 or [::]:8422",
         "{got!r} 不是监听地址；请写 IP 地址和端口：127.0.0.1:8422、0.0.0.0:8422 或 [::]:8422",

@@ -1,0 +1,1 @@
+"""`fieldgate probe`, one file per protocol."""

@@ -1,0 +1,85 @@
+"""Birth messages give exact names, units, ranges, state texts and topics of presence."""
+
+import json
+from pathlib import Path
+
+import pytest
+from birth_messages import ALL, EXPECTED, HOMIE, TASMOTA, ZIGBEE
+from probe_kit import checked, proposal, seen_of
+
+from gateway.clock import SystemClock
+from gateway.domain.device import PointKind
+from gateway.probe.births.home_assistant import place_of
+from gateway.try_out import try_message
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_values_and_units_of_an_ecosystem(name: str, tmp_path: Path) -> None:
+    project = checked(proposal(seen_of(ALL[name].items())), tmp_path)
+    found: dict[str, dict[str, tuple[object, str]]] = {}
+    for topic, payload in ALL[name].items():
+        sent = payload if isinstance(payload, str) else json.dumps(payload)
+        for one in try_message(project, SystemClock(), topic, sent.encode()):
+            for row in one.rows:
+                value = round(row.value, 9) if isinstance(row.value, float) else row.value
+                found.setdefault(row.device.code, {})[row.point.name] = (value, row.point.unit)
+    for device, points in EXPECTED[name].items():
+        assert found[device] | points == found[device]
+
+
+@pytest.mark.parametrize(
+    ("name", "topics"),
+    [
+        ("homeassistant", {"hp/{device}/online"}),
+        ("zigbee2mqtt", {"zigbee2mqtt/{device}/availability"}),
+        ("tasmota", {"{device}/tele/LWT"}),
+        ("shelly", {"shellies/{device}/online", "{device}/online"}),
+        ("homie", {"homie/{device}/$state"}),
+    ],
+)
+def test_topics_of_presence(name: str, topics: set[str], tmp_path: Path) -> None:
+    found = proposal(seen_of(ALL[name].items()))
+    assert {one.topic for one in found.presence} == topics
+    source = checked(found, tmp_path).settings.sources["broker"]
+    assert {one.topic for one in source.presence.topics} == topics  # type: ignore[attr-defined]
+    assert found.announced.get(name)
+
+
+def test_ranges_and_texts(tmp_path: Path) -> None:
+    """Bounds become `plausible`, in the unit of the message; listed texts the values of a state."""
+    project = checked(proposal(seen_of([*ZIGBEE.items(), *HOMIE.items()])), tmp_path)
+    points = {spec.name: spec for profile in project.profiles.values() for spec in profile.profile.points}
+    assert (points["voltage"].plausible.min, points["voltage"].plausible.max) == (0, 300)
+    assert (points["oil_level"].plausible.min, points["oil_level"].plausible.max) == (0, 100)
+    assert points["door_lock"].values == ("open", "closed")
+    assert points["energy"].kind is PointKind.COUNTER
+    assert "effect" not in points, "it is set, never published"
+
+
+def test_devices_of_one_base_with_other_points_are_other_models() -> None:
+    found = proposal(seen_of(ZIGBEE.items()))
+    assert [sorted(model.devices) for model in found.models] == [["boiler_plug"], ["cellar"]]
+
+
+def test_announced_points_that_were_not_seen_yet(tmp_path: Path) -> None:
+    births = [item for item in [*ZIGBEE.items(), *TASMOTA.items()] if "bridge" in item[0] or "discovery" in item[0]]
+    found = proposal(seen_of(births))
+    names = {name for model in found.models for name in model.points}
+    assert {"power", "water_leak", "energy_total"} <= names
+    checked(found, tmp_path)
+    for code in ("boiler_plug", "cellar", "pump_17"):
+        assert f"\n{code}," in found.files["devices.csv"]
+
+
+@pytest.mark.parametrize(
+    ("template", "place"),
+    [
+        ("{{ value_json.power }}", "power"),
+        ("{{ value_json['a b'].c | float(0) }}", '["a b"].c'),
+        ("{{ value_json.list[2].x }}", "list[2].x"),
+        ("{{ value | int }}", "."),
+        ("{{ now() }}", ""),
+    ],
+)
+def test_places_of_templates(template: str, place: str) -> None:
+    assert place_of(template) == place
