@@ -22,7 +22,7 @@ GROUPS = {
     "gas_safety.yaml": {
         "gas.combustible", "gas.flow-while-closed", "gas.valve-tripped", "gas.tamper-magnetic", "gas.pressure-low",
     },
-    "gas_network.yaml": {"gas.site-pressure", "gas.area-loss", "account.low-balance"},
+    "gas_network.yaml": {"gas.site-pressure", "gas.area-loss", "account.low-balance", "account.payment-due"},
     "vehicle.yaml": {
         "vehicle.offline", "vehicle.soc-drop", "vehicle.insurance", "vehicle.inspection", "vehicle.rent",
         "vehicle.aux-low", "vehicle.left-hangzhou", "vehicle.idle", "vehicle.gb32960-alarm",
