@@ -19,6 +19,7 @@ import httpx
 import pytest
 from backtest.installation_kit import free_port, running
 from ruamel.yaml import YAML
+
 from simulators.charging_operator import ChargingOperator
 
 HERE, ROOT = Path(__file__).parent / "platforms", Path(__file__).parents[2]
