@@ -20,6 +20,7 @@ from gateway.domain.reading import Batch, Quality
 from gateway.domain.record import Raw
 from gateway.domain.text import Lang, Localized
 from gateway.ports import Clock, Directory, HeldReadings, ReceiptLedger, SeriesStore, Sink, Source
+from gateway.probe_ports import Interpret, RegisterProbe
 from gateway.section import AdapterSection
 
 C = TypeVar("C", bound=AdapterSection)
@@ -236,6 +237,9 @@ class SourceAdapter(Generic[C]):
     command_form: CommandForm[C] | None = None
     """None = it cannot send commands. Otherwise its sources are `CommandPort`s, and their configuration has `commands`
     (`SourceCommands`)."""
+    open_probe: Callable[[Mapping[str, Any]], RegisterProbe] | None = None
+    """(keys of a link) -> for `fieldgate probe`; reads only. Raises ValidationError."""
+    interpret: Interpret | None = None
     listen: Callable[[C, Sequence[str], float, Callable[[str, bytes, bool], None]], Awaitable[None]] | None = None
     """(configuration, filters, seconds, call with topic, payload and whether it was retained) for `fieldgate probe`:
     under a name of its own, publishes nothing. Raises SourceError, OSError."""

@@ -20,6 +20,7 @@ from pymodbus.simulator import DataType, SimData, SimDevice
 logging.getLogger("pymodbus").setLevel(logging.CRITICAL)
 HOST = "127.0.0.1"
 _COILS, _DISCRETE_INPUTS = 1, 2
+_IDENTIFICATION = 0x2B
 _MOST_BITS = 2000
 
 
@@ -173,6 +174,8 @@ class _Handler(ServerRequestHandler):
         cap = self.owner.faults.cap.get(request.dev_id)
         if cap is not None and request.count > cap:
             return _refusal(request, ExcCodes.ILLEGAL_VALUE)
+        if request.function_code == _IDENTIFICATION:
+            return _identification(request, self.owner.units[request.dev_id])
         if request.function_code in (_COILS, _DISCRETE_INPUTS):
             return _bits(request, self.owner.units[request.dev_id])
         return await request.datastore_update(self.server.context, request.dev_id)
@@ -181,6 +184,31 @@ class _Handler(ServerRequestHandler):
         if self._garble:
             data, self._garble = data[:2] + b"\xa5\x5a" + data[4:], False
         super().send(data, addr=addr)
+
+
+class _RawPDU(ModbusPDU):
+    """Response to a function with `data` behind its code."""
+
+    def __init__(self, function: int, data: bytes) -> None:
+        super().__init__()
+        self.function_code, self.data = function, data
+
+    def encode(self) -> bytes:
+        """The data."""
+        return self.data
+
+
+def _identification(request: ModbusPDU, unit: ModbusUnit) -> ModbusPDU:
+    """Function 43/14 (6.21), one object in each response, so that a client has to follow them."""
+    objects: Mapping[int, str] = getattr(unit, "identification", {})
+    wanted = sorted(key for key in objects if key >= getattr(request, "object_id", 0))
+    if not wanted:
+        return _refusal(request, ExcCodes.ILLEGAL_FUNCTION)
+    key, *following = wanted
+    text = objects[key].encode()
+    more = bytes([0xFF, following[0]]) if following else b"\0\0"
+    data = bytes([0x0E, getattr(request, "read_code", 1), 0x01]) + more + bytes([1, key, len(text)]) + text
+    return _RawPDU(_IDENTIFICATION, data)
 
 
 class _BitsPDU(ModbusPDU):

@@ -2,6 +2,7 @@
 
 import click
 
+from gateway.cli.probe.modbus import modbus
 from gateway.cli.probe.mqtt import mqtt
 
 
@@ -13,4 +14,5 @@ def command() -> None:
     """
 
 
+command.add_command(modbus)
 command.add_command(mqtt)

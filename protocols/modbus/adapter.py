@@ -1,6 +1,6 @@
 """What the gateway needs of this folder (`gateway.adapter_ports.SourceAdapter`). Parts are loaded when needed."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,7 @@ from gateway.domain.duration import parse_duration
 from gateway.domain.errors import Problem
 from gateway.domain.finding import DoctorFinding
 from gateway.domain.nearest import nearest
+from gateway.probe_ports import Interpretation, RegisterProbe
 from protocols.modbus.config import ModbusConfig
 from protocols.modbus.metrics import METRICS
 from protocols.modbus.words import ByteOrder, Type
@@ -185,6 +186,18 @@ async def _try_poll(name: str, config: ModbusConfig, services: SourceServices, d
     return await poll_once(name, config, services, device)
 
 
+def _open_probe(keys: Mapping[str, Any]) -> RegisterProbe:
+    from protocols.modbus.register_probe import LinkProbe
+
+    return LinkProbe(keys)
+
+
+def _interpret(first: int, words: Sequence[int], expect: float | None) -> list[Interpretation]:
+    from protocols.modbus.interpret import interpretations
+
+    return interpretations(first, words, expect)
+
+
 ADAPTER = SourceAdapter(
     name="modbus",
     config=ModbusConfig,
@@ -200,4 +213,6 @@ ADAPTER = SourceAdapter(
     examine=_examine,
     examine_running=_examine_running,
     try_poll=_try_poll,
+    open_probe=_open_probe,
+    interpret=_interpret,
 )

@@ -39,7 +39,7 @@ class _Watched:
         try:
             words = await self._link.read(unit, table, address, count)
         except SourceError as error:
-            self.requests.append(PollRequest(str(table.value), address, count, error=_why(error), unit=other))
+            self.requests.append(PollRequest(str(table.value), address, count, error=why(error), unit=other))
             raise
         self.requests.append(PollRequest(str(table.value), address, count, tuple(words), unit=other))
         self.words.update({(unit, table, address + i): word for i, word in enumerate(words)})
@@ -75,7 +75,7 @@ async def poll_once(source: str, config: ModbusConfig, services: SourceServices,
     try:
         frame = await cycle.run()
     except (LinkDown, Silent) as error:
-        return PollTrial(place.link, place.unit, clock.now(), tuple(link.requests), (), _why(error))
+        return PollTrial(place.link, place.unit, clock.now(), tuple(link.requests), (), why(error))
     finally:
         await link.close()
     rows = tuple(
@@ -85,7 +85,8 @@ async def poll_once(source: str, config: ModbusConfig, services: SourceServices,
     return PollTrial(place.link, place.unit, frame.at, tuple(link.requests), rows)
 
 
-def _why(error: SourceError) -> Localized | str:
+def why(error: SourceError) -> Localized | str:
+    """The reason for which there is no answer, in words."""
     match error:
         case Silent(reason=label):
             return Phrase(f"modbus.silent.{label}", {"detail": str(error).removeprefix(label).strip()})

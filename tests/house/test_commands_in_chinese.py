@@ -62,6 +62,11 @@ PLAYS: dict[str, tuple[tuple[str, int], ...]] = {
         ("broker -c {live} --for 200ms", 1), ("mqtt://127.0.0.1:9 --for 1s", 2), ("broker --for soon -c {live}", 2),
         ("nothing -c {live} --for 1s", 2), ("http://x --for 1s", 2), ("broker -c {broken} --for 1s", 2),
     ),
+    "probe modbus": (
+        ("127.0.0.1:9 --timeout 100", 2), ("127.0.0.1:99999", 2), ("127.0.0.1:9 --unit 5-1", 2),
+        ("127.0.0.1:9 --unit 300", 2), ("127.0.0.1:9 --scan x", 2), ("127.0.0.1:9 --at 70000", 2),
+        ("127.0.0.1:9 --at 1 --register t:x", 2), ("127.0.0.1:9 --at 0 --table coils", 2),
+    ),
     "doctor": (("-c {new}", 1), ("-c {home}", 1), ("-c {live}", 0), ("-c {tmp}/none.yaml", 2)),
     "migrate": (("-c {new} --check", 0), ("-c {new}", 0), ("-c {home} --check", 0), ("-c {live}", 2)),
     "keys list": (("-c {home}", 0), ("-c {new}", 2), ("-c {live}", 0)),

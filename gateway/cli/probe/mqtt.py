@@ -86,7 +86,7 @@ def mqtt(broker: str, folder: Path | None, lang: Lang, **given: Any) -> None:
     except (SourceError, OSError) as error:
         fail(localize("probe.away", lang, where=config.url, why=reason(error)))
     answers = ProjectAnswers(name, given["timezone"] or zone(), lang)
-    found = propose(seen, answers, where, library())
+    found = propose(seen, answers, where, library(devices=True))
     click.echo("\n".join(_summary(found, seen, lang)))
     if not found.files:
         click.echo(localize("probe.nothing", lang), err=True)

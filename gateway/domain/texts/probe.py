@@ -2,6 +2,28 @@
 
 _HELP = (
     (
+        "Look at a Modbus TCP device: its identification and SunSpec models, or a block of registers in every interpretation side by side.",
+        "查看 Modbus TCP 设备：设备标识和 SunSpec 模型，或并列显示一段寄存器的所有解释。",
+    ),
+    (
+        ("With --at it reads one block, once, and marks what is plausible (*); with --expect what agrees with a known value, "
+        "scales included. With --scan it reads a range, one small request after another, and stops at a unit that refuses or is "
+        "silent. Nothing is ever written to a device."),
+        ("加 --at 只读取一段一次，并标出合理的值（*）；加 --expect 标出与已知值相符的解释，包括倍率。加 --scan 按小段逐个读取一个范围，"
+        "遇到拒绝或无应答的单元即停止。绝不写设备。"),
+    ),
+    ("Exit status 0 something was read, 1 nothing was, 2 not possible.", "退出码：0 读到内容，1 没有读到，2 无法执行。"),
+    ("Unit id; a range for --scan.", "单元号；--scan 时可为范围。"),
+    ("Table of the block.", "所读的表。"),
+    ("First address, from 0, of a block to read.", "要读取的一段的首地址，从 0 开始。"),
+    ("Registers of the block.", "该段的寄存器数。"),
+    ("A value the device shows now: what agrees with it is marked.", "设备当前显示的值：相符的解释会被标出。"),
+    ("Read this range of addresses block by block.", "逐段读取此地址范围。"),
+    ("A register for --write, such as `temp:15:i16:0.1:degC`.", "--write 要写入的寄存器，例如 `temp:15:i16:0.1:degC`。"),
+    ("Milliseconds between two requests.", "两次请求之间的毫秒数。"),
+    ("Milliseconds for an answer.", "等待应答的毫秒数。"),
+    ("Code of the device in the list that is written.", "写入清单的设备编号。"),
+    (
         "Look at what is there and propose files for it. Reads only: nothing is published or written to a device.",
         "查看现场情况并生成配置文件。只读：不发布消息，也不写设备。",
     ),
@@ -36,6 +58,32 @@ _HELP = (
 )  # fmt: skip
 
 TEXTS: dict[str, tuple[str, str]] = {
+    "probe.note.registers": ("proposed by fieldgate probe from registers, without a document", "由 fieldgate probe 根据寄存器生成，未对照说明书"),
+    "probe.note.register_profile": ("Proposed from the registers of one device: check names, units and scales", "根据一台设备的寄存器生成：请核对名称、单位和倍率"),
+    "probe.note.main_registers": ("Proposed by fieldgate probe", "由 fieldgate probe 生成"),
+    "probe.where": ("{value} is no address; write HOST or HOST:PORT", "{value} 不是地址；请写主机，或 `主机:端口`"),
+    "probe.join": ("; ", "；"),
+    "probe.range": ("{value} is no range; write 1 or 1-5, at most {most}", "{value} 不是有效范围；请写 1 或 1-5，最大 {most}"),
+    "probe.silent": ("no unit answered", "没有单元应答"),
+    "probe.no_answer": ("no values: {reason}", "没有值：{reason}"),
+    "probe.no_block": ("there is nothing to write; read a block with --at, or name registers with --register", "没有可写入的内容；请用 --at 读取一段，或用 --register 指定寄存器"),
+    "probe.place": ("unit {unit}, {first} to {last}:", "单元 {unit}，{first} 至 {last}："),
+    "probe.stops": ("not read any further: {reason}", "到此为止：{reason}"),
+    "probe.agrees": ("agrees with {value}:", "与 {value} 相符："),
+    "probe.none_agrees": ("nothing in this block agrees with {value}; read another one", "此段中没有与 {value} 相符的值；请读取其他地址"),
+    "probe.identity": ("identification: {shown}", "设备标识：{shown}"),
+    "probe.no_identity": ("no identification (function 43/14)", "没有设备标识（功能码 43/14）"),
+    "probe.object.vendor": ("vendor", "厂商"),
+    "probe.object.product": ("product", "产品代码"),
+    "probe.object.revision": ("revision", "版本"),
+    "probe.object.url": ("address", "网址"),
+    "probe.object.name": ("product name", "产品名称"),
+    "probe.object.model": ("model", "型号"),
+    "probe.object.application": ("application", "应用"),
+    "probe.no_sunspec": ("no SunSpec marker at 40000, 0 or 50000; read a block with --at", "在 40000、0、50000 处没有 SunSpec 标记；请用 --at 读取一段"),
+    "probe.sunspec": ("SunSpec at {at}: {maker} {model}", "SunSpec 位于 {at}：{maker} {model}"),
+    "probe.implemented": ("{count} measured points are implemented", "已实现 {count} 个测点"),
+    "probe.cut": ("the models end without an end mark; what was read is used", "模型列表没有结束标记；使用已读取的部分"),
     "probe.note.main": ("Proposed by fieldgate probe from the messages seen; check units and names before use", "由 fieldgate probe 根据收到的消息生成；使用前请核对单位和名称"),
     "probe.note.profile": ("Proposed from messages: check kinds and units, then set every, plausible and missing", "根据消息生成：请核对测点类型与单位，并补充 every、plausible、missing"),
     "probe.note.source": ("proposed by fieldgate probe", "由 fieldgate probe 生成"),
