@@ -79,7 +79,7 @@ def _row(path: Path, lang: str) -> str:
     origins = {case["origin"] for case in _yaml(VALUES / path.name)["cases"]}
     values = "、" if lang == "zh" else ", "
     cells = (
-        f"[{profile['id']}](../{path.relative_to(ROOT)})",
+        f"[`{profile['id']}`](../{path.relative_to(ROOT)})",
         _quoted(f"{profile['vendor']} {profile['model']}", lang),
         _quoted(profile["source"], lang),
         _connection(profile),
