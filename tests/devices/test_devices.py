@@ -1,6 +1,5 @@
 """Every profile of a real device: a document, values, both languages; its values through the real route or server."""
 
-import asyncio
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -30,14 +29,14 @@ from ruamel.yaml import YAML
 
 from gateway.clock import SystemClock
 from gateway.domain.device import PointKind
-from gateway.domain.record import Parcel
+from gateway.domain.reading import Quality
 from gateway.settings.project import Project, inspect_project
 from gateway.try_out import try_message, try_poll
 from gateway.try_out.project_registry import in_memory_registry
 from gateway.try_out.try_message import ReadingRow
-from protocols.mapping.topic import parse_pattern
 from protocols.mqtt.config import MqttConfig
-from protocols.mqtt.presence_reporter import PresenceReporter, PresenceServices
+from protocols.mqtt.presence_config import OFFLINE, ONLINE
+from protocols.mqtt.presence_words import PresenceWords
 from simulators.modbus_server import HOST, ModbusServer
 
 LIBRARY = ROOT / "config" / "demo" / "library.yaml"
@@ -121,7 +120,7 @@ async def test_messages(project: Project, case: Case) -> None:
     """Every reading is expected, and nothing of the message is left over that `ignore` does not name."""
     rows: dict[str, ReadingRow] = {}
     for message in case.messages:
-        rows |= await presence(project, case, message) or routed(project, case, message)
+        rows |= presence(project, case, message) or routed(project, case, message)
     judge(case, rows)
     assert sorted(rows.keys() - case.expect.keys()) == [], case.say
 
@@ -136,28 +135,23 @@ def routed(project: Project, case: Case, message: Message) -> dict[str, ReadingR
     return {key(row): row for row in tried.rows}
 
 
-async def presence(project: Project, case: Case, message: Message) -> dict[str, ReadingRow]:
-    """The reading that a birth or will becomes; empty: the topic is none of presence."""
+def presence(project: Project, case: Case, message: Message) -> dict[str, ReadingRow]:
+    """What a birth or will says of its device; empty: the topic is none of presence."""
     (source,) = samples(case.profile)
     config = project.settings.sources[source]
     if not isinstance(config, MqttConfig) or config.presence is None:
         return {}
-    if not any(parse_pattern(one.topic).match(message.topic) is not None for one in config.presence_topics):
+    words = [word for topic in config.presence_topics if (word := PresenceWords(topic).read(message)) is not None]
+    if not words:
         return {}
     registry = in_memory_registry(project, SystemClock())
-    services = PresenceServices(registry, lambda: registry.contents().devices, SystemClock(), None)
-    reporter, parcels = PresenceReporter(source, config.presence, services), asyncio.Queue[Parcel]()
-    assert reporter.take([message]) == {0}
-    async with asyncio.timeout(10), asyncio.TaskGroup() as tasks:
-        running = tasks.create_task(reporter.run(parcels.put))
-        batch = (await parcels.get()).batch
-        running.cancel()
-    (reading,) = batch.readings()
-    device, point = registry.device_by_id(reading.device), registry.point_by_id(reading.point)
+    device = registry.device(words[0].code)
     assert device is not None
-    assert point is not None
     assert device.code == case.device
-    return {point.name: ReadingRow(device, point, reading.at, point.values[int(reading.value)], reading.quality)}
+    point = registry.points(device.profile)[config.presence.point, 0]
+    value = {True: ONLINE, False: OFFLINE, None: None}[words[0].online]
+    quality = Quality.BAD if value is None else Quality.GOOD
+    return {point.name: ReadingRow(device, point, SystemClock().now(), value, quality)}
 
 
 @pytest.mark.parametrize("profile", devices())
