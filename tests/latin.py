@@ -23,6 +23,7 @@ NAMES = {
     "PostgreSQL",
     "TimescaleDB",
     "modbus",
+    "opcua",
     "Schema",
     "draft",
     "Python",

@@ -37,8 +37,10 @@ class Linear:
 
 
 def conversion(sent: str | None, stored: str) -> tuple[float, float]:
-    """(factor, offset): value in the unit `stored` = value in the unit `sent` * factor + offset; (1, 0) when nothing
-    is said of `sent`. Raises UnitError."""
+    """(factor, offset): value in the unit `stored` = value in the unit `sent` * factor + offset; (1, 0) without `sent`.
+
+    Raises UnitError.
+    """
     if not sent:
         return 1.0, 0.0
     source, target = parse_unit(sent), parse_unit(stored)

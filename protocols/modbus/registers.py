@@ -13,8 +13,8 @@ from gateway.domain.linear import conversion as to_point
 from gateway.domain.no_data_texts import is_no_data
 from gateway.domain.reading import Quality
 from gateway.domain.units import UnitError, parse_unit
+from gateway.section_problems import problems
 from protocols.modbus.profile import Missing, ModbusMap, Register, RegisterPlace, is_pattern, scaling
-from protocols.modbus.profile_problems import problems
 from protocols.modbus.register_table import RegisterTable
 from protocols.modbus.words import Format, Type, decode, pattern
 

@@ -15,7 +15,7 @@ from gateway.section import Section
 ROOT = Path(__file__).parents[2]
 ALL = {**SOURCES, **ENDPOINTS, **SERIES}
 HEAVY = (
-    "duckdb", "influxdb_client", "psycopg", "pymodbus", "mqtt5", "httpcore",
+    "duckdb", "influxdb_client", "psycopg", "pymodbus", "mqtt5", "httpcore", "asyncua",
     "protocols.mqtt.source", "protocols.modbus.source", "sinks.http.client",
 )  # fmt: skip
 every_adapter = pytest.mark.parametrize("adapter", ALL.values(), ids=ALL)

@@ -7,8 +7,8 @@ from modbus_kit import ROOT, yaml
 from pydantic import ValidationError
 
 from gateway.domain.text import catalogue, localize
+from gateway.section_problems import problems
 from protocols.modbus.config import ModbusConfig
-from protocols.modbus.profile_problems import problems
 
 
 def test_the_sample_loads() -> None:
@@ -53,7 +53,7 @@ def _config(**changes: Any) -> dict[str, Any]:
         ({"devices": [{"device": "D1", "link": "a", "unit": n} for n in (1, 2)]}, "modbus.twice_device"),
         ({"backoff": {"min": "10m", "max": "1m"}}, "modbus.backoff"),
         ({"every": "1ms"}, "modbus.range"),
-        ({"evry": "1s"}, "modbus.unknown_key"),
+        ({"evry": "1s"}, "section.unknown_key"),
     ],
 )
 def test_mistakes_name_what_to_write(changes: dict[str, Any], key: str) -> None:
@@ -75,7 +75,7 @@ def test_all_mistakes_at_once() -> None:
         ModbusConfig.model_validate(raw)
     found = {problem.path: problem.key for problem in problems(wrong.value, ModbusConfig, "f", "s")}
     assert found["s.links.a.tcp"] == "modbus.endpoint"
-    assert found["s.links.a.timout"] == "modbus.unknown_key"
+    assert found["s.links.a.timout"] == "section.unknown_key"
     assert {"s.devices[0].device", "s.devices[0].unit", "s.every"} <= found.keys()
 
 

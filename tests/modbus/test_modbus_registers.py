@@ -257,9 +257,9 @@ def test_manuals_that_count_from_40001() -> None:
         ({"power": {"at": 0, "missing": ["nil"]}}, {}, "modbus.missing", "modbus.points.power"),
         ({"status": {"at": 0, "map": {"one": "a"}}}, {}, "modbus.map_key", "modbus.points.status"),
         ({"power": {"at": 0}}, {"forbid": [[5, 4]]}, "modbus.forbid", "modbus.forbid"),
-        ({"power": {"at": 0}}, {"max_register": 5}, "modbus.unknown_key", "modbus.max_register"),
-        ({"power": {"at": 0, "adress": 5}}, {}, "modbus.unknown_key", "modbus.points.power.adress"),
-        ({"power": {"at": 0}}, {"max_registers": 126}, "modbus.section", "modbus.max_registers"),
+        ({"power": {"at": 0}}, {"max_register": 5}, "section.unknown_key", "modbus.max_register"),
+        ({"power": {"at": 0, "adress": 5}}, {}, "section.unknown_key", "modbus.points.power.adress"),
+        ({"power": {"at": 0}}, {"max_registers": 126}, "section.invalid", "modbus.max_registers"),
     ],
 )
 def test_mistakes(points: dict[str, Any], section: dict[str, Any], key: str, path: str) -> None:

@@ -150,7 +150,7 @@ def test_value_and_power_are_always_in_one_request() -> None:
         (
             {"power": {"at": 0, "scale_from": {"at": 1, "scale": 2}}},
             {},
-            "modbus.unknown_key",
+            "section.unknown_key",
             "modbus.points.power.scale_from.scale",
         ),
     ],

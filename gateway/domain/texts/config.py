@@ -1,6 +1,8 @@
 """Mistakes in configuration files and lists, and their corrections."""
 
 TEXTS: dict[str, tuple[str, str]] = {
+    "section.unknown_key": ("unknown key {key!r}; write one of {known}", "未知的键 {key!r}；请写 {known} 之一"),
+    "section.invalid": ("{message}", "无效：{message}"),
     "config.problem": ("{place}: {text}", "{place}：{text}"),
     # files
     "config.file.missing": ("there is no file {value}; create it, or correct the path", "文件 {value} 不存在；请创建该文件或改正路径"),

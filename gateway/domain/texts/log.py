@@ -154,6 +154,16 @@ TEXTS: dict[str, tuple[str, str]] = {
         "{device} differs from its profile: {lesson}",
         "{device} 与型号不符：{lesson}",
     ),
+    "log.server_up": (
+        "source {source}: connected to {server}, {nodes} nodes are watched",
+        "数据源 {source}：已连接 {server}，订阅 {nodes} 个节点",
+    ),
+    "log.server_away": ("source {source}: no connection to {server}: {reason}", "数据源 {source}：无法连接 {server}：{reason}"),
+    "log.gap_marked": (
+        "source {source}: a gap since {since}, {nodes} points have no value",
+        "数据源 {source}：自 {since} 起数据中断，{nodes} 个测点没有值",
+    ),
+    "log.not_watched": ("source {source}: {what} is not watched: {reason}", "数据源 {source}：{what} 未订阅：{reason}"),
     "log.readings_wait_for_the_store": (
         "source {source}: readings wait for the journal: {reason}",
         "数据源 {source}：读数正在等待日志库：{reason}",

@@ -139,7 +139,6 @@ TEXTS: dict[str, tuple[str, str]] = {
         "table {table} holds single bits: {what} means nothing there; remove it (parts join several bits)",
         "{table} 表的每个地址是一个位：{what} 在此没有意义，请删除（几个位可用 parts 组合）",
     ),
-    "modbus.unknown_key": ("unknown key {key!r}; write one of {known}", "未知的键 {key!r}；请写 {known} 之一"),
     "modbus.down.closed": ("closed at once by the other side", "对方接受连接后立即断开"),
     "modbus.down.waiting": ("waiting before the next attempt", "等待下一次尝试连接"),
     "modbus.down.away": ("no connection to {where}", "无法连接 {where}"),
@@ -154,5 +153,4 @@ TEXTS: dict[str, tuple[str, str]] = {
     "modbus.exception.5": ("exception 5: the device takes its time", "异常码 5：设备处理中"),
     "modbus.exception.6": ("exception 6: the device is busy", "异常码 6：设备忙"),
     "modbus.exception.other": ("exception {code}", "异常码 {code}"),
-    "modbus.section": ("{message}", "无效：{message}"),
 }

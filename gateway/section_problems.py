@@ -1,4 +1,4 @@
-"""Validation errors of a register map as problems of its file."""
+"""Validation errors of a section of a profile file as problems of that file."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -21,8 +21,8 @@ def _problem(one: Any, model: type[BaseModel], file: str, root: str) -> Problem:
     if one["type"] == "extra_forbidden":
         owner = _owner(model, one["loc"][:-1])
         known = ", ".join(sorted(owner.model_fields)) if owner else ""
-        return Problem(file, place, "modbus.unknown_key", {"key": one["loc"][-1], "known": known})
-    return Problem(file, place, "modbus.section", {"message": f"{one['msg']} ({one['input']!r})"})
+        return Problem(file, place, "section.unknown_key", {"key": one["loc"][-1], "known": known})
+    return Problem(file, place, "section.invalid", {"message": f"{one['msg']} ({one['input']!r})"})
 
 
 def _path(root: str, loc: Sequence[int | str]) -> str:
