@@ -107,11 +107,11 @@ class PresenceTracker:
         longer = bool(state.holds) and (not holds or holds > state.holds)
         if new or not (longer and state.raw):
             state.alive, state.holds = self._now, holds
-        state.doubted = _NEVER
+        unsure, state.doubted, state.unsure = state.unsure, _NEVER, False
         if not state.raw:
             self._turn(device, state, online=True)
-        elif state.unsure:
-            state.unsure, state.since = False, self._now
+        elif unsure:
+            state.since = self._now
             self._settle(device, state, self._now)
         self._plan(device)
 

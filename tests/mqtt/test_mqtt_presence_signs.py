@@ -78,7 +78,8 @@ def test_what_always_holds(steps: Sequence[tuple[int, str]], debounce: int, time
     assert [one.number for one in certain] == list(range(1, len(certain) + 1))
     assert [one.at for one in found] == sorted(one.at for one in found)
     for before, after in pairwise(found):
-        assert (before.state, before.certain) != (after.state, after.certain)
+        if before.certain:  # a doubt may come again, with a sign of life between that did not last
+            assert (before.state, before.certain) != (after.state, after.certain)
     if timeout and any(kind != "doubt" for _, kind in steps):
         assert found[-1].state == OFFLINE
         assert found[-1].certain
