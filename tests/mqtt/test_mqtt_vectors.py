@@ -26,7 +26,7 @@ SAMPLES = (
 GBT = [
     f"Data.Infos[0].Fault{what}"
     for kind in ("ChargeableDevice", "DriveMotor", "Engine", "Others")
-    for what in (f"{kind}List", f"{kind}Num")
+    for what in ([f"{kind}Num"] if kind in ("ChargeableDevice", "DriveMotor") else [f"{kind}List", f"{kind}Num"])
 ]
 STOP = ("stopSuccessFlag", "bmsStopReason", "bmsChargeFaultReason", "bmsStopErrorReason", "cellMinVoltage",
         "cellMaxVoltage", "batteryMinTemp", "batteryMaxTemp", "faults")  # fmt: skip
@@ -39,8 +39,9 @@ EXPECTED: Mapping[str, tuple[str, Mapping[str, float | str | None], list[str]]] 
     "tcu-meter-offline": ("pile", {"meter#1": "offline"}, ["data"]),
     "tcu-fault-record-2": ("pile", {"fault_code#1": "standby_0022"},
                            ["data.faultType", "data.faultSource", "data.rawValue"]),
-    "emqx-gbt32960-alarm": ("1G1BL52P7TR115520", {"alarm_level": 2, "general_flags": 0}, GBT),
-    "emqx-gbt32960-location": ("1G1BL52P7TR115520", {"lat": 0.0001, "lon": 0.00001}, ["Data.Infos[0].Status"]),
+    "emqx-gbt32960-alarm": ("1G1BL52P7TR115520", {"alarm_level": 2, "general_flags": 0, "battery_fault": "007B",
+                                                   "motor_fault_1": "007B", "motor_fault_2": "00DF"}, GBT),
+    "emqx-gbt32960-location": ("1G1BL52P7TR115520", {"lat": 0.0001, "lon": 0.00001, "position": "valid"}, []),
     "emqx-ocpp-status": ("CP001", {"status#1": "Faulted", "fault_code#1": "GroundFailure", "vendor_code#1": "E12"}, []),
     "tb-flat": ("thing", {"temperature": 42}, []),
     "tb-ts": ("thing", {"double_key": 42, "long_key": 73, "some_number": 42},
