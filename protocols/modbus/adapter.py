@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from protocols.modbus.source import ModbusSource
 
 _LARGEST_UNIT = 255
+_LARGEST_REQUEST = 125  # registers
 
 
 def _build(name: str, config: ModbusConfig, services: SourceServices) -> "ModbusSource":
@@ -134,8 +135,18 @@ def _addressed(
         yield project.cell(code, "modbus_unit", "config.source.unit_beyond", {"value": code, "unit": beyond})
     if every is not None and not _is_duration(str(every)):
         yield project.cell(code, "modbus_every", "config.type.duration", {"written": str(every)})
+    yield from _caps(code, device, project)
     if _has_no_map(device, project):
         yield project.cell(code, "profile", "config.source.no_map", _no_map(code, device, project))
+
+
+def _caps(code: str, device: Device, project: CheckedProject) -> Iterator[Problem]:
+    most, style = device.attrs.get("modbus_max_registers"), device.attrs.get("modbus_style")
+    if most is not None and not (str(most).isdecimal() and 1 <= int(str(most)) <= _LARGEST_REQUEST):
+        fields: dict[str, object] = {"value": most, "low": 1, "high": _LARGEST_REQUEST}
+        yield project.cell(code, "modbus_max_registers", "modbus.range", fields)
+    if style not in (None, "block", "single"):
+        yield project.cell(code, "modbus_style", "modbus.style", {"value": style})
 
 
 def _has_no_map(device: Device, project: CheckedProject) -> bool:

@@ -87,8 +87,8 @@ class DeviceConfig(Section):
 
 class ModbusConfig(Section):
     """One Modbus source. `devices_from: registry` adds every device with the attributes modbus_link and modbus_unit
-    (and modbus_every, a duration); an entry under `devices` wins. `groups` replaces the poll groups of profiles that
-    have the same names."""
+    (and modbus_every, a duration; modbus_max_registers, modbus_style); an entry under `devices` wins. `groups` replaces
+    the poll groups of profiles that have the same names."""
 
     type: Literal["modbus"]
     links: Mapping[str, LinkConfig]

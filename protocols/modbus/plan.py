@@ -15,6 +15,8 @@ from protocols.modbus.timing import LinkTiming
 
 Area = tuple[int, RegisterTable]
 """One table of one unit, as its offset from the unit id of the device."""
+MOST_GAP = 24
+"""Unused registers that are read along without a `max_gap` at most: there may be registers that a device has not."""
 ILLEGAL_ADDRESS = 2
 ILLEGAL_VALUE = 3
 
@@ -83,8 +85,10 @@ class RequestLimits:
     def of(cls, register_map: ModbusMap, timing: LinkTiming) -> "RequestLimits":
         """The limits of a profile's section on a link."""
         m = register_map
-        gaps = [timing.worthwhile_gap(table) for table in (RegisterTable.HOLDING, RegisterTable.COIL)]
-        of_registers, of_bits = gaps if m.max_gap is None else (min(gap, m.max_gap) for gap in gaps)
+        of_registers, of_bits = (
+            min(timing.worthwhile_gap(table), most if m.max_gap is None else m.max_gap)
+            for table, most in ((RegisterTable.HOLDING, MOST_GAP), (RegisterTable.COIL, 16 * MOST_GAP))
+        )
         return cls(m.max_registers, of_registers, m.forbid, m.style, m.max_bits, of_bits)
 
     def gap(self, table: RegisterTable) -> int:

@@ -102,7 +102,6 @@ def summarize(polled: PolledDevices, stats: ModbusStats) -> None:
         "cuts": sum(len(one.cuts) for one in learned),
         "holes": sum(len(one.holes) for one in learned),
     }
-    stats.unplaced = polled.unplaced
 
 
 def load(requests: tuple[PlannedRequest, ...]) -> dict[str, LinkLoad]:

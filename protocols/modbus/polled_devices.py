@@ -7,7 +7,7 @@ from typing import Any, Literal, Protocol
 import structlog
 
 from gateway.domain.device import Device, Life, Point
-from gateway.domain.duration import parse_duration
+from gateway.domain.duration import SECOND, parse_duration
 from gateway.domain.errors import ConfigError
 from protocols.modbus.config import LinkConfig, ModbusConfig
 from protocols.modbus.cycle import DeviceMemory, Layout, PolledDevice
@@ -29,6 +29,8 @@ Zone = Callable[[Device], str]
 PollKey = tuple[str, str]
 """(device code, poll group); "" is the group of points without one."""
 _LARGEST_UNIT = 255
+_LARGEST_REQUEST = 125  # registers
+_SETTLE = 5 * SECOND
 
 
 def utc(_: Device) -> str:
@@ -117,8 +119,7 @@ class PolledDevices:
         self.places: dict[PollKey, PollAddress] = {}
         self.schedules: dict[str, PollSchedule[PollKey]] = {link: PollSchedule() for link in config.links}
         self.unplaced = 0
-        self.changes = 0
-        """Rises with every change of targets or of what they taught."""
+        self._changed, self._settled_at = False, -_SETTLE
 
     @property
     def links(self) -> Mapping[str, LinkConfig]:
@@ -167,7 +168,15 @@ class PolledDevices:
                 self.places[key] = address
         self._memories = {code: one for code, one in self._memories.items() if code in wanted}
         self.targets = targets
-        self.changes += 1
+        self._changed = True
+
+    def settles(self, now: int) -> bool:
+        """True once after changes of targets or of what they taught, but not more often than every five seconds: what
+        follows from all of them together is then brought up to date."""
+        if not self._changed or now < self._settled_at + _SETTLE:
+            return False
+        self._changed, self._settled_at = False, now
+        return True
 
     def whole(self, code: str) -> tuple[PollAddress, PolledDevice] | None:
         """A device with all its points together, whatever their groups; None when it is not polled."""
@@ -183,7 +192,7 @@ class PolledDevices:
 
     def remember(self, target: PolledDevice) -> None:
         """Keep what was learned of a device, for `LearnedLimits.save`."""
-        self.changes += 1
+        self._changed = True
         _, mark, memory = self._memories[target.device.code]
         if memory is target.memory:
             self.limits.keep(target.device.code, mark, target.learned)
@@ -218,7 +227,20 @@ class PolledDevices:
                 device.code, f"modbus_unit {number} is not 0 to {_LARGEST_UNIT}, or modbus_every is negative"
             )
             return None
-        return _Wanted(str(link), number, every or self._config.every)
+        caps = self._caps(device)
+        return None if caps is None else _Wanted(str(link), number, every or self._config.every, caps)
+
+    def _caps(self, device: Device) -> DeviceCaps | None:
+        most, style = device.attrs.get("modbus_max_registers"), device.attrs.get("modbus_style")
+        number = str(most).removesuffix(".0") if most is not None else None
+        if number is not None and not (number.isdecimal() and 1 <= int(number) <= _LARGEST_REQUEST):
+            self._report_once(device.code, f"modbus_max_registers {most} is not 1 to {_LARGEST_REQUEST}")
+            return None
+        match style:
+            case None | "block" | "single":
+                return DeviceCaps(None if number is None else int(number), style=style)
+        self._report_once(device.code, f"modbus_style {style} is not block or single")
+        return None
 
     def _targets(
         self, code: str, place: _Wanted, layouts: dict[tuple[object, ...], dict[str, Layout] | str]

@@ -7,7 +7,7 @@ modbus:
   unit_stride: 0          # unit id = that of the device + (component - 1) * unit_stride + unit_offset of the register
   max_registers: 60       # per request
   max_bits: 2000          # per request, of coils and discrete inputs
-  max_gap: 8              # unused registers or bits read along at most; left out: as many as cost less than a request
+  max_gap: 8              # unused ones read along at most; left out: 24, while they cost less than a request
   forbid: [[40, 44]]      # never read, not even along, in no table
   style: block            # or single: one request per point
   groups: {fast: 5s, counters: {every: 15m, aligned: true}, billing: {at: ["00:00", "08:00"]}, plate: 1d}

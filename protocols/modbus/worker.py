@@ -49,7 +49,6 @@ class LinkWorker:
         self._log = log.bind(source=source, link=name)
         self._down = False
         self._leaving = False
-        self._summarized = -1
 
     def leave(self) -> None:
         """End `run` after the present cycle: what was read is kept."""
@@ -62,9 +61,10 @@ class LinkWorker:
             while not self._leaving:
                 now = ticks()
                 self._polled.refresh(now)
-                if self._polled.changes != self._summarized:
-                    self._summarized = self._polled.changes
+                self._stats.unplaced = self._polled.unplaced
+                if self._polled.settles(now):
                     summarize(self._polled, self._stats)
+                    self._polled.limits.save()
                 schedule.synchronize(now, self._clock.now())
                 item = schedule.next()
                 if item is None or item[0] > now:
@@ -75,8 +75,8 @@ class LinkWorker:
                 polled = await self._turn(key, now)
                 if key in schedule:
                     self._finished(schedule, key, due, now, polled)
-                    self._polled.limits.save()
         finally:
+            self._polled.limits.save()
             self._stats.linked.discard(self._name)
             self._stats.broken.discard(self._name)
             await self._link.close()

@@ -270,3 +270,39 @@ def test_a_damaged_file_of_limits_is_as_good_as_none(tmp_path: Path, text: str) 
     source, readings, _ = run(30, config(1, "10s"), ModbusBus(image), points=FAST, memory=file)
     assert readings
     assert source.stats.learned == {"caps": 0, "cuts": 0, "holes": 0}
+
+
+def test_rhythms_change_with_the_configuration_and_others_go_on() -> None:
+    bus = ModbusBus(image)
+    known = {"p": load({"points": POINTS, "groups": GROUPS}, PROFILE, "p.yaml")}
+
+    async def changed(_wall: Wall, source: ModbusSource) -> None:
+        await asyncio.sleep(3600)
+        more = {"groups": {"counters": "1m"}}
+        source.use(config(1, "10s", **more), known, lambda _: "Asia/Shanghai")
+
+    _, readings, directory = run(3600, config(1, "10s"), bus, beside=changed)
+    times = frames(readings, directory, "total")[1]
+    assert sum(at - START < HOUR for at in times) == 4
+    assert 59 <= sum(at - START >= HOUR for at in times) <= 61
+    fast = frames(readings, directory, "a")[1]
+    assert all(abs(after - before - 10 * SECOND) < SECOND for before, after in pairwise(fast))
+
+
+def test_a_device_of_the_registry_may_take_less() -> None:
+    attrs: dict[str, float | str | bool] = {"modbus_link": "bus", "modbus_unit": "3"}
+    fleet = {
+        "D1": Device(1, "D1", "p", "meter", attrs=attrs),
+        "D2": Device(2, "D2", "p", "meter", attrs=attrs | {"modbus_unit": "4", "modbus_max_registers": "8"}),
+        "D3": Device(3, "D3", "p", "meter", attrs=attrs | {"modbus_unit": "5", "modbus_style": "single"}),
+        "D4": Device(4, "D4", "p", "meter", attrs=attrs | {"modbus_max_registers": "0"}),
+        "D5": Device(5, "D5", "p", "meter", attrs=attrs | {"modbus_style": "fast"}),
+    }
+    settings = config(0, "10s", devices=[], devices_from="registry")
+    known = {"p": load({"points": FAST}, PROFILE, "p.yaml")}
+    directory = FakeDirectory([PROFILE], fleet.values())
+    source = ModbusSource("s", settings, directory, known, Wall(), fleet=fleet.values)
+    counts: dict[str, list[int]] = {}
+    for request in source.plan():
+        counts.setdefault(request.device, []).append(request.count)
+    assert counts == {"D1": [9], "D2": [1, 1], "D3": [1, 1]}

@@ -31,6 +31,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "{value} is not a range of addresses; write [first, last] with 0 <= first <= last",
         "{value} 不是地址范围；请写 `[起, 止]`，0 <= 起 <= 止",
     ),
+    "modbus.style": ("{value!r} is not a style; write block or single", "{value!r} 不是读取方式；请写 block 或 single"),
     "modbus.time": ("{value!r} is no time of day; write 00:00 to 23:59", "{value!r} 不是时刻；请写 00:00 到 23:59"),
     "modbus.group_when": (
         "a poll group has either every: or at: (times of day)",
