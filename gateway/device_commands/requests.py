@@ -59,7 +59,7 @@ class CommandRequests:
         approval = definition.approval
         wait = definition.approve_within if approval else SEND_WITHIN
         command = DeviceCommand(
-            id=secrets.token_hex(8),
+            id=str(10**15 + secrets.randbelow(8 * 10**15)),  # a number that every device reads exactly
             tenant=self._tenant,
             key=wanted.key,
             digest=_digest(wanted, values, actor),

@@ -38,12 +38,28 @@ def examine(project: Project, lang: Lang) -> Iterator[DoctorFinding]:
         yield from running_gateway.fetch_health(url, lang, cert, settings.sources) or [
             warn("doctor.unheard", "doctor.unheard.do", url=url)
         ]
+    yield from _commands(project)
     unset = {problem.path.split(".")[1] for problem in project.filled if problem.path.startswith("sources.")}
     for problem in project.filled:
         yield warn("doctor.unset", "doctor.unset.do", place=problem.path)
     yield from asyncio.run(_sources(settings, running=running, unset=unset))
     if not any(problem.path.startswith("series") for problem in project.filled):
         yield from asyncio.run(_stores(settings, running=running))
+
+
+def _commands(project: Project) -> Iterator[DoctorFinding]:
+    """What may be sent to devices."""
+    reached: dict[str, set[str]] = {name: set() for name in project.commands.sources}
+    names: dict[str, set[str]] = {name: set() for name in project.commands.sources}
+    for device in project.declared.devices:
+        for one in project.commands.candidates(device):
+            reached[one.source].add(device.code)
+            names[one.source].add(one.definition.name)
+    for source, found in names.items():
+        if found:
+            yield ok("doctor.commands", source=source, names=", ".join(sorted(found)), devices=len(reached[source]))
+    if not any(names.values()):
+        yield ok("doctor.no_commands")
 
 
 def _running(data: Path) -> bool:

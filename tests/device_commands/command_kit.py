@@ -2,8 +2,15 @@
 
 from typing import Any
 
-from api_kit import MAIN
-
+MAIN = """\
+name: gw
+timezone: Asia/Shanghai
+language: en
+data_dir: var
+registry: {{sites: sites.csv, customers: customers.csv, devices: devices.csv}}
+api: {{port: 0, hosts: [gateway]}}
+journal: {{linger: 0ms, free_space_floor: 0B, ballast: 0B}}
+"""
 PROFILE = """\
 kind: charger
 components: 2
@@ -18,7 +25,7 @@ commands:
     approval: supervisor
     parameters: {amps: {unit: A, min: 6, max: 32}}
     timeout: 2s
-    read_back: {point: limit, parameter: amps, within: 5s}
+    read_back: {point: limit, parameter: amps, within: 2s}
     mqtt:
       topic: chargers/{device}/cmd
       payload: {id: "{command_id}", op: limit, amps: "{amps}"}
@@ -55,4 +62,4 @@ sources:
 
 def changes(port: int = 1, version: str = "auto", profile: str = PROFILE) -> dict[str, Any]:
     """Files of `api_kit.house` for this project."""
-    return {"gateway.yaml": MAIN + SOURCES.format(port=port, version=version), "profiles/dc.yaml": profile}
+    return {"gateway.yaml": (MAIN + SOURCES).format(port=port, version=version), "profiles/dc.yaml": profile}

@@ -28,6 +28,7 @@ sources:
     type: mqtt
     url: mqtt://127.0.0.1:BROKER
     client_id: gw
+    commands: {allow: [reset]}
     routes:
     - filter: "c/{device}"
       device: "{device}"
@@ -47,6 +48,12 @@ components: 2
 points:
   gun_temp: {unit: degC, every: 1m, plausible: {min: -40, max: 200}}
   status: {kind: state, values: [idle, charging, fault]}
+commands:
+  reset:
+    title: {en: Reset, zh: 重启}
+    approval: supervisor
+    parameters: {delay: {title: {en: Delay, zh: 延时}, unit: s, min: 0, max: 60, default: 5}}
+    mqtt: {topic: "c/{device}/reset", payload: "{delay}"}
 """,
     "profiles/meter.yaml": """\
 id: meter

@@ -78,6 +78,16 @@ PLAYS: dict[str, tuple[tuple[str, int], ...]] = {
     "keys revoke": (("wang -c {home}", 0), ("nobody -c {home}", 2)),
     "endpoints list": (("-c {home}", 0), ("-c {live}", 0)),
     "endpoints test": (("oa -c {home}", 1), ("oa -c {live}", 1), ("ao -c {home}", 2)),
+    "command allowed": (("CH-1 -c {live}", 0), ("GM-1 -c {live}", 0), ("CH-9 -c {live}", 1), ("CH-1 -c {home}", 2)),
+    "command send": (
+        ("CH-1 reset -c {live}", 0), ("CH-1 reset delay=61 -c {live}", 1), ("CH-1 reset wait=3 -c {live}", 1),
+        ("CH-1 close -c {live}", 1), ("CH-1 reset delay -c {live}", 2), ("CH-1 reset -c {home}", 2),
+    ),
+    "command list": (("-c {live}", 0), ("--open --device CH-1 -c {live}", 0), ("--device GM-1 -c {live}", 0)),
+    "command show": (("nothing -c {live}", 1), ("nothing -c {live} --key-file {tmp}/none.key", 2)),
+    "command approve": (("nothing -c {live}", 1),),
+    "command refuse": (("nothing -c {live} --reason no", 1), ("nothing -c {live}", 2)),
+    "command settle": (("nothing done -c {live} --reason seen", 1), ("nothing maybe -c {live} --reason seen", 2)),
     "devices unknown": (("-c {live}", 0), ("-c {home}", 0), ("-c {new}", 0)),
     "try": (
         ("c/CH-1 {tmp}/message.json -c {home}", 0), ("c/CH-1 {tmp}/message.json -c {home} --retain", 0),

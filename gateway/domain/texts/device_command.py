@@ -23,7 +23,34 @@ _EVENTS = {
     "lose": ("cut off", "中断"), "verify": ("verified", "核对一致"), "fail_to_verify": ("not verified", "核对不一致"),
     "settle": ("settled", "人工确认"),
 }  # fmt: skip
+_HELP = (
+    ("Commands to devices, by the running gateway: what is allowed, send, approve, follow.", "通过运行中的网关下发设备指令：查看允许的指令，下发、批准和跟踪。"),
+    (
+        "Show what the configuration allows for a device, with the limits of each parameter.",
+        "显示配置允许对设备下发的指令及各参数的限值。",
+    ),
+    (
+        "Request a command. It is sent at once, or after a second person has approved it. Parameters are written NAME=VALUE.",
+        "提交一条设备指令：立即下发，或经第二人批准后下发。参数写作 NAME=VALUE。",
+    ),
+    ("List commands, newest first.", "列出设备指令，新的在前。"),
+    ("Show a command with its audit.", "显示一条设备指令及其审计记录。"),
+    ("Approve a command of another person; it is sent at once.", "批准他人提交的设备指令；随即下发。"),
+    ("Refuse a command, or take back your own: it is never sent.", "驳回设备指令，或撤回自己提交的：不会下发。"),
+    (
+        "Record what a person found at the device, where the gateway does not know whether it carried a command out.",
+        "网关不知道设备是否执行了指令时，记录人在现场看到的结果。",
+    ),
+    ("File with the API key of the person who acts. [default: the admin key in data_dir]", "操作人的 API 密钥文件。[默认：data_dir 中的管理员密钥]"),
+    ("Number of the component; 0 = the device itself.", "部件号；0 为设备本身。"),
+    ("Words for the audit.", "写入审计的说明。"),
+    ("Why; it goes into the audit.", "原因，写入审计。"),
+    ("Idempotency key: the same key again sends nothing. [default: a new one]", "幂等键：同一个键再次提交不会重复下发。[默认：新生成]"),
+    ("Only commands to this device.", "只列出该设备的指令。"),
+    ("Only those that wait for a person, the device or the read-back.", "只列出等待人、设备或回读的指令。"),
+)  # fmt: skip
 TEXTS: dict[str, tuple[str, str]] = {
+    **{f"help.{pair[0]}": pair for pair in _HELP},
     **{f"command.state.{name}": pair for name, pair in _STATES.items()},
     **{f"command.verification.{name}": pair for name, pair in _VERIFICATIONS.items()},
     **{f"command.act.{name}": pair for name, pair in _ACTS.items()},
@@ -84,6 +111,19 @@ TEXTS: dict[str, tuple[str, str]] = {
     "command.not_read_back": (
         "no reading after the sending showed the expected value in time", "下发后，时限内没有读数达到期望值",
     ),
+    "command.none": ("no commands", "没有指令"),
+    "command.none_allowed": ("the configuration allows no commands for {device}", "配置不允许对 {device} 下发任何指令"),
+    "command.approved_by": ("approval: {role}", "须经 {role} 批准"),
+    "command.approved_by_nobody": ("no approval", "无需批准"),
+    "command.line.reason": ("reason: {text}", "原因：{text}"),
+    "command.line.answer": ("answer: {text}", "应答：{text}"),
+    "command.line.acts": ("possible now: {acts}", "现在可以：{acts}"),
+    "command.line.verified": ("{state}, read-back {verified}", "{state}，回读{verified}"),
+    "command.key_file": ("{path} cannot be read: {error}", "无法读取 {path}：{error}"),
+    "doctor.commands": (
+        "commands to devices by {source}: {names} allowed, {devices} devices", "{source} 可下发的设备指令：{names}，设备 {devices} 台",
+    ),
+    "doctor.no_commands": ("commands to devices: none allowed", "设备指令：均未允许"),
     "command.no_connection": ("there is no connection", "没有连接"),
     "command.needs_mqtt5": (
         "its answer can be recognised in MQTT 5 only: write correlation, a field of the answer",
