@@ -12,6 +12,8 @@ import base64
 import json
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -35,7 +37,7 @@ class BrokenAnswer(Exception):
 
 @dataclass
 class ChargingOperator:
-    """`now` s: a fixed clock, None = that of the machine."""
+    """`now` s: a fixed clock, None = that of the machine; `timeout` s of a request."""
 
     url: str
     operator_id: str
@@ -47,6 +49,7 @@ class ChargingOperator:
     token: str = ""
     token_seconds: int = 0
     sequence: int = 0
+    timeout: float = 30.0
     client: httpx.Client = field(default_factory=httpx.Client)
 
     def encrypt(self, data: bytes) -> str:
@@ -79,12 +82,14 @@ class ChargingOperator:
     def post(self, interface: str, body: dict[str, str]) -> tuple[int, str, Any]:
         """(Ret, Msg, Data in the clear) of a request as it stands. Raises BrokenAnswer."""
         headers = {"authorization": f"Bearer {self.token}"} if self.token else {}
-        answer = self.client.post(f"{self.url}/{interface}", json=body, headers=headers, timeout=30)
+        answer = self.client.post(f"{self.url}/{interface}", json=body, headers=headers, timeout=self.timeout)
         return self.opened(answer.content)
 
     def opened(self, answer: bytes) -> tuple[int, str, Any]:
         """(Ret, Msg, Data in the clear) of an answer. Raises BrokenAnswer."""
         found = json.loads(answer)
+        if not {"Ret", "Msg", "Data", "Sig"} <= found.keys():
+            raise BrokenAnswer(str(found))
         if found["Sig"] != self.sign(f"{found['Ret']}{found['Msg']}{found['Data']}"):
             raise BrokenAnswer(f"wrong Sig: {found}")
         try:
@@ -109,6 +114,12 @@ class ChargingOperator:
             self.query_token()
             found = self.post(interface, self.request(data))
         return found
+
+    @contextmanager
+    def closing(self) -> Iterator["ChargingOperator"]:
+        """Itself; its connections are closed at the end."""
+        with self.client:
+            yield self
 
     def _keys(self) -> tuple[str, ...]:
         return "-K", self.data_secret.encode().hex(), "-iv", self.iv.encode().hex()

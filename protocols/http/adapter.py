@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from gateway.adapter_ports import CheckedProject, ConfigFindings, MessageTrial, SourceAdapter, SourceServices
 from gateway.domain.error_reasons import reason
 from gateway.domain.errors import ConfigError, Problem
+from gateway.domain.finding import DoctorFinding
 from gateway.domain.metric import MetricFamily
 from protocols.http.config import HttpConfig
 
@@ -93,6 +94,12 @@ def _try_message(
     return try_message(name, config, services, topic, payload, retain=retain)
 
 
+async def _examine(name: str, config: HttpConfig, *, running: bool) -> list[DoctorFinding]:
+    from protocols.http.doctor import address_works
+
+    return await address_works(name, config, running)
+
+
 ADAPTER = SourceAdapter(
     name="http",
     config=HttpConfig,
@@ -102,5 +109,6 @@ ADAPTER = SourceAdapter(
     check_with=_check_with,
     state_texts=_state_texts,
     metrics=METRICS,
+    examine=_examine,
     try_message=_try_message,
 )

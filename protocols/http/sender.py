@@ -21,7 +21,7 @@ _DUPLICATE = PushAnswer(200, msgspec.json.encode({"status": "duplicate"}))
 class PushOutcome:
     """The end of a message. `reason`, `detail`: of its dead letter."""
 
-    state: Literal["accepted", "duplicate", "dead_letter", "busy", "not_taken"]
+    state: Literal["accepted", "duplicate", "dead_letter", "busy", "not_taken", "stopping"]
     reason: str = ""
     detail: str = ""
 
@@ -64,7 +64,7 @@ def json_answer(lang: Lang, outcome: PushOutcome) -> PushAnswer:
     if outcome.state == "dead_letter":
         body = {"status": "dead_letter", "reason": outcome.reason, "detail": outcome.detail}
         return PushAnswer(200, msgspec.json.encode(body))
-    return problem(503, outcome.state, lang, retry_after=1)
+    return problem(503, outcome.state, lang, retry_after=5 if outcome.state == "stopping" else 1)
 
 
 def plain_body(request: PushRequest, most: int) -> bytes | PushAnswer:

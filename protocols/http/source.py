@@ -31,6 +31,9 @@ _ACCEPTED = PushOutcome("accepted")
 _DUPLICATE = PushOutcome("duplicate")
 _BUSY = PushOutcome("busy")
 _NOT_TAKEN = PushOutcome("not_taken")
+_STOPPING = PushOutcome("stopping")
+_DRAIN = 2.0
+"""Seconds that the journal has for what is under way when the source stops."""
 log = structlog.get_logger()
 
 
@@ -213,6 +216,9 @@ class HttpSource:
             failure = error
         except asyncio.CancelledError:
             self._settle(pushes, None, duplicates)
+            for push in pushes:
+                if not push.answer.done():
+                    push.answer.set_result(push.opened.answer(_STOPPING))
             raise
         self._settle(pushes, mapped if failure is None else None, duplicates)
         letters = {} if failure is not None else _dead_letters(mapped)
@@ -265,8 +271,12 @@ class HttpSource:
 
     async def _drain(self) -> None:
         self._flush()
-        while self._tasks:
-            await asyncio.wait(self._tasks)
+        if self._tasks:
+            _, late = await asyncio.wait(self._tasks, timeout=_DRAIN)
+            for task in late:
+                task.cancel()
+            if late:
+                await asyncio.wait(late)
 
 
 def _dead_letters(mapped: Mapped) -> dict[int, PushOutcome]:

@@ -146,7 +146,7 @@ class TcecSender:
 
     def _answered(self, interface: str, payload: bytes, damaged: str, lang: Lang, outcome: PushOutcome) -> PushAnswer:
         """Ret 0: the journal has it, sending it again would not help."""
-        if outcome.state in {"busy", "not_taken"}:
+        if outcome.state in {"busy", "not_taken", "stopping"}:
             return self._refused("busy" if outcome.state == "busy" else "not_taken", lang)
         document: Any = None
         if not damaged:

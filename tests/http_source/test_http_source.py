@@ -21,6 +21,8 @@ from pydantic import ValidationError
 
 from gateway.adapters import SOURCES
 from gateway.domain.errors import SourceRejected
+from gateway.domain.finding import Grade
+from protocols.http import source as source_module
 from protocols.http.config import HttpConfig
 
 
@@ -58,6 +60,21 @@ async def test_what_the_journal_refuses_is_to_be_sent_again() -> None:
         assert answer.json()["code"] == "not_taken"
         assert "重发" in answer.json()["detail"]
         assert (await post(stage)).status_code == 200
+        assert stage.source.stats.returned == 1
+
+
+async def test_a_journal_that_hangs_does_not_hold_up_the_stop(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(source_module, "_DRAIN", 0.05)
+    async with running() as stage:
+        stage.journal.gate.clear()
+        sent = asyncio.create_task(post(stage))
+        async with asyncio.timeout(10):
+            while not stage.source.stats.waiting:
+                await asyncio.sleep(0.001)
+        assert stage.task is not None
+        stage.task.cancel()
+        answer = await sent
+        assert (answer.status_code, answer.json()["code"], answer.headers["retry-after"]) == (503, "stopping", "5")
         assert stage.source.stats.returned == 1
 
 
@@ -373,3 +390,21 @@ def test_check_warns_of_secrets_in_the_clear_and_of_two_kinds_of_tls() -> None:
     found = SOURCES["http"].check({"a": plain, "b": secured}, "gateway.yaml")
     assert [problem.key for problem in found.warnings] == ["http.plain"]
     assert [problem.key for problem in found.problems] == ["http.tls_differs"]
+
+
+async def test_the_doctor_looks_at_the_address_and_the_files_of_tls(tmp_path: Path) -> None:
+    async def examined(**more: Any) -> list[tuple[Grade, str]]:
+        is_running = more.pop("is_running", False)
+        found = await SOURCES["http"].examine("push", HttpConfig.model_validate(OPEN | more), running=is_running)
+        return [(one.grade, one.what.key) for one in found]
+
+    async with running() as stage:
+        host, port = stage.source.address
+        listen = f"{host}:{port}"
+        assert await examined(listen=listen, is_running=True) == [(Grade.OK, "doctor.http_listens")]
+        assert await examined(listen=listen) == [(Grade.BAD, "doctor.http_taken")]
+        assert stage.source.stats.received == 0
+    assert await examined(listen=listen) == [(Grade.OK, "doctor.http")]
+    assert await examined(listen=listen, is_running=True) == [(Grade.BAD, "doctor.http_silent")]
+    tls = {"cert": tmp_path / "none.crt", "key": tmp_path / "none.key"}
+    assert await examined(listen=listen, tls=tls) == [(Grade.BAD, "doctor.http_tls")]

@@ -1,7 +1,11 @@
 """A SQL query source on real database files: what is read, what is read again, what a broken query or row does."""
 
 import asyncio
+import os
+import signal
 import sqlite3
+import subprocess
+import sys
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
@@ -16,13 +20,18 @@ from mqtt_kit import NOW
 from sql_kit import ROUTE, Shelf, config, database, execute, insert, made, row, services
 
 from gateway.adapters import SOURCES
+from gateway.clock import SystemClock
 from gateway.domain.duration import DAY
 from gateway.domain.errors import ConfigError
 from gateway.domain.finding import Grade
+from gateway.domain.reading import decode_batch
+from gateway.domain.record import Record
 from protocols.sql_query import source as module
 from protocols.sql_query.config import SqlQueryConfig
 from protocols.sql_query.doctor import query_works
 from protocols.sql_query.source import SqlQuerySource
+from sinks.series.duckdb.config import DuckDbConfig
+from sinks.series.duckdb.store import DuckDbStore
 
 ADAPTER = SOURCES["sql_query"]
 
@@ -181,6 +190,34 @@ async def test_every_row_is_counted(tmp_path: Path, rows: list[tuple[Any, ...]])
         await until(lambda: 42.0 in shelf.values)
         assert source.stats.received == len(rows) + 1
         assert source.stats.journaled + source.stats.rejected.total() == len(rows) + 1
+
+
+def test_killed_between_journal_and_position_no_reading_is_lost_or_stored_twice(tmp_path: Path) -> None:
+    """Rows of two cursor values, in pages of ten; two processes are killed, each where a row may be lost or doubled."""
+    file, kept, shelf = database(tmp_path), tmp_path / "journal", Shelf()
+    kept.mkdir()
+    insert(file, *(row(value // 50, value % 50, at=NOW // 1000 + value) for value in range(95)))
+    script = Path(__file__).with_name("killed.py")
+    env = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+    for parcels in (3, 4):
+        command = [sys.executable, str(script), str(tmp_path), str(kept), str(parcels)]
+        assert subprocess.run(command, env=env, timeout=60, check=False).returncode == -signal.SIGKILL
+
+    async def again() -> None:
+        async with running(made(tmp_path, config(file, batch=10)), shelf) as source:
+            await whole(source)
+
+    asyncio.run(again())
+    batches = [decode_batch(one.read_bytes()) for one in sorted(kept.iterdir())]
+    batches += [parcel.batch for parcel in shelf.parcels]
+    found = [moment for batch in batches for moment in batch.at.tolist()]
+    assert {moment // 1000 - NOW // 1000 for moment in found} == set(range(95))
+    assert len(found) > 95, "what was journaled and not saved is read again"
+    store = DuckDbStore(tmp_path / "store", DuckDbConfig(type="duckdb"), SystemClock())
+    written = store.write(0, [Record(seq, NOW, batch) for seq, batch in enumerate(batches, 1)])
+    store.close()
+    assert (written.stored - written.duplicate, written.conflict) == (len(found) - 2 * written.duplicate, 0)
+    assert written.duplicate == len(found) - 95
 
 
 # ---- what goes wrong ----------------------------------------------------------------------------------------------

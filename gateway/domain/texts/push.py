@@ -63,6 +63,23 @@ TEXTS: dict[str, tuple[str, str]] = {
         "无法监听 {address}：{error}；该端口是否已被其他程序占用？",
     ),
     "http.silent": ("listening, but nothing is pushed", "正在监听，但没有收到推送"),
+    "doctor.http": ("{source}: {listen} is free to listen on", "{source}：{listen} 可以监听"),
+    "doctor.http_listens": ("{source}: the gateway listens on {listen}", "{source}：网关正在监听 {listen}"),
+    "doctor.http_taken": ("{source}: {listen} cannot be listened on: {error}", "{source}：无法监听 {listen}：{error}"),
+    "doctor.http_taken.do": (
+        "end the other program, or take another port",
+        "请结束占用端口的程序，或改用其他端口",
+    ),
+    "doctor.http_silent": (
+        "{source}: a gateway runs, but nothing listens on {listen}",
+        "{source}：网关正在运行，但没有程序监听 {listen}",
+    ),
+    "doctor.http_silent.do": ("look into the log for this source", "请在日志中查看该数据源"),
+    "doctor.http_tls": ("{source}: the files of tls cannot be used: {error}", "{source}：无法使用 tls 的文件：{error}"),
+    "doctor.http_tls.do": (
+        "cert and key must be PEM files that belong together and that the gateway's user may read",
+        "cert 与 key 必须是一对 PEM 文件，且网关用户可以读取",
+    ),
     "push.unproven": (
         "the request brings no valid proof of its sender; see auth of this source",
         "请求没有有效的身份证明；请查看该数据源的 auth",
