@@ -1,10 +1,12 @@
 """Presence, Sparkplug and what is published against profiles and devices, for `fieldgate check`."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 from gateway.adapter_ports import CheckedProject, ConfigFindings
-from gateway.domain.device import PointKind
+from gateway.domain.device import Point, PointKind, PointSpec, Profile
 from gateway.domain.errors import Problem
+from protocols.mapping.column import Misfit, misfit
+from protocols.mapping.point_config import PointMap
 from protocols.mapping.topic import parse_template, point_name
 from protocols.mqtt.config import MqttConfig
 from protocols.mqtt.presence_config import PresenceConfig
@@ -55,13 +57,36 @@ def _sparkplug(config: SparkplugConfig, project: CheckedProject, place: str, fou
         (every, "points", config.points),
         *(({name}, f"profiles.{name}", points) for name, points in config.profiles.items()),
     ):
-        known = {spec.name for name in names & every for spec in project.profiles[name].points}
-        for metric, entry in points.items():
-            name = point_name(metric) if entry.point is None else entry.point
-            if {"{", "}"} & set(entry.point or metric) or name in known:
-                continue
-            fields = {"got": metric, "point": name, "known": ", ".join(sorted(known)) or "-"}
-            found.problems.append(Problem(project.file, f"{place}.{path}.{metric}", "mqtt.sparkplug_unfilled", fields))
+        found.problems += _filled(
+            [project.profiles[name] for name in sorted(names & every)], points, project.file, f"{place}.{path}"
+        )
+
+
+def _filled(profiles: Sequence[Profile], points: Mapping[str, PointMap], file: str, place: str) -> Iterator[Problem]:
+    """Entries that fill no point of these profiles, or only points that they do not suit."""
+    known = sorted({spec.name for profile in profiles for spec in profile.points})
+    for metric, entry in points.items():
+        name = point_name(metric) if entry.point is None else entry.point
+        if {"{", "}"} & set(entry.point or metric):
+            continue
+        having = [(profile, spec) for profile in profiles if (spec := profile.point(name)) is not None]
+        wrong = [why for profile, spec in having if (why := _unfit(profile, spec, entry)) is not None]
+        if not having:
+            fields: dict[str, object] = {"got": metric, "point": name, "known": ", ".join(known) or "-"}
+            yield Problem(file, f"{place}.{metric}", "mqtt.sparkplug_unfilled", fields)
+        elif len(wrong) == len(having):
+            yield Problem(file, f"{place}.{metric}", wrong[0].key, wrong[0].fields)
+
+
+def _unfit(profile: Profile, spec: PointSpec, entry: PointMap) -> Misfit | None:
+    """Why no metric can fill this point by this entry."""
+    fields: dict[str, object] = {"point": spec.name, "profile": profile.id}
+    component = entry.component
+    if spec.each and component == 0:
+        return Misfit("route.bind_each", fields)
+    if not spec.each and component != 0:
+        return Misfit("route.bind_alone", fields)
+    return misfit(entry, Point(0, profile.id, spec.name, kind=spec.kind, unit=spec.unit, values=spec.values))
 
 
 def _unknown(names: object, project: CheckedProject, place: str, key: str) -> Iterator[Problem]:

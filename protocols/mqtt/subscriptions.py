@@ -78,7 +78,7 @@ def subscriptions(config: MqttConfig, *, identifiers: bool = True, answers: Sequ
 
 def overlapping(one: MqttConfig, other: MqttConfig) -> tuple[str, str] | None:
     """A filter of each that share topics; None when there are none. Members of one group share the messages out."""
-    mine, theirs = ([parse_pattern(route.filter) for route in config.routes] for config in (one, other))
+    mine, theirs = ([parse_pattern(text) for text in _filters(config)] for config in (one, other))
     return next(
         (
             (a.subscription, b.subscription)
@@ -88,6 +88,14 @@ def overlapping(one: MqttConfig, other: MqttConfig) -> tuple[str, str] | None:
         ),
         None,
     )
+
+
+def _filters(config: MqttConfig) -> list[str]:
+    """What brings readings."""
+    return [
+        *(route.filter for route in config.routes),
+        *(config.sparkplug.captured_filters if config.sparkplug else ()),
+    ]
 
 
 def _merged(cover: list[str]) -> list[str]:

@@ -343,6 +343,9 @@ def test_check_names_profiles_that_are_not_there() -> None:
     spark = {"points": {"Power": {"point": "powr"}, "V": {"point": "voltage"}, "{x}": {}}, "device": "z-{device}"}
     found = ADAPTER.check_with({"src": config([], sparkplug=spark)}, project)
     assert [one.key for one in found.problems] == ["mqtt.sparkplug_unfilled"]
+    unsuited = {"A": {"point": "voltage", "unit": "kW"}, "B": {"point": "voltage", "component": 1}}
+    others = ADAPTER.check_with({"src": config([], sparkplug={"points": unsuited})}, project).problems
+    assert [one.key for one in others] == ["route.bind_unit", "route.bind_alone"]
     assert [one.key for one in found.warnings] == ["mqtt.sparkplug_nobody"]
     assert all(one.render() for one in [*found.problems, *found.warnings])
 

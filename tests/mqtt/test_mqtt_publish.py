@@ -139,7 +139,8 @@ async def test_devices_are_kept_awake(broker: BrokerProcess, version: str) -> No
     fleet, listener = Fleet(), Listener()
     source = source_on(broker.url, fleet, client_id=f"awake-{version}", protocol=version, publish=[entry])
     async with listener.listening(broker, "R/#"), running(source):
-        await until(lambda: all(len(found) > 1 for found in listener.got.values()) and len(listener.got) == 2)
+        least = 2 if version == "5" else 1
+        await until(lambda: len(listener.got) == 2 and all(len(found) >= least for found in listener.got.values()))
         assert listener.got["R/c0619ab1/keepalive"][0] == b'{"for": "gx-1"}'
         assert set(listener.got) == {"R/c0619ab1/keepalive", "R/c0619ab2/keepalive"}
         fleet.fleet = [device for device in fleet.fleet if device.code != "gx-1"] + [
@@ -147,7 +148,7 @@ async def test_devices_are_kept_awake(broker: BrokerProcess, version: str) -> No
         ]
         fleet.version += 1
         await until(lambda: "R/new/keepalive" in listener.got)
-    await until(lambda: source.stats.published["acknowledged"] > 3)
+    await until(lambda: source.stats.published["acknowledged"] > 2)
     counted = {one.labels: one.value for one in source.samples() if one.family == "source_published"}
     assert counted["sent",] >= sum(map(len, listener.got.values())) >= counted["acknowledged",]
     assert counted["failed",] == 0

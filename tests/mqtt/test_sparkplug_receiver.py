@@ -16,6 +16,7 @@ from gateway.domain.reading import Quality
 from protocols.mqtt.presence_sign import PresenceSign
 from protocols.mqtt.sparkplug.config import MetricPattern, SparkplugConfig
 from protocols.mqtt.sparkplug.node import Births, NodeName, NodeSessions
+from protocols.mqtt.subscriptions import overlapping
 from simulators.sparkplug_node import NodeModel, SentMetric, encode, encode_metric
 
 N1, N2 = NodeName("g", "n1"), NodeName("g", "n2")
@@ -155,6 +156,13 @@ def test_replays_are_of_no_known_time() -> None:
     bench = Bench()
     assert bench.take(*model().births(), retain=True).ignored == 3
     assert bench.nodes.born == 0
+
+
+def test_other_groups_are_left_to_the_routes() -> None:
+    bench = Bench(CONFIG | {"groups": ["g"]})
+    assert bench.receiver.takes("spBv1.0/g/NDATA/n1")
+    assert not bench.receiver.takes("spBv1.0/h/NDATA/n1")
+    assert not bench.receiver.takes("g/NDATA/n1")
 
 
 def test_nodes_that_are_not_read_are_no_dead_letters() -> None:
@@ -369,6 +377,12 @@ def test_what_is_refused(more: Mapping[str, Any], key: str) -> None:
     with pytest.raises(ValidationError) as error:
         SparkplugConfig.model_validate(more)
     assert key in str(error.value.errors())
+
+
+def test_two_sources_of_one_group_share_topics() -> None:
+    one, other = (config([], sparkplug={"groups": groups}) for groups in (["g"], ["h"]))
+    assert overlapping(one, config([], sparkplug={})) is not None
+    assert overlapping(one, other) is None
 
 
 def test_one_connection_has_one_will() -> None:

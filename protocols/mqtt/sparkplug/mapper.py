@@ -10,7 +10,7 @@ from protocols.mapping.column import Misfit
 from protocols.mapping.mapper import Mapped, Mapper
 from protocols.mapping.work import Message
 from protocols.mqtt.presence_sign import PresenceSign
-from protocols.mqtt.sparkplug.receiver import SparkplugReceiver, is_sparkplug
+from protocols.mqtt.sparkplug.receiver import SparkplugReceiver
 
 
 class SourceMapper:
@@ -32,7 +32,7 @@ class SourceMapper:
         self.signs = []
         if self._receiver is None:
             return self._routes.map(messages, received)
-        inside = [index for index, message in enumerate(messages) if is_sparkplug(message.topic)]
+        inside = [index for index, message in enumerate(messages) if self._receiver.takes(message.topic)]
         if not inside:
             return self._routes.map(messages, received)
         found = self._receiver.map([messages[index] for index in inside], received[inside])

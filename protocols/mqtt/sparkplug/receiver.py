@@ -27,7 +27,7 @@ from protocols.mqtt.presence_sign import PresenceSign
 from protocols.mqtt.sparkplug.binding import ON_PURPOSE, BoundMetric, MetricBindings
 from protocols.mqtt.sparkplug.config import NAMESPACE, SparkplugConfig
 from protocols.mqtt.sparkplug.datatypes import UNUSED, DataType, Value, WrongType, value_of
-from protocols.mqtt.sparkplug.node import Births, DeclaredMetric, NodeName, NodeSessions
+from protocols.mqtt.sparkplug.node import MOST_NODES, Births, DeclaredMetric, NodeName, NodeSessions
 from protocols.mqtt.sparkplug.payload import Metric, Payload, decode_payload
 
 _MS: Final = 1_000
@@ -81,7 +81,12 @@ class SparkplugReceiver:
         self.signs: list[PresenceSign] = []
         """Of the last call of `map`, by place in the call."""
         self._source, self._directory = source, directory
+        self._groups = frozenset(config.groups)
         self._longest, self._retention, self._route = longest, retention, route
+
+    def takes(self, topic: str) -> bool:
+        """Whether a message is for this receiver: below the namespace, and of a group of the configuration."""
+        return is_sparkplug(topic) and (not self._groups or topic.split("/", 2)[1] in self._groups)
 
     def map(self, messages: Sequence[Message], received: I64) -> Mapped:
         """As `Mapper.map`, of messages below `spBv1.0/`."""
@@ -109,7 +114,7 @@ class SparkplugReceiver:
         payload = decode_payload(message.payload)
         kind, name, code = address.kind, address.name, self.bindings.code(address.name, address.device)
         device = None if code is None else self._directory.device(code)
-        if device is not None:
+        if device is not None and len(self.nodes.ours) < MOST_NODES:
             self.nodes.ours.add(name)
         births = self._session(address, payload, now, ordinal)
         dead = kind.endswith("DEATH")
