@@ -1,6 +1,6 @@
 """What the gateway needs of this folder (`gateway.adapter_ports.SourceAdapter`). Parts are loaded when needed."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +21,7 @@ from gateway.domain.errors import Problem
 from gateway.domain.finding import DoctorFinding
 from gateway.domain.nearest import nearest
 from gateway.probe_ports import Interpretation, RegisterProbe
-from protocols.modbus.config import ModbusConfig
+from protocols.modbus.config import LinkConfig, ModbusConfig
 from protocols.modbus.metrics import METRICS
 from protocols.modbus.words import ByteOrder, Type
 
@@ -65,7 +65,7 @@ def _check_with(sources: Mapping[str, ModbusConfig], project: CheckedProject) ->
     for name, source in sources.items():
         found.problems += _listed(name, source, project, units)
     registry = [source for source in sources.values() if source.devices_from]
-    links = [link for source in registry for link in source.links]
+    links = {name: link for source in registry for name, link in source.links.items()}
     for code, device in project.devices.items():
         if registry:
             found.problems += _addressed(code, device, links, project, units)
@@ -120,7 +120,7 @@ def _listed(name: str, source: ModbusConfig, project: CheckedProject, units: _Un
 
 
 def _addressed(
-    code: str, device: Device, links: Collection[str], project: CheckedProject, units: _Units
+    code: str, device: Device, links: Mapping[str, LinkConfig], project: CheckedProject, units: _Units
 ) -> Iterator[Problem]:
     """Devices whose address stands in the list: the columns modbus_link, modbus_unit and modbus_every."""
     link, unit, every = (device.attrs.get(f"modbus_{name}") for name in ("link", "unit", "every"))
@@ -131,6 +131,8 @@ def _addressed(
         yield project.cell(code, "modbus_link", "config.source.link", fields)
     if not (isinstance(unit, str) and unit.isascii() and unit.isdigit() and int(unit) <= _LARGEST_UNIT):
         yield project.cell(code, "modbus_unit", "config.source.modbus_unit", {"value": str(unit or "")})
+    elif int(unit) == 0 and str(link) in links and links[str(link)].serial:
+        yield project.cell(code, "modbus_unit", "modbus.unit_of_all", {"device": code})
     elif (beyond := units.beyond(device, int(unit))) is not None:
         yield project.cell(code, "modbus_unit", "config.source.unit_beyond", {"value": code, "unit": beyond})
     if every is not None and not _is_duration(str(every)):

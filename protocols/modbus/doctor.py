@@ -1,4 +1,4 @@
-"""For `fieldgate doctor`: whether something listens at the addresses of the links, and how a running gateway polls."""
+"""For `fieldgate doctor`: whether the links can be opened, and how a running gateway polls."""
 
 import asyncio
 from collections.abc import Mapping
@@ -6,7 +6,9 @@ from typing import Final
 
 from gateway.domain.error_reasons import reason
 from gateway.domain.finding import DoctorFinding, bad, ok, warn
-from protocols.modbus.config import ModbusConfig
+from protocols.modbus.config import LinkConfig, ModbusConfig
+from protocols.modbus.link import LinkDown
+from protocols.modbus.source import open_link
 
 PATIENCE: Final = 3.0  # s
 OVERRUNS: Final = 0.01
@@ -14,21 +16,23 @@ OVERRUNS: Final = 0.01
 
 
 async def links(name: str, config: ModbusConfig) -> list[DoctorFinding]:
-    """Whether something listens there. Only while no gateway runs: many devices accept one connection."""
+    """Whether each can be opened: connection, TLS, serial port. Nothing is sent. Only while no gateway runs: many
+    devices accept one connection, and a serial port has one user."""
 
-    async def one(link: str, host: str, port: int) -> DoctorFinding:
-        where = f"{host}:{port}"
+    async def one(link: str, wired: LinkConfig) -> DoctorFinding:
+        opened = open_link(wired)
         try:
             async with asyncio.timeout(PATIENCE):
-                _, writer = await asyncio.open_connection(host, port)
-                writer.close()
-        except (OSError, TimeoutError) as error:
-            return bad(
-                "doctor.link_away", "doctor.link_away.do", source=name, link=link, where=where, why=reason(error)
-            )
-        return ok("doctor.link", source=name, link=link, where=where)
+                await opened.open()
+        except (LinkDown, TimeoutError) as error:
+            why = error.fields.get("why") if isinstance(error, LinkDown) else None
+            fields = {"source": name, "link": link, "where": wired.where, "why": why or reason(error)}
+            return bad("doctor.link_away", "doctor.link_away.do", **fields)
+        finally:
+            await opened.close()
+        return ok("doctor.link", source=name, link=link, where=wired.where)
 
-    return list(await asyncio.gather(*(one(link, *entry.tcp) for link, entry in config.links.items())))
+    return list(await asyncio.gather(*(one(link, wired) for link, wired in config.links.items())))
 
 
 def polls(name: str, values: Mapping[tuple[str, ...], float]) -> list[DoctorFinding]:

@@ -34,13 +34,15 @@ class SortedFrames:
     """What a receive buffer holds.
 
     `answer` the response to the request (None = not yet) · `strays` whole frames of other transactions or units before
-    it · `rest` bytes after it · `garbled` why nothing more can be believed ("" = fine).
+    it · `rest` bytes after it · `garbled` why nothing more can be believed ("" = fine) · `doubt` what came that is no
+    answer, while one may still come (serial frames).
     """
 
     answer: bytes | None = None
     strays: int = 0
     rest: int = 0
     garbled: str = ""
+    doubt: str = ""
 
 
 def sift(buffer: bytes, request: PendingRequest) -> SortedFrames:

@@ -34,7 +34,10 @@ class LinkProbe:
         return ProbeAnswer(tuple(words))
 
     async def identify(self, unit: int) -> Mapping[str, str]:
-        """See the port. On a connection of its own, after the other is closed: many devices accept one."""
+        """See the port. On a connection of its own, after the other is closed: many devices accept one. Of other
+        kinds of link: nothing."""
+        if self._config.tcp is None:
+            return {}
         await self._link.close()
         host, port = self._config.tcp
         found: dict[str, str] = {}

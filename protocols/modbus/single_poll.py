@@ -89,7 +89,9 @@ def why(error: SourceError) -> Localized | str:
     """The reason for which there is no answer, in words."""
     match error:
         case Silent(reason=label):
-            return Phrase(f"modbus.silent.{label}", {"detail": str(error).removeprefix(label).strip()})
+            detail = str(error).removeprefix(label).strip()
+            what = Phrase(f"modbus.garbled.{detail.replace(' ', '_')}") if label == "garbled" else detail
+            return Phrase(f"modbus.silent.{label}", {"detail": what})
         case ExceptionResponse(code=code):
             return Phrase(f"modbus.exception.{code if 0 < code < 7 else 'other'}", {"code": code})
     return reason(error)

@@ -19,16 +19,18 @@ from gateway.domain.metric import MetricSample
 from gateway.domain.reading import Batch, Quality
 from gateway.domain.record import Parcel
 from gateway.ports import Clock, Directory, Emit
+from protocols.modbus.bus_link import BusLink
 from protocols.modbus.config import LinkConfig, ModbusConfig
 from protocols.modbus.cycle import Frame
 from protocols.modbus.learned_limits import LearnedLimits
-from protocols.modbus.link import Link, TcpLink
+from protocols.modbus.link import Link
 from protocols.modbus.metrics import samples
 from protocols.modbus.planned import PlannedRequest, planned
 from protocols.modbus.polled_devices import Fleet, PolledDevices, Zone, utc
 from protocols.modbus.profile import ModbusMap
 from protocols.modbus.slave import Backoff, Presence
 from protocols.modbus.stats import ModbusStats
+from protocols.modbus.wiring import timing_of, wire_of
 from protocols.modbus.worker import LinkWorker, ticks
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger("modbus")
@@ -45,17 +47,9 @@ STORE_RETRY = Backoff(SECOND, 10 * SECOND)
 Open = Callable[[LinkConfig], Link]
 
 
-def open_link(config: LinkConfig) -> Link:
+def open_link(config: LinkConfig) -> BusLink:
     """The link a configuration describes, not connected yet."""
-    host, port = config.tcp
-    return TcpLink(
-        host,
-        port,
-        timeout=config.timeout / SECOND,
-        connect=config.connect / SECOND,
-        pause=config.pause / SECOND,
-        retry=LINK_RETRY,
-    )
+    return BusLink(wire_of(config), timing_of(config), LINK_RETRY)
 
 
 def _named(names: Sequence[str]) -> Phrase | str:

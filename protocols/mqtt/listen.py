@@ -8,12 +8,12 @@ from collections.abc import Callable, Sequence
 import mqtt5
 
 from gateway.domain.errors import SourceError
+from gateway.tls_files import ClientTlsFiles
 from protocols.mqtt.config import MqttConfig
 from protocols.mqtt.protocol_choice import ProtocolChoice
 from protocols.mqtt.session import ConnectOptions, DamagedPublish, Message, acks
 from protocols.mqtt.sessions import session_of
 from protocols.mqtt.subscriptions import Subscriptions
-from protocols.mqtt.tls import BrokerTls
 from protocols.mqtt.transport import MqttConnection, establish, websocket_of
 
 PATIENCE = 10.0  # s
@@ -36,7 +36,8 @@ async def listen(config: MqttConfig, filters: Sequence[str], seconds: float, mes
         tuple(mqtt5.TopicFilter(one, max_qos=mqtt5.QoS.AT_MOST_ONCE, retain_as_published=False) for one in filters)
     )
     choice = ProtocolChoice(config.protocol)
-    context = await asyncio.to_thread(BrokerTls(config).context)
+    files = ClientTlsFiles(config.ca_file, config.cert_file, config.key_file)
+    context = await asyncio.to_thread(files.context) if config.encrypted else None
     received: list[Message] = []
     while True:
         session = session_of(choice.version, options, wanted)

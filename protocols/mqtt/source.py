@@ -15,6 +15,7 @@ from gateway.domain.errors import SourceError, SourceRejected
 from gateway.domain.language_values import Phrase
 from gateway.domain.metric import MetricSample
 from gateway.ports import Clock, Directory, Emit, ReceiptLedger
+from gateway.tls_files import ClientTlsFiles
 from protocols.mapping.binding import SentBy, sent_canonically
 from protocols.mapping.topic import covers, parse_pattern
 from protocols.mapping.unused_log import UnusedEntry, UnusedLog
@@ -33,7 +34,6 @@ from protocols.mqtt.sessions import session_of
 from protocols.mqtt.source_mapper import MapperParts, filters_of, mapper_of, nodes_of
 from protocols.mqtt.stats import MqttStats
 from protocols.mqtt.subscriptions import Subscriptions, subscriptions
-from protocols.mqtt.tls import BrokerTls
 from protocols.mqtt.transport import MqttConnection, establish, websocket_of
 
 _STABLE = 60.0  # seconds of connection after which the backoff starts over
@@ -170,7 +170,7 @@ class MqttSource:
     async def _connect_on(self, emit: Emit, companions: Companions) -> None:
         """Connections, one after another."""
         config, self._patience = self._config, _LAST_PARCELS
-        files = BrokerTls(config)
+        files = ClientTlsFiles(config.ca_file, config.cert_file, config.key_file)
         context = self._context = SourceContext(
             self._name,
             config,
@@ -214,7 +214,7 @@ class MqttSource:
         public = Phrase(why.key, {**why.fields, "more": ""}) if why.key else Phrase("source.other")
         return Phrase("source.away" if stats.connects else "source.never", {"why": public})
 
-    async def _once(self, context: SourceContext, files: BrokerTls) -> tuple[bool, SourceError]:
+    async def _once(self, context: SourceContext, files: ClientTlsFiles) -> tuple[bool, SourceError]:
         """One connection from CONNECT to its end -> (it was stable, why it ended)."""
         loop = asyncio.get_running_loop()
         acknowledger = Acknowledger(context)
@@ -225,7 +225,8 @@ class MqttSource:
         since = None
         try:
             try:
-                await establish(self._config, await asyncio.to_thread(files.context), connection)
+                tls = await asyncio.to_thread(files.context) if self._config.encrypted else None
+                await establish(self._config, tls, connection)
                 since = loop.time()
                 self._connected(connection)
                 context.companions.connected(connection)
@@ -311,7 +312,7 @@ async def _drain_and_leave(
     await connection.leave()
 
 
-async def _until_closed(source: str, connection: MqttConnection, files: BrokerTls) -> SourceError:
+async def _until_closed(source: str, connection: MqttConnection, files: ClientTlsFiles) -> SourceError:
     """The end of the connection; ended from here when there are other TLS files."""
     while not connection.closed.done():
         await asyncio.wait([connection.closed], timeout=TLS_LOOK if files.watched else None)

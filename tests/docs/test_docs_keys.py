@@ -24,7 +24,7 @@ from protocols.mapping.payload_config import (
     UnpackConfig,
 )
 from protocols.mapping.point_config import SplitText, UnitAt
-from protocols.modbus.config import BackoffConfig, DeviceConfig, ModbusConfig, TcpLinkConfig
+from protocols.modbus.config import BackoffConfig, DeviceConfig, LinkConfig, ModbusConfig
 from protocols.modbus.poll_group import PollGroup
 from protocols.modbus.profile import ModbusMap, Register, RegisterPart, ScaleRegister
 from protocols.mqtt.command_form import CommandResponse, MqttCommand, SuccessWords
@@ -48,7 +48,7 @@ MODELS: dict[str, list[tuple[str, type[BaseModel]]]] = {
     "Keys of unpack": [("", UnpackConfig)],
     "Keys of samples": [("", SamplesConfig), ("step.", StepAt)],
     "Keys of a Modbus source": [
-        ("", ModbusConfig), ("links.", TcpLinkConfig), ("devices.", DeviceConfig), ("backoff.", BackoffConfig),
+        ("", ModbusConfig), ("links.", LinkConfig), ("devices.", DeviceConfig), ("backoff.", BackoffConfig),
     ],
     "Keys of a command": [("", CommandModel), ("title.", TitleModel), ("read_back.", ReadBackModel)],
     "Keys of a parameter": [("", ParameterModel)],

@@ -13,13 +13,15 @@ from modbus_kit import Basket, FakeDirectory, WallClock, running, until
 from gateway.domain.device import Device, PointKind, PointSpec, Profile
 from gateway.domain.errors import ConfigError
 from gateway.domain.reading import Quality
+from protocols.modbus.bus_link import BusLink, WireTiming
 from protocols.modbus.config import ModbusConfig
-from protocols.modbus.link import ExceptionResponse, TcpLink
+from protocols.modbus.link import ExceptionResponse
 from protocols.modbus.profile import ModbusMap
 from protocols.modbus.register_table import RegisterTable
 from protocols.modbus.registers import BoundRegister, bind, load
 from protocols.modbus.slave import Backoff
 from protocols.modbus.source import ModbusSource
+from protocols.modbus.wires import TcpWire
 from simulators.modbus_server import ModbusServer, ModbusUnit
 
 COIL, DISCRETE, HOLDING = RegisterTable.COIL, RegisterTable.DISCRETE, RegisterTable.HOLDING
@@ -75,8 +77,8 @@ def _bits(text: str) -> list[int]:
     return [int(one) for one in text]
 
 
-def _link(port: int) -> TcpLink:
-    return TcpLink("127.0.0.1", port, timeout=3.0, connect=1.0, retry=Backoff(min=1, max=1))
+def _link(port: int) -> BusLink:
+    return BusLink(TcpWire("127.0.0.1", port, f"127.0.0.1:{port}"), WireTiming(3.0, 1.0), Backoff(min=1, max=1))
 
 
 @pytest.mark.parametrize(("table", "address", "count", "request_pdu", "response_pdu", "bits"), CASES)

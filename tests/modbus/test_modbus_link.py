@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 from modbus_kit import Proxy, honest, until
 
-from protocols.modbus.link import ExceptionResponse, LinkDown, Silent, TcpLink
+from protocols.modbus.bus_link import BusLink, WireTiming
+from protocols.modbus.link import ExceptionResponse, LinkDown, Silent
 from protocols.modbus.register_table import RegisterTable
 from protocols.modbus.slave import Backoff
+from protocols.modbus.wires import TcpWire
 from simulators.modbus_server import ModbusServer
 
 H, I = RegisterTable.HOLDING, RegisterTable.INPUT  # noqa: E741
@@ -35,8 +37,8 @@ def _units(count: int = 3) -> dict[int, Ramp]:
     return {number: Ramp(number) for number in range(1, count + 1)}
 
 
-def _link(port: int, timeout: float = 3.0, retry: Backoff = SOON) -> TcpLink:
-    return TcpLink("127.0.0.1", port, timeout=timeout, connect=1.0, retry=retry)
+def _link(port: int, timeout: float = 3.0, retry: Backoff = SOON, pause: float = 0.0) -> BusLink:
+    return BusLink(TcpWire("127.0.0.1", port, f"127.0.0.1:{port}"), WireTiming(timeout, 1.0, pause), retry)
 
 
 def _want(unit: int, address: int, count: int) -> list[int]:
@@ -316,7 +318,7 @@ async def test_silence_between_requests() -> None:
         client.write(answer)
 
     async with ModbusServer(_units()) as server, Proxy(server.port, note) as proxy:
-        link = TcpLink("127.0.0.1", proxy.port, timeout=1, connect=1, pause=0.03, retry=SOON)
+        link = _link(proxy.port, 1, pause=0.03)
         for n in range(3):
             await link.read(1, H, n, 1)
         assert min(b - a for a, b in pairwise(times)) >= 0.03

@@ -13,7 +13,7 @@ from gateway.cli.bench import modbus
 from gateway.domain.duration import SECOND
 from gateway.domain.reading import Batch
 from gateway.settings.project import load_project
-from protocols.modbus.config import TcpLinkConfig
+from protocols.modbus.config import LinkConfig
 from protocols.modbus.link import ExceptionResponse, Silent
 from protocols.modbus.register_table import RegisterTable
 from protocols.modbus.source import open_link
@@ -24,7 +24,7 @@ async def test_the_simulated_devices_answer_as_devices_do() -> None:
     loop = asyncio.get_running_loop()
     server = await loop.create_server(lambda: LoadLink(0.0, frozenset({7})), "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
-    link = open_link(TcpLinkConfig.model_validate({"tcp": f"127.0.0.1:{port}", "timeout": "300ms"}))
+    link = open_link(LinkConfig.model_validate({"tcp": f"127.0.0.1:{port}", "timeout": "300ms"}))
     try:
         words = await link.read(3, RegisterTable.HOLDING, 10, 125)
         (second,) = {(got - word(3, 10 + i, 0)) % 65536 for i, got in enumerate(words)}
