@@ -15,8 +15,10 @@ from typing import Any
 
 import httpx
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from mqtt_kit import NOW, SIMPLE
-from push_kit import BODY, OPEN, Stage, post, running
+from push_kit import BODY, OPEN, ROUTE, Stage, post, running
 from pydantic import ValidationError
 
 from gateway.adapters import SOURCES
@@ -408,3 +410,25 @@ async def test_the_doctor_looks_at_the_address_and_the_files_of_tls(tmp_path: Pa
     assert await examined(listen=listen, is_running=True) == [(Grade.BAD, "doctor.http_silent")]
     tls = {"cert": tmp_path / "none.crt", "key": tmp_path / "none.key"}
     assert await examined(listen=listen, tls=tls) == [(Grade.BAD, "doctor.http_tls")]
+
+
+FUZZED = [
+    ROUTE | {"filter": "push/json/{device}"},
+    ROUTE | {"filter": "push/form/{device}", "payload": "form"},
+    ROUTE | {"filter": "push/csv/{device}", "payload": "csv", "each": "[*]"},
+]
+bodies = st.binary(max_size=80) | st.from_regex(r'\A[\[\]{}:,"a-u0-9.&=%;\n-]{0,40}\Z').map(str.encode)
+
+
+@settings(max_examples=8, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from(["json", "form", "csv"]), bodies), min_size=1, max_size=8))
+async def test_no_body_breaks_the_source_or_its_neighbours(sent: list[tuple[str, bytes]]) -> None:
+    """Each is journaled or a counted dead letter, answered by 200; the good one beside them is stored."""
+    async with running({**OPEN, "routes": FUZZED}) as stage, httpx.AsyncClient() as client:
+        posts = [client.post(f"{stage.url}/{form}/c1", content=body) for form, body in sent]
+        answers = await asyncio.gather(*posts, client.post(f"{stage.url}/json/c1", content=BODY))
+        assert {one.status_code for one in answers} == {200}
+        assert answers[-1].json() == {"status": "accepted"}
+        stats = stage.source.stats
+        assert stats.received == len(answers) == stats.journaled + stats.rejected.total() + stats.ignored
+        assert 21.5 in stage.journal.values
