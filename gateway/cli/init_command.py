@@ -21,6 +21,7 @@ from gateway.domain.error_reasons import reason
 from gateway.domain.text import Lang, localize
 
 if TYPE_CHECKING:
+    from gateway.settings.profiles import LoadedProfile
     from gateway.starter import InitAnswers
 
 ENDPOINT = "http://127.0.0.1:8090/hooks/oa"
@@ -111,16 +112,19 @@ def _answers(folder: Path, lang: Lang, prompt: _Prompt, given: Mapping[str, Any]
     device_name = prompt("device_name", text("device_name"), device)
     if broker.startswith(SCHEME):
         return _modbus_answers(name, device, device_name, broker, prompt, given)
+    own = _with_source(text("profile"))
+    if own is not None and not text("sample"):
+        return _source_answers(name, broker, device, device_name, own, prompt, given)
     topic = prompt("topic", text("topic"), f"devices/{device}/telemetry")
     sample = prompt("sample", text("sample"), "")
     wanted = text("profile")
     if wanted is None and not sample:
-        wanted = prompt(
-            "profile", None, "charger_dc" if "charger_dc" in known else next(iter(known)), known=", ".join(known)
-        )
-    if wanted is not None and wanted not in known:
-        key = "init.modbus" if wanted in library(demo=True) else "init.no_profile"
-        fail(localize(key, lang, value=wanted, profile=wanted, known=", ".join(sorted(known))))
+        wanted = prompt("profile", None, "charger_dc", known=", ".join(known))
+    own = _with_source(wanted)
+    if own is not None and not sample:
+        return _source_answers(name, broker, device, device_name, own, prompt, given)
+    known |= {} if own is None else {own.profile.id: own}
+    _refuse_unknown(wanted, known, lang)
     document = _sample(Path(sample), lang) if sample else sample_of(known[wanted or ""])
     found = read_sample(document, device)
     if text("device") is None and not prompt.interactive and found.codes:
@@ -152,6 +156,55 @@ def _answers(folder: Path, lang: Lang, prompt: _Prompt, given: Mapping[str, Any]
         username,
         _password(username, prompt) if username else "",
         _secret(),
+    )
+
+
+def _refuse_unknown(wanted: str | None, known: Mapping[str, object], lang: Lang) -> None:
+    """Ends the command for a profile that no broker's device can have."""
+    from gateway.starter import device_files, library
+
+    if wanted is not None and wanted not in known:
+        key = "init.modbus" if wanted in device_files() or wanted in library(demo=True) else "init.no_profile"
+        named = ", ".join([*sorted(known), *device_files()])
+        fail(localize(key, lang, value=wanted, profile=wanted, known=named))
+
+
+def _with_source(wanted: str | None) -> "LoadedProfile | None":
+    """The profile of a real device that has a source of its own."""
+    from gateway.starter import device_profile, source_sample
+
+    found = device_profile(wanted) if wanted else None
+    return found if found is not None and source_sample(found) else None
+
+
+def _source_answers(
+    name: str,
+    broker: str,
+    device: str,
+    device_name: str,
+    profile: "LoadedProfile",
+    prompt: _Prompt,
+    given: Mapping[str, Any],
+) -> "InitAnswers":
+    from gateway.starter import InitAnswers, source_sample
+
+    username = str(given["username"] or "")
+    return InitAnswers(
+        name,
+        given["timezone"] or zone(),
+        prompt.lang,
+        broker,
+        device,
+        device_name,
+        "",
+        prompt("endpoint", given["endpoint"], ENDPOINT),
+        None,
+        profile,
+        username=username,
+        password=_password(username, prompt) if username else "",
+        secret=_secret(),
+        source=source_sample(profile),
+        token=secrets.token_urlsafe(24),
     )
 
 
@@ -215,8 +268,9 @@ def _next(folder: Path, answers: "InitAnswers") -> None:
     lang = answers.lang
     steps = [] if folder == Path() else [(f"cd {shlex.quote(str(folder))}", "")]
     tried = f"modbus {shlex.quote(answers.device)}" if answers.modbus else f"{shlex.quote(answers.topic)} sample.json"
-    steps += [(f"fieldgate try {tried}", "poll" if answers.modbus else "try"), ("fieldgate run", "run")]
-    steps.append(("fieldgate tail", "tail"))
+    if not answers.source:
+        steps.append((f"fieldgate try {tried}", "poll" if answers.modbus else "try"))
+    steps += [("fieldgate run", "run"), ("fieldgate tail", "tail")]
     if message := trigger(answers):
         steps.append(
             (

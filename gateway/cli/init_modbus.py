@@ -36,9 +36,9 @@ def modbus_answers(
 ) -> "tuple[ModbusAnswers, LoadedProfile | None]":
     """Modbus device from options and prompts, with its profile or its registers. Ends the command when a value is
     invalid."""
-    from gateway.starter import ModbusAnswers, library, register
+    from gateway.starter import ModbusAnswers, device_files, device_profile, library, register
 
-    known = {name: one for name, one in library(demo=True, devices=True).items() if "modbus" in one.sections}
+    known = {name: one for name, one in library(demo=True).items() if "modbus" in one.sections}
     where = where.removeprefix(SCHEME)
     where = where if where.rpartition(":")[2].isdecimal() and ":" in where else f"{where}:{PORT}"
     number = prompt("unit", unit, "1")
@@ -47,8 +47,11 @@ def modbus_answers(
     if profile is None and not registers:
         profile = prompt("modbus_profile", None, "") if interactive else None
     if profile:
+        own = device_profile(profile)
+        if own is not None and "modbus" in own.sections:
+            known = {profile: own}
         if profile not in known:
-            _fail(localize("init.no_map", lang, value=profile, known=", ".join(known)))
+            _fail(localize("init.no_map", lang, value=profile, known=", ".join([*known, *device_files()])))
         return ModbusAnswers(where, int(number)), known[profile]
     texts = list(registers)
     while interactive and not registers and (text := prompt("register", None, "")):

@@ -5,6 +5,7 @@ import math
 from dataclasses import dataclass
 
 from gateway.domain.device import PointKind, PointSpec
+from gateway.domain.duration import MINUTE, format_duration
 from gateway.domain.text import Lang, localize
 from gateway.domain.units import parse_unit
 from gateway.starter.sample import ProposedPoint
@@ -58,6 +59,7 @@ def rule(kind: str, lang: Lang, points: list[MappedPoint], limit: RuleLimit | No
     head = ["# " + localize("init.note.rule", lang), "format: 1", "rules:"]
     if limit is None:
         watched, value = points[0].spec.name, points[0].guess.value
+        step, longer = _silence(points[0].spec.every)
         seen = f"{value:g}" if isinstance(value, int | float) and not isinstance(value, bool) else _state(value)
         return "\n".join(
             [
@@ -66,14 +68,14 @@ def rule(kind: str, lang: Lang, points: list[MappedPoint], limit: RuleLimit | No
                 f"  title: {_titles('init.title.silent')}",
                 f"  why: {quoted(localize('init.why', lang))}",
                 f"  watch: {{kind: {kind}{_each(points[0])}}}",
-                f"  silent: {{any_of: [{watched}], longer_than: 10m}}",
+                f"  silent: {{any_of: [{watched}], longer_than: {format_duration(longer)}}}",
                 "  then: {order: {type: repair, fault: silent, level: major}}",
                 "  test:",
                 f"  - say: {quoted(localize('init.test_silent', lang))}",
-                "    every: 1m",
+                f"    every: {format_duration(step)}",
                 f"    series: {{{watched}: {json.dumps(f'{seen}*3', ensure_ascii=False)}}}",
-                "    until: 20m",
-                "    expect: [{at: 12m, is: raised}]",
+                f"    until: {format_duration(2 * longer)}",
+                f"    expect: [{{at: {format_duration(2 * step + longer)}, is: raised}}]",
                 "",
             ]
         )
@@ -100,6 +102,11 @@ def rule(kind: str, lang: Lang, points: list[MappedPoint], limit: RuleLimit | No
             "",
         ]
     )
+
+
+def _silence(every: int) -> tuple[int, int]:
+    """(between two readings of the test, silence that is one): ten minutes, or 3 x `every` where that is longer."""
+    return (MINUTE, 10 * MINUTE) if 3 * every <= 10 * MINUTE else (every, 3 * every)
 
 
 def _each(point: MappedPoint) -> str:

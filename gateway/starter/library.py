@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from gateway.domain.units import parse_unit
-from gateway.settings.profiles import LoadedProfile, load_profiles
+from gateway.settings.profiles import LoadedProfile, load_profile
+from gateway.settings.yaml_document import yaml_files
 from gateway.starter.sample import ProposedPoint, Sample
 
 ROOT = Path(__file__).parents[2]
@@ -15,13 +16,21 @@ FOLDER = next(
 
 def library(*, demo: bool = False, devices: bool = False) -> Mapping[str, LoadedProfile]:
     """Profiles by id; without those of imports; those of the demo and of real devices (in sub-folders) on request."""
-    found, _ = load_profiles(FOLDER)
+    files = yaml_files(FOLDER) if devices else sorted(FOLDER.glob("*.yaml"))
     left_out = ("_import",) if demo else ("_demo", "_import")
-    return {
-        name: one
-        for name, one in found.items()
-        if not name.endswith(left_out) and (devices or Path(one.file).parent == FOLDER)
-    }
+    found = (load_profile(path)[0] for path in files if not path.stem.endswith(left_out))
+    return {one.profile.id: one for one in found if one is not None}
+
+
+def device_profile(name: str) -> LoadedProfile | None:
+    """The profile of a real device by its id, which is the name of its file; None = there is none."""
+    path = device_files().get(name)
+    return None if path is None else load_profile(path)[0]
+
+
+def device_files() -> Mapping[str, Path]:
+    """Files of the profiles of real devices, by id."""
+    return {path.stem: path for path in yaml_files(FOLDER) if path.parent != FOLDER}
 
 
 def matches(sample: Sample, profile: LoadedProfile) -> dict[str, ProposedPoint]:

@@ -10,6 +10,7 @@ from gateway.domain.device import PointKind, PointSpec
 from gateway.domain.text import Lang, localize
 from gateway.domain.units import parse_unit
 from gateway.settings.profiles import LoadedProfile
+from gateway.starter.device_source import PUSH_FILE, is_pushed, source_lines
 from gateway.starter.first_rule import MappedPoint, RuleLimit, after, as_sent, limit_of, rounded_up, rule
 from gateway.starter.library import matches
 from gateway.starter.modbus_device import LINK, ModbusAnswers, source, specs, with_value
@@ -18,7 +19,7 @@ from gateway.starter.sample import ProposedPoint, Sample, read_sample
 from gateway.starter.yaml_and_csv_text import cell, quoted
 from protocols.mapping.path import Missed, Path, parse_path
 
-SECRETS = ("secrets/oa.secret", "secrets/mqtt.password")
+SECRETS = ("secrets/oa.secret", "secrets/mqtt.password", PUSH_FILE)
 LISTED = 200
 """Largest number of devices of a sample put into the list."""
 
@@ -27,7 +28,7 @@ LISTED = 200
 class InitAnswers:
     """Answers of the user. `topic`: topic of the device; `profile`: one of the library, None = made from the sample,
     with kind `kind`; `username` "" = the broker needs none. `modbus`: a Modbus device; then there is no broker and no
-    sample."""
+    sample. `source`: the source that belongs to the profile; then there is no sample either."""
 
     name: str
     timezone: str
@@ -44,6 +45,8 @@ class InitAnswers:
     password: str = ""
     secret: str = ""
     modbus: ModbusAnswers | None = None
+    source: str = ""
+    token: str = ""
 
 
 def sample_of(profile: LoadedProfile) -> dict[str, Any]:
@@ -76,6 +79,8 @@ def files(answers: InitAnswers) -> dict[str, str]:
     """Path in the project -> text. Those in `SECRETS` are readable by their owner only."""
     if answers.modbus is not None:
         return _of_registers(answers, answers.modbus)
+    if answers.source and answers.profile is not None:
+        return _of_source(answers, answers.profile)
     sample = read_sample(answers.sample, answers.device)
     if answers.profile is not None:
         sample = replace(sample, points=_by_name(sample.points, answers.profile))
@@ -120,17 +125,35 @@ def _of_registers(answers: InitAnswers, device: ModbusAnswers) -> dict[str, str]
     return made
 
 
+def _of_source(answers: InitAnswers, profile: LoadedProfile) -> dict[str, str]:
+    source = source_lines(answers.source, answers.broker, answers.name, answers.username)
+    points = sorted(_profile_points(profile), key=lambda point: (point.spec.every == 0, point.spec.name == "presence"))
+    made = {
+        "gateway.yaml": _main(answers, source),
+        "devices.csv": _devices(answers, read_sample({}, answers.device), profile.profile.id),
+        "rules/first.yaml": rule(_kind(answers), answers.lang, points, None),
+        **_always(answers),
+    }
+    if answers.username:
+        made["secrets/mqtt.password"] = answers.password + "\n"
+    if is_pushed(answers.source):
+        made[PUSH_FILE] = answers.token + "\n"
+    return made
+
+
+def _profile_points(profile: LoadedProfile) -> Iterable[MappedPoint]:
+    for spec in profile.profile.points:
+        unit = profile.declared.get(spec.name, "")
+        value = spec.values[0] if spec.values else 20.0
+        yield MappedPoint(spec, ProposedPoint(spec.name, "", spec.kind, unit, value), unit)
+
+
 def _registers(answers: InitAnswers, device: ModbusAnswers) -> list[MappedPoint]:
     if answers.profile is None:
         return [
             MappedPoint(spec, with_value(proposed, device), proposed.unit) for spec, proposed in specs(device.registers)
         ]
-    declared, points = answers.profile.declared, []
-    for spec in answers.profile.profile.points:
-        value = spec.values[0] if spec.values else 20.0
-        proposed = ProposedPoint(spec.name, "", spec.kind, declared.get(spec.name, ""), value)
-        points.append(MappedPoint(spec, with_value(proposed, device), proposed.unit))
-    return points
+    return [replace(one, guess=with_value(one.guess, device)) for one in _profile_points(answers.profile)]
 
 
 def _limit_read(points: list[MappedPoint], device: ModbusAnswers) -> RuleLimit | None:
@@ -156,7 +179,7 @@ def above(answers: InitAnswers) -> str:
 
 def trigger(answers: InitAnswers) -> str:
     """The sample with a value above the limit of the rule; "" when the rule has none."""
-    if answers.modbus is not None:
+    if answers.modbus is not None or answers.source:
         return ""
     sample = read_sample(answers.sample, answers.device)
     limit = limit_of(list(_points(answers, sample)))

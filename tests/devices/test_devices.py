@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from click.testing import CliRunner
 from device_kit import (
     FIRST_UNIT,
     ORIGINS,
@@ -27,10 +28,11 @@ from device_kit import (
 )
 from ruamel.yaml import YAML
 
+from gateway.cli import main
 from gateway.clock import SystemClock
 from gateway.domain.device import PointKind
 from gateway.domain.reading import Quality
-from gateway.settings.project import Project, inspect_project
+from gateway.settings.project import Project, inspect_project, load_project
 from gateway.try_out import try_message, try_poll
 from gateway.try_out.project_registry import in_memory_registry
 from gateway.try_out.try_message import ReadingRow
@@ -174,6 +176,26 @@ def test_a_profile_is_whole(profile: str) -> None:
     assert all(case["origin"] in ORIGINS and case["source"] and case["say"] for case in written)
     covered = {name.partition("#")[0] for case in written for name, one in case["expect"].items() if one is not None}
     assert {spec.name for spec in loaded.profile.points} - covered == set()
+
+
+@pytest.mark.parametrize("profile", ["goe_charger_mqtt", "teslamate", "dragino_lht65", "z2m_aqara_climate"])
+def test_a_project_of_a_device(tmp_path: Path, profile: str) -> None:
+    """`fieldgate init --profile` of a device writes its source: the project is in order and takes its messages."""
+    case, folder = cases(profile)[0], tmp_path / "site"
+    options = ("--yes", "--profile", profile, "--device", case.device, "--username", "gw", "--lang", "en")
+    made = CliRunner().invoke(main, ["init", str(folder), *options])
+    assert made.exit_code == 0, made.output
+    found = CliRunner().invoke(main, ["rules", "test", str(folder / "rules"), "--lang", "en"])
+    assert (found.exit_code, "0 failed" in found.output) == (0, True), found.output
+    project = load_project(folder / "gateway.yaml")
+    (rows, *_) = [
+        tried.rows
+        for message in case.messages
+        for tried in try_message(project, SystemClock(), message.topic, message.payload)
+        if tried.rows
+    ]
+    assert {row.quality for row in rows} <= {Quality.GOOD, Quality.BAD}
+    assert (folder / "secrets" / "push.token").exists() == (profile == "dragino_lht65")
 
 
 def test_the_pages_list_the_devices_of_today() -> None:
