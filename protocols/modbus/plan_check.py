@@ -70,11 +70,19 @@ class PlannedProject:
 
 
 def plan_findings(sources: Mapping[str, ModbusConfig], project: CheckedProject) -> ConfigFindings:
-    """Links that cannot keep up, as warnings; limits of devices that a value does not fit into, as problems."""
+    """Links that cannot keep up and groups that no profile has, as warnings; limits of devices that a value does not
+    fit into, as problems."""
     found, plans = ConfigFindings(), PlannedProject(project)
     for name, config in sources.items():
         found.problems += _too_narrow(name, config, project, plans)
-        for link, one in load(plans.requests(name, config)).items():
+        requests = plans.requests(name, config)
+        known = {group for one in plans.maps.values() for group in one.groups}
+        for group in config.groups.keys() - known:
+            fields: dict[str, object] = {"group": group, "known": ", ".join(sorted(known))}
+            found.warnings.append(
+                Problem(project.file, f"sources.{name}.groups.{group}", "modbus.unused_group", fields)
+            )
+        for link, one in load(requests).items():
             if one.share > 1:
                 fields = {
                     "link": link,

@@ -193,8 +193,8 @@ class PolledDevices:
     def remember(self, target: PolledDevice) -> None:
         """Keep what was learned of a device, for `LearnedLimits.save`."""
         self._changed = True
-        _, mark, memory = self._memories[target.device.code]
-        if memory is target.memory:
+        _, mark, memory = self._memories.get(target.device.code, (0, "", None))
+        if memory is target.memory:  # else it was removed or changed during the poll
             self.limits.keep(target.device.code, mark, target.learned)
 
     def _wanted(self) -> dict[str, _Wanted]:

@@ -306,3 +306,19 @@ def test_a_device_of_the_registry_may_take_less() -> None:
     for request in source.plan():
         counts.setdefault(request.device, []).append(request.count)
     assert counts == {"D1": [9], "D2": [1, 1], "D3": [1, 1]}
+
+
+def test_a_device_that_is_removed_while_it_teaches_is_forgotten(tmp_path: Path) -> None:
+    """Its poll is under way when the registry drops it: the others go on, and nothing is kept of it."""
+    bus, file = ModbusBus(image, think=2.0, timeout=5.0), tmp_path / "s.json"
+
+    async def removed(_wall: Wall, source: ModbusSource) -> None:
+        while not bus.log:
+            await asyncio.sleep(0.1)
+        kept = config(2, "1m").model_copy(update={"devices": config(2, "1m").devices[2 - bus.log[0][1] :][:1]})
+        source.use(kept, {"p": load({"points": FAST}, PROFILE, "p.yaml")})
+
+    _, readings, _ = run(120, config(2, "1m"), bus, points=FAST, beside=removed, refuse=lambda *_: 2, memory=file)
+    gone = bus.log[0][1]
+    assert any(reading.device != gone for reading in readings)
+    assert f"D{gone}" not in file.read_text("utf-8")

@@ -1,5 +1,6 @@
 """Planned requests: every register once, never too many, never a forbidden one; and learning comes to an end."""
 
+import json
 from dataclasses import replace
 from itertools import pairwise
 
@@ -7,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from protocols.modbus.learned_limits import from_json, to_json
 from protocols.modbus.plan import (
     MOST_GAP,
     NOTHING,
@@ -265,3 +267,15 @@ def test_no_request_is_longer_than_a_device_takes(
     for block in blocks:
         longest = max(spans[index].count for index in block.members)
         assert block.count <= max(longest, min(caps[block.area], limits.most(block.table)))
+
+
+@given(scenes(), st.data())
+def test_what_was_learned_survives_its_file(
+    scene: tuple[list[RegisterSpan], RequestLimits], data: st.DataObject
+) -> None:
+    spans, limits = scene
+    learned = NOTHING
+    for _ in range(data.draw(st.integers(0, 6))):
+        block = data.draw(st.sampled_from(plan(spans, limits, learned)))
+        learned = learn(learned, block, spans, data.draw(st.sampled_from([2, 3])))
+    assert from_json(json.loads(json.dumps(to_json(learned)))) == learned

@@ -13,6 +13,7 @@ from gateway.domain.errors import Problem
 from protocols.modbus.adapter import ADAPTER
 from protocols.modbus.config import ModbusConfig
 from protocols.modbus.planned import PlannedRequest, load
+from protocols.modbus.poll_group import PollGroup
 from protocols.modbus.registers import load as load_map
 from protocols.modbus.source import ModbusSource
 
@@ -26,6 +27,7 @@ SECTION: dict[str, Any] = {
         "current": {"at": 10, "group": "billing"},
     },
 }
+PROFILE_GROUPS = {"slow": PollGroup.model_validate({"every": "1m"})}
 FLEET = {f"D{n}": Device(n, f"D{n}", "p", "meter", components=2) for n in range(1, 31)}
 
 
@@ -60,6 +62,13 @@ def test_a_link_that_cannot_keep_up_is_a_warning() -> None:
     assert "120 requests" in warning.render("en")
     assert "bus" in warning.render("zh")
     assert not _check(_config("3s", {"baud": 9600, "turnaround": "20ms"})).warnings
+
+
+def test_a_group_that_no_profile_has_is_a_warning() -> None:
+    groups = _config().model_copy(update={"groups": PROFILE_GROUPS | {"slwo": PROFILE_GROUPS["slow"]}})
+    (warning,) = _check(groups).warnings
+    assert (warning.key, warning.path) == ("modbus.unused_group", "sources.meters.groups.slwo")
+    assert {one.when for one in _plan(groups) if one.group == "slow"} == {"1m"}
 
 
 def test_limits_of_a_device_that_a_value_does_not_fit_into() -> None:

@@ -57,6 +57,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "{name} is in poll group {group!r}, which groups does not name; write one of: {known}",
         "{name} 属于轮询组 {group!r}，但 groups 中没有；请写以下之一：{known}",
     ),
+    "modbus.unused_group": (
+        "no profile has a poll group {group}: this changes nothing; write one of: {known}",
+        "没有型号使用轮询组 {group}：此处的设置不起作用；请写以下之一：{known}",
+    ),
     "modbus.overload": (
         "link {link}: its {requests} requests take {share} % of the time, as estimated with turnaround {turnaround}; polls will be left out: raise every, or use poll groups",
         "链路 {link}：按 turnaround {turnaround} 估计，{requests} 个请求占用 {share} % 的时间，部分轮询将被跳过：请加大 every，或使用轮询组",
