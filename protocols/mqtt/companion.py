@@ -1,7 +1,7 @@
 """What runs beside the connections of a source: presence, messages that are published, and so on."""
 
 import asyncio
-from collections.abc import Awaitable, Collection, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from typing import Protocol
 
 from gateway.ports import Emit
@@ -19,6 +19,9 @@ class ReceivedMessage(Protocol):
 
 class Companion(Protocol):
     """One part. All but `run` are called on the event loop of the source and return at once."""
+
+    async def prepare(self) -> None:
+        """Before the first connection: read what was kept of the last run."""
 
     def will(self) -> Publication | None:
         """That of the next connection; None = none."""
@@ -44,6 +47,9 @@ class Companion(Protocol):
 
 class NoCompanion:
     """A `Companion` that does nothing; each part overrides what it needs."""
+
+    async def prepare(self) -> None:
+        """Nothing is kept."""
 
     def will(self) -> Publication | None:
         """None."""
@@ -104,9 +110,11 @@ class Companions:
         """Of all of them."""
         return [one for part in self._parts for one in part.leaving()]
 
-    async def run_beside(self, connections: Awaitable[None], emit: Emit) -> None:
+    async def run_beside(self, connections: Callable[[], Awaitable[None]], emit: Emit) -> None:
         """All parts beside `connections`, until the first of all ends: with its result or its error."""
-        tasks = [asyncio.ensure_future(connections)]
+        for part in self._parts:
+            await part.prepare()
+        tasks = [asyncio.ensure_future(connections())]
         tasks += [asyncio.ensure_future(part.run(emit)) for part in self._parts]
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)

@@ -15,7 +15,7 @@ from protocols.mapping.config import RoutesSection
 from protocols.mapping.topic import TopicPattern, covers, overlap, parse_pattern
 from protocols.mqtt.presence_config import MqttRouteConfig, PresenceConfig, PresenceTopic
 from protocols.mqtt.publish_config import PublishConfig, StatusConfig
-from protocols.mqtt.sparkplug.config import SparkplugConfig
+from protocols.mqtt.sparkplug.sparkplug_config import SparkplugConfig
 
 _PORTS = {"mqtt": 1883, "mqtts": 8883, "ws": 80, "wss": 443}
 """By scheme, where the address names none."""

@@ -11,7 +11,7 @@ from protocols.mapping.topic import parse_template, point_name
 from protocols.mqtt.config import MqttConfig
 from protocols.mqtt.presence_config import PresenceConfig
 from protocols.mqtt.publish_config import PublishConfig
-from protocols.mqtt.sparkplug.config import SparkplugConfig
+from protocols.mqtt.sparkplug.sparkplug_config import SparkplugConfig
 
 
 def check_parts(source: MqttConfig, project: CheckedProject, place: str, found: ConfigFindings) -> None:

@@ -174,12 +174,15 @@ class PresenceReporter(NoCompanion):
         return PresenceLimits(timeout, self._limits.debounce if own.debounce is None else own.debounce)
 
     # ---- out --------------------------------------------------------------------------------------------------
-    async def run(self, emit: Emit) -> None:
-        """Journal what changes, until cancelled. What the journal refuses is offered again."""
+    async def prepare(self) -> None:
+        """The states of the last run go on."""
         kept = await self._memory.read()
         self._tracked()
         self._retained |= {device for device, (_, retained) in kept.items() if retained}
         self._tracker.restore({device: known for device, (known, _) in kept.items()}, self._services.clock.now())
+
+    async def run(self, emit: Emit) -> None:
+        """Journal what changes, until cancelled. What the journal refuses is offered again."""
         while True:
             self._waiting += self._tracker.changes(self._services.clock.now())
             if self._waiting:

@@ -165,7 +165,7 @@ class MqttSource:
             self._commands,
         )
         companions = companions_of(self._name, self._config, services)
-        await companions.run_beside(self._connect_on(emit, companions), emit)
+        await companions.run_beside(lambda: self._connect_on(emit, companions), emit)
 
     async def _connect_on(self, emit: Emit, companions: Companions) -> None:
         """Connections, one after another."""

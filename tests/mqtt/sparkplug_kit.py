@@ -10,9 +10,9 @@ from gateway.domain.device import Point, PointKind
 from gateway.domain.duration import SECOND
 from protocols.mapping.binding import sent_canonically
 from protocols.mapping.mapper import Mapped
-from protocols.mqtt.sparkplug.config import SparkplugConfig
 from protocols.mqtt.sparkplug.node import NodeName, NodeSessions
 from protocols.mqtt.sparkplug.receiver import SparkplugReceiver
+from protocols.mqtt.sparkplug.sparkplug_config import SparkplugConfig
 from simulators.sparkplug_node import NodeModel, SentMetric
 
 POINTS = [

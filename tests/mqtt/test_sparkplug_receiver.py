@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -14,8 +15,8 @@ from sparkplug_kit import CONFIG, METER, Bench, model
 from gateway.domain.duration import DAY
 from gateway.domain.reading import Quality
 from protocols.mqtt.presence_sign import PresenceSign
-from protocols.mqtt.sparkplug.config import MetricPattern, SparkplugConfig
 from protocols.mqtt.sparkplug.node import Births, NodeName, NodeSessions
+from protocols.mqtt.sparkplug.sparkplug_config import MetricPattern, SparkplugConfig
 from protocols.mqtt.subscriptions import overlapping
 from simulators.sparkplug_node import NodeModel, SentMetric, encode, encode_metric
 
@@ -290,14 +291,49 @@ def test_strangers_are_not_asked() -> None:
     stranger.births()
     bench.take(stranger.data("y", METER[0]))
     assert bench.nodes.ours == set()
+    assert bench.later(100) == []
+    assert bench.nodes.counts.rebirths == 0
 
 
 def test_a_new_device_of_the_list_is_read_at_once() -> None:
     bench = Bench()
     node = NodeModel("g", "n1", {"m9": METER})
     assert [raw.reason for raw in bench.take(*node.births()).rejected] == ["unknown_device"]
+    assert bench.later(0) == []
     bench.directory.add("m9", "meter")
+    bench.take(node.data("m9", METER[1]))
+    assert bench.later(0) == [(N1, "unknown_alias")]
+    bench.take(*node.births())
     assert bench.values(bench.take(node.data("m9", METER[1]))) == [("m9", "power", 1.5)]
+
+
+def test_births_that_do_not_help_are_asked_for_later_and_later() -> None:
+    """A type that nobody knows: asking as fast as data come would be a storm of births."""
+    bench, asked, start = Bench(), list[float](), NOW
+    node = NodeModel("g", "n1", {"m1": METER})
+    for _ in range(3_000):
+        alias_of_nothing = encode([encode_metric(METER[0], 99, birth=False)], NOW // 1000, None)
+        bench.take((node.topic("DDATA", "m1"), alias_of_nothing))
+        if bench.later(0.1):
+            asked.append((bench.now - start) / 1e6)
+            bench.take(*node.births())
+    assert len(asked) <= 6
+    assert all(later - sooner >= 9.9 for sooner, later in pairwise(asked))
+    assert bench.later(10_000) == [(N1, "unknown_alias")]
+    bench.take(*node.births())
+    bench.later(5_000)
+    node.data("m1", METER[1])
+    bench.take(node.data("m1", METER[1]))
+    assert bench.later(2) == [(N1, "gap")], "after a long peace at once"
+
+
+def test_the_death_of_a_session_long_ago_does_not_cancel_a_request() -> None:
+    bench = Bench()
+    node = born(bench)
+    bench.nodes.disconnected()
+    bench.nodes.connected(bench.now)
+    bench.take(node.will())
+    assert bench.later(0) == [(N1, "connected")]
 
 
 def _messages(node: NodeModel, device: str, act: int) -> list[tuple[str, bytes]]:

@@ -12,8 +12,8 @@ from protocols.mapping.column import Column, Misfit, misfit
 from protocols.mapping.point_config import ComponentOf, PointMap
 from protocols.mapping.topic import parse_template, point_name
 from protocols.mapping.unused_fields import NO_COMPONENT, NO_POINT
-from protocols.mqtt.sparkplug.config import MetricPattern, SparkplugConfig
 from protocols.mqtt.sparkplug.node import NodeName
+from protocols.mqtt.sparkplug.sparkplug_config import MetricPattern, SparkplugConfig
 
 _MOST: Final = 50_000
 """Metrics of profiles that are remembered."""

@@ -13,9 +13,9 @@ from gateway.durable import replace_synced
 from gateway.ports import Clock, Emit
 from protocols.mqtt.companion import NoCompanion, ReceivedMessage
 from protocols.mqtt.publication import Publication, Publisher
-from protocols.mqtt.sparkplug.config import NAMESPACE, SparkplugConfig
 from protocols.mqtt.sparkplug.node import NodeName, NodeSessions
 from protocols.mqtt.sparkplug.payload import rebirth_command
+from protocols.mqtt.sparkplug.sparkplug_config import NAMESPACE, SparkplugConfig
 
 TURN: Final = 0.1
 """s between two looks at what is due."""
@@ -81,13 +81,14 @@ class SparkplugHost(NoCompanion):
         return Publication(self._config.state_topic, text.encode(), qos=1, retain=True)
 
     # ---- requests ---------------------------------------------------------------------------------------------
-    async def run(self, emit: Emit) -> None:  # noqa: ARG002 - readings go the way of the mapper
-        """Request what is wanted, until cancelled."""
+    async def prepare(self) -> None:
+        """The nodes of the last run are asked for their births with the first connection."""
         for name in await asyncio.to_thread(self._remembered):
             self._nodes.ours.add(name)
             self._nodes.session(name)
-        if self._publisher is not None:
-            self._nodes.connected(self._clock.now())
+
+    async def run(self, emit: Emit) -> None:  # noqa: ARG002 - readings go the way of the mapper
+        """Request what is wanted, until cancelled."""
         while True:
             if self._publisher is not None:
                 self._request(self._publisher)
@@ -97,8 +98,6 @@ class SparkplugHost(NoCompanion):
     def _request(self, publisher: Publisher) -> None:
         now = self._clock.now()
         for name, why in self._nodes.requests(now, _AT_ONCE):
-            if name not in self._nodes.ours:
-                continue
             log.info("rebirth requested", source=self._source, group=name.group, node=name.node, why=why)
             topic = f"{NAMESPACE}/{name.group}/NCMD/{name.node}"
             publisher.publish(Publication(topic, rebirth_command(now)))

@@ -52,7 +52,9 @@ class NodeSession:
     why: str = ""
     """Why a rebirth is wanted; "" = it is not."""
     requested: int = 0
-    """Requests without a birth since."""
+    """Requests, each soon after the one before: whether a birth came or not, it did not help."""
+    last: int = -(2**62)
+    """When the last request was made."""
     not_before: int = 0
     """The earliest time of the next request."""
 
@@ -118,7 +120,7 @@ class NodeSessions:
         node.born, node.bd_seq = True, bd_seq
         node.expected = None if seq is None else (seq + 1) % 256
         node.missing.clear()
-        node.why, node.requested, node.not_before = "", 0, 0
+        node.why = ""
         self.counts.births += 1
         return gone
 
@@ -129,9 +131,10 @@ class NodeSessions:
             self.counts.stale_deaths += 1
             return None
         gone = [device for device in node.devices if device]
+        if node.born:  # else this may be the death of a session long ago, and the node is there
+            node.why = ""
         node.born, node.devices, node.expected = False, {}, None
         node.missing.clear()
-        node.why = ""
         self.counts.deaths += 1
         return gone
 
@@ -188,11 +191,13 @@ class NodeSessions:
         node = self.session(name)
         if not node.why:
             node.why = why
+            if now - node.last > 2 * self._pause(node):
+                node.requested = 0
             heappush(self._due, (max(now, node.not_before), name))
 
     def requests(self, now: int, most: int) -> list[tuple[NodeName, str]]:
-        """Nodes to be asked for a rebirth now, with the reason, at most so many; each is asked again, later and later,
-        until its birth comes."""
+        """Nodes of `ours` to be asked for a rebirth now, with the reason, at most so many; each is asked again, later
+        and later, until its birth comes. Later and later as well where births come and do not help."""
         found: list[tuple[NodeName, str]] = []
         while self._due and self._due[0][0] <= now and len(found) < most:
             _, name = heappop(self._due)
@@ -201,11 +206,17 @@ class NodeSessions:
                 node.missing.clear()
                 self.counts.gaps += 1
                 node.why = node.why or "gap"
+            if name not in self.ours:
+                node.why = ""
             if not node.why or node.not_before > now:
                 continue
             found.append((name, node.why))
-            node.not_before = now + self._interval * 2 ** min(node.requested, _DOUBLINGS)
+            node.last, node.not_before = now, now + self._pause(node)
             node.requested += 1
             self.counts.rebirths += 1
             heappush(self._due, (node.not_before, name))
         return found
+
+    def _pause(self, node: NodeSession) -> int:
+        """µs between a request and the next."""
+        return self._interval << min(node.requested, _DOUBLINGS)

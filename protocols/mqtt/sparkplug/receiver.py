@@ -25,10 +25,10 @@ from protocols.mapping.unused_log import KEPT, Unused
 from protocols.mapping.work import Message, dead_letter
 from protocols.mqtt.presence_sign import PresenceSign
 from protocols.mqtt.sparkplug.binding import ON_PURPOSE, BoundMetric, MetricBindings
-from protocols.mqtt.sparkplug.config import NAMESPACE, SparkplugConfig
 from protocols.mqtt.sparkplug.datatypes import UNUSED, DataType, Value, WrongType, value_of
 from protocols.mqtt.sparkplug.node import MOST_NODES, Births, DeclaredMetric, NodeName, NodeSessions
 from protocols.mqtt.sparkplug.payload import Metric, Payload, decode_payload
+from protocols.mqtt.sparkplug.sparkplug_config import NAMESPACE, SparkplugConfig
 
 _MS: Final = 1_000
 _LAST: Final = 253_402_300_799_000  # ms, end of the year 9999
@@ -116,7 +116,7 @@ class SparkplugReceiver:
         device = None if code is None else self._directory.device(code)
         if device is not None and len(self.nodes.ours) < MOST_NODES:
             self.nodes.ours.add(name)
-        births = self._session(address, payload, now, ordinal)
+        births = self._session(address, payload, now, ordinal, known=device is not None)
         dead = kind.endswith("DEATH")
         if device is not None:
             self.signs.append(PresenceSign(ordinal, device.id, online=not dead))
@@ -129,8 +129,9 @@ class SparkplugReceiver:
         elif code is not None:
             raise DecodeError("unknown_device", code[:120])
 
-    def _session(self, address: _Address, payload: Payload, now: int, ordinal: int) -> Births:
-        """What the message does to the session of its node -> what its aliases mean."""
+    def _session(self, address: _Address, payload: Payload, now: int, ordinal: int, *, known: bool) -> Births:
+        """What the message does to the session of its node -> what its aliases mean. Births are kept of devices of the
+        list (`known`) alone."""
         kind, name, device = address
         if kind == "NDEATH":
             gone = self.nodes.node_death(name, _bd_seq(payload))
@@ -139,18 +140,19 @@ class SparkplugReceiver:
             self._gone(ordinal, name, gone)
             return Births()
         if kind in BIRTHS:
-            births = _births(payload)
+            births = _births(payload) if known else Births()
             if kind == "NBIRTH":
                 self._gone(ordinal, name, self.nodes.node_birth(name, payload.seq, _bd_seq(payload), births))
             else:
                 self.nodes.follows(name, payload.seq, now)
-                self.nodes.device_birth(name, device, births)
+                if known:
+                    self.nodes.device_birth(name, device, births)
             return births
         self.nodes.follows(name, payload.seq, now)
         session = self.nodes.session(name)
         if kind == "DDEATH":
             self.nodes.device_death(name, device)
-        elif session.born and device not in session.devices:
+        elif known and session.born and device not in session.devices:
             self.nodes.unknown(name, now)
         return session.devices.get(device, Births()) if session.born else Births()
 
