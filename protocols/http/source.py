@@ -152,6 +152,8 @@ class HttpSource:
         topic = request.path.removeprefix(PREFIX).rstrip("/")
         answer = found if isinstance(found, PushAnswer) else self._queued(topic, found, now)
         if isinstance(answer, PushAnswer) and answer.refusal:
+            if not self._refused[answer.refusal]:
+                log.warning("request refused", source=self._name, reason=answer.refusal)
             self._refused[answer.refusal] += 1
         return answer
 

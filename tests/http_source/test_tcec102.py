@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from mqtt_kit import NOW, Ledger, Wall, registry
 from push_kit import Stage, running
 from pydantic import ValidationError
+from structlog.testing import capture_logs
 
 from gateway.adapter_ports import SourceServices
 from gateway.adapters import SOURCES
@@ -198,6 +199,9 @@ async def test_requests_that_are_refused(
         assert (await aside(operator.post, "notification_stationStatus", body))[0] == ret
         assert stage.refused() == {reason: 1}
         assert stage.source.stats.received == 0
+        with capture_logs() as lines:
+            await aside(operator.post, "notification_stationStatus", body)
+        assert (stage.refused(), lines) == ({reason: 2}, []), "the first of its kind has a line, the others are counted"
 
 
 @pytest.mark.parametrize(

@@ -60,6 +60,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "source {source}: {file} cannot be read and lies in failed/: {error}",
         "数据源 {source}：{file} 无法读取，已移至 failed/：{error}",
     ),
+    "log.request_refused": (
+        "source {source}: a request was refused ({reason}); more of them are only counted",
+        "数据源 {source}：拒绝了一个请求（{reason}）；之后同类请求只计数",
+    ),
     "log.query_works": ("source {source}: the query works", "数据源 {source}：查询正常"),
     "log.query_failed": (
         "source {source}: the query failed: {error}; it is tried again",
