@@ -1,17 +1,18 @@
 """Times of day in a zone, as moments: pure. For polls at fixed times of the clock."""
 
+from bisect import bisect_right
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from functools import cached_property
+from datetime import date, datetime, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from gateway.domain.duration import DAY, US, from_us, to_us
+from gateway.domain.duration import DAY, from_us, to_us
 
 _DAYS = 3
 """Days to look at for the next time; a day of a zone has 23 to 25 hours."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class DayTimes:
     """`times` µs since midnight, in order, of every day in `zone` (IANA name).
 
@@ -28,26 +29,25 @@ class DayTimes:
         """All multiples of `period` µs since midnight; it divides a day."""
         return cls(tuple(range(0, DAY, period)), zone, repeated=True)
 
-    @cached_property
-    def _zone(self) -> ZoneInfo:
-        return ZoneInfo(self.zone)
-
     def after(self, moment: int) -> int:
         """The first one later than `moment`; both µs since 1970."""
-        local = from_us(moment).astimezone(self._zone)
-        midnight = datetime(local.year, local.month, local.day)  # noqa: DTZ001 - the zone is put on below
+        today = from_us(moment).astimezone(ZoneInfo(self.zone)).date()
         for day in range(-1, _DAYS):
-            for later in sorted(self._moments(midnight + timedelta(days=day))):
-                if later > moment:
-                    return later
+            found = _moments(self.times, self.zone, self.repeated, today + timedelta(days=day))
+            if (place := bisect_right(found, moment)) < len(found):
+                return found[place]
         raise AssertionError("a time of day within three days")
-
-    def _moments(self, midnight: datetime) -> set[int]:
-        folds = (0, 1) if self.repeated else (0,)
-        naive = (midnight + timedelta(microseconds=time * US) for time in self.times)
-        return {to_us(one.replace(tzinfo=self._zone, fold=fold)) for one in naive for fold in folds}
 
     @property
     def period(self) -> int:
         """µs from one to the next, on the average."""
         return DAY // len(self.times)
+
+
+@lru_cache(maxsize=512)  # many devices have the same times
+def _moments(times: tuple[int, ...], zone: str, repeated: bool, day: date) -> tuple[int, ...]:
+    """The times of one day, in order, µs since 1970."""
+    where, midnight = ZoneInfo(zone), datetime(day.year, day.month, day.day)  # noqa: DTZ001 - the zone is put on below
+    naive = [midnight + timedelta(microseconds=time) for time in times]
+    folds = (0, 1) if repeated else (0,)
+    return tuple(sorted({to_us(one.replace(tzinfo=where, fold=fold)) for one in naive for fold in folds}))

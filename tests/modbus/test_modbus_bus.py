@@ -139,16 +139,16 @@ FAST = {"a": {"at": 0}, "b": {"at": 8}}
 def test_one_dead_of_thirty_costs_the_others_less_than_a_twentieth() -> None:
     """30 units, each every 2 s, on a bus that is busy for four fifths of it; unit 7 is dead."""
     bus = ModbusBus(image, dead={7})
-    source, readings, directory = run(1200, config(30, "2s"), bus, points=FAST)
+    source, readings, directory = run(900, config(30, "2s"), bus, points=FAST)
     found = frames(readings, directory, "a")
     assert found.keys() == set(range(1, 31)) - {7}
-    assert all(len(times) >= 0.95 * 1200 / 2 for times in found.values())
+    assert all(len(times) >= 0.95 * 900 / 2 for times in found.values())
     gaps = [after - before for times in found.values() for before, after in pairwise(times)]
     assert sum(gap <= 2.1 * SECOND for gap in gaps) >= 0.95 * len(gaps)
     assert source.stats.on_time >= 0.95 * source.stats.answered
     assert bus.requests[7] <= 18, "one request for each probe, ever less often"
     assert {reading.quality for reading in readings} == {Quality.GOOD}
-    assert bus.busy > 0.7 * 1200
+    assert bus.busy > 0.7 * 900
 
 
 def test_no_value_is_older_than_its_poll() -> None:
@@ -172,17 +172,17 @@ def test_no_value_is_older_than_its_poll() -> None:
 
 def test_groups_are_polled_in_their_own_rhythm() -> None:
     bus = ModbusBus(image)
-    source, readings, directory = run(2 * DAY / SECOND, config(2, "5m"), bus)
+    source, readings, directory = run(26 * HOUR / SECOND, config(2, "5m"), bus)
     for device, times in frames(readings, directory, "a").items():
-        assert len(times) in (2 * DAY // (5 * MINUTE), 2 * DAY // (5 * MINUTE) + 1), device
+        assert len(times) in (26 * 12, 26 * 12 + 1), device
     for times in frames(readings, directory, "total").values():
-        assert len(times) == 2 * DAY // (15 * MINUTE)
+        assert len(times) == 26 * 4
         assert all(at % (15 * MINUTE) < SECOND for at in times), "on the quarter of an hour"
     for times in frames(readings, directory, "model").values():
         assert times[0] - START < MINUTE, "soon after the start"
-        assert len(times) in (2, 3)
+        assert len(times) == 2
     for times in frames(readings, directory, "bill").values():
-        assert len(times) == 4
+        assert len(times) in (2, 3)
         assert {(at + 8 * HOUR) % DAY // MINUTE for at in times} == {0, 8 * 60}, "in the zone of the site"
     assert source.stats.overruns == 0
     per_second = Counter(int(at) for at, *_ in bus.log)
