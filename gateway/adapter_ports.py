@@ -20,7 +20,7 @@ from gateway.domain.reading import Batch, Quality
 from gateway.domain.record import Raw
 from gateway.domain.text import Lang, Localized
 from gateway.ports import Clock, Directory, HeldReadings, ReceiptLedger, SeriesStore, Sink, Source
-from gateway.probe_ports import Interpret, RegisterProbe
+from gateway.probe_ports import Interpret, RegisterProbe, SourcePlan
 from gateway.section import AdapterSection
 
 C = TypeVar("C", bound=AdapterSection)
@@ -237,6 +237,8 @@ class SourceAdapter(Generic[C]):
     command_form: CommandForm[C] | None = None
     """None = it cannot send commands. Otherwise its sources are `CommandPort`s, and their configuration has `commands`
     (`SourceCommands`)."""
+    plan: Callable[[str, C, SourceServices], SourcePlan] | None = None
+    """(name, configuration, services) for `fieldgate plan`; connects to nothing."""
     open_probe: Callable[[Mapping[str, Any]], RegisterProbe] | None = None
     """(keys of a link) -> for `fieldgate probe`; reads only. Raises ValidationError."""
     interpret: Interpret | None = None

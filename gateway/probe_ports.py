@@ -1,4 +1,4 @@
-"""What adapters offer to `fieldgate probe`, in values."""
+"""What adapters offer to `fieldgate probe` and `fieldgate plan`, in values."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -46,3 +46,32 @@ class Interpretation:
 
 Interpret = Callable[[int, Sequence[int], float | None], list[Interpretation]]
 """(first address, words, the value that is expected) -> everything that they can mean."""
+
+
+@dataclass(frozen=True, slots=True)
+class RequestLine:
+    """A request that a source repeats: `count` registers or bits of `table` from `address` on of `unit` behind `link`,
+    for `points` of a device. `along`: how many of them no point uses. `when`: a period or times of day, for people;
+    `period` µs on the average; `cost` µs, estimated for the link."""
+
+    link: str
+    unit: int
+    table: str
+    address: int
+    count: int
+    device: str
+    group: str
+    points: tuple[str, ...]
+    along: int
+    when: str
+    period: int
+    cost: int
+
+
+@dataclass(frozen=True, slots=True)
+class SourcePlan:
+    """All that a source does by itself: its requests, and for the rest one sentence each: subscriptions, endpoints,
+    files, queries, messages that it publishes."""
+
+    requests: tuple[RequestLine, ...] = ()
+    sentences: tuple[Localized, ...] = ()

@@ -6,7 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gateway.adapter_ports import CheckedProject, ConfigFindings, MessageTrial, SourceAdapter, SourceServices
+from gateway.domain.duration import format_duration
 from gateway.domain.errors import Problem
+from gateway.domain.language_values import Phrase
+from gateway.probe_ports import SourcePlan
 from protocols.drop_folder.config import DropFolderConfig
 
 if TYPE_CHECKING:
@@ -56,6 +59,11 @@ def _try_message(
     return try_message(name, config, services, topic, payload, retain=retain)
 
 
+def _plan(name: str, config: DropFolderConfig, services: SourceServices) -> SourcePlan:  # noqa: ARG001 - the port
+    fields = {"files": str(config.folder / config.files), "every": format_duration(config.every)}
+    return SourcePlan((), (Phrase("plan.files", fields),))
+
+
 ADAPTER = SourceAdapter(
     name="drop_folder",
     config=DropFolderConfig,
@@ -65,4 +73,5 @@ ADAPTER = SourceAdapter(
     check_with=_check_with,
     state_texts=_state_texts,
     try_message=_try_message,
+    plan=_plan,
 )

@@ -8,7 +8,9 @@ from gateway.adapter_ports import CheckedProject, ConfigFindings, MessageTrial, 
 from gateway.domain.error_reasons import reason
 from gateway.domain.errors import ConfigError, Problem
 from gateway.domain.finding import DoctorFinding
+from gateway.domain.language_values import Phrase
 from gateway.domain.metric import MetricFamily
+from gateway.probe_ports import SourcePlan
 from protocols.http.config import HttpConfig
 
 if TYPE_CHECKING:
@@ -100,6 +102,11 @@ async def _examine(name: str, config: HttpConfig, *, running: bool) -> list[Doct
     return await address_works(name, config, running)
 
 
+def _plan(name: str, config: HttpConfig, services: SourceServices) -> SourcePlan:  # noqa: ARG001 - the port
+    scheme = "http" if config.tls is None else "https"
+    return SourcePlan((), (Phrase("plan.endpoint", {"url": f"{scheme}://{config.listen}/v1/ingest/{name}"}),))
+
+
 ADAPTER = SourceAdapter(
     name="http",
     config=HttpConfig,
@@ -111,4 +118,5 @@ ADAPTER = SourceAdapter(
     metrics=METRICS,
     examine=_examine,
     try_message=_try_message,
+    plan=_plan,
 )

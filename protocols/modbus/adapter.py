@@ -20,7 +20,7 @@ from gateway.domain.duration import parse_duration
 from gateway.domain.errors import Problem
 from gateway.domain.finding import DoctorFinding
 from gateway.domain.nearest import nearest
-from gateway.probe_ports import Interpretation, RegisterProbe
+from gateway.probe_ports import Interpretation, RegisterProbe, SourcePlan
 from protocols.modbus.config import LinkConfig, ModbusConfig
 from protocols.modbus.metrics import METRICS
 from protocols.modbus.words import ByteOrder, Type
@@ -199,6 +199,12 @@ async def _try_poll(name: str, config: ModbusConfig, services: SourceServices, d
     return await poll_once(name, config, services, device)
 
 
+def _plan(name: str, config: ModbusConfig, services: SourceServices) -> SourcePlan:
+    from protocols.modbus.plan_lines import plan_of
+
+    return plan_of(name, config, services)
+
+
 def _open_probe(keys: Mapping[str, Any]) -> RegisterProbe:
     from protocols.modbus.register_probe import LinkProbe
 
@@ -226,6 +232,7 @@ ADAPTER = SourceAdapter(
     examine=_examine,
     examine_running=_examine_running,
     try_poll=_try_poll,
+    plan=_plan,
     open_probe=_open_probe,
     interpret=_interpret,
 )

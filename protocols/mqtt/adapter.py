@@ -15,10 +15,12 @@ from gateway.adapter_ports import (
 )
 from gateway.domain.device import Device, Profile
 from gateway.domain.device_command.definition import CommandDefinition
+from gateway.domain.duration import format_duration
 from gateway.domain.error_reasons import reason
 from gateway.domain.errors import ConfigError, Problem
 from gateway.domain.finding import DoctorFinding
 from gateway.domain.language_values import Phrase
+from gateway.probe_ports import SourcePlan
 from protocols.mqtt.config import MqttConfig
 from protocols.mqtt.metrics import METRICS
 from protocols.mqtt.presence_config import FLAPPING, OFFLINE, ONLINE
@@ -162,6 +164,22 @@ async def _listen(
     await listen(config, filters, seconds, message)
 
 
+def _plan(name: str, config: MqttConfig, services: SourceServices) -> SourcePlan:  # noqa: ARG001 - the port
+    """Its subscriptions, and what it publishes by itself."""
+    from protocols.mqtt.subscriptions import subscriptions
+
+    filters = subscriptions(config, identifiers=config.protocol != "3.1.1").patterns
+    found = [Phrase("plan.subscription", {"filter": one}) for one in filters]
+    for entry in config.publish:
+        devices = [one for one in services.devices() if entry.is_for(one) and entry.filled(one) is not None]
+        count = len(devices) if entry.names else 1
+        fields = {"topic": entry.topic, "count": count, "every": format_duration(entry.every)}
+        found.append(Phrase("plan.publish", fields))
+    if config.status is not None:
+        found.append(Phrase("plan.status", {"topic": config.status.topic}))
+    return SourcePlan((), (Phrase("plan.broker", {"url": config.url, "client": config.client_id}), *found))
+
+
 ADAPTER = SourceAdapter(
     name="mqtt",
     config=MqttConfig,
@@ -175,4 +193,5 @@ ADAPTER = SourceAdapter(
     try_message=_try_message,
     command_form=CommandForm(load=_load_command, serves=_serves, check=_check_command),
     listen=_listen,
+    plan=_plan,
 )

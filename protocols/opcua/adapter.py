@@ -10,10 +10,13 @@ from pydantic import ValidationError
 
 from gateway.adapter_ports import CheckedProject, ConfigFindings, ProfileMap, SourceAdapter, SourceServices
 from gateway.domain.device import Device, Profile
+from gateway.domain.duration import format_duration
 from gateway.domain.error_reasons import reason
 from gateway.domain.errors import ConfigError, Problem, SourceRejected
 from gateway.domain.finding import DoctorFinding
+from gateway.domain.language_values import Phrase
 from gateway.domain.nearest import nearest
+from gateway.probe_ports import SourcePlan
 from protocols.opcua.config import OpcUaConfig
 from protocols.opcua.stats import METRICS
 
@@ -137,6 +140,11 @@ async def _examine(name: str, config: OpcUaConfig, *, running: bool) -> list[Doc
     return await server(name, config)
 
 
+def _plan(name: str, config: OpcUaConfig, services: SourceServices) -> SourcePlan:  # noqa: ARG001 - the port
+    fields = {"endpoint": config.endpoint, "publishing": format_duration(config.publishing)}
+    return SourcePlan((), (Phrase("plan.opcua", fields),))
+
+
 ADAPTER = SourceAdapter(
     name="opcua",
     config=OpcUaConfig,
@@ -147,4 +155,5 @@ ADAPTER = SourceAdapter(
     profile_map=ProfileMap("opcua", _load_map, _texts),
     metrics=METRICS,
     examine=_examine,
+    plan=_plan,
 )

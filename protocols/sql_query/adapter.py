@@ -5,10 +5,13 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from gateway.adapter_ports import CheckedProject, ConfigFindings, MessageTrial, SourceAdapter, SourceServices
+from gateway.domain.duration import format_duration
 from gateway.domain.error_reasons import reason
 from gateway.domain.errors import ConfigError, Problem
 from gateway.domain.finding import DoctorFinding
+from gateway.domain.language_values import Phrase
 from gateway.domain.metric import MetricFamily
+from gateway.probe_ports import SourcePlan
 from protocols.sql_query.config import SqlQueryConfig
 
 if TYPE_CHECKING:
@@ -98,6 +101,11 @@ async def _examine(name: str, config: SqlQueryConfig, *, running: bool) -> list[
     return await query_works(name, config)
 
 
+def _plan(name: str, config: SqlQueryConfig, services: SourceServices) -> SourcePlan:  # noqa: ARG001 - the port
+    when = format_duration(config.interval) if config.interval else " ".join(config.at)
+    return SourcePlan((), (Phrase("plan.query", {"query": " ".join(config.query.split()), "when": when}),))
+
+
 ADAPTER = SourceAdapter(
     name="sql_query",
     config=SqlQueryConfig,
@@ -109,4 +117,5 @@ ADAPTER = SourceAdapter(
     metrics=METRICS,
     examine=_examine,
     try_message=_try_message,
+    plan=_plan,
 )

@@ -62,6 +62,10 @@ PLAYS: dict[str, tuple[tuple[str, int], ...]] = {
         ("broker -c {live} --for 200ms", 1), ("mqtt://127.0.0.1:9 --for 1s", 2), ("broker --for soon -c {live}", 2),
         ("nothing -c {live} --for 1s", 2), ("http://x --for 1s", 2), ("broker -c {broken} --for 1s", 2),
     ),
+    "plan": (
+        ("-c {new}", 0), ("-c {live}", 0), ("-c {home} --source nothing", 2), ("-c {broken}", 2),
+        ("-c {tmp}/none.yaml", 2),
+    ),
     "probe modbus": (
         ("127.0.0.1:9 --timeout 100", 2), ("127.0.0.1:99999", 2), ("127.0.0.1:9 --unit 5-1", 2),
         ("127.0.0.1:9 --unit 300", 2), ("127.0.0.1:9 --scan x", 2), ("127.0.0.1:9 --at 70000", 2),

@@ -2,6 +2,19 @@
 
 _HELP = (
     (
+        "Show what each source will do by itself: requests with their time and share of the link, subscriptions, endpoints, files.",
+        "显示各数据源将自行执行的操作：请求及其用时和占链路的比例、订阅、接口、文件。",
+    ),
+    (
+        ("For Modbus: every request by link with unit, table, addresses, period, the points it answers and how many registers are read "
+        "along; the time is an estimate for the speed of the link. What devices taught a running gateway is not in it. Nothing is sent "
+        "and nobody is connected to."),
+        ("Modbus：按链路列出每个请求的单元、表、地址、周期、对应测点，以及顺带读取的寄存器数；用时按链路速度估算。"
+        "不含运行中的网关从设备学到的限制。不发送任何内容，也不建立连接。"),
+    ),
+    ("Exit status 0, or 2 when the configuration has problems.", "退出码：0，配置有问题时为 2。"),
+    ("Only this source.", "只显示此数据源。"),
+    (
         "Look at a Modbus TCP device: its identification and SunSpec models, or a block of registers in every interpretation side by side.",
         "查看 Modbus TCP 设备：设备标识和 SunSpec 模型，或并列显示一段寄存器的所有解释。",
     ),
@@ -58,6 +71,32 @@ _HELP = (
 )  # fmt: skip
 
 TEXTS: dict[str, tuple[str, str]] = {
+    "plan.source": ("{name} ({type})", "{name}（{type}）"),
+    "plan.nothing": ("nothing is planned: no device, no route", "没有计划：没有设备或路由"),
+    "plan.no_sources": ("there are no sources in {file}", "{file} 中没有数据源"),
+    "plan.unknown": ("there is no source {value}; known: {known}", "没有名为 {value} 的数据源；已有：{known}"),
+    "plan.link": (
+        "link {link}: {requests} requests, {once} together, {share} % of its time",
+        "链路 {link}：{requests} 个请求，共 {once}，占其时间 {share}%",
+    ),
+    "plan.request": (
+        "unit {unit}, {table} {first} to {last} ({count}), every {when}, about {cost}, {device}: {points}",
+        "单元 {unit}，{table} {first} 至 {last}（{count}），周期 {when}，约 {cost}，{device}：{points}",
+    ),
+    "plan.request_at": (
+        "unit {unit}, {table} {first} to {last} ({count}), at {when}, about {cost}, {device}: {points}",
+        "单元 {unit}，{table} {first} 至 {last}（{count}），时刻 {when}，约 {cost}，{device}：{points}",
+    ),
+    "plan.along": ("{along} read along, unused", "其中 {along} 个顺带读取、不使用"),
+    "plan.overload": ("more than the link can do: devices will be polled later than planned", "超出链路能力：轮询会晚于计划"),
+    "plan.broker": ("connects to {url} as {client}", "以 {client} 连接 {url}"),
+    "plan.subscription": ("subscribes to {filter}", "订阅 {filter}"),
+    "plan.publish": ("publishes {topic} every {every}: {count} messages", "每 {every} 发布 {topic}：{count} 条"),
+    "plan.status": ("publishes its birth and its will on {topic}", "在 {topic} 发布上线消息和遗嘱"),
+    "plan.endpoint": ("takes pushes at {url}", "在 {url} 接收推送"),
+    "plan.files": ("looks for {files} every {every}", "每 {every} 查看 {files}"),
+    "plan.query": ("runs `{query}`: {when}", "执行 `{query}`：{when}"),
+    "plan.opcua": ("subscribes at {endpoint}, changes every {publishing}", "在 {endpoint} 订阅，变化每 {publishing} 发送"),
     "probe.note.registers": ("proposed by fieldgate probe from registers, without a document", "由 fieldgate probe 根据寄存器生成，未对照说明书"),
     "probe.note.register_profile": ("Proposed from the registers of one device: check names, units and scales", "根据一台设备的寄存器生成：请核对名称、单位和倍率"),
     "probe.note.main_registers": ("Proposed by fieldgate probe", "由 fieldgate probe 生成"),
