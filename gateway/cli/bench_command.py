@@ -1,4 +1,4 @@
-"""`fieldgate bench ingest|http|modbus|rules|restart|backtest|stores|delivery|idle|api`: measured figures, as JSON."""
+"""`fieldgate bench NAME`: measured figures, as JSON."""
 
 import json
 from collections.abc import Callable
@@ -91,6 +91,22 @@ def modbus(seconds: float, slaves: int, registers: int, links: int, every: str, 
     if not 1 <= -(-slaves // links) <= 247:
         raise click.UsageError(f"{slaves} slaves on {links} links are more than 247 unit ids on one")
     _print_figures(measure(seconds, slaves, registers, links, every), report)
+
+
+@command.command("outage")
+@click.option("--outage", type=click.FloatRange(1, 86_400), default=600.0, show_default=True, help="Seconds.")
+@click.option("--rate", type=click.FloatRange(1, 100_000), default=10_000.0, show_default=True, help="Messages/s.")
+@click.option("--devices", type=click.IntRange(1, 100_000), default=10_000, show_default=True)
+@REPORT
+def outage(outage: float, rate: float, devices: int, report: Path | None) -> None:
+    """A store that is away while messages come: readings lost, growth of memory, speed of catching up by the live rate.
+    Needs PostgreSQL and mosquitto.
+
+    Example: fieldgate bench outage --outage 600 --report outage.json
+    """
+    from gateway.cli.bench.outage import measure
+
+    _print_figures(_with_broker(lambda: measure(outage, rate, devices)), report)
 
 
 @command.command("rules")

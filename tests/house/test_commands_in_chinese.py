@@ -41,6 +41,7 @@ PLAYS: dict[str, tuple[tuple[str, int], ...]] = {
     **{f"bench {name}": (("--seconds x", 2),) for name in ("ingest", "http", "modbus", "rules", "api", "idle")},
     "bench backtest": (("--readings x", 2),),
     "bench stores": (("--seconds x", 2),),
+    "bench outage": (("--outage x", 2),),
     "bench restart": (("--devices x", 2),),
     "bench delivery": (("--events x", 2),),
     "check": (

@@ -186,7 +186,8 @@ def measure(qos: int, seconds: float, devices: int, protocol: str = "5") -> dict
             return _measure(folder, broker, qos, seconds, devices, protocol) | {"protocol": protocol}
 
 
-def _load(broker: BrokerProcess, name: str, devices: int, gate: Shared, qos: int) -> list[str]:
+def load_command(broker: BrokerProcess, name: str, devices: int, gate: Shared, qos: int) -> list[str]:
+    """Arguments of the Python that publishes below `name`/, as far as the gate allows."""
     address, topic = f"127.0.0.1:{broker.port}", name + "/{}/telemetry"
     return [
         "-m",
@@ -226,8 +227,8 @@ def _measure(
     ):
         gauge.ready(gateway)
         with (
-            child(*_load(broker, "raw", devices, raw_gate, qos)),
-            child(*_load(broker, "full", devices, full_gate, qos)),
+            child(*load_command(broker, "raw", devices, raw_gate, qos)),
+            child(*load_command(broker, "full", devices, full_gate, qos)),
         ):
             each = seconds / PAIRS / 2
             _slice(full_gate, gauge.journaled, gateway.pid, WARM, 0.2)

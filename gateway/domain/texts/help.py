@@ -31,6 +31,11 @@ _COMMANDS = (
         "Pushes a second that are on disk when they are answered, by a whole gateway beside one load process.",
         "完整网关与一个压测进程同时运行：每秒多少次推送在应答时已写入磁盘。",
     ),
+    ("Messages/s.", "每秒消息数。"),
+    (
+        "A store that is away while messages come: readings lost, growth of memory, speed of catching up by the live rate. Needs PostgreSQL and mosquitto.",
+        "读数库中断期间消息照常到达：丢失的读数、内存增长，以及恢复后相对实时速率的追赶速度。需要 PostgreSQL 和 mosquitto。",
+    ),
     (
         "Kill a gateway with 50 rules over so many devices and start it again: seconds until it is live; needs mosquitto.",
         "强制终止带 50 条规则和指定数量设备的网关再启动：多少秒后就绪；需要安装 mosquitto。",
