@@ -48,6 +48,7 @@ components: 2
 points:
   gun_temp: {unit: degC, every: 1m, plausible: {min: -40, max: 200}}
   status: {kind: state, values: [idle, charging, fault]}
+  energy: {unit: kWh, kind: counter}
 commands:
   reset:
     title: {en: Reset, zh: 重启}
@@ -102,7 +103,7 @@ ALWAYS = {
     "viewer", "chmod", "mode", "admin",
     "fieldgate", "true", "false", "persistence", "chrony", "cd", "KiB", "unread", "unmatched",
     "https", "http", "gauge", "degX", "Mars", "bacnet", "account", "compressor", "never", "overlap", "inhibit", "same",
-    "code", "settle",
+    "code", "settle", "bad", "start", "end", "factor", "reason", "offset",
 }  # fmt: skip
 """Programs and their settings, formats, roles, reasons as the API names them."""
 

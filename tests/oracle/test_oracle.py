@@ -17,6 +17,7 @@ FOUND = (
     ("components/buffered", 453290),
     ("peers/down", 452137),
     ("peers/buffered", 520009),
+    ("peers/buffered", 520026),
 )
 """Scenes in which the fuzzer found the product wrong, that are not among the first ones."""
 

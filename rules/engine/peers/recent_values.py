@@ -104,11 +104,13 @@ class RecentPeerValues(StateTable):
         values[self.worth] = others(self.signal.what, values[self.columns[0]], self.signal.coverage)
         asked = _Moments(things, moments, {one: table[:, whose].T.ravel() for one, table in values.items()})
         shape = (len(things), len(moments))
-        moved = self.since[things] >= since
+        moved, met = self.since[things] >= since, np.zeros(shape, np.int64)
         for k, bound in enumerate(self.conditions):
             truths = truth(bound, asked).reshape(shape)
             other = _differ(truths, self.truth[k, things][:, None]) & known[:, whose].T
             moved |= other.any(axis=1)
+            met += truths == 1.0
+        moved |= (met > 1).any(axis=1)  # true and clear at once: a moment more may have cleared what a hold had raised
         found: Index = things[moved]
         return found
 

@@ -1,0 +1,1 @@
+"""What `fieldgate readings` and `fieldgate meter` share."""
