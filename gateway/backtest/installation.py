@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from gateway.api.config import key_file
 from gateway.clock import SystemClock
+from gateway.domain.correction import Correction
 from gateway.domain.device import Device, Point
 from gateway.domain.error_reasons import reason
 from gateway.domain.errors import StoreError
@@ -85,6 +86,10 @@ class Installation:
     def exchanges(self) -> list[MeterExchanged]:
         """Exchanges of meters that are in force, oldest first."""
         return facts_of_exchanges(Corrections(self.database, self.settings.tenant).exchanges(ANY))
+
+    def corrections(self) -> list[Correction]:
+        """Corrections of readings that are in force, oldest first."""
+        return Corrections(self.database, self.settings.tenant).in_force()
 
     def device(self, number: int) -> Device | None:
         """The device with this id."""

@@ -3,8 +3,10 @@
 A correction writes new values over readings at their own moments, flagged `CORRECTED`; the originals stay in it.
 """
 
+from collections.abc import Iterable
 from dataclasses import replace
 from enum import StrEnum
+from typing import NamedTuple
 
 import numpy as np
 from msgspec import Struct
@@ -80,6 +82,26 @@ class MeterExchange(Struct, frozen=True):
     undone_at: int | None = None
     undone_by: str = ""
     undone_why: str = ""
+
+
+class OriginalReading(NamedTuple):
+    """What was received at a moment: value (NaN = no data), quality; `correction`: id of the newest on it."""
+
+    value: float
+    quality: int
+    correction: str
+
+
+def originals(corrections: Iterable[Correction]) -> dict[tuple[int, int, int], OriginalReading]:
+    """(device, point, µs) -> the reading as it was received, of corrections in force, oldest first."""
+    found: dict[tuple[int, int, int], OriginalReading] = {}
+    for one in corrections:
+        before = one.before()
+        for at, value, quality in zip(before.at.tolist(), before.value.tolist(), before.quality.tolist(), strict=True):
+            key = (one.device, one.point, at)
+            first = found.get(key)
+            found[key] = OriginalReading(value, quality, one.id) if first is None else first._replace(correction=one.id)
+    return found
 
 
 def corrected(before: Batch, how: Correction) -> Batch:

@@ -45,7 +45,7 @@ def export(
     try:
         with (
             TemporaryDirectory(prefix=f".{target.name}-", dir=target.parent) as scratch,
-            closing(ParquetFile(Path(scratch), known.devices, known.points)) as file,
+            closing(ParquetFile(Path(scratch), known.devices, known.points, installation.corrections())) as file,
             installation.history() as (history, _),
         ):
             spans = history.spans(wanted.start, wanted.end)

@@ -9,6 +9,7 @@ from pathlib import Path
 import duckdb
 import numpy as np
 
+from gateway.domain.correction import Correction, originals
 from gateway.domain.device import Device, Point
 from gateway.domain.reading import Batch, Flag, Quality
 
@@ -18,10 +19,13 @@ _NAMED = """
 SELECT make_timestamp(r.at)::TIMESTAMPTZ AS time, coalesce(d.code, '#' || r.device) AS device, d.site AS site,
        coalesce(p.name, '#' || r.point) AS point, coalesce(p.component, 0) AS component,
        CASE WHEN NOT isnan(r.value) THEN r.value END AS value, p.unit AS unit, t.text AS text,
-       q.word AS quality, f.words AS flags, make_timestamp(r.received)::TIMESTAMPTZ AS received
+       q.word AS quality, f.words AS flags, make_timestamp(r.received)::TIMESTAMPTZ AS received,
+       CASE WHEN NOT isnan(o.value) THEN o.value END AS original, b.word AS original_quality, o.correction AS correction
 FROM rows_of_piece r LEFT JOIN device d ON d.id = r.device LEFT JOIN point p ON p.id = r.point
 LEFT JOIN state_text t ON t.point = r.point AND t.code = r.value
 LEFT JOIN quality q ON q.code = r.quality LEFT JOIN flags f ON f.code = r.flags
+LEFT JOIN original o ON o.device = r.device AND o.point = r.point AND o.moment = r.at
+LEFT JOIN quality b ON b.code = o.quality
 ORDER BY r.at, device, point, component
 """
 _NAMES = """
@@ -30,15 +34,23 @@ CREATE TABLE point (id INTEGER, name VARCHAR, component INTEGER, unit VARCHAR);
 CREATE TABLE state_text (point INTEGER, code DOUBLE, text VARCHAR);
 CREATE TABLE quality (code UTINYINT, word VARCHAR);
 CREATE TABLE flags (code UTINYINT, words VARCHAR);
+CREATE TABLE original
+    (device INTEGER, point INTEGER, moment BIGINT, value DOUBLE, quality UTINYINT, correction VARCHAR);
 """
 
 
 class ParquetFile:
-    """Columns time, device, site, point, component, value, unit, text (of a state), quality, flags, received. Raises
-    duckdb.Error and OSError of the disk."""
+    """Columns time, device, site, point, component, value, unit, text (of a state), quality, flags, received; of
+    corrected readings original, original_quality, correction. Raises duckdb.Error and OSError of the disk."""
 
-    def __init__(self, scratch: Path, devices: Iterable[Device], points: Iterable[Point]) -> None:
-        """`scratch` is an empty folder on the disk of the target."""
+    def __init__(
+        self,
+        scratch: Path,
+        devices: Iterable[Device],
+        points: Iterable[Point],
+        corrections: Iterable[Correction] = (),
+    ) -> None:
+        """`scratch` is an empty folder on the disk of the target; `corrections` are in force, oldest first."""
         self._scratch, self._parts = scratch, 0
         self._connection = duckdb.connect(
             config={"threads": 1, "memory_limit": MEMORY, "temp_directory": str(scratch / "spill")}
@@ -52,6 +64,7 @@ class ParquetFile:
             "state_text": [(one.id, code, text) for one in points for code, text in enumerate(one.values)],
             "quality": [(int(one), one.name.lower()) for one in Quality],
             "flags": [(code, _words(code)) for code in range(256)],
+            "original": [(*place, *one) for place, one in originals(corrections).items()],
         }
         for name, rows in tables.items():
             for begin in range(0, len(rows), 1_000):

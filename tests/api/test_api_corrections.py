@@ -65,6 +65,9 @@ async def test_a_corrected_reading_is_stored_and_its_original_stays(world: World
     assert await values(world, "temp", 1) == [(40.0, "good", ["conflict", "corrected"]), (41.0, "good", [])]
     assert [one.id for one in facts(world, ReadingsCorrected)] == ["c1"]
 
+    series = (await world.get(RESULT, params={"point": "temp", "component": 1}))["readings"]
+    assert [one["original"] for one in series] == [{"value": 300.0, "quality": "good", "correction": "c1"}, None]
+
     again = await correct(world, **body)
     assert (again.status_code, again.json()["id"]) == (200, "c1")
     await send(world, "temp", [(at, 300.0)], 1)  # the device sends it once more: the correction stands

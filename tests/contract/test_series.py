@@ -14,13 +14,15 @@ from threading import Event, Thread
 
 import pytest
 from contract.harness import SeriesPeer, peer_of
+from msgspec import structs
 from store_contract import NOW, Open, StoreContract, at, record
 
 from gateway.adapter_ports import HistoryReader, RecoveryReport, SeriesAdapter
 from gateway.adapters import SERIES
+from gateway.domain.correction import Correction, CorrectionKind
 from gateway.domain.duration import DAY, SECOND
 from gateway.domain.errors import StoreError
-from gateway.domain.reading import Batch, Quality, encode_batch
+from gateway.domain.reading import Batch, Flag, Quality, encode_batch
 from gateway.domain.record import Record
 from gateway.ports import HeldReadings, SeriesStore
 
@@ -103,6 +105,43 @@ def test_history_is_in_order_framed_and_each_once(adapter: SeriesAdapter, peer: 
         assert all(first[1] <= second[0] for first, second in pairwise(spans))
         assert sum(len(history.rows(start, end, None, None)) for start, end, _ in spans) == len(whole)
         assert history.spans(NOW + DAY, NOW + 2 * DAY) == []
+
+
+def test_corrections_replace_what_was_stored_and_can_be_taken_back(
+    adapter: SeriesAdapter,  # type: ignore[type-arg]
+    peer: SeriesPeer,
+    reopen: Open,
+) -> None:
+    """A value, no data, a whole time in another unit; then the originals once more."""
+    store, ids = reopen(), [at(second, 10.0 * second) for second in range(1, 5)]
+    store.write(0, [record(1, *ids)])
+    before = store.range(1, 1, NOW, NOW + DAY)
+    batch = record(1, *ids).body
+    assert isinstance(batch, Batch)
+
+    def made(kind: CorrectionKind, **more: float) -> Correction:
+        how = Correction("c", 1, 1, NOW, NOW + DAY, kind, "", "", NOW + 9 * SECOND, 4, **more)  # type: ignore[arg-type]
+        return structs.replace(how, originals=encode_batch(batch))
+
+    seq, steps = (
+        1,
+        [
+            (made(CorrectionKind.VALUE, value=7.0).after(), [7.0] * 4, Quality.GOOD),
+            (made(CorrectionKind.BAD).after(), [math.nan] * 4, Quality.BAD),
+            (made(CorrectionKind.SCALE, factor=0.5, offset=1.0).after(), [6.0, 11.0, 16.0, 21.0], Quality.GOOD),
+            (made(CorrectionKind.SCALE).restored(NOW + 9 * SECOND), before.value.tolist(), Quality.GOOD),
+        ],
+    )
+    for after, values, quality in steps:
+        seq += 1
+        assert store.write(0, [Record(seq, NOW, after)]).conflict == 4
+        found = store.range(1, 1, NOW, NOW + DAY)
+        assert found.value.tolist() == pytest.approx(values, nan_ok=True)
+        assert set(found.quality.tolist()) == {int(quality)}
+        assert bool((found.flags & Flag.CORRECTED).all()) is (after is not steps[-1][0])
+    store.close()
+    with closing(history_of(adapter, peer)) as history:
+        assert [value for *_, value in rows(history.rows(NOW, NOW + DAY, None, None))] == [10.0, 20.0, 30.0, 40.0]
 
 
 READER = """

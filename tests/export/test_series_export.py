@@ -2,6 +2,7 @@
 one here, without a gateway and beside one."""
 
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
@@ -10,6 +11,12 @@ import pytest
 from backtest.installation_kit import csv, free_port, import_history, project, run, running
 from click.testing import Result
 
+from gateway.backtest.installation import open_installation
+from gateway.domain.correction import Correction, CorrectionKind
+from gateway.domain.duration import to_us
+from gateway.domain.reading import Reading, batch_of, encode_batch
+from gateway.store import AuditedAct
+from gateway.store.corrections import Corrections
 from sinks.series import pieces
 
 
@@ -106,6 +113,26 @@ def test_a_folder_that_is_not_there(config: Path, tmp_path: Path) -> None:
     made = export(config, tmp_path / "no" / "it.parquet")
     assert made.exit_code == 2
     assert "cannot be written" in made.output
+
+
+def test_corrected_readings_have_their_originals(config: Path, tmp_path: Path) -> None:
+    with open_installation(config) as installation:
+        device = next(one.id for one in installation.known.devices if one.code == "CH-2")
+        point = next(one.id for one in installation.known.points if one.name == "gun_temp")
+        at = to_us(datetime(2026, 6, 1, 4, tzinfo=UTC))
+        known = Corrections(installation.database, installation.settings.tenant)
+        for key, value in (("c1", 95.0), ("c2", 41.0)):
+            batch = batch_of([[Reading(device, point, at, value, received=at)]])
+            how, blob = CorrectionKind.VALUE, encode_batch(batch)
+            made = Correction(key, device, point, at, at + 1, how, "", "wang", at, 1, 40.0, originals=blob)
+            known.correct(made, AuditedAct(at, "wang", "", "reading.correct"))
+    target = tmp_path / "corrected.parquet"
+    took = export(config, target, "--devices", "CH-2")
+    assert took.exit_code == 0, took.output
+    found = rows(
+        target, "SELECT time::VARCHAR, original, original_quality, correction FROM FILE WHERE correction <> ''"
+    )
+    assert found == [("2026-06-01 04:00:00+00", 95.0, "good", "c2")]
 
 
 @pytest.mark.fault

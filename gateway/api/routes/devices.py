@@ -2,6 +2,7 @@
 
 import asyncio
 import heapq
+from collections.abc import Mapping
 from typing import Annotated
 
 from fastapi import APIRouter, Query
@@ -24,6 +25,7 @@ from gateway.api.values import (
     unpack_number,
 )
 from gateway.domain.attribute_mask import NO_MASK
+from gateway.domain.correction import originals
 from gateway.domain.device import Attr, Device, Life, Point, PointKind
 from gateway.domain.duration import DAY, SECOND
 from gateway.domain.plausible import Abnormal, AbnormalCount
@@ -86,14 +88,23 @@ class DeviceDetail(DeviceView):
     abnormal: list[AbnormalPointView]
 
 
+class OriginalView(ResponseModel):
+    """A corrected reading as it was received; `correction`: id of the newest correction of it."""
+
+    value: float | str | None
+    quality: str
+    correction: str
+
+
 class ReadingView(ResponseModel):
-    """One reading of a series."""
+    """One reading of a series. `original`: what was received, where a person corrected it."""
 
     at: Instant
     value: float | str | None
     quality: str
     flags: list[str]
     received_at: Instant
+    original: OriginalView | None = None
 
 
 class BucketView(ResponseModel):
@@ -198,7 +209,23 @@ async def read_series(
         return view.model_copy(update={"buckets": _buckets(buckets)})
     series = await in_series(context, lambda: context.series_store.range(device.id, known.id, first, until, limit + 1))
     more = pack(str(int(series.at[limit]))) if len(series.at) > limit else ""
-    return view.model_copy(update={"readings": _readings(series, known, limit), "next": more})
+    before = await _originals(context, device.id, known, series)
+    return view.model_copy(update={"readings": _readings(series, known, limit, before), "next": more})
+
+
+async def _originals(context: Context, device: int, point: Point, series: Series) -> dict[int, OriginalView]:
+    """µs -> the original of a corrected reading."""
+    at = series.at[(series.flags & Flag.CORRECTED) != 0].tolist()
+    if not at:
+        return {}
+    standing = context.sql.corrections.of_readings
+    found = originals(await asyncio.to_thread(standing, device, point.id, at[0], at[-1] + 1))
+    return {
+        moment: OriginalView(
+            value=_value(point, one.value), quality=Quality(one.quality).name.lower(), correction=one.correction
+        )
+        for (_, _, moment), one in found.items()
+    }
 
 
 @router.get("/{code:path}")
@@ -279,7 +306,7 @@ def _flags(flags: int) -> list[str]:
     return [flag.name.lower() for flag in Flag(flags) if flag.name]
 
 
-def _readings(series: Series, point: Point, limit: int) -> list[ReadingView]:
+def _readings(series: Series, point: Point, limit: int, before: Mapping[int, OriginalView]) -> list[ReadingView]:
     columns = (series.at, series.value, series.quality, series.flags, series.received)
     return [
         ReadingView(
@@ -288,6 +315,7 @@ def _readings(series: Series, point: Point, limit: int) -> list[ReadingView]:
             quality=Quality(quality).name.lower(),
             flags=_flags(flags),
             received_at=received,
+            original=before.get(at),
         )
         for at, value, quality, flags, received in zip(*(c[:limit].tolist() for c in columns), strict=True)
     ]

@@ -36,7 +36,7 @@ def export(target: Path, start: str, end: str, devices: str, points: str, config
 
     Works beside a running gateway and without one, with every store that can be read; memory stays bounded. Columns:
     `time` (UTC), `device`, `site`, `point`, `component`, `value`, `unit`, `text` (of a state), `quality`, `flags`,
-    `received`.
+    `received`; of corrected readings `original`, `original_quality`, `correction`.
 
     Exit status 0 done, 2 not done.
 

@@ -240,8 +240,8 @@ _COMMANDS = (
         "将已保存的读数按时间顺序写入 Parquet 文件：设备编号、测点名、单位、状态文本、质量。",
     ),
     (
-        "Works beside a running gateway and without one, with every store that can be read; memory stays bounded. Columns: `time` (UTC), `device`, `site`, `point`, `component`, `value`, `unit`, `text` (of a state), `quality`, `flags`, `received`.",
-        "网关运行与否均可，适用于所有可读取的读数库；内存占用有上限。各列：`time`（UTC）、`device`、`site`、`point`、`component`、`value`、`unit`、`text`（状态文本）、`quality`、`flags`、`received`。",
+        "Works beside a running gateway and without one, with every store that can be read; memory stays bounded. Columns: `time` (UTC), `device`, `site`, `point`, `component`, `value`, `unit`, `text` (of a state), `quality`, `flags`, `received`; of corrected readings `original`, `original_quality`, `correction`.",
+        "网关运行与否均可，适用于所有可读取的读数库；内存占用有上限。各列：`time`（UTC）、`device`、`site`、`point`、`component`、`value`、`unit`、`text`（状态文本）、`quality`、`flags`、`received`；更正过的读数另有 `original`、`original_quality`、`correction`。",
     ),
     (
         "Rows/s into each store of readings, through its adapter, in the batches of a gateway that catches up. A store that has no server or simulator on this machine has no figure.",
