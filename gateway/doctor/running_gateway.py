@@ -12,6 +12,7 @@ from gateway.adapters import SOURCES
 from gateway.api.tls import pinned
 from gateway.domain.errors import StoreError
 from gateway.domain.finding import DoctorFinding, bad, ok, warn
+from gateway.domain.language_values import Phrase
 from gateway.domain.text import Lang
 from gateway.expected_stores import DATABASE
 from gateway.section import AdapterSection
@@ -36,7 +37,7 @@ def fetch_health(
             metrics = client.get("/metrics").raise_for_status().text
     except (httpx.HTTPError, ValueError):
         return None
-    return [*readiness(ready), balance(metrics), *of_sources(metrics, sources)]
+    return [*readiness(ready), balance(metrics), *abnormal(metrics), *of_sources(metrics, sources)]
 
 
 def readiness(answer: Mapping[str, Any]) -> Iterator[DoctorFinding]:
@@ -64,6 +65,25 @@ def balance(metrics: str) -> DoctorFinding:
     if wrong:
         return bad("doctor.unbalanced", "doctor.unbalanced.do", lines="; ".join(wrong))
     return ok("doctor.balanced", count=int(received))
+
+
+def abnormal(metrics: str) -> Iterator[DoctorFinding]:
+    """How many readings were marked as abnormal, the most frequent reason first; nothing when none was. Pure."""
+    counts: dict[str, int] = {}
+    for line in metrics.splitlines():
+        if (sample := _SAMPLE.fullmatch(line)) and sample[1] == "abnormal_readings_total" and float(sample[3]):
+            counts[dict(_LABEL.findall(sample[2]))["reason"]] = int(float(sample[3]))
+    if counts:
+        reasons = sorted(counts.items(), key=lambda one: -one[1])
+        yield ok(
+            "doctor.abnormal",
+            count=sum(counts.values()),
+            reasons=tuple(_reason(word, number) for word, number in reasons),
+        )
+
+
+def _reason(word: str, count: int) -> Phrase:
+    return Phrase("doctor.abnormal.one", {"reason": Phrase(f"readings.reason.{word}"), "count": count})
 
 
 def of_sources(metrics: str, sources: Mapping[str, AdapterSection]) -> Iterator[DoctorFinding]:

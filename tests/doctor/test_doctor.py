@@ -190,6 +190,19 @@ def test_messages_that_do_not_balance_are_bad() -> None:
     assert (wrong.grade, "fieldgate_balance_messages" in wrong.text("zh")) == (Grade.BAD, True)
 
 
+def test_abnormal_readings_are_counted_by_reason() -> None:
+    lines = "".join(
+        f'fieldgate_abnormal_readings_total{{reason="{word}"}} {count}\n'
+        for word, count in (("step", 3.0), ("stuck", 12.0), ("spike", 0.0))
+    )
+    (found,) = running_gateway.abnormal(lines)
+    assert found.grade is Grade.OK
+    assert "15 readings" in found.text("en")
+    assert "one value for too long 12, too large a step 3" in found.text("en")
+    assert "长时间不变 12、阶跃过大 3" in found.text("zh")
+    assert not list(running_gateway.abnormal(lines.replace("3.0", "0.0").replace("12.0", "0.0")))
+
+
 def test_what_readyz_says_is_passed_on() -> None:
     answer: dict[str, Any] = {"ready": False, "parts": {"disk": "full", "clock": "ok"}, "sources": {"b": "away"}}
     assert grades(list(running_gateway.readiness(answer))) == ["bad", "warn", "warn"]

@@ -116,6 +116,11 @@ TEXTS: dict[str, tuple[str, str]] = {
         "source {source}: whether the broker keeps its queue cannot be seen from here; mosquitto needs {wanted}",
         "数据源 {source}：从此处无法得知 MQTT 服务器是否保存队列；mosquitto 需设置 {wanted}",
     ),
+    "doctor.abnormal": (
+        "{count} readings were marked as abnormal ({reasons}): fieldgate readings abnormal names the devices",
+        "有 {count} 条异常读数（{reasons}）：用 fieldgate readings abnormal 查看设备",
+    ),
+    "doctor.abnormal.one": ("{reason} {count}", "{reason} {count}"),
     "doctor.link": ("source {source}: link {link} ({where}) takes a connection", "数据源 {source}：链路 {link}（{where}）可连接"),
     "doctor.link_away": ("source {source}: link {link} ({where}): {why}", "数据源 {source}：链路 {link}（{where}）：{why}"),
     "doctor.link_away.do": ("is it powered, is the address right, is nobody else connected?", "请检查供电、地址，以及是否已被其他程序连接"),
