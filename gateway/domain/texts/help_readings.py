@@ -1,0 +1,60 @@
+"""`--help` of the commands about abnormal readings, corrections and exchanged meters, as in `help.py`."""
+
+_PARAGRAPHS = (
+    ("Abnormal readings, and corrections of stored ones. The gateway must run.", "异常读数，以及对已保存读数的更正。网关须在运行。"),
+    (
+        "Count readings that were marked as abnormal, by device, point and reason, and list the newest of them.",
+        "按设备、测点和原因统计异常读数，并列出最近的几条。",
+    ),
+    (
+        "Correct stored readings of DEVICE: one, a range that is no data, or a range in a wrong unit. The originals are kept, rules judge again. Times without a zone are of the installation's zone.",
+        "更正 DEVICE 已保存的读数：单条、一段无效读数，或一段单位错误的读数。原值保留，规则重新判断。不带时区的时间按系统时区理解。",
+    ),
+    ("Exit status 0 corrected, 1 refused, 2 no gateway runs.", "退出码：0 已更正，1 被拒绝，2 网关未运行。"),
+    (
+        "List corrections, newest first: who, when, why, and whether they were taken back.",
+        "列出更正记录（最新在前）：何人、何时、为何更正，以及是否已撤销。",
+    ),
+    ("Take a correction back: the originals are written again.", "撤销一次更正，恢复原值。"),
+    ("Exit status 0 taken back, 1 refused, 2 no gateway runs.", "退出码：0 已撤销，1 被拒绝，2 网关未运行。"),
+    ("Exchanges of meters: what a counter counts across them. The gateway must run.", "换表：跨换表的用量如何累计。网关须在运行。"),
+    (
+        "Record that the meter of a counter of DEVICE was exchanged. The increase across it is counted, also days later: windows that closed meanwhile are corrected. Times without a zone are of the installation's zone.",
+        "登记 DEVICE 某累计量的换表。跨换表的用量会补计；几天后补登也可以，已结束的统计窗口会更正。不带时区的时间按系统时区理解。",
+    ),
+    ("Exit status 0 recorded, 1 refused, 2 no gateway runs.", "退出码：0 已登记，1 被拒绝，2 网关未运行。"),
+    ("List exchanges of meters, newest first.", "列出换表记录，最新在前。"),
+    ("Take a recorded exchange back: rules judge again without it.", "撤销换表记录，规则随之重新判断。"),
+    (
+        "Record the exchanges of a CSV file with a header: `device`, `point`, `at`; optional `old_final`, `new_start`, `factor`, `component`, `unit`, `reason`. Each row is recorded by itself; the same file again changes nothing.",
+        "登记 CSV 文件中的换表，首行为列名：`device`、`point`、`at`；可选 `old_final`、`new_start`、`factor`、`component`、`unit`、`reason`。逐行登记；同一文件重复导入不会重复生效。",
+    ),
+    ("Exit status 0 all recorded, 1 some refused, 2 nothing was done.", "退出码：0 全部登记，1 部分被拒绝，2 未做任何改动。"),
+    ("Code of a device. [default: all]", "设备编号。[默认：全部]"),
+    ("Lines of each list.", "每个列表的行数。"),
+    ("Lines.", "行数。"),
+    ("Name of the point.", "测点名。"),
+    ("Name of the counter.", "累计量的测点名。"),
+    ("Connector; 0 = the device itself.", "枪号；0 表示设备本身。"),
+    ("Time of the one reading.", "单条读数的时间。"),
+    ("Begin of a range of readings.", "一段读数的起始时间。"),
+    ("End of the range (not included).", "结束时间（不含）。"),
+    ("The right value, or the text of a state.", "正确的数值，或状态文本。"),
+    ("The readings are no data.", "这些读数无效。"),
+    ("New value = old value * FACTOR + OFFSET.", "新值 = 原值 × 该系数 + --offset。"),
+    ("See --factor.", "见 --factor。"),
+    ("Unit of --value or --offset. [default: that of the point]", "--value 或 --offset 的单位。[默认：测点的单位]"),
+    ("Why; kept with the correction.", "更正原因，随更正保存。"),
+    ("Show what would change, and change nothing.", "只显示将改动的内容，不做改动。"),
+    ("Time of the exchange.", "换表时间。"),
+    ("Last value of the old meter. [default: its last reading]", "旧表止码。[默认：旧表最后读数]"),
+    ("First value of the new meter.", "新表起码。"),
+    ("Values of the new meter times this.", "新表数值乘以该系数。"),
+    ("Unit of both values. [default: that of the point]", "两个数值的单位。[默认：测点的单位]"),
+    ("A note; kept with the exchange.", "备注，随换表记录保存。"),
+    ("Show what would be counted, and change nothing.", "只显示将补计的用量，不做改动。"),
+    ("Why; kept with the exchange.", "撤销原因，随换表记录保存。"),
+    ("Check every row, and change nothing.", "只检查各行，不做改动。"),
+)  # fmt: skip
+
+TEXTS: dict[str, tuple[str, str]] = {f"help.{pair[0]}": pair for pair in _PARAGRAPHS}
