@@ -18,6 +18,7 @@ FOUND = (
     ("peers/down", 452137),
     ("peers/buffered", 520009),
     ("peers/buffered", 520026),
+    ("silent/late", 710048),
 )
 """Scenes in which the fuzzer found the product wrong, that are not among the first ones."""
 

@@ -73,6 +73,10 @@ class EpisodeLog:
             alarms = self.owners.setdefault(one.thing.device or one.thing.group, {})
             episodes = alarms.setdefault((one.rule.id, one.thing.component, one.identity), [])
             last = episodes[-1] if episodes else None
+            if one.change is Change.WITHDRAWN and (ended := _part_before(episodes)) is not None:
+                reported[-1] = replace(one, change=Change.CLEARED, at=ended.cleared, late=True)
+                episodes.pop()
+                continue
             if (
                 last is None
                 or one.change is not Change.CLEARED
@@ -135,6 +139,14 @@ class EpisodeLog:
         self._swept = state.swept
         for owner, key, episodes in state.episodes:
             self.put(owner, key, episodes)
+
+
+def _part_before(episodes: list[LoggedEpisode]) -> LoggedEpisode | None:
+    """The part that ended, of an alarm that is known as one: it was, even if the part that is on never was."""
+    if not episodes or episodes[-1].cleared != NEVER:
+        return None
+    known = episodes[-1].known_raise
+    return next((one for one in reversed(episodes[:-1]) if one.known_raise == known), None)
 
 
 def _drop_unreported(reported: list[PendingTransition]) -> None:
