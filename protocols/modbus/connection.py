@@ -68,7 +68,9 @@ class Connection:
 
     def read(self, unit: int, table: RegisterTable, address: int, count: int) -> "asyncio.Future[ModbusPDU]":
         """Send a request. The result is its response; `fail` and `close` end it with a LibraryError."""
-        return asyncio.ensure_future(self._reader(table)(address, count=count, device_id=unit))
+        response = asyncio.ensure_future(self._reader(table)(address, count=count, device_id=unit))
+        response.add_done_callback(lambda done: done.cancelled() or done.exception())  # nobody waits: no log line of it
+        return response
 
     def fail(self, reason: str) -> bool:
         """End the request under way, if there is one."""

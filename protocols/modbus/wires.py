@@ -4,6 +4,7 @@ import asyncio
 import errno
 import os
 import termios
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -118,13 +119,14 @@ class SerialWire:
 def _holder(path: str) -> Phrase | str:
     """The program that has a port open, as far as this one may look."""
     wanted = os.path.realpath(path)
+    pids: set[int] = set()
     for entry in Path("/proc").glob("[0-9]*/fd/*"):
-        try:
+        with suppress(OSError):  # it ended, or belongs to somebody else
             if str(entry.readlink()) == wanted:
-                process = entry.parents[1]
-                return Phrase(
-                    "modbus.down.holder", {"name": (process / "comm").read_text().strip(), "pid": process.name}
-                )
-        except OSError:
-            continue
+                pids.add(int(entry.parts[2]))
+    if not pids:
+        return ""
+    pid = min(pids, key=lambda one: (one == os.getpid(), one))
+    with suppress(OSError):
+        return Phrase("modbus.down.holder", {"name": Path(f"/proc/{pid}/comm").read_text().strip(), "pid": str(pid)})
     return ""

@@ -1,6 +1,6 @@
 """Modbus against a server: a reading is a register that stays as it is."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from gateway.adapter_ports import SourceServices
 from gateway.domain.device import Device, PointSpec, Profile
 from protocols.modbus.registers import load
 from simulators.modbus_server import ModbusServer
+from simulators.serial_bus import SerialBus
 
 PROFILE = Profile("p", "meter", (PointSpec("flow", unit="m3/h"),))
 MAP = load({"points": {"flow": {"at": 0, "type": "u16"}}}, PROFILE, "p.yaml")
@@ -34,34 +35,53 @@ class NoReceipts:
         return False
 
 
+def _peer(folder: Path, link: dict[str, str], unit: Register, leave: Callable[[], Awaitable[None]]) -> SourcePeer:
+    device = Device(1, "M-1", "p", "meter")
+    config = {
+        "type": "modbus",
+        "every": "40ms",
+        "devices": [{"device": "M-1", "link": "hall", "unit": 1}],
+        "links": {"hall": link},
+        "backoff": {"min": "100ms", "max": "400ms"},
+    }
+    services = SourceServices(
+        "gateway.yaml",
+        FakeDirectory([PROFILE], [device]),
+        NoReceipts(),
+        WallClock(),
+        lambda: (device,),
+        {"p": MAP},
+        {},
+        folder,
+        0,
+    )
+
+    async def bring(value: float) -> None:
+        unit.value = int(value)
+
+    return SourcePeer(config, services, bring, leave, acknowledges=False)
+
+
 @asynccontextmanager
 async def peer(folder: Path) -> AsyncIterator[SourcePeer]:
-    unit, device = Register(), Device(1, "M-1", "p", "meter")
-    server = ModbusServer({1: unit})
-    async with server:
-        config = {
-            "type": "modbus",
-            "every": "40ms",
-            "devices": [{"device": "M-1", "link": "hall", "unit": 1}],
-            "links": {"hall": {"tcp": f"127.0.0.1:{server.port}", "timeout": "1s", "connect": "500ms"}},
-            "backoff": {"min": "100ms", "max": "400ms"},
-        }
-        services = SourceServices(
-            "gateway.yaml",
-            FakeDirectory([PROFILE], [device]),
-            NoReceipts(),
-            WallClock(),
-            lambda: (device,),
-            {"p": MAP},
-            {},
-            folder,
-            0,
-        )
-
-        async def bring(value: float) -> None:
-            unit.value = int(value)
+    unit = Register()
+    async with ModbusServer({1: unit}) as server:
+        link = {"tcp": f"127.0.0.1:{server.port}", "timeout": "1s", "connect": "500ms"}
 
         async def leave() -> None:
             await server.__aexit__(None, None, None)
 
-        yield SourcePeer(config, services, bring, leave, acknowledges=False)
+        yield _peer(folder, link, unit, leave)
+
+
+@asynccontextmanager
+async def peer_rtu(folder: Path) -> AsyncIterator[SourcePeer]:
+    """A serial port whose bus is cut off."""
+    unit = Register()
+    bus = SerialBus({1: unit})
+    async with bus.over_pty() as path:
+
+        async def leave() -> None:
+            bus.faults.dead.add(1)
+
+        yield _peer(folder, {"rtu": path, "timeout": "1s", "late_answer": "100ms"}, unit, leave)

@@ -8,7 +8,8 @@ from pydantic import ValidationError
 
 from gateway.domain.text import catalogue, localize
 from gateway.section_problems import problems
-from protocols.modbus.config import ModbusConfig
+from protocols.modbus.config import LinkConfig, ModbusConfig
+from protocols.modbus.wiring import timing_of
 
 
 def test_the_sample_loads() -> None:
@@ -47,6 +48,17 @@ def _config(**changes: Any) -> dict[str, Any]:
         ({"links": {"a": {"tcp": "fe80::1:502"}}}, "modbus.endpoint"),
         ({"links": {"a": {"tcp": "h:1", "timeout": "2m"}}}, "modbus.range"),
         ({"links": {}}, "modbus.no_links"),
+        ({"links": {"a": {"timeout": "1s"}}}, "modbus.link_kind"),
+        ({"links": {"a": {"tcp": "h:1", "rtu": "/dev/ttyS1"}}}, "modbus.link_kind"),
+        ({"links": {"a": {"tcp": "h:1", "parity": "even"}}}, "modbus.link_key"),
+        ({"links": {"a": {"rtu": "/dev/ttyS1", "connect": "1s"}}}, "modbus.link_key"),
+        ({"links": {"a": {"rtu_tcp": "h:1", "ca_file": "x"}}}, "modbus.link_key"),
+        ({"links": {"a": {"tls": "h:1", "cert_file": "x"}}}, "mqtt.cert_pair"),
+        ({"links": {"a": {"rtu": "/dev/ttyS1"}, "b": {"rtu": "/dev/ttyS1"}}}, "modbus.twice_endpoint"),
+        (
+            {"links": {"a": {"rtu": "/dev/ttyS1"}}, "devices": [{"device": "D1", "link": "a", "unit": 0}]},
+            "modbus.unit_of_all",
+        ),
         ({"devices": []}, "modbus.no_devices"),
         ({"links": {"a": {"tcp": "h:1"}, "b": {"tcp": "h:1"}}}, "modbus.twice_endpoint"),
         ({"devices": [{"device": "D1", "link": "c", "unit": 1}]}, "modbus.unknown_link"),
@@ -65,6 +77,16 @@ def test_mistakes_name_what_to_write(changes: dict[str, Any], key: str) -> None:
     english, chinese = found[0].render("en"), found[0].render("zh")
     assert english != chinese
     assert "{" not in english.replace("{hall: {tcp: 10.0.3.7:502}}", "")
+
+
+def test_the_quiet_time_is_that_of_the_standard() -> None:
+    """MODBUS over Serial Line V1.02, 2.5.1.1: 3.5 characters, 1.75 ms above 19200 baud."""
+    quiet = {}
+    for baud in (9600, 19200, 115200):
+        rtu = timing_of(LinkConfig.model_validate({"rtu": "/dev/ttyS1", "baud": baud})).rtu
+        assert rtu is not None
+        quiet[baud] = round(rtu.quiet * 1000, 2)
+    assert quiet == {9600: 4.01, 19200: 2.01, 115200: 1.75}
 
 
 def test_all_mistakes_at_once() -> None:
