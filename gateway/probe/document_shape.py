@@ -233,6 +233,8 @@ def _measured(
     if not found.unit:
         found.unit = key_words.reconciled(words, key_words.unit_in_key(last))
         found.named = bool(found.unit)
+        if found.named and len(last) > 1:
+            found.name = found.name.removesuffix(f"_{last[-1]}")
     if not found.unit:
         found.unit = key_words.usual_unit(last or words, place.numbers, siblings)
     if key_words.counts(words, found.unit, place.numbers, last):

@@ -2,8 +2,10 @@
 runs in a gateway."""
 
 import asyncio
+import os
 import struct
 import threading
+import tty
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -197,6 +199,66 @@ def test_pages_are_chinese(bus: Bus, arguments: str) -> None:
         "phase",
     }
     assert not [word for word in left(shown.output, own) if len(word) > 3], shown.output
+
+
+def crc(frame: bytes) -> bytes:
+    """CRC-16 of a serial frame (MODBUS over Serial Line V1.02, 6.2.2), low byte first."""
+    value = 0xFFFF
+    for octet in frame:
+        value ^= octet
+        for _ in range(8):
+            value = (value >> 1) ^ (0xA001 if value & 1 else 0)
+    return value.to_bytes(2, "little")
+
+
+@pytest.fixture
+def serial_port() -> Iterator[str]:
+    """A pty behind which unit 7 has the registers 100, 101, …; it ends with the port."""
+    ours, theirs = os.openpty()
+    tty.setraw(theirs)
+
+    def answer() -> None:
+        waiting = b""
+        while True:
+            try:
+                waiting += os.read(ours, 64)
+            except OSError:
+                return
+            if len(waiting) >= 8:
+                unit, function, at, count = struct.unpack(">BBHH", waiting[:6])
+                waiting = waiting[8:]
+                if unit == 7 and function == 3:
+                    words = struct.pack(f">{count}H", *range(100 + at, 100 + at + count))
+                    frame = bytes([unit, function, 2 * count]) + words
+                    os.write(ours, frame + crc(frame))
+
+    thread = threading.Thread(target=answer, daemon=True)
+    thread.start()
+    yield os.ttyname(theirs)
+    os.close(theirs)
+    thread.join(5)
+    os.close(ours)
+
+
+def test_a_serial_port(serial_port: str, tmp_path: Path) -> None:
+    more = (
+        "--unit",
+        "7",
+        "--at",
+        "30",
+        "--count",
+        "3",
+        "--baud",
+        "19200",
+        "--parity",
+        "none",
+        "--write",
+        str(tmp_path),
+    )
+    shown = CliRunner().invoke(main, ["probe", "modbus", serial_port, "--lang", "en", *more])
+    assert shown.exit_code == 0, (shown.output, shown.exception)
+    assert "    30  0082  u16,i16=130*" in shown.output
+    assert f'bus: {{rtu: "{serial_port}", parity: "none", baud: 19200' in (tmp_path / "gateway.yaml").read_text("utf-8")
 
 
 # ---- pure

@@ -1,6 +1,7 @@
 """`fieldgate probe modbus`"""
 
 import asyncio
+import json
 import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -27,7 +28,7 @@ _RANGE = re.compile(r"(\d{1,5})(?:-(\d{1,5}))?")
 
 
 @click.command("modbus")
-@click.argument("where", metavar="HOST[:PORT]")
+@click.argument("where", metavar="HOST[:PORT]|/dev/TTY")
 @click.option("--unit", "units", default="1", show_default=True, help="Unit id; a range for --scan.", metavar="N[-N]")
 @click.option("--table", type=click.Choice(TABLES), default="holding", show_default=True, help="Table of the block.")
 @click.option("--at", type=click.IntRange(0, 65_535), help="First address, from 0, of a block to read.")
@@ -48,6 +49,15 @@ _RANGE = re.compile(r"(\d{1,5})(?:-(\d{1,5}))?")
     "--timeout", type=click.IntRange(10, 60_000), default=1000, show_default=True, help="Milliseconds for an answer."
 )
 @click.option(
+    "--link",
+    type=click.Choice(["tcp", "tls", "rtu_tcp"]),
+    default="tcp",
+    help="What is spoken to HOST: `tcp`, `tls` (Modbus over TLS) or `rtu_tcp` (RTU behind a serial server).",
+    metavar="KIND",
+)
+@click.option("--baud", type=click.IntRange(110, 10_000_000), help="Speed of a serial line.")
+@click.option("--parity", type=click.Choice(["none", "even", "odd"]), help="Parity of a serial port.")
+@click.option(
     "--device",
     default="DEV-1",
     show_default=True,
@@ -58,7 +68,7 @@ _RANGE = re.compile(r"(\d{1,5})(?:-(\d{1,5}))?")
 @click.option("--write", "folder", type=click.Path(path_type=Path, file_okay=False), help="Write the files here.")
 @report_language
 def modbus(where: str, folder: Path | None, lang: Lang, **given: Any) -> None:
-    """Look at a Modbus TCP device: its identification and SunSpec models, or a block of registers in every
+    """Look at a Modbus device: its identification and SunSpec models, or a block of registers in every
     interpretation side by side.
 
     With --at it reads one block, once, and marks what is plausible (*); with --expect what agrees with a known value,
@@ -91,8 +101,13 @@ def modbus(where: str, folder: Path | None, lang: Lang, **given: Any) -> None:
 
 
 def _link(where: str, given: Mapping[str, Any]) -> dict[str, str]:
-    has_port = where.rpartition(":")[2].isdecimal() and ":" in where
-    keys = {"tcp": where if has_port else f"{where}:{PORT}"}
+    """Keys of a link, as in the configuration."""
+    if where.startswith("/"):
+        keys = {"rtu": where} | ({"parity": given["parity"]} if given["parity"] is not None else {})
+    else:
+        has_port = where.rpartition(":")[2].isdecimal() and ":" in where
+        keys = {given["link"]: where if has_port else f"{where}:{PORT}"}
+    keys |= {"baud": given["baud"]} if given["baud"] is not None else {}
     return keys | {"timeout": f"{given['timeout']}ms", "pause": f"{given['pause']}ms"}
 
 
@@ -133,7 +148,7 @@ class _Look:
         try:
             probe = opened(self._link)
         except ValidationError:
-            fail(localize("probe.where", self._lang, value=self._link["tcp"]))
+            fail(localize("probe.where", self._lang, value=next(iter(self._link.values()))))
         try:
             if self._given["scan"] is not None:
                 return await self._scan(probe)
@@ -211,7 +226,7 @@ class _Look:
         from gateway.probe.register_files import RegisterDevice, best_points, block_files, sunspec_files
 
         answers = ProjectAnswers(name, self._given["timezone"] or zone(), self._lang)
-        link = {key: f'"{value}"' if key == "tcp" else value for key, value in self._link.items()}
+        link = {key: json.dumps(value) for key, value in self._link.items()}
         device = RegisterDevice(self._given["device"], self._units[0], link)
         if found.sunspec is not None:
             return sunspec_files(answers, device, found.sunspec)

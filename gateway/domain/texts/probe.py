@@ -15,8 +15,8 @@ _HELP = (
     ("Exit status 0, or 2 when the configuration has problems.", "退出码：0，配置有问题时为 2。"),
     ("Only this source.", "只显示此数据源。"),
     (
-        "Look at a Modbus TCP device: its identification and SunSpec models, or a block of registers in every interpretation side by side.",
-        "查看 Modbus TCP 设备：设备标识和 SunSpec 模型，或并列显示一段寄存器的所有解释。",
+        "Look at a Modbus device: its identification and SunSpec models, or a block of registers in every interpretation side by side.",
+        "查看 Modbus 设备：设备标识和 SunSpec 模型，或并列显示一段寄存器的所有解释。",
     ),
     (
         ("With --at it reads one block, once, and marks what is plausible (*); with --expect what agrees with a known value, "
@@ -26,6 +26,12 @@ _HELP = (
         "遇到拒绝或无应答的单元即停止。绝不写设备。"),
     ),
     ("Exit status 0 something was read, 1 nothing was, 2 not possible.", "退出码：0 读到内容，1 没有读到，2 无法执行。"),
+    (
+        "What is spoken to HOST: `tcp`, `tls` (Modbus over TLS) or `rtu_tcp` (RTU behind a serial server).",
+        "与 HOST 使用的协议：`tcp`、`tls`（经 TLS 的 Modbus）或 `rtu_tcp`（串口服务器后的 RTU）。",
+    ),
+    ("Speed of a serial line.", "串口速率。"),
+    ("Parity of a serial port.", "串口校验位。"),
     ("Unit id; a range for --scan.", "单元号；--scan 时可为范围。"),
     ("Table of the block.", "所读的表。"),
     ("First address, from 0, of a block to read.", "要读取的一段的首地址，从 0 开始。"),
