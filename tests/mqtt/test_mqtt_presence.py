@@ -1,6 +1,7 @@
 """Presence of devices: the state machine against a slow reference, a source on a real broker, a rule that reads it."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -197,7 +198,7 @@ async def test_birth_and_will_of_a_real_connection(broker: BrokerProcess, tmp_pa
         await device.__aenter__()
         await device.publish(topic, b'{"state":"online"}', qos=1, retain=True)
         await until(lambda: states(journal, "c1") == [ON])
-        device._client.socket().close()  # type: ignore[union-attr] - the device loses its power
+        device._client.socket().shutdown(socket.SHUT_RDWR)  # type: ignore[union-attr] - it loses its power
         await until(lambda: states(journal, "c1") == [ON, OFF])
         with suppress(aiomqtt.MqttError):
             await device.__aexit__(None, None, None)
