@@ -8,10 +8,12 @@ WORKERS ?= 4
 RUN_TESTS = $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-fast test-deep test-faults lint types contracts sbom check house lock clean fuzz-rules
+.PHONY: help install demo test test-fast test-deep test-faults lint types contracts sbom check house lock clean fuzz-rules fuzz-codecs
 CASES ?= 200000
 SEED ?= 1
 KINDS ?=
+TARGET ?= sparkplug
+SECONDS ?= 60
 
 # A target whose comment begins with ## is listed by `make`.
 help:
@@ -73,9 +75,14 @@ lock:  ## renew requirements/*.txt (needs uv)
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --extra sim pyproject.toml -o requirements/run.txt
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --extra sim --extra aes --extra influx --extra opcua --extra postgres --extra dev -c requirements/run.txt pyproject.toml -o requirements/dev.txt
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url -c requirements/run.txt requirements/build.in -o requirements/build.txt
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url requirements/fuzz.in -o requirements/fuzz.txt
 
 clean:  ## remove .venv, var, dist, build
 	rm -rf $(VENV) var dist build
+
+fuzz-codecs: $(VENV)/.dev  ## bytes against a codec, guided by coverage (Python 3.11): TARGET=sparkplug SECONDS=60
+	$(BIN)/python -m pip install -q --require-hashes -r requirements/fuzz.txt
+	PYTHONPATH=.:tests:tests/mqtt $(BIN)/python -m fuzz $(TARGET) --seconds $(SECONDS)
 
 fuzz-rules: $(VENV)/.dev  ## random cases against the slow reference: CASES=200000 SEED=1 KINDS=silent
 	PYTHONPATH=tests $(BIN)/python -m oracle.fuzz --cases $(CASES) --seed $(SEED) --kinds "$(KINDS)"
