@@ -126,7 +126,7 @@ async def correct(
     """201 corrected; 200 for a dry run, or when this `command_id` was carried out before."""
     device = find(context, principal, body.device)
     point = point_of(context, device, body.point, body.component)
-    key = body.command_id or idempotency_key or uuid.uuid4().hex
+    key = body.command_id or idempotency_key or new_id()
     if (known := await asyncio.to_thread(context.sql.corrections.correction, key)) is not None:
         response.status_code = status.HTTP_200_OK
         return _detail(context, known, "")
@@ -190,6 +190,11 @@ async def undo_correction(
 
 
 # --- shared with the exchange of meters
+def new_id() -> str:
+    """16 digits, for a person to type."""
+    return f"{uuid.uuid4().int % 10**16:016}"
+
+
 def point_of(context: Context, device: Device, name: str, component: int) -> Point:
     """Raises CommandError 404."""
     known = context.registry.points(device.profile).get((name, component))

@@ -1,7 +1,6 @@
 """Exchanges of meters: a counter goes on with another meter, and the increase across it is counted."""
 
 import asyncio
-import uuid
 from functools import partial
 from typing import Annotated
 
@@ -19,6 +18,7 @@ from gateway.api.routes.corrections import (
     UndoIn,
     canonical,
     label,
+    new_id,
     page_after,
     point_of,
     with_originals,
@@ -108,7 +108,7 @@ async def exchange_meter(
     now = context.clock.now()
     if body.at > now:
         raise refused(422, "exchange_future")
-    key = body.command_id or idempotency_key or uuid.uuid4().hex
+    key = body.command_id or idempotency_key or new_id()
     known = await asyncio.to_thread(context.sql.corrections.exchange, key)
     made = known or _made(body, principal, device, point, key, now)
     last = await _last(context, made)
