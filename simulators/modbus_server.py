@@ -21,6 +21,8 @@ logging.getLogger("pymodbus").setLevel(logging.CRITICAL)
 HOST = "127.0.0.1"
 _COILS, _DISCRETE_INPUTS = 1, 2
 _IDENTIFICATION = 0x2B
+_WRITE_ONE_COIL = 5
+_WRITE_ONE, _WRITE_COILS, _WRITES = (5, 6), (5, 15), (5, 6, 15, 16)
 _MOST_BITS = 2000
 
 
@@ -49,6 +51,14 @@ class BitUnit(Protocol):
 
     def discrete_inputs(self) -> Sequence[bool]:
         """All discrete inputs from address 0, now."""
+
+
+@runtime_checkable
+class WritableUnit(Protocol):
+    """Unit that takes functions 5, 6, 15 and 16. One without it answers exception 1 to them."""
+
+    def write(self, function: int, address: int, words: Sequence[int]) -> tuple[int, float] | int | None:
+        """(the address that the answer repeats, s to wait before it), an exception code, or None = no answer."""
 
 
 @dataclass(slots=True)
@@ -164,7 +174,13 @@ class _Handler(ServerRequestHandler):
         delay = faults.slow.get(unit, 0.0) + (faults.late_by if _every(faults.late_every, unit, turn) else 0.0)
         if delay:
             await asyncio.sleep(delay)
-        response = await self._respond(request)
+        if request.function_code in _WRITES and isinstance(owner.units[unit], WritableUnit):
+            written = await _written(request, owner.units[unit])
+            if written is None:
+                return
+            response = written
+        else:
+            response = await self._respond(request)
         response.transaction_id, response.dev_id = request.transaction_id, unit
         if self.transport:
             self._garble = _every(faults.garbled_every, unit, turn)
@@ -184,6 +200,27 @@ class _Handler(ServerRequestHandler):
         if self._garble:
             data, self._garble = data[:2] + b"\xa5\x5a" + data[4:], False
         super().send(data, addr=addr)
+
+
+async def _written(request: ModbusPDU, unit: object) -> ModbusPDU | None:
+    """The response to a write (6.5, 6.6, 6.11, 6.12): address, and value (5, 6) or number (15, 16)."""
+    assert isinstance(unit, WritableUnit)
+    function = request.function_code
+    words = [int(bit) for bit in request.bits] if function in _WRITE_COILS else list(request.registers)
+    if function == _WRITE_ONE_COIL:
+        words = words[:1]
+    elif function in _WRITE_COILS:
+        words = words[: request.count]
+    done = unit.write(function, request.address, words)
+    if done is None:
+        return None
+    if isinstance(done, int):
+        return _refusal(request, ExcCodes(done))
+    address, delay = done
+    if delay:
+        await asyncio.sleep(delay)
+    value = (0xFF00 * words[0] if function == _WRITE_ONE_COIL else words[0]) if function in _WRITE_ONE else len(words)
+    return _RawPDU(function, address.to_bytes(2, "big") + value.to_bytes(2, "big"))
 
 
 class _RawPDU(ModbusPDU):

@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from gateway.adapter_ports import (
     CheckedProject,
+    CommandForm,
     ConfigFindings,
     PollTrial,
     ProfileMap,
@@ -16,9 +17,11 @@ from gateway.adapter_ports import (
     SourceServices,
 )
 from gateway.domain.device import Device, Profile
+from gateway.domain.device_command.definition import CommandDefinition
 from gateway.domain.duration import parse_duration
 from gateway.domain.errors import Problem
 from gateway.domain.finding import DoctorFinding
+from gateway.domain.language_values import Phrase
 from gateway.domain.nearest import nearest
 from gateway.probe_ports import Interpretation, RegisterProbe, SourcePlan
 from protocols.modbus.config import LinkConfig, ModbusConfig
@@ -217,6 +220,29 @@ def _interpret(first: int, words: Sequence[int], expect: float | None) -> list[I
     return interpretations(first, words, expect)
 
 
+def _load_command(
+    section: Mapping[str, Any],
+    definition: CommandDefinition,
+    profile: Profile,  # noqa: ARG001 - the port
+    own: Mapping[str, Any] | None,
+) -> Any:
+    from protocols.modbus.command_form import load
+
+    return load(section, definition, own)
+
+
+def _serves(config: ModbusConfig, device: Device) -> bool:
+    """Unit 0 is all units of a bus at once: no command goes there."""
+    units = [entry.unit for entry in config.devices if entry.device == device.code]
+    if not units and config.devices_from and device.attrs.get("modbus_link") in config.links:
+        units = [int(text) for text in [str(device.attrs.get("modbus_unit", ""))] if text.isascii() and text.isdigit()]
+    return any(units)
+
+
+def _check_command(config: ModbusConfig, form: Any) -> Phrase | None:  # noqa: ARG001 - what can be loaded can be sent
+    return None
+
+
 ADAPTER = SourceAdapter(
     name="modbus",
     config=ModbusConfig,
@@ -235,4 +261,5 @@ ADAPTER = SourceAdapter(
     plan=_plan,
     open_probe=_open_probe,
     interpret=_interpret,
+    command_form=CommandForm(load=_load_command, serves=_serves, check=_check_command),
 )

@@ -8,14 +8,16 @@ time (`SETTLE`). See docs/decisions/160.
 """
 
 import asyncio
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 from gateway.domain.error_reasons import reason
 from gateway.domain.errors import SourceError
-from protocols.modbus.connection import Connection, LibraryError
+from protocols.modbus.connection import Connection, LibraryError, ModbusPDU
 from protocols.modbus.frames import PendingRequest, sift
 from protocols.modbus.link import ExceptionResponse, LinkDown, Silent
 from protocols.modbus.register_table import RegisterTable
+from protocols.modbus.register_write import RegisterWrite
 from protocols.modbus.rtu_frames import AROUND, REQUEST, sift_rtu
 from protocols.modbus.slave import Backoff
 from protocols.modbus.wires import Wire
@@ -57,6 +59,10 @@ class WireTiming:
         return self.timeout + self.rtu.octet * (REQUEST + AROUND + request.octets)
 
 
+class NotSent(ConnectionResetError):
+    """The connection was gone before the request."""
+
+
 class BusLink:
     """Link over `wire`: one request at a time. `retry`: waits between attempts to connect."""
 
@@ -92,32 +98,53 @@ class BusLink:
         async with self._lock:
             used = self._connection is not None
             try:
-                return await self._exchange(unit, table, address, count)
+                answer = await self._read(unit, table, address, count)
             except ConnectionResetError as reset:
                 if not used:
                     raise self._down(self._wire.lost) from reset
+                try:
+                    answer = await self._read(unit, table, address, count)
+                except ConnectionResetError as again:
+                    raise self._down(self._wire.lost) from again
+        return [int(bit) for bit in answer.bits[:count]] if table.of_bits else list(answer.registers)
+
+    async def write(self, unit: int, write: RegisterWrite) -> None:
+        """See WritingLink."""
+        request = PendingRequest(0, unit, write.function, len(write.words), write.echo)
+        async with self._lock:
             try:
-                return await self._exchange(unit, table, address, count)
+                await self._exchange(
+                    request, lambda one: one.write(unit, write), f"{write.function} at {write.address}"
+                )
+            except NotSent as closed:
+                raise self._down(self._wire.lost) from closed
             except ConnectionResetError as reset:
-                raise self._down(self._wire.lost) from reset
+                raise Silent("closed", f"unit {unit} at {write.address}") from reset
 
     async def close(self) -> None:
         """See Link."""
         self._drop()
         await asyncio.sleep(0)  # lets the transport finish closing
 
-    async def _exchange(self, unit: int, table: RegisterTable, address: int, count: int) -> list[int]:
+    async def _read(self, unit: int, table: RegisterTable, address: int, count: int) -> ModbusPDU:
+        request = PendingRequest(0, unit, _FUNCTION[table], count)
+        where = f"{count} {table.contents} at {address}"
+        return await self._exchange(request, lambda one: one.read(unit, table, address, count), where)
+
+    async def _exchange(
+        self, request: PendingRequest, send: Callable[[Connection], "asyncio.Future[ModbusPDU]"], where: str
+    ) -> ModbusPDU:
         """One request. Without an answer a connection with transaction numbers is gone afterwards, and a serial bus is
         left alone; when the caller is cancelled, both."""
         connection = await self._opened()
-        request = PendingRequest(0, unit, _FUNCTION[table], count)
+        unit = request.unit
         await self._until_free(request)
         if not connection.connected:
-            raise ConnectionResetError("closed by the other side")
+            raise NotSent("closed by the other side")
         loop = asyncio.get_running_loop()
         self._pending, self._fault, self._doubt = request, None, ""
-        timer = loop.call_later(self._timing.limit(request), self._expire, f"unit {unit} at {address}")
-        request_sent = connection.read(unit, table, address, count)
+        timer = loop.call_later(self._timing.limit(request), self._expire, f"unit {unit}: {where}")
+        request_sent = send(connection)
         answered = False
         try:
             answer = await asyncio.shield(request_sent)
@@ -130,10 +157,10 @@ class BusLink:
         self._failures = 0
         self._alike = unit, request.function, None if answer.isError() else request.octets
         if not answer.isError():
-            return [int(bit) for bit in answer.bits[:count]] if table.of_bits else list(answer.registers)
+            return answer
         if answer.exception_code in (GATEWAY_NO_PATH, GATEWAY_NO_ANSWER):
             raise Silent("gateway", f"unit {unit}: exception {answer.exception_code}")
-        raise ExceptionResponse(answer.exception_code, f"unit {unit}: {count} {table.contents} at {address}")
+        raise ExceptionResponse(answer.exception_code, f"unit {unit}: {where}")
 
     def _ended(self, answered: bool) -> None:
         """Set when the next exchange may begin, and whether on this connection."""
@@ -218,7 +245,7 @@ class BusLink:
             self._sent = data
             if self._rtu is None and pending is not None:
                 self._transaction = int.from_bytes(data[:2], "big")
-                self._pending = PendingRequest(self._transaction, pending.unit, pending.function, pending.count)
+                self._pending = replace(pending, transaction=self._transaction)
             return data
         if connection is not self._connection:
             return b""

@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from gateway.domain.duration import MINUTE, MS, SECOND, format_duration
-from gateway.section import Duration, Section, wrong
+from gateway.section import Duration, Section, SourceCommands, wrong
 from protocols.modbus.poll_group import Every, PollGroups, between
 from protocols.modbus.slave import Backoff
 from protocols.modbus.timing import LinkTiming
@@ -148,6 +148,7 @@ class ModbusConfig(Section):
     every: Every = 10 * SECOND
     groups: PollGroups = Field(default_factory=dict)
     backoff: BackoffConfig = BackoffConfig()
+    commands: SourceCommands | None = None
 
     @model_validator(mode="after")
     def _check(self) -> Self:

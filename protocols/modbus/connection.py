@@ -18,11 +18,13 @@ from pymodbus.pdu import ModbusPDU
 from pymodbus.transport.serialtransport import create_serial_connection
 
 from protocols.modbus.register_table import RegisterTable
+from protocols.modbus.register_write import RegisterWrite
 
 # The library logs every skipped frame and failed connect; the source counts them and says each change once.
 logging.getLogger("pymodbus").setLevel(logging.CRITICAL)
 
 LibraryError = ModbusException
+__all__ = ["Connection", "LibraryError", "ModbusPDU", "Packet", "open_serial"]
 _FOREVER = 3600.0
 _BUFFER = 4096
 """Bytes that may wait for the rest of a frame: late frames before the answer do not push it out."""
@@ -71,6 +73,20 @@ class Connection:
         response = asyncio.ensure_future(self._reader(table)(address, count=count, device_id=unit))
         response.add_done_callback(lambda done: done.cancelled() or done.exception())  # nobody waits: no log line of it
         return response
+
+    def write(self, unit: int, write: RegisterWrite) -> "asyncio.Future[ModbusPDU]":
+        """As `read`, for a request that writes."""
+        client, address, words = self._client, write.address, list(write.words)
+        match write.function:
+            case 5:
+                sent = client.write_coil(address, bool(words[0]), device_id=unit)
+            case 6:
+                sent = client.write_register(address, words[0], device_id=unit)
+            case 15:
+                sent = client.write_coils(address, [bool(word) for word in words], device_id=unit)
+            case _:
+                sent = client.write_registers(address, words, device_id=unit)
+        return asyncio.ensure_future(sent)
 
     def fail(self, reason: str) -> bool:
         """End the request under way, if there is one."""

@@ -9,19 +9,22 @@ from dataclasses import dataclass
 _HEADER = 6
 _SHORTEST, _LONGEST = 3, 254
 _OF_BITS = (1, 2)
+_WRITTEN = 6
+"""Length of the response to a write: unit, function, address, value or number."""
 
 
 @dataclass(frozen=True, slots=True)
 class PendingRequest:
     """The request under way: `count` registers, or bits of function 1 and 2.
 
-    `transaction` is what went over the wire.
+    `transaction` is what went over the wire; `echo`: what the response to a write repeats (b"" = it is a read).
     """
 
     transaction: int
     unit: int
     function: int
     count: int
+    echo: bytes = b""
 
     @property
     def octets(self) -> int:
@@ -74,4 +77,6 @@ def _wrong(frame: bytes, length: int, request: PendingRequest) -> str:
         return "" if length == _SHORTEST else "exception length"
     if frame[7] != request.function:
         return "function"
+    if request.echo:
+        return "" if length == _WRITTEN and frame[8:12] == request.echo else "echo"
     return "" if length == 3 + request.octets and frame[8] == request.octets else "register count"

@@ -75,4 +75,6 @@ def _answers(frame: bytes, request: PendingRequest) -> bool:
         return False
     if frame[1] == request.function | 0x80:
         return True
+    if request.echo:
+        return frame[1] == request.function and frame[2:-2] == request.echo
     return frame[1] == request.function and len(frame) == AROUND + request.octets and frame[2] == request.octets

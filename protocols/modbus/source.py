@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import structlog
 
+from gateway.domain.device_command.exchange import CommandAnswer, CommandNotSent, OutgoingCommand
 from gateway.domain.duration import SECOND
 from gateway.domain.errors import SourceRejected, StoreError
 from gateway.domain.language_values import Phrase
@@ -20,6 +21,7 @@ from gateway.domain.reading import Batch, Quality
 from gateway.domain.record import Parcel
 from gateway.ports import Clock, Directory, Emit
 from protocols.modbus.bus_link import BusLink
+from protocols.modbus.command_writer import DeviceOnLink, write_command
 from protocols.modbus.config import LinkConfig, ModbusConfig
 from protocols.modbus.cycle import Frame
 from protocols.modbus.learned_limits import LearnedLimits
@@ -111,6 +113,7 @@ class ModbusSource:
         self.stats = ModbusStats()
         self._polled: PolledDevices | None = None
         self._changed = asyncio.Event()
+        self._links: dict[str, Link] = {}
 
     @property
     def name(self) -> str:
@@ -124,6 +127,15 @@ class ModbusSource:
             polled = self._polled_devices()
             polled.refresh(0)
         return planned(polled)
+
+    async def send_command(self, command: OutgoingCommand) -> CommandAnswer:
+        """As `CommandPort`: the device need not be polled at the moment, its link must run."""
+        places = {} if self._polled is None else self._polled.places
+        place = next((place for (code, _), place in places.items() if code == command.device.code), None)
+        link = None if place is None else self._links.get(place.link)
+        if place is None or link is None:
+            raise CommandNotSent.of("command.no_connection")
+        return await write_command(DeviceOnLink(link, place.unit), command)
 
     async def run(self, emit: Emit) -> None:
         """Poll until cancelled. What was read is kept until the store takes it; no device answering is no error."""
@@ -189,10 +201,11 @@ class ModbusSource:
         return False
 
     def _worker(self, name: str, config: LinkConfig, polled: PolledDevices, outbox: asyncio.Queue[Frame]) -> LinkWorker:
+        link = self._links[name] = self._connect(config)
         return LinkWorker(
             self._name,
             name,
-            self._connect(config),
+            link,
             polled=polled,
             directory=self._directory,
             clock=self._clock,

@@ -25,8 +25,8 @@ from pydantic import Field, ValidationError, model_validator
 from gateway.domain.device_command.definition import CommandDefinition, ParameterType, Value
 from gateway.domain.device_command.exchange import OutgoingCommand
 from gateway.domain.errors import ConfigError, DecodeError, Problem
-from gateway.domain.text import catalogue
 from gateway.section import Section, wrong
+from gateway.section_problems import problems
 from protocols.mapping.document import parse_bare, parse_document
 from protocols.mapping.path import Missed, Path, parse_path, scalar_text
 from protocols.mapping.point_config import JsonPath, Scalar
@@ -182,7 +182,7 @@ def load(section: Mapping[str, Any], definition: CommandDefinition) -> MqttForm:
     try:
         config = MqttCommand.model_validate(section)
     except ValidationError as error:
-        raise ConfigError([_problem(one) for one in error.errors(include_url=False)]) from error
+        raise ConfigError(problems(error, MqttCommand, "", "")) from error
     texts = {one.name for one in definition.parameters if one.type is ParameterType.TEXT and not one.values}
     open_texts = sorted(texts & set(_holes(config.payload))) if isinstance(config.payload, str) else []
     if open_texts:  # it could end the text around it
@@ -194,13 +194,6 @@ def load(section: Mapping[str, Any], definition: CommandDefinition) -> MqttForm:
     if found is not None and found.correlation is not None and "command_id" not in set(_holes(config.payload)):
         raise ConfigError([Problem("", "payload", "mqtt.command_no_id", {})])
     return MqttForm(config)
-
-
-def _problem(one: Any) -> Problem:
-    place = ".".join(str(part) for part in one["loc"])
-    if one["type"] in catalogue():
-        return Problem("", place, one["type"], one.get("ctx", {}))
-    return Problem("", place, "modbus.section", {"message": f"{one['msg']} ({one['input']!r})"})
 
 
 def _path(text: str | None) -> Path | None:

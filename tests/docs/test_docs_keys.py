@@ -24,6 +24,7 @@ from protocols.mapping.payload_config import (
     UnpackConfig,
 )
 from protocols.mapping.point_config import SplitText, UnitAt
+from protocols.modbus.command_form import ModbusWrite
 from protocols.modbus.config import BackoffConfig, DeviceConfig, LinkConfig, ModbusConfig
 from protocols.modbus.poll_group import PollGroup
 from protocols.modbus.profile import ModbusMap, Register, RegisterPart, ScaleRegister
@@ -55,6 +56,7 @@ MODELS: dict[str, list[tuple[str, type[BaseModel]]]] = {
     "Keys of a command by MQTT": [
         ("", MqttCommand), ("response.", CommandResponse), ("response.success.", SuccessWords),
     ],
+    "Keys of a write by Modbus": [("", ModbusWrite)],
     "Keys of commands of a source": [("", SourceCommands)],
     "Keys of a register map": [("", ModbusMap)],
     "Poll groups": [("", PollGroup)],
@@ -63,7 +65,7 @@ MODELS: dict[str, list[tuple[str, type[BaseModel]]]] = {
 
 
 def page_of(heading: str) -> str:
-    return "commands.md" if re.search("command|parameter", heading) else "profiles-and-routes.md"
+    return "commands.md" if re.search("command|parameter|write", heading) else "profiles-and-routes.md"
 
 
 def _section(page: str, heading: str) -> str:

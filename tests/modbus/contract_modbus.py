@@ -4,12 +4,16 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from contract.harness import SourcePeer
+from contract.harness import CommandPeer, SourcePeer
 from modbus_kit import FakeDirectory, WallClock
 
 from gateway.adapter_ports import SourceServices
 from gateway.domain.device import Device, PointSpec, Profile
+from gateway.domain.device_command.definition import CommandDefinition, CommandParameter, ParameterType
+from gateway.domain.device_command.exchange import OutgoingCommand
+from protocols.modbus.command_form import load as load_command
 from protocols.modbus.registers import load
+from simulators.command_unit import CommandUnit
 from simulators.modbus_server import ModbusServer
 from simulators.serial_bus import SerialBus
 
@@ -85,3 +89,46 @@ async def peer_rtu(folder: Path) -> AsyncIterator[SourcePeer]:
             bus.faults.dead.add(1)
 
         yield _peer(folder, {"rtu": path, "timeout": "1s", "late_answer": "100ms"}, unit, leave)
+
+
+COMMAND = {"at": 10, "type": "u16", "scale": 0.1, "parameter": "amps"}
+AMPS = CommandParameter("amps", ParameterType.NUMBER, "A", 6, 32)
+
+
+@asynccontextmanager
+async def commands_tcp(folder: Path) -> AsyncIterator[CommandPeer]:
+    unit, device = CommandUnit(), Device(1, "M-1", "p", "meter")
+    form = load_command(COMMAND, CommandDefinition("set_limit", "Set", "设置", (AMPS,)), None)
+    server = ModbusServer({1: unit})
+    async with server:
+        config = {
+            "type": "modbus",
+            "every": "20ms",
+            "links": {"hall": {"tcp": f"127.0.0.1:{server.port}", "timeout": "200ms"}},
+            "devices": [{"device": "M-1", "link": "hall", "unit": 1}],
+            "commands": {"allow": ["set_limit"]},
+        }
+        directory = FakeDirectory([PROFILE], [device])
+        services = SourceServices(
+            "gateway.yaml",
+            directory,
+            NoReceipts(),
+            WallClock(),
+            lambda: [device],
+            {"p": MAP},
+            {},
+            folder,
+            0,
+            command_forms=(form,),
+        )
+
+        def command(number: str) -> OutgoingCommand:
+            return OutgoingCommand(number, "set_limit", device, 0, {"amps": 16.5}, form, 2_000_000, 0)
+
+        def behave(kind: str) -> None:
+            unit.answer = kind  # type: ignore[assignment]
+
+        async def leave() -> None:
+            await server.__aexit__(None, None, None)
+
+        yield CommandPeer(config, services, command, behave, lambda: len(unit.writes), leave)

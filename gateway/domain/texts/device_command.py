@@ -129,6 +129,17 @@ TEXTS: dict[str, tuple[str, str]] = {
         "its answer can be recognised in MQTT 5 only: write correlation, a field of the answer",
         "只有 MQTT 5 才能识别其应答：请写 correlation（应答中的字段）",
     ),
+    "command.broadcast": ("unit 0 would be all units of the bus at once", "单元号 0 会对总线上全部设备生效"),
+    "command.line_busy": ("the line was not free in time", "时限内线路一直被占用"),
+    "modbus.command_value_or_parameter": (
+        "write value or parameter, exactly one of them", "value 与 parameter 必须且只能写一个",
+    ),
+    "modbus.command_single": (
+        "{count} registers cannot be written by function 6; write function: multiple",
+        "功能码 6 不能写 {count} 个寄存器；请写 function: multiple",
+    ),
+    "modbus.command_value": ("this cannot be written: {reason}", "无法写入：{reason}"),
+    "modbus.command_unused": ("parameter {name!r} is not written anywhere", "参数 {name!r} 没有写入任何位置"),
     "command.no_topic": (
         "a name in braces has no value for this device, or its value cannot stand in a topic",
         "花括号中的某个名称对该设备没有取值，或其取值不能用于主题",
