@@ -14,6 +14,7 @@ METRICS = (
     MetricFamily("modbus_unanswered", "Requests without a believable answer", ("reason",)),
     MetricFamily("modbus_exceptions", "Answers by exception code", ("code",)),
     MetricFamily("modbus_links_up", "Links that have a connection", (), "gauge"),
+    MetricFamily("modbus_link_ups", "Times a link got a connection after it had none"),
     MetricFamily("modbus_units", "Units asked so far by what is known of them", ("presence",), "gauge"),
     MetricFamily("modbus_unplaced", "Devices that cannot be polled", (), "gauge"),
     MetricFamily("modbus_strays", "Frames nobody asked for"),
@@ -52,6 +53,7 @@ def samples(stats: ModbusStats) -> Iterator[MetricSample]:
     )
     yield from by_label("modbus_exceptions", *((str(code), count) for code, count in sorted(stats.exceptions.items())))
     yield MetricSample("modbus_links_up", len(stats.linked))
+    yield MetricSample("modbus_link_ups", stats.link_ups)
     presence = Counter(slave.presence.value for slave in stats.slaves.values())
     yield from by_label("modbus_units", *((state, presence[state]) for state in ("up", "down", "unknown")))
     yield MetricSample("modbus_unplaced", stats.unplaced)

@@ -13,7 +13,9 @@ class ModbusStats:
     `on_time` polls began within a tenth of their period and ended within it · `overruns` due times that passed while
     the link was busy · `rests` due times of units left alone · `unlinked` due times without a connection ·
     `timeouts`, `garbled`, `gateway` requests without a believable answer · `exceptions` answers by exception code ·
-    `strays` frames nobody asked for · `readings` on disk, of them `bad` and `uncertain` · `undecodable` words that are
+    `strays` frames nobody asked for ·
+    `link_ups` times a link got a connection after it had none ·
+    `readings` on disk, of them `bad` and `uncertain` · `undecodable` words that are
     no value of their type · `held` times a parcel had to wait for the store · `unplaced` devices that cannot be polled.
     `linked`: links that had a connection when they were last used, `broken` those that had none. By link: `late`, the
     overruns; `busy`, µs spent with polls; `planned`, the share of its time that the plan takes by its estimate.
@@ -31,6 +33,7 @@ class ModbusStats:
     garbled: int = 0
     gateway: int = 0
     strays: int = 0
+    link_ups: int = 0
     exceptions: dict[int, int] = field(default_factory=dict)
     readings: int = 0
     bad: int = 0

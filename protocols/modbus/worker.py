@@ -149,6 +149,7 @@ class LinkWorker:
         return frame
 
     def _linked(self) -> None:
+        self._stats.link_ups += self._name not in self._stats.linked
         self._stats.linked.add(self._name)
         self._stats.broken.discard(self._name)
         if self._down:
