@@ -46,8 +46,8 @@ class CommandDevice:
         await client.publish(f"chargers/{self.device}/telemetry", json.dumps(body), qos=1)
 
     async def _take(self, client: aiomqtt.Client, message: aiomqtt.Message) -> None:
-        asked = json.loads(bytes(message.payload))
-        self.commands.append(asked)
+        request = json.loads(bytes(message.payload))
+        self.commands.append(request)
         topic, properties = f"chargers/{self.device}/ack", message.properties
         reply: Properties | None = None
         if properties is not None and hasattr(properties, "ResponseTopic"):
@@ -56,9 +56,9 @@ class CommandDevice:
         for earlier in self._late:
             await client.publish(earlier[0], earlier[1], properties=earlier[2])
         self._late.clear()
-        if self.answer in ("ok", "late", "progress") and "amps" in asked:
-            self.limit = float(asked["amps"])
-        for body in self._answers(asked):
+        if self.answer in ("ok", "late", "progress") and "amps" in request:
+            self.limit = float(request["amps"])
+        for body in self._answers(request):
             if self.answer == "late":
                 self._late.append((topic, body, reply))
             else:
@@ -66,8 +66,8 @@ class CommandDevice:
         if self.answer in ("ok", "progress"):
             await self.report(client)
 
-    def _answers(self, asked: dict[str, Any]) -> list[bytes]:
-        good = {"id": asked["id"], "result": "ok", "text": "done"}
+    def _answers(self, request: dict[str, Any]) -> list[bytes]:
+        good = {"id": request["id"], "result": "ok", "text": "done"}
         match self.answer:
             case "ok" | "late" | "idle":
                 return [json.dumps(good).encode()]

@@ -94,7 +94,9 @@ def modbus(seconds: float, slaves: int, registers: int, links: int, every: str, 
 
 
 @command.command("outage")
-@click.option("--outage", type=click.FloatRange(1, 86_400), default=600.0, show_default=True, help="Seconds.")
+@click.option(
+    "--outage", type=click.FloatRange(1, 86_400), default=600.0, show_default=True, help="Seconds without the store."
+)
 @click.option("--rate", type=click.FloatRange(1, 100_000), default=10_000.0, show_default=True, help="Messages/s.")
 @click.option("--devices", type=click.IntRange(1, 100_000), default=10_000, show_default=True)
 @REPORT

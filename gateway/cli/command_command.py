@@ -259,7 +259,7 @@ def _call(
         refuse_files(error, lang or "zh")
     language = lang or settings.language
     try:
-        answer = _ask(settings, key, language, method, path, body)
+        answer = _request(settings, key, language, method, path, body)
     except httpx.TransportError:
         click.echo(localize("live.not_running", language, url=settings.api.address), err=True)
         sys.exit(2)
@@ -275,7 +275,7 @@ def _call(
     return found, language
 
 
-def _ask(
+def _request(
     settings: "Settings", key: Path | None, lang: Lang, method: str, path: str, body: dict[str, Any] | None
 ) -> "httpx.Response":
     from gateway.cli.local_api import local_api

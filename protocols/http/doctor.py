@@ -23,8 +23,9 @@ async def address_works(name: str, config: HttpConfig, running: bool) -> list[Do
         await asyncio.to_thread(_connect if running else _bind, config.address)
     except OSError as error:
         fields = {"source": name, "listen": config.listen, "error": reason(error)}
-        key = "doctor.http_silent" if running else "doctor.http_taken"
-        return [bad(key, f"{key}.do", **fields)]
+        if running:
+            return [bad("doctor.http_silent", "doctor.http_silent.do", **fields)]
+        return [bad("doctor.http_taken", "doctor.http_taken.do", **fields)]
     return [ok("doctor.http_listens" if running else "doctor.http", source=name, listen=config.listen)]
 
 

@@ -86,7 +86,7 @@ class ModbusCommand(Section):
 
 @dataclass(frozen=True, slots=True)
 class BoundWrite:
-    """A write of a profile with what its map says about places. `factor`, `shift`: from the unit of the parameter to
+    """A write of a profile with the places of its map. `factor`, `shift`: from the unit of the parameter to
     that of the register."""
 
     config: ModbusWrite

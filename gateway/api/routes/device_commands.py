@@ -168,7 +168,7 @@ async def _act(
 ) -> DeviceCommandView:
     await _find(context, principal, command)
     found = await in_desk(context, act)
-    log.info("device command", id=found.id, state=found.state.value, actor=principal.key.name)
+    log.info("device command decided", id=found.id, state=found.state.value, actor=principal.key.name)
     context.commands.notify()
     return command_view(context, principal, found, language(request.headers))
 

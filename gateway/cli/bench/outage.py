@@ -121,10 +121,10 @@ def _measure(
 
 
 def _until(done: Callable[[], bool]) -> Callable[[], bool]:
-    """`done`, asked twice a second at most. Raises RuntimeError when it takes longer than PATIENCE."""
+    """`done`, called twice a second at most. Raises RuntimeError when it takes longer than PATIENCE."""
     end, last = time.monotonic() + PATIENCE, 0.0
 
-    def ask() -> bool:
+    def check() -> bool:
         nonlocal last
         now = time.monotonic()
         if now > end:
@@ -134,7 +134,7 @@ def _until(done: Callable[[], bool]) -> Callable[[], bool]:
         last = now
         return done()
 
-    return ask
+    return check
 
 
 def _lag(gauge: Gauge) -> float:

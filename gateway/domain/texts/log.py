@@ -153,6 +153,25 @@ TEXTS: dict[str, tuple[str, str]] = {
     "log.link_down": ("source {source}: link {link} has no connection: {reason}", "数据源 {source}：链路 {link} 连接不上：{reason}"),
     "log.unit_up": ("{device} (unit {unit}) answers", "{device}（从站 {unit}）有应答"),
     "log.unit_down": ("{device} (unit {unit}) does not answer: {reason}", "{device}（从站 {unit}）无应答：{reason}"),
+    "log.device_command_requested": (
+        "device command {id}: {name} for {device} requested by {actor}",
+        "设备指令 {id}：{actor} 请求对 {device} 执行 {name}",
+    ),
+    "log.device_command_decided": ("device command {id} is {state} ({actor})", "设备指令 {id}：{state}（{actor}）"),
+    "log.device_command": ("device command {id}: {name} by source {source}", "设备指令 {id}：{name}，经数据源 {source}"),
+    "log.device_commands_wait_for_the_store": ("device commands wait for the database: {error}", "设备指令正在等待数据库：{error}"),
+    "log.a_device_command_waits_for_the_store": (
+        "device command {id} waits for the database: {error}",
+        "设备指令 {id} 正在等待数据库：{error}",
+    ),
+    "log.the_answer_to_a_device_command_waits_for_the_store": (
+        "the answer to device command {id} waits for the database: {error}",
+        "设备指令 {id} 的应答正在等待数据库：{error}",
+    ),
+    "log.the_value_before_a_device_command_is_not_known": (
+        "the value before device command {id} cannot be read: {error}",
+        "无法读取设备指令 {id} 之前的值：{error}",
+    ),
     "log.device_is_not_polled": ("source {source}: {device} is not polled: {reason}", "数据源 {source}：{device} 未被轮询：{reason}"),
     "log.device_differs_from_its_profile": (
         "{device} differs from its profile: {lesson}",

@@ -30,7 +30,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "push.tcec.signature": ("wrong Sig", "签名错误"),
     "push.tcec.operator": ("unknown OperatorID", "OperatorID 未知"),
     "push.tcec.time": ("TimeStamp is too far from now", "TimeStamp 与当前时间相差过大"),
-    "push.tcec.token": ("no valid token; call query_token", "Token 错误，请重新获取"),
+    "push.tcec.token": ("no valid token; call query_token", "令牌无效，请重新获取"),
     "push.tcec.interface": ("this platform does not offer the interface", "本平台不提供该接口"),
     "push.tcec.content": (
         "Data cannot be decrypted, or is no JSON object",
