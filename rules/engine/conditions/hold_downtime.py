@@ -37,10 +37,11 @@ class HoldDowntime:
                 self._resume(i, self.downtime.newest_reading(i), now)
 
     def silent_in(self, view: BatchView) -> None:
-        """A view was judged: holds move on by the silences in it."""
+        """A view was judged: holds move on by the silences in it, and those that waited for their ends are due."""
         for unit in sorted(view.spans) if self.state.timed else ():
             if self.state.m_gate[view.thing[unit]] == G_BUSY:
                 self._resume(int(view.thing[unit]), *view.spans[unit], int(view.t[unit]))
+                self.context.timer(int(view.t[unit]))
 
     def before(self, here: At) -> None:
         """Before a thing is judged, its holds move on by the silences up to then."""
