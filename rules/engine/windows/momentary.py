@@ -48,11 +48,15 @@ class Momentary(StateTable):
     def settled(self, view: BatchView, incoming: PointReadings) -> PointReadings:
         """The values of other signals at these places, which are known now."""
         assert self.feed is not None, "only a feed reads other signals"
-        return self.feed.settled(view, incoming, self.latest, known=self.known_only)
+        return self.feed.settled(view, incoming, self.latest, known=self.known_only, newest_at=self.latest_at)
 
     def latest(self, things: Rows) -> F64:
         """The newest value of each thing; NaN: none, or unknown."""
         return np.full(len(things), np.nan)
+
+    def latest_at(self, things: Rows) -> I64:
+        """The time of that value, µs; older ones are left aside. LONG_AGO: none is."""
+        return np.full(len(things), LONG_AGO, np.int64)
 
     def turned(self) -> I64:
         """An array that changes when there is a value without a reading."""

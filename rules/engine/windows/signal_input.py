@@ -4,16 +4,18 @@ from collections.abc import Callable
 
 import numpy as np
 
-from gateway.domain.reading import F64
+from gateway.domain.reading import F64, I64
 from rules.compiled import Operand
 from rules.compiled.reads import OF_SIGNALS
 from rules.engine.binding.bound_expression import BoundExpression, SlotSource
 from rules.engine.frames.batch_view import BatchView, Bools, UnitsAt
-from rules.engine.state.thing_table import ThingTable
+from rules.engine.state.thing_table import LONG_AGO, ThingTable
 from rules.engine.windows.base import Gaps, PointReadings, Rows, Surroundings, readings
 
 Newest = Callable[[Rows], F64]
 """The newest value of each thing."""
+Times = Callable[[Rows], I64]
+"""The time of the newest value of each thing, µs: older ones are left aside. LONG_AGO = none is."""
 
 
 class SignalInput:
@@ -57,7 +59,13 @@ class SignalInput:
         return incoming if self.nested or not len(unit) else self.settled(view, incoming, newest, known=known)
 
     def settled(
-        self, view: BatchView, incoming: PointReadings, newest: Newest, *, known: bool = False
+        self,
+        view: BatchView,
+        incoming: PointReadings,
+        newest: Newest,
+        *,
+        known: bool = False,
+        newest_at: Times | None = None,
     ) -> PointReadings:
         """The values at these places; where no reading came only those that time alone changed."""
         reader = UnitsAt(view, incoming.unit)
@@ -67,6 +75,9 @@ class SignalInput:
         if between.any():
             kept = ~np.isnan(value) if known else ~between | ~np.isnan(value)
             found, between = found.where(kept), between[kept]
-            before = np.where(found.first(), newest(found.thing), np.append(np.nan, found.value)[: len(found)])
+            first = found.first()
+            if newest_at is not None:  # behind values that are left aside the newest is still what it was
+                first |= np.append(LONG_AGO, found.at)[: len(found)] < newest_at(found.thing)
+            before = np.where(first, newest(found.thing), np.append(np.nan, found.value)[: len(found)])
             found = found.where(~between | (found.value != before))
         return found.where(~np.isnan(found.value)) if known else found

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from gateway.domain.reading import F64, I64
 from rules.engine.frames.batch_view import Bools
-from rules.engine.state.thing_table import NEVER
+from rules.engine.state.thing_table import LONG_AGO, NEVER
 from rules.engine.windows.base import EPSILON, Gaps, PointReadings, Rows, StateTable
 from rules.engine.windows.counter import Counter
 from rules.engine.windows.momentary import Values
@@ -62,6 +62,11 @@ class SlidingOperator(ABC):
     def latest(self, things: Rows) -> F64:
         """The newest value of each thing; NaN: none, or unknown."""
         return np.where(self.ring.shut[things] == NEVER, self.windows.newest(things), np.nan)
+
+    def latest_at(self, things: Rows) -> I64:
+        """The time of that value, µs; older ones are left aside. LONG_AGO: none is."""
+        head = self.ring.head[things]
+        return np.where(head > 0, self.ring.times(head - 1, things), LONG_AGO)
 
     def turned(self) -> I64:
         """An array that changes when there is a value without a reading."""

@@ -46,6 +46,9 @@ class SlidingSignal(Momentary):
     def latest(self, things: Rows) -> F64:
         return self.operator.latest(things)
 
+    def latest_at(self, things: Rows) -> I64:
+        return self.operator.latest_at(things)
+
     def turned(self) -> I64:
         return self.operator.turned()
 

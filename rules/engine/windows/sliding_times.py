@@ -34,6 +34,9 @@ class SlidingTimes(SlidingOperator):
         known = self.edges.known[things]
         return known if self.truths is None else np.where(self.truths.ring.shut[things] == NEVER, known, np.nan)
 
+    def latest_at(self, things: Rows) -> I64:
+        return self.edges.moment[things]
+
     def turned(self) -> I64:
         return self.edges.moment
 
