@@ -72,11 +72,11 @@ class Document:
 
 
 def yaml_files(folder: Path) -> list[Path]:
-    """The YAML files of a folder and its sub-folders, sorted by path. Names that begin with a point are left out.
-    Raises OSError when the folder cannot be read."""
+    """The YAML files of a folder and its sub-folders, sorted by path. Names that begin with a point are left out; a
+    folder with the name of a file counts as one. Raises OSError when the folder cannot be read."""
     inside = sorted(folder.iterdir())
-    found = [path for path in inside if path.suffix in {".yaml", ".yml"} and not path.is_dir()]
-    folders = [path for path in inside if path.is_dir() and not path.name.startswith(".")]
+    found = [path for path in inside if path.suffix in {".yaml", ".yml"}]
+    folders = [path for path in inside if path.is_dir() and path not in found and not path.name.startswith(".")]
     return [*found, *(path for below in folders for path in yaml_files(below))]
 
 

@@ -174,7 +174,7 @@ def test_every_default_of_the_shipped_broker_is_the_default() -> None:
     assert stated == MqttConfig.model_validate({**base, "routes": routes})
     unstated = set(MqttConfig.model_fields) - set(block) - set(base) - {"routes"}
     secrets = {"username", "password", "password_file", "ca_file", "cert_file", "key_file"}
-    assert unstated == secrets | {"presence", "publish", "status", "commands"}
+    assert unstated == secrets | {"presence", "publish", "status", "commands", "sparkplug"}
 
 
 def test_the_commented_examples_of_the_shipped_file_work(tmp_path: Path) -> None:
