@@ -239,6 +239,8 @@ class _Group:
             for code in frame.codes or ((place.code,) if place.code else ()):
                 if CODE.fullmatch(code):
                     route.devices.setdefault(code, set()).update(inside or everything)
+                else:
+                    self._reasons.add("code", place.topic)
         varies = any(len(codes) > 1 for codes in by_topic.values())
         if keyed:
             route.device = "{key}"
@@ -249,6 +251,8 @@ class _Group:
                 return
             route.device, route.device_path = shape.device, True
             route.devices = {code: set(everything) for code in shape.codes if CODE.fullmatch(code)}
+            if len(route.devices) < len(shape.codes):
+                self._reasons.add("code", first.topic)
             if not route.devices:
                 route.points = []
         elif shape.device and shape.device not in route.ignore:
@@ -287,6 +291,8 @@ class _Group:
         for code, fields in of.items():
             if CODE.fullmatch(code) and (mine := {names[text] for text in fields if text in names}):
                 route.devices[code] = mine
+            elif code and not CODE.fullmatch(code):
+                self._reasons.add("code", next(one.topic for one in self._places if one.code == code))
         if first.capture:
             numbers = {place.number for place in self._places}
             route.capture, route.add = first.capture, int(0 in numbers)

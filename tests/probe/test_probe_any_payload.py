@@ -152,3 +152,12 @@ def test_real_messages_mixed_and_cut(data: st.DataObject) -> None:
     if found.files:
         with tempfile.TemporaryDirectory() as folder:
             checked(found, Path(folder))
+
+
+def test_a_device_that_no_list_can_hold_is_counted() -> None:
+    rows = [{"sn": name, "temp": 21.5, "hum": 40} for name in ("d1", "d2", "d3", "d/4")]
+    bare = [(f"m/{name}/{key}", value) for name in ("d1", "d2", "d(4)") for key, value in (("temp", 21.5), ("hum", 40))]
+    for messages, example in (([("x/data", rows)], "x/data"), (bare, "m/d(4)/temp")):
+        found = proposal(seen_of(messages))
+        assert [(one.reason, one.count, one.example) for one in found.leftovers] == [("code", 1, example)]
+        assert {"d1", "d2"} <= set(found.models[0].devices)

@@ -150,5 +150,6 @@ TEXTS: dict[str, tuple[str, str]] = {
     "probe.left.topic": ("{count} topics have characters that no filter can have (such as {example})", "{count} 个主题含有过滤器不允许的字符（例如 {example}）"),
     "probe.left.empty": ("{count} topics had empty messages alone (such as {example})", "{count} 个主题只有空消息（例如 {example}）"),
     "probe.left.no_points": ("{count} topics have nothing that can be a point (such as {example})", "{count} 个主题没有可作为测点的内容（例如 {example}）"),
+    "probe.left.code": ("{count} topics have device codes that a list of devices cannot hold (such as {example})", "{count} 个主题的设备编号不能写入设备清单（例如 {example}）"),
     "probe.left.shapes": ("{count} kinds of message share a filter with others and cannot be told apart by a key (such as {example})", "{count} 种消息与其他消息共用过滤器，且无法按键区分（例如 {example}）"),
 } | {f"help.{pair[0]}": pair for pair in _HELP}  # fmt: skip
