@@ -1,10 +1,10 @@
 """What the gateway needs of this folder (`gateway.adapter_ports.SourceAdapter`). Parts are loaded when needed."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
-from gateway.adapter_ports import CheckedProject, ConfigFindings, MessageTrial, SourceAdapter, SourceServices
+from gateway.adapter_ports import ConfigFindings, SourceAdapter, SourceServices
 from gateway.domain.error_reasons import reason
 from gateway.domain.errors import ConfigError, Problem
 from gateway.domain.finding import DoctorFinding
@@ -12,6 +12,7 @@ from gateway.domain.language_values import Phrase
 from gateway.domain.metric import MetricFamily
 from gateway.probe_ports import SourcePlan
 from protocols.http.config import HttpConfig
+from protocols.mapping.adapter_parts import check_with, state_texts, try_message
 
 if TYPE_CHECKING:
     from protocols.http.sender import Sender
@@ -76,26 +77,6 @@ def _check(sources: Mapping[str, HttpConfig], file: str) -> ConfigFindings:
     return found
 
 
-def _check_with(sources: Mapping[str, HttpConfig], project: CheckedProject) -> ConfigFindings:
-    from protocols.mapping.route_check import check_routes
-
-    return check_routes(sources, project)
-
-
-def _state_texts(config: HttpConfig) -> Iterable[tuple[str, str]]:
-    from protocols.mapping.state_texts import state_texts
-
-    return state_texts(config)
-
-
-def _try_message(
-    name: str, config: HttpConfig, services: SourceServices, topic: str, payload: bytes, retain: bool
-) -> MessageTrial:
-    from protocols.mapping.trial import try_message
-
-    return try_message(name, config, services, topic, payload, retain=retain)
-
-
 async def _examine(name: str, config: HttpConfig, *, running: bool) -> list[DoctorFinding]:
     from protocols.http.doctor import address_works
 
@@ -113,10 +94,10 @@ ADAPTER = SourceAdapter(
     build=_build,
     adjust=_adjust,
     check=_check,
-    check_with=_check_with,
-    state_texts=_state_texts,
+    check_with=check_with,
+    state_texts=state_texts,
     metrics=METRICS,
     examine=_examine,
-    try_message=_try_message,
+    try_message=try_message,
     plan=_plan,
 )
