@@ -55,7 +55,7 @@ class Commands:
         if command.reading is not None and command.act not in _COMPLETES:
             raise refused(422, "reading", act=lifecycle.act_text(command.act))
         raised = work.raised(found.id)
-        after = lifecycle.decide(lifecycle.MoveContext(found, command, len(raised)))
+        after = lifecycle.decide(lifecycle.MoveContext(found, command, len(raised), work.now))
         if isinstance(after, lifecycle.Refusal):
             raise lifecycle.refuse(after, found, command.actor)
         if command.act is Act.RESOLVE or command.reading is not None:

@@ -23,11 +23,12 @@ CANCEL_REASONS = frozenset({"duplicate", "false_alarm", "merged", "customer", "w
 
 @dataclass(frozen=True, slots=True)
 class MoveContext:
-    """Arguments of a guard: the order, the command, and the number of listed alarms that are still raised."""
+    """Arguments of a guard: the order, the command, the number of listed alarms that are still raised, the time µs."""
 
     order: WorkOrder
     command: Command
     raised: int
+    now: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,10 @@ def _reason_under_alarm(s: MoveContext) -> Refusal | None:
     return None
 
 
+def _not_yet_there(s: MoveContext) -> Refusal | None:
+    return Refusal(409, "desk.arrived", {"no": s.order.no}) if s.order.arrived_at is not None else None
+
+
 def _cancel_reason(s: MoveContext) -> Refusal | None:
     if s.command.reason not in CANCEL_REASONS - {"withdrawn"} and s.command.actor.role is not R.SYSTEM:
         allowed = ", ".join(sorted(CANCEL_REASONS - {"withdrawn"}))
@@ -98,6 +103,7 @@ MOVES: tuple[Move, ...] = (
     Move(Act.ASSIGN, OPEN, _to(S.ASSIGNED), DESK, (_needs("assignee"),)),
     Move(Act.ACCEPT, frozenset({S.ASSIGNED}), _to(S.ACCEPTED), FIELD, (_is_assignee,)),
     Move(Act.REJECT, frozenset({S.ASSIGNED}), _to(S.NEW), FIELD, (_is_assignee, _needs("reason"))),
+    Move(Act.ARRIVE, frozenset({S.ACCEPTED}), _to(S.ACCEPTED), FIELD, (_is_assignee, _not_yet_there)),
     Move(Act.START, frozenset({S.ACCEPTED}), _to(S.IN_PROGRESS), FIELD, (_is_assignee,)),
     Move(Act.HOLD, frozenset({S.IN_PROGRESS}), _to(S.ON_HOLD), FIELD, (_is_assignee, _needs("reason"))),
     Move(Act.RESUME, frozenset({S.ON_HOLD}), _to(S.IN_PROGRESS), FIELD, (_is_assignee,)),
@@ -111,9 +117,9 @@ MOVES: tuple[Move, ...] = (
     Move(Act.COMMENT, frozenset(S), lambda order: order.state, ANY_ROLE, (_needs("note"),)),
 )  # fmt: skip
 EVENT = {
-    Act.ASSIGN: "assigned", Act.ACCEPT: "accepted", Act.REJECT: "rejected", Act.START: "started", Act.HOLD: "held",
-    Act.RESUME: "resumed", Act.RESOLVE: "resolved", Act.CLOSE: "closed", Act.CANCEL: "cancelled", Act.REOPEN:
-    "reopened", Act.COMMENT: "comment_added",
+    Act.ASSIGN: "assigned", Act.ACCEPT: "accepted", Act.REJECT: "rejected", Act.ARRIVE: "arrived", Act.START:
+    "started", Act.HOLD: "held", Act.RESUME: "resumed", Act.RESOLVE: "resolved", Act.CLOSE: "closed", Act.CANCEL:
+    "cancelled", Act.REOPEN: "reopened", Act.COMMENT: "comment_added",
 }  # fmt: skip
 
 
@@ -132,7 +138,7 @@ def decide(situation: MoveContext) -> WorkOrder | Refusal:
     for guard in move.guards:
         if refusal := guard(situation):
             return refusal
-    return _after(order, command, move.to(order))
+    return _after(order, command, move.to(order), situation.now)
 
 
 def legal(order: WorkOrder, actor: Actor) -> tuple[Act, ...]:
@@ -180,13 +186,15 @@ def refuse(refusal: Refusal, order: WorkOrder, actor: Actor) -> CommandError:
     )
 
 
-def _after(order: WorkOrder, command: Command, to: OrderState) -> WorkOrder:
+def _after(order: WorkOrder, command: Command, to: OrderState, now: int) -> WorkOrder:
     changes: dict[str, object] = {"state": to}
     match command.act:
         case Act.ASSIGN:
-            changes |= {"assignee": command.assignee, "hold_reason": "", "accepted_at": None}
+            changes |= {"assignee": command.assignee, "hold_reason": "", "accepted_at": None, "arrived_at": None}
         case Act.REJECT:
             changes |= {"assignee": "", "rejections": order.rejections + 1}
+        case Act.ARRIVE:
+            changes |= {"arrived_at": now}
         case Act.HOLD:
             changes |= {"hold_reason": command.reason}
         case Act.RESUME:
@@ -201,6 +209,7 @@ def _after(order: WorkOrder, command: Command, to: OrderState) -> WorkOrder:
                 "close_reason": "",
                 "closed_at": None,
                 "resolved_at": None,
+                "arrived_at": order.arrived_at if to is S.IN_PROGRESS else None,
                 "hold_reason": "",
                 "fault_found": "",
                 "cause": "",
@@ -218,7 +227,9 @@ _STAMP = {
 
 
 def stamped(before: WorkOrder, after: WorkOrder, now: int) -> WorkOrder:
-    """`after` with the time it entered its state; work that resumes keeps its first start."""
+    """`after` with the time it entered its state; work that resumes keeps its first start. Who starts is there."""
+    if after.state is S.IN_PROGRESS and after.arrived_at is None:
+        after = msgspec.structs.replace(after, arrived_at=now)
     name = _STAMP.get(after.state)
     if name is None or before.state is after.state or (name == "started_at" and after.started_at is not None):
         return after

@@ -67,6 +67,7 @@ class Act(StrEnum):
     ASSIGN = "assign"
     ACCEPT = "accept"
     REJECT = "reject"
+    ARRIVE = "arrive"
     START = "start"
     HOLD = "hold"
     RESUME = "resume"
@@ -234,6 +235,7 @@ class WorkOrder(Struct, frozen=True):
     condition_cleared_at: int | None = None
     told_cleared: bool = False
     accepted_at: int | None = None
+    arrived_at: int | None = None
     started_at: int | None = None
     resolved_at: int | None = None
     closed_at: int | None = None
@@ -276,6 +278,7 @@ class DeadlineReason(StrEnum):
     COOLDOWN = "cooldown"  # the order, until the rule's cooldown since the last order is over
     BATCH = "batch"  # the order, until the batch of its area or route is put together
     DIGEST = "digest"  # the notice of an alarm in a storm, until the next digest
+    SLA = "sla"  # the next milestone of the clocks of an order
     CONDITION_CHANGE = "tell"  # the next event about a condition that comes and goes
 
 

@@ -148,6 +148,7 @@ work_order = Table(
     _text("related_to"), _text("hold_reason"), _text("close_reason"), _text("fault_found"), _text("cause"),
     _text("remedy"), _maybe("condition_cleared_at"), _flag("told_cleared"), _maybe("accepted_at"),
     _maybe("started_at"), _maybe("resolved_at"), _maybe("closed_at"), _text("why_zh", server_default=text("''")),
+    _maybe("arrived_at"),
     UniqueConstraint("tenant", "no"),
 )  # fmt: skip
 Index("uq_work_order_open", work_order.c.tenant, work_order.c.key, unique=True, **_where("closed_at IS NULL"))
@@ -183,6 +184,22 @@ cursor = Table(
     "cursor", metadata, Column("partition", Integer, primary_key=True, autoincrement=False), _when("seq"),
     _whole("ordinal"), _when("epoch"),
 )  # fmt: skip
+sla_clock = Table(
+    "sla_clock", metadata, _tenant(primary_key=True),
+    Column("order_id", Text, ForeignKey(_ORDER), primary_key=True, key="order"),
+    Column("kind", Text, primary_key=True), _text("policy"), _text("revision"), _when("target"), _when("started_at"),
+    _when("consumed"), _maybe("running_since"), _maybe("paused_since"), _text("pause"), _maybe("due_at"),
+    _maybe("next_at"), _maybe("met_at"), _maybe("breached_at"), _maybe("ended_at"), _text("stretches"),
+)  # fmt: skip
+Index("ix_sla_clock_order", sla_clock.c.order)
+_RUNS = _where("running_since IS NOT NULL OR paused_since IS NOT NULL")
+Index("ix_sla_clock_open", sla_clock.c.tenant, sla_clock.c.revision, **_RUNS)
+sla_milestone = Table(
+    "sla_milestone", metadata, _tenant(primary_key=True),
+    Column("order_id", Text, ForeignKey(_ORDER), primary_key=True, key="order"),
+    Column("kind", Text, primary_key=True), Column("name", Text, primary_key=True), _when("due_at"), _when("fired_at"),
+)  # fmt: skip
+Index("ix_sla_milestone_order", sla_milestone.c.order)
 notice = Table(
     "notice", metadata, _id(), _tenant(), _text("subject"), _text("alarm"), _text("audience"), _text("recipient"),
     _text("template"), _whole("n"), _text("klass"), _text("language"), _text("params"), _text("state"), _text("reason"),

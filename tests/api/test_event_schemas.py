@@ -59,7 +59,8 @@ async def lives(world: World) -> None:
     steps: list[tuple[str, Role, dict[str, Any]]] = [
         ("assign", Role.OPERATOR, {"assignee": "engineer"}), ("reject", Role.ENGINEER, {"reason": "ill"}),
         ("assign", Role.OPERATOR, {"assignee": "engineer"}), ("accept", Role.ENGINEER, {}),
-        ("start", Role.ENGINEER, {}), ("hold", Role.ENGINEER, {"reason": "parts"}), ("resume", Role.ENGINEER, {}),
+        ("arrive", Role.ENGINEER, {}), ("start", Role.ENGINEER, {}),
+        ("hold", Role.ENGINEER, {"reason": "parts"}), ("resume", Role.ENGINEER, {}),
         ("comment", Role.ENGINEER, {"note": "风扇停转"}),
         ("resolve", Role.ENGINEER, {"fault": "E07", "cause": "fan", "remedy": "replaced"}),
         ("reopen", Role.SUPERVISOR, {"reason": "hot again"}),

@@ -36,7 +36,8 @@ ENGINEER = Actor("zhang", Role.ENGINEER)
 TABLE = {
     ("new", "assign"): "assigned", ("assigned", "assign"): "assigned", ("accepted", "assign"): "assigned",
     ("in_progress", "assign"): "assigned", ("on_hold", "assign"): "assigned", ("assigned", "accept"): "accepted",
-    ("assigned", "reject"): "new", ("accepted", "start"): "in_progress", ("in_progress", "hold"): "on_hold",
+    ("assigned", "reject"): "new", ("accepted", "arrive"): "accepted", ("accepted", "start"): "in_progress",
+    ("in_progress", "hold"): "on_hold",
     ("on_hold", "resume"): "in_progress", ("in_progress", "resolve"): "resolved", ("resolved", "close"): "closed",
     ("resolved", "reopen"): "in_progress", ("closed", "reopen"): "assigned",
 } | {(s, "cancel"): "cancelled" for s in ("new", "assigned", "accepted", "in_progress", "on_hold")} | {
@@ -93,6 +94,20 @@ def refused(world: World, no: str, act: Act, actor: Actor = BOSS, **fields: Any)
     said: Any = error.value.extra["fields"]
     assert localize(str(error.value.extra["key"]), "zh", **said) != error.value.detail
     return error.value
+
+
+def test_an_arrival_is_recorded_once_and_who_starts_is_there(world: World) -> None:
+    world.apply(transition(1))
+    no = world.order().no
+    world.work_through(no, Act.ACCEPT)
+    there = world.act(no, Act.ARRIVE, now=NOW + 2 * MINUTE)
+    assert (there.state, there.arrived_at) == (OrderState.ACCEPTED, NOW + 2 * MINUTE)
+    assert refused(world, no, Act.ARRIVE).code == "arrived"
+    assert world.act(no, Act.START, now=NOW + 3 * MINUTE).arrived_at == NOW + 2 * MINUTE
+    away = world.act(no, Act.ASSIGN, assignee="li", now=NOW + 4 * MINUTE)  # another engineer is not there yet
+    assert away.arrived_at is None
+    world.act(no, Act.ACCEPT)
+    assert world.act(no, Act.START, now=NOW + 9 * MINUTE).arrived_at == NOW + 9 * MINUTE
 
 
 def test_a_whole_life_leaves_one_audit_row_and_one_event_per_move(world: World) -> None:

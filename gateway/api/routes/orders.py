@@ -85,6 +85,7 @@ class OrderView(ResponseModel):
     last_seen_at: Instant
     condition_cleared_at: Instant | None
     accepted_at: Instant | None
+    arrived_at: Instant | None
     started_at: Instant | None
     resolved_at: Instant | None
     closed_at: Instant | None
@@ -193,6 +194,7 @@ def order_view(context: Context, order: WorkOrder) -> OrderView:
         last_seen_at=order.last_seen,
         condition_cleared_at=order.condition_cleared_at,
         accepted_at=order.accepted_at,
+        arrived_at=order.arrived_at,
         started_at=order.started_at,
         resolved_at=order.resolved_at,
         closed_at=order.closed_at,

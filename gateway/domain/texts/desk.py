@@ -2,8 +2,8 @@
 
 _ACTS = {
     "assign": ("assign", "派单"), "accept": ("accept", "接单"), "reject": ("reject", "退单"),
-    "start": ("start", "开始处理"), "hold": ("hold", "挂起"), "resume": ("resume", "继续处理"),
-    "resolve": ("resolve", "完成处理"), "close": ("close", "关闭"), "cancel": ("cancel", "取消"),
+    "arrive": ("arrive", "到场签到"), "start": ("start", "开始处理"), "hold": ("hold", "挂起"),
+    "resume": ("resume", "继续处理"), "resolve": ("resolve", "完成处理"), "close": ("close", "关闭"), "cancel": ("cancel", "取消"),
     "reopen": ("reopen", "重开"), "comment": ("comment", "备注"),
 }  # fmt: skip
 TEXTS: dict[str, tuple[str, str]] = {
@@ -48,6 +48,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     "desk.other_open": (
         "order {no} cannot be reopened: order {other} is already open for the same fault; possible: {possible}",
         "工单 {no} 不能重开：同一故障已有未结工单 {other}；可以：{possible}",
+    ),
+    "desk.arrived": (
+        "the arrival for order {no} is recorded already; possible: {possible}",
+        "工单 {no} 已签到；可以：{possible}",
     ),
     "desk.not_raised": ("alarm {alarm} is not raised any more", "告警 {alarm} 已不在触发状态"),
     "desk.reading": (

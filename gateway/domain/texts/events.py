@@ -8,6 +8,7 @@ _ORDERS = {
     "assigned": ("Somebody has it: `assignee`", "已派单，见 `assignee`"),
     "accepted": ("Its engineer took it", "工程师已接单"),
     "rejected": ("Its engineer gave it back; `note` says why", "工程师退单，原因见 `note`"),
+    "arrived": ("The engineer is there", "工程师已到场"),
     "started": ("Work began", "开始处理"),
     "held": ("Work waits; `holdReason` says for what", "已挂起，原因见 `holdReason`"),
     "resumed": ("Work goes on", "继续处理"),
