@@ -2,7 +2,7 @@
 
 import ast
 
-from house.test_house import FILES, ROOT
+from house.source_files import FILES, ROOT
 
 SKIP = "# fmt: skip"
 TESTS = sorted((ROOT / "tests").rglob("*.py"))
