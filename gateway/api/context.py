@@ -15,6 +15,8 @@ from gateway.api.config import ApiConfig, HealthConfig
 from gateway.api.event_loops import OwnerLoop
 from gateway.delivery import EndpointStats, EndpointTestResult
 from gateway.desk import Desk
+from gateway.desk.sla import SlaPolicies
+from gateway.desk.sla.policy import NO_POLICIES
 from gateway.device_commands import CommandRequests
 from gateway.device_commands.requests import Allowed
 from gateway.domain.attribute_mask import AttributeMask
@@ -34,7 +36,8 @@ T = TypeVar("T")
 @dataclass(frozen=True, slots=True)
 class ApiSettings:
     """Parts of the configuration that the API shows. `order_types`: every type an order may have; `endpoints` by
-    name: the configuration of each; `accept_late` µs: older readings are stored, never judged."""
+    name: the configuration of each; `accept_late` µs: older readings are stored, never judged; `timezone` and `sla`:
+    how the clocks of orders count."""
 
     name: str
     tenant: str
@@ -47,6 +50,8 @@ class ApiSettings:
     order_types: frozenset[str]
     endpoints: Mapping[str, Any]
     accept_late: int = 0
+    timezone: str = "UTC"
+    sla: SlaPolicies = NO_POLICIES
 
 
 class Deliverer(Protocol):

@@ -340,6 +340,7 @@ def _use(desk: Desk, database: Database, project: Project) -> Callable[[], None]
         page=f"{api}/v1/work-orders/{{no}}",
         callback=f"{api}/v1/callbacks/{_answering(settings)}",
         language=settings.language,
+        sla=project.sla,
     )
     audience = CustomerAudience(database, settings.desk.audiences, settings.tenant)
     templates = Templates(project.templates, str(settings.templates or ""))

@@ -34,6 +34,8 @@ class ProjectInForce:
             frozenset(settings.desk.order_types),
             settings.endpoints,
             settings.clock.accept_late,
+            settings.timezone,
+            project.sla,
         )
         silent_after = {name: getattr(source, "silent_after", 0) for name, source in settings.sources.items()}
         self.health = HealthSettings(settings.data_dir / JOURNAL, settings.journal.free_space_floor, silent_after)

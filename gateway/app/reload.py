@@ -181,10 +181,11 @@ class Reload:
             log.info("configuration read again: nothing differs", actor=actor)
 
     def _warn_of_years(self) -> None:
-        """Log once that rules use a calendar that does not cover this year, or soon the next one."""
+        """Log once that rules, or clocks of orders, use a calendar that lacks this year, or soon the next one."""
         today = from_us(self._clock.now()).date()
         actives = [rule.active for rule in self.project.rulebook.rules.values()]
-        for calendar in {one.calendar for one in actives if one is not None and one.calendar is not None}:
+        used = {one.calendar for one in actives if one is not None and one.calendar is not None}
+        for calendar in used | self.project.sla.calendars():
             unknown, provisional = calendar.open_years(today)
             for year in (*unknown, *provisional):
                 if (calendar.name, year) not in self._warned:

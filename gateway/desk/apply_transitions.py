@@ -114,7 +114,7 @@ class TransitionApplier:
         if recurred or alarm.level > order.level or order_fields.with_title(order, alarm) != order:
             self._writer.count_recurrence(work, order, alarm, _origin(t), recurred=recurred)
         if before.muted and not alarm.muted and order.source != order_fields.STORM:
-            self._writer.publisher.notify(work, alarm, work.order(order.id), again=True)
+            self._writer.publisher.notices.notify(work, alarm, work.order(order.id), again=True)
 
     def _end(self, work: UnitOfWork, before: Alarm, t: Transition) -> None:
         alarm = ended(before, t, work.now)

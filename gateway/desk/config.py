@@ -1,7 +1,10 @@
 """`desk:` of the settings."""
 
-from pydantic import Field
+from typing import Annotated, Any
 
+from pydantic import BeforeValidator, Field
+
+from gateway.desk.sla.config import HoursConfig, SlaPolicyConfig
 from gateway.domain.duration import HOUR, MINUTE
 from gateway.section import Duration, Section
 
@@ -15,14 +18,21 @@ class OrderTypeConfig(Section):
     """Never closed by the desk, whatever the other settings are."""
 
 
+def _policies(value: Any) -> Any:
+    """A list of names is a table of policies without targets."""
+    return {name: {} for name in value if isinstance(name, str)} if isinstance(value, list | tuple) else value
+
+
 class DeskConfig(Section):
     """Settings of orders, events and notices."""
 
     order_types: dict[str, OrderTypeConfig] = Field(default={})
     skills: tuple[str, ...] = ()
     """Skills that `then.order.skill` and code tables may name."""
-    sla: tuple[str, ...] = ()
-    """Values that `then.order.sla` may have."""
+    hours: dict[str, HoursConfig] = Field(default={})
+    """Working hours by name, for the clocks of `sla`."""
+    sla: Annotated[dict[str, SlaPolicyConfig], BeforeValidator(_policies)] = Field(default={})
+    """Policies by the name that `then.order.sla` has. A list of names is allowed: then orders have no clocks."""
     audiences: dict[str, str | tuple[str, ...]] = Field(default={"customer": "customer", "site": "site"})
     """`then.notice.audience` -> `customer` (of the device), `site` (all customers of its site, or of a group's sites),
     `area` (all customers of all sites of its area), or customer codes."""

@@ -50,6 +50,8 @@ class DeskDeadlines:
                     self._recheck(work, deadline, origin)
                 case DeadlineReason.CONDITION_CHANGE:
                     self._report_condition(work, deadline, origin)
+                case DeadlineReason.SLA if order := work.order(deadline.subject):
+                    self._writer.sla.due(work, order, self._writer.save_version)
                 case DeadlineReason.REMIND:
                     self._remind(work, deadline)
                 case _:
@@ -85,4 +87,4 @@ class DeskDeadlines:
             return
         order = work.order(alarm.order) if alarm.order else None
         if order is None or order.closed_at is None:
-            self._writer.publisher.notify(work, alarm, order, deadline.n, reminder=True)
+            self._writer.publisher.notices.notify(work, alarm, order, deadline.n, reminder=True)

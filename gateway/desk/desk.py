@@ -70,7 +70,7 @@ class Desk:
         writer = OrderWriter(publisher)
         parents = StormsAndBatches(writer)
         requests = OrderRequests(writer, parents)
-        self._store, self._writer = store, writer
+        self._store, self._writer, self._recounted = store, writer, False
         self._applier = TransitionApplier(writer, requests, self._tenant)
         self._commands = Commands(writer, self._tenant)
         self._deadlines = DeskDeadlines(writer, requests, parents)
@@ -109,6 +109,7 @@ class Desk:
             total.add(self._transact(now, partial(self._apply_steps, steps=chunk, goal=goal)))
         self._release(total, now)
         total.dropped = len(transitions) - total.fresh
+        self._recounted = self._recounted and not total.clock_steps
         return total
 
     def _ordered(
@@ -141,6 +142,10 @@ class Desk:
 
     def tick(self, now: int) -> Applied:
         """Fire the deadlines that are due, each once. Call it every few seconds, after the replay at start."""
+        if not self._recounted:  # policies or hours may differ from those that the clocks were counted by
+            while self._run(now, lambda work: self._writer.sla.recount(work, CHUNK)) == CHUNK:
+                pass
+            self._recounted = True
         return self._fire(now, tuple(DeadlineReason))
 
     def _release(self, total: Applied, now: int) -> None:

@@ -11,7 +11,7 @@ from gateway.desk.events import PREFIX
 from gateway.desk.lifecycle import EVENT
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
-ORDERS = ("created", "updated", *dict.fromkeys(EVENT.values()), "alarm_unlatched")
+ORDERS = ("created", "updated", *dict.fromkeys(EVENT.values()), "alarm_unlatched", "escalated", "sla_breached")
 ALARMS = ("raised", "updated", "cleared", "withdrawn", "merged")
 EVENTS: Mapping[str, type[EventObject]] = {
     **{f"workorder.{kind}": OrderData for kind in ORDERS},

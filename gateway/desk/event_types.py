@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from gateway.domain.sla import ClockKind, ClockState
 from gateway.domain.workorder import AlarmState, OrderState, Role
 
 _TIME = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$"
@@ -152,6 +153,36 @@ class Resolution(EventObject):
     remedy: str
 
 
+class EventClock(EventObject):
+    """A clock of the order, in milliseconds of working time. `remainingMs` is negative when it is overdue by that much;
+    `dueAt` is null while it is paused; `late` = met after the target."""
+
+    kind: ClockKind
+    policy: str
+    state: ClockState
+    target_ms: int
+    consumed_ms: int
+    remaining_ms: int
+    started_at: Time
+    running_since: Time | None
+    paused_since: Time | None
+    pause: str
+    due_at: Time | None
+    met_at: Time | None
+    breached_at: Time | None
+
+
+class Escalation(EventObject):
+    """The milestone that was reached: `due` is the target itself, others are named as the policy writes them; `to`:
+    the audience that gets a notice ("" = none)."""
+
+    clock: ClockKind
+    milestone: str
+    due_at: Time
+    to: str
+    text: EventText
+
+
 class Links(EventObject):
     """`self`: the page of the order; `callback`: where acts on it are sent."""
 
@@ -192,17 +223,20 @@ class EventWorkOrder(EventObject, kw_only=True):
     hold_reason: str
     close_reason: str
     resolution: Resolution
+    clocks: list[EventClock]
     alarm: EventAlarm | None
     links: Links
 
 
 class OrderData(EventObject):
-    """`changed`: names of the fields that this event is about; `note`: the note given with it."""
+    """`changed`: names of the fields that this event is about; `note`: the note given with it; `escalation` of
+    `escalated` and `sla_breached`."""
 
     work_order: EventWorkOrder
     changed: list[str]
     actor: Person
     note: str | UnsetType = UNSET
+    escalation: Escalation | UnsetType = UNSET
 
 
 class AlarmData(EventObject):

@@ -12,6 +12,7 @@ import orjson
 
 from gateway.desk.keys import Origin, event_id
 from gateway.desk.policy import DeskPolicy
+from gateway.desk.sla.clocks import ClockNumbers
 from gateway.domain.alarm import Evidence, ReadingSeen
 from gateway.domain.duration import SECOND, iso
 from gateway.domain.notice import OutboxEvent
@@ -44,9 +45,14 @@ def order_event(
     actor: Actor,
     note: str,
     now: int,
+    clocks: Iterable[ClockNumbers] = (),
+    escalation: dict[str, Any] | None = None,
 ) -> OutboxEvent:
     """`com.fieldgate.workorder.<kind>` with a snapshot of the order. `origin` makes the id stable over replays."""
-    data: dict[str, Any] = {"workOrder": _order(policy, order, alarm, place), "changed": changed}
+    shown = {**_order(policy, order, alarm, place), "clocks": [_clock(one) for one in clocks]}
+    data: dict[str, Any] = {"workOrder": shown, "changed": changed}
+    if escalation is not None:
+        data["escalation"] = escalation
     data["actor"] = {"id": actor.id, "role": actor.role.value, "name": actor.name}
     if note:
         data["note"] = note[:2000]
@@ -165,6 +171,25 @@ def _order(policy: DeskPolicy, order: WorkOrder, alarm: Alarm | None, place: Pla
         "resolution": {"fault": order.fault_found, "cause": order.cause, "remedy": order.remedy},
         "alarm": _alarm(alarm) if alarm else None,
         "links": links,
+    }
+
+
+def _clock(numbers: ClockNumbers) -> dict[str, Any]:
+    clock = numbers.clock
+    return {
+        "kind": clock.kind.value,
+        "policy": clock.policy,
+        "state": numbers.state.value,
+        "targetMs": numbers.target_ms,
+        "consumedMs": numbers.consumed_ms,
+        "remainingMs": numbers.remaining_ms,
+        "startedAt": _iso(clock.started_at),
+        "runningSince": _maybe(clock.running_since),
+        "pausedSince": _maybe(clock.paused_since),
+        "pause": clock.pause,
+        "dueAt": _maybe(clock.due_at),
+        "metAt": _maybe(clock.met_at),
+        "breachedAt": _maybe(clock.breached_at),
     }
 
 

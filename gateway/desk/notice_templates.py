@@ -51,6 +51,7 @@ SAMPLE: dict[str, object] = {
     "sentence": "Connector temperature 91.5 °C, above 85 °C for 2 minutes", "fault": "E07",
     "device": "DC120-0007", "device_name": "", "component": 2, "group": "", "site": "HZ-003", "site_name": "",
     "customer": "C1", "point": "gun_temp", "value": 91.5, "unit": "degC", "at": "2026-01-01 08:00", "n": 1, "count": 1,
+    "note": "resolution is overdue: the target of 4 h was reached at 2026-01-01 12:00",
 }  # fmt: skip
 """Values of all fields that a template may use."""
 

@@ -91,12 +91,12 @@ class OrderRequests:
                 self._postpone(work, alarm, decision, last, recurred=recurred)
                 return
             case Verdict.NOTIFY:
-                self._writer.publisher.notify(work, alarm, None, again=not recurred)
+                self._writer.publisher.notices.notify(work, alarm, None, again=not recurred)
             case Verdict.DIGEST:
                 self._parents.digest(work, alarm, None)
             case Verdict.JOIN if open_ is not None:
                 (listed,) = self._writer.join(work, open_, [alarm], origin)
-                self._writer.publisher.notify(work, listed, work.order(open_.id))
+                self._writer.publisher.notices.notify(work, listed, work.order(open_.id))
                 work.applied.joined += 1
             case Verdict.REOPEN if last is not None:
                 self._writer.reopen_for(work, last, alarm, origin, decision.why)
@@ -105,7 +105,7 @@ class OrderRequests:
             case Verdict.CREATE if plan is not None:
                 order = self._writer.new_order(work, alarm, plan, key_of(alarm, plan), last, origin)
                 (listed,) = self._writer.open(work, order, [alarm], origin, decision.why)
-                self._writer.publisher.notify(work, listed, work.order(order.id))
+                self._writer.publisher.notices.notify(work, listed, work.order(order.id))
             case _:
                 return
         self._drop_order_deadlines(work, [alarm])

@@ -12,6 +12,7 @@ from gateway.desk.keys import Origin, stamped_id
 from gateway.desk.order_decision import reopens
 from gateway.desk.order_number import next_order_number
 from gateway.desk.policy import milestone
+from gateway.desk.sla.keeper import SlaKeeper
 from gateway.desk.unit_of_work import UnitOfWork
 from gateway.domain.alarm import OrderPlan
 from gateway.domain.created_order import CreatedOrder
@@ -41,6 +42,7 @@ class OrderWriter:
     def __init__(self, publisher: EventPublisher) -> None:
         self.publisher = publisher
         self.policy = publisher.policy
+        self.sla = SlaKeeper(publisher)
 
     def new_order(
         self, work: UnitOfWork, alarm: Alarm, plan: OrderPlan, key: str, last: WorkOrder | None, origin: Origin
@@ -59,6 +61,7 @@ class OrderWriter:
         order = self._with_alarms(work, order, [child for alarm in alarms for child in self._merged_below(work, alarm)])
         order = order_fields.with_title(order, first)
         work.put_order(order)
+        self.sla.start(work, order)
         listed = [self.list_alarm(work, order, alarm) for alarm in alarms]
         note = localize("desk.late", self.policy.language) if first.late else ""
         data = {"alarm": first.id, "related_to": order.related_to, "why": why, "note": note}
@@ -109,6 +112,7 @@ class OrderWriter:
         id_, no = stamped_id(origin, "order", tenant, key), next_order_number(work, self.policy.zone, tenant)
         order = order_fields.of_report(report, tenant, key, id_=id_, no=no, now=work.now, last=last)
         work.put_order(order)
+        self.sla.start(work, order)
         _record(work, order, "created", report.actor, "", data, origin)
         self.publisher.order(work, order, "created", origin, actor=report.actor, note=report.note)
         return order
@@ -250,16 +254,22 @@ class OrderWriter:
         changed: tuple[str, ...] = (),
         note: str = "",
         occurred_at: int = 0,
+        escalation: dict[str, Any] | None = None,
     ) -> WorkOrder:
-        """Keep `after` as the next version of the order: row, audit, event."""
-        was = before or work.order(after.id) or after
+        """Keep `after` as the next version of the order: row, audit, event. What its clocks reached before comes
+        first."""
+        at = min(occurred_at or work.now, work.now)
+        was = self.sla.catch_up(work, before or work.order(after.id) or after, at, self.save_version)
         after = lifecycle.stamped(was, after, work.now)
         after = msgspec.structs.replace(
             after, version=was.version + 1, updated_at=work.now, told_cleared=after.condition_cleared_at is not None
         )
         work.put_order(after)
+        self.sla.follow(work, was, after, at)
         _record(work, after, kind, actor, was.state.value, data, origin, occurred_at)
-        self.publisher.order(work, after, kind, origin, alarm=alarm, changed=changed, actor=actor, note=note)
+        self.publisher.order(
+            work, after, kind, origin, alarm=alarm, changed=changed, actor=actor, note=note, escalation=escalation
+        )
         return after
 
     def list_alarm(self, work: UnitOfWork, order: WorkOrder, alarm: Alarm) -> Alarm:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+from gateway.desk.sla.policy import NO_POLICIES, SlaPolicies
 from gateway.domain.alarm import Level
 from gateway.domain.duration import DAY, HOUR, MINUTE, from_us, to_us
 from gateway.domain.text import Lang
@@ -29,7 +30,8 @@ class DeskPolicy:
     `recheck_after`: when an order closed under a raised alarm is checked again. `tell_after`: at most so often an
     event reports that a condition came or went, once it has done so a few times. `page` and `callback` are URLs with
     `{no}`, where people see an order and where an OA system answers; "" leaves the link out. `digest_every`: at most so
-    often a customer gets a notice of one storm, by `digest_template` ("" = the rule's own).
+    often a customer gets a notice of one storm, by `digest_template` ("" = the rule's own). `sla`: policies of the
+    clocks of orders.
     """
 
     installation: str = "fieldgate"
@@ -42,6 +44,7 @@ class DeskPolicy:
     digest_every: int = 10 * MINUTE
     digest_template: str = ""
     language: Lang = "en"
+    sla: SlaPolicies = NO_POLICIES
 
     def batch_end(self, every: int, now: int) -> int:
         """µs: when the batch period of length `every` that runs at `now` ends: for all orders and gateways of a zone

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol, TypeVar
 
+from gateway.domain.sla import FiredMilestone, SlaClock
 from gateway.domain.workorder import (
     Alarm,
     Changes,
@@ -83,6 +84,15 @@ class DeskTransaction(Protocol):
     def step_back(self, frm: int, to: int) -> None:
         """The clock was set back: deadlines that are due later than they would be without the step are moved
         forward."""
+
+    def clocks(self, orders: Sequence[str]) -> list[SlaClock]:
+        """The clocks of these orders."""
+
+    def fired_milestones(self, orders: Sequence[str]) -> list[FiredMilestone]:
+        """The milestones of these orders that were reached."""
+
+    def recountable(self, revisions: Sequence[str], limit: int) -> list[str]:
+        """Orders with a clock that is not over and was counted by another revision than these."""
 
     def command(self, tenant: str, command: str) -> ExecutedCommand | None:
         """The command of this id, when it was carried out before."""

@@ -80,7 +80,7 @@ class StormsAndBatches:
                 continue
             done.add(concerned)
             subject, count = (order.id, order.count) if order else (self._rule_key(alarm), alone[alarm.rule])
-            self._writer.publisher.digest(work, alarm, order, subject, count, n)
+            self._writer.publisher.notices.digest(work, alarm, order, subject, count, n)
 
     def batch_at(self, plan: OrderPlan | None, now: int) -> int:
         """µs: the end of the batch period that runs; 0 = the rule has no batches."""
@@ -108,5 +108,5 @@ class StormsAndBatches:
         work.applied.gathered += len(listed)
         kept = work.order(order.id)
         for alarm in listed:
-            self._writer.publisher.notify(work, alarm, kept)
+            self._writer.publisher.notices.notify(work, alarm, kept)
         return listed

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from gateway.desk.ports import DeskTransaction
+from gateway.desk.sla.rows import ClockRows
 from gateway.domain.workorder import Alarm, AlarmState, Applied, Changes, Deadline, DeadlineReason, Place, WorkOrder
 
 _Key = tuple[str, str]
@@ -34,6 +35,7 @@ class UnitOfWork:
         self._touched_alarms: dict[str, None] = {}
         self._touched_orders: dict[str, None] = {}
         self._deadlines: dict[tuple[str, str, DeadlineReason], Deadline | None] = {}
+        self.clocks = ClockRows(transaction, self._orders, self._new_orders)
 
     # reading
     def load(self, alarm_keys: Iterable[_Key], order_keys: Iterable[_Key], devices: Iterable[int]) -> None:
@@ -251,6 +253,7 @@ class UnitOfWork:
         changes.orders_changed = [self._orders[i] for i in self._touched_orders if i not in self._new_orders]
         changes.deadlines = [deadline for deadline in self._deadlines.values() if deadline]
         changes.deadlines_dropped = [key for key, deadline in self._deadlines.items() if deadline is None]
+        changes.sla = self.clocks.changes()
         self.transaction.write(changes, self.now)
         return self.applied
 

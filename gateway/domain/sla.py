@@ -1,5 +1,6 @@
 """Clocks of work orders: frozen values, one per row. Times are µs since 1970 UTC, durations µs of working time."""
 
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from msgspec import Struct
@@ -84,3 +85,12 @@ class FiredMilestone(Struct, frozen=True):
     name: str
     due_at: int
     fired_at: int
+
+
+@dataclass(slots=True)
+class SlaChanges:
+    """Rows of clocks written in one transaction."""
+
+    new: list[SlaClock] = field(default_factory=list)
+    changed: list[SlaClock] = field(default_factory=list)
+    fired: list[FiredMilestone] = field(default_factory=list)

@@ -9,6 +9,7 @@ from gateway.domain.alarm import AlarmChange, AlarmPlan, Evidence, Level
 from gateway.domain.created_order import CreatedOrder
 from gateway.domain.notice import Notice, OutboxEvent
 from gateway.domain.record import Fact
+from gateway.domain.sla import SlaChanges
 
 
 class AlarmState(StrEnum):
@@ -345,6 +346,7 @@ class Changes:
     notices: list[Notice] = field(default_factory=list)
     deadlines: list[Deadline] = field(default_factory=list)
     deadlines_dropped: list[tuple[str, str, DeadlineReason]] = field(default_factory=list)  # tenant, subject, reason
+    sla: SlaChanges = field(default_factory=SlaChanges)
     commands: list[ExecutedCommand] = field(default_factory=list)
     facts: list[tuple[str, Fact]] = field(default_factory=list)  # tenant, fact
     counters: dict[tuple[str, str], int] = field(default_factory=dict)  # (tenant, day) -> last number given
@@ -364,8 +366,8 @@ class Applied:
     """Result of one call. `fresh` transitions were applied, `dropped` were at or below the committed cursor.
 
     `orphaned`: clears of episodes that were not open. `postponed` orders wait for a deadline row. `merged` alarms
-    became part of another's episode, `gathered` joined the parent order of a storm or a batch. `clock_steps` moved
-    due-times.
+    became part of another's episode, `gathered` joined the parent order of a storm or a batch. `escalated`: milestones
+    of clocks. `clock_steps` moved due-times.
     """
 
     fresh: int = 0
@@ -384,6 +386,7 @@ class Applied:
     ended: int = 0
     events: int = 0
     notices: int = 0
+    escalated: int = 0
     clock_steps: int = 0
     created: list[CreatedOrder] = field(default_factory=list)
 

@@ -12,6 +12,8 @@ from pydantic import ValidationError
 from gateway.adapter_ports import SourceServices
 from gateway.adapters import SOURCES
 from gateway.desk.notice_templates import NoticeTemplate
+from gateway.desk.sla import SlaPolicies
+from gateway.desk.sla.policy import NO_POLICIES
 from gateway.domain.device import AsSent, Device, PointSpec, Profile
 from gateway.domain.errors import ConfigError, Problem
 from gateway.domain.language_values import Phrase
@@ -30,6 +32,7 @@ from gateway.settings.named_state_texts import Named, named_texts
 from gateway.settings.offline_placeholders import fill_in
 from gateway.settings.profiles import LoadedProfile, load_profiles, vocabulary
 from gateway.settings.rulebook import Rulebook, RuleFiles, load_rulebook
+from gateway.settings.sla import read_sla
 from gateway.settings.templates import load_templates
 from gateway.settings.validation_messages import located, problems_of
 from gateway.settings.yaml_document import Document, read_document
@@ -56,6 +59,7 @@ class Project:
     places: tuple[Path, ...] = ()
     filled: tuple[Problem, ...] = ()
     commands: AllowedCommands = field(default_factory=AllowedCommands)
+    sla: SlaPolicies = NO_POLICIES
 
     @property
     def vocabulary(self) -> Mapping[str, Mapping[str, PointSpec]]:
@@ -154,16 +158,14 @@ def inspect_project(
     `known` are the rule files of the last check. `offline`: values needed only for connections may be missing."""
     document = read_document(path, os.environ if env is None else env)
     filled = fill_in(document, path.parent) if offline else ()
-    bare = _settings(document)
-    settings = None if bare is None else _completed(anchored(bare, path.parent))
+    settings = None if (bare := _settings(document)) is None else _completed(anchored(bare, path.parent))
     files = _Files.of(document.value, path.parent)
     report = ProjectReport(files.language, places=files.places(path))
     if document.value is None:  # no settings: no further check is possible
         report.problems = document.problems
         return report
     profiles, wrong = load_profiles(files.profiles)
-    whole = not wrong
-    plain = [one.profile for one in profiles.values()]
+    whole, plain = not wrong, [one.profile for one in profiles.values()]
     words, disagreements = vocabulary(plain, {one.profile.id: one.file for one in profiles.values()})
     maps, wrong_maps = _maps(profiles)
     allowed, wrong_forms = load_commands(profiles, {} if settings is None else settings.sources)
@@ -175,9 +177,10 @@ def inspect_project(
     calendar = load_calendar(files.calendars, files.calendar, str(path), lookups.problems)
     names = Names(words, lookups.codes, lookups.fences, calendar)
     rulebook = load_rulebook(files.rules, names, known) if whole and not lookups.problems else Rulebook()
-    found = [*document.problems, *wrong, *disagreements, *wrong_maps, *wrong_forms]
+    sla = read_sla(document, settings, files.zone, calendar, files.calendars, templates)
+    found = [*document.problems, *wrong, *disagreements, *wrong_maps, *wrong_forms, *sla.problems]
     report.problems = [*found, *inventory.problems, *wrong_templates, *lookups.problems, *rulebook.problems]
-    report.warnings = list(inventory.warnings)
+    report.warnings = [*inventory.warnings, *sla.warnings]
     if settings is not None:
         findings = check_settings(document, settings)
         if whole:  # otherwise points of a profile that did not load would be reported wherever they are used
@@ -188,8 +191,8 @@ def inspect_project(
         report.warnings += findings.warnings
         report.notes = findings.notes
     wrong_names = tuple(str(p.fields["path"]) for p in document.problems if p.key == "config.path.windows")
-    report.problems = [p for p in report.problems if not (wrong_names and p.file.endswith(wrong_names))]
-    report.problems, report.warnings = _sorted(report.problems), _sorted(report.warnings)
+    report.problems = _sorted([p for p in report.problems if not (wrong_names and p.file.endswith(wrong_names))])
+    report.warnings = _sorted(report.warnings)
     if settings is not None and not report.problems:
         report.project = Project(
             path,
@@ -205,6 +208,7 @@ def inspect_project(
             report.places,
             filled,
             allowed,
+            sla.policies,
         )
     return report
 

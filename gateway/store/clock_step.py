@@ -23,4 +23,7 @@ def step_back(connection: Connection, frm: int, to: int) -> None:
     )
     for table, column in ((t.work_order, o.created_at), (t.work_order, o.closed_at), (t.device, v.registered)):
         connection.execute(update(table).where(column > to).values({column.key: to}))
+    s = t.sla_clock.c
+    for since in (s.running_since, s.paused_since):  # counted anew by the desk, which finds no revision
+        connection.execute(update(t.sla_clock).where(since > to).values({since.key: to, "revision": ""}))
     connection.execute(update(t.alarm).where(a.raised_at > to, a.cleared_at.is_(None)).values(raised_at=to))

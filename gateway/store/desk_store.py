@@ -8,6 +8,7 @@ from sqlalchemy import Connection, Table, Update, bindparam, delete, func, inser
 
 from gateway.domain.attribute_mask import NO_MASK, AttributeMask
 from gateway.domain.record import encode_body
+from gateway.domain.sla import FiredMilestone, SlaClock
 from gateway.domain.workorder import (
     Alarm,
     Changes,
@@ -18,6 +19,7 @@ from gateway.domain.workorder import (
     Position,
     WorkOrder,
 )
+from gateway.store import sla_rows
 from gateway.store import tables as t
 from gateway.store.clock_step import step_back
 from gateway.store.database import Database, bulk, insert_new, upsert
@@ -217,6 +219,18 @@ class SqlDeskTransaction:
         forward."""
         step_back(self._c, frm, to)
 
+    def clocks(self, orders: Sequence[str]) -> list[SlaClock]:
+        """The clocks of these orders."""
+        return sla_rows.clocks(self._c, orders)
+
+    def fired_milestones(self, orders: Sequence[str]) -> list[FiredMilestone]:
+        """The milestones of these orders that were reached."""
+        return sla_rows.fired_milestones(self._c, orders)
+
+    def recountable(self, revisions: Sequence[str], limit: int) -> list[str]:
+        """Orders with a clock that is not over and was counted by another revision than these."""
+        return sla_rows.recountable(self._c, revisions, limit)
+
     def command(self, tenant: str, command: str) -> ExecutedCommand | None:
         """The command of this id, when it was carried out before."""
         c = t.command.c
@@ -239,7 +253,8 @@ class SqlDeskTransaction:
             bulk(self._c, _RAISE_URGENCY, shipments)
         self._insert(t.delivery, [_shipment(row) for row in _with_urgency(shipments)])
         self._insert(t.notice, [_row(notice) for notice in changes.notices])
-        self._drop_deadlines(changes.deadlines_dropped)
+        sla_rows.write(self._c, changes.sla)
+        _drop_deadlines(self._c, changes.deadlines_dropped)
         upsert(self._c, t.deadline, [_row(deadline) for deadline in changes.deadlines])
         self._insert(t.command, [_row(done) for done in changes.commands])
         facts = [{"tenant": tenant, "fact": encode_body(fact), "created_at": now} for tenant, fact in changes.facts]
@@ -255,16 +270,6 @@ class SqlDeskTransaction:
     def _change(self, table: Table, rows: list[dict[str, Any]]) -> None:
         if rows:
             bulk(self._c, _UPDATE[table.name], rows)
-
-    def _drop_deadlines(self, gone: Sequence[tuple[str, str, DeadlineReason]]) -> None:
-        if gone:
-            c = t.deadline.c
-            statement = delete(t.deadline).where(
-                c.tenant == bindparam("b_tenant"),
-                c.subject == bindparam("b_subject"),
-                c.reason == bindparam("b_reason"),
-            )
-            self._c.execute(statement, [{"b_tenant": a, "b_subject": b, "b_reason": r} for a, b, r in gone])
 
     def _many(
         self,
@@ -312,6 +317,15 @@ _INSERT = {
     table.name: insert(table).values({key: bindparam(key) for key in _insert_columns(table)}) for table in _INSERTED
 }
 _UPDATE = {table.name: _update(table) for table in _FIXED}
+
+
+def _drop_deadlines(connection: Connection, gone: Sequence[tuple[str, str, DeadlineReason]]) -> None:
+    if gone:
+        c = t.deadline.c
+        statement = delete(t.deadline).where(
+            c.tenant == bindparam("b_tenant"), c.subject == bindparam("b_subject"), c.reason == bindparam("b_reason")
+        )
+        connection.execute(statement, [{"b_tenant": a, "b_subject": b, "b_reason": r} for a, b, r in gone])
 
 
 def _placeholders(position: Position) -> dict[str, int]:

@@ -13,7 +13,9 @@ from sqlalchemy import Column, ColumnElement, Connection, Select, func, select, 
 from gateway.domain.alarm import AlarmChange
 from gateway.domain.errors import CommandError
 from gateway.domain.notice import Notice, OutboxEvent
+from gateway.domain.sla import FiredMilestone, SlaClock
 from gateway.domain.workorder import Alarm, AlarmState, Audit, Deadline, OrderState, WorkOrder
+from gateway.store import sla_rows
 from gateway.store import tables as t
 from gateway.store.database import Database
 from gateway.store.row_mapping import alarm_of, change_of, order_of, plain_of
@@ -192,6 +194,17 @@ class Queries:
         c = t.deadline.c
         rows = select(t.deadline).where(c.tenant == self._tenant, c.subject == subject).order_by(c.reason)
         return self._all(rows, lambda row: plain_of(Deadline, t.deadline, row))
+
+    def clocks(self, orders: Sequence[str]) -> dict[str, list[SlaClock]]:
+        """Order id -> its clocks."""
+        found: dict[str, list[SlaClock]] = {order: [] for order in orders}
+        for clock in self._database.query(lambda c: sla_rows.clocks(c, orders)):
+            found[clock.order].append(clock)
+        return found
+
+    def fired_milestones(self, order: str) -> list[FiredMilestone]:
+        """The milestones of the clocks of an order that were reached, in order."""
+        return self._database.query(lambda c: sla_rows.fired_milestones(c, [order]))
 
     def delivery(self, number: int) -> DeliveryRow | None:
         """The delivery `number`."""

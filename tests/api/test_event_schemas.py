@@ -6,12 +6,12 @@ import json
 import os
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
 import pytest
-from api_kit import NOW, World, transition
+from api_kit import MAIN, NOW, World, transition
 from click.testing import CliRunner
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 from msgspec.structs import replace
@@ -23,7 +23,7 @@ from gateway.desk.event_types import LevelWord
 from gateway.desk.events import PREFIX
 from gateway.domain.alarm import Change, Level, Parent, Thing
 from gateway.domain.delivery import Delivery
-from gateway.domain.duration import SECOND
+from gateway.domain.duration import HOUR, SECOND
 from gateway.domain.notice import OutboxEvent
 from gateway.domain.text import catalogue
 from gateway.domain.workorder import Actor, Role
@@ -32,6 +32,16 @@ from sinks.oa.webhook.sink import WebhookSink
 
 ROOT = Path(__file__).parents[2]
 CONTRACT = ROOT / "gateway/desk/contract"
+
+
+SLA = "  sla: {promised: {types: [repair], resolve: 4h, milestones: [{at: 50%}]}}\n"
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    world = World(tmp_path, {"gateway.yaml": MAIN + SLA})
+    yield world
+    await world.close()
 
 
 def strict(schema: Any) -> Any:
@@ -87,6 +97,7 @@ async def lives(world: World) -> None:
     parent = Parent("hot", Thing(world.id("D1"), 1))
     told = replace(transition(42, Change.MERGED, device=world.id("D2"), fault="E12"), parent=parent)
     world.app.desk.apply([told], 42, (), NOW + 42 * SECOND)
+    world.app.desk.tick(NOW + 5 * HOUR)
 
 
 async def test_every_event_that_is_sent_is_as_its_schema_says(world: World, tmp_path: Path) -> None:

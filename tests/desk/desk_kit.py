@@ -41,6 +41,7 @@ TEMPLATES = Templates(
             "SMS_01", {"pile": "{{ device }}", "no": "{{ no }}"},
         ),
         "storm": NoticeTemplate("{{ title }}", "{{ title }}", "SMS_02"),
+        "escalation": NoticeTemplate("{{ no }}: {{ note }}", "{{ no }}：{{ note }}", "SMS_04", {"note": "{{ note }}"}),
         "meaning": NoticeTemplate("{{ why }}", "{{ why }}", "SMS_03"),
     }
 )  # fmt: skip

@@ -12,7 +12,9 @@ from pydantic import Field
 
 from gateway.api.access import Permission, Principal, Reader, Reporter, Worker
 from gateway.api.context import Context, Gateway, in_desk
-from gateway.api.routes.alarms import AlarmView, PlaceView, TitleView, alarm_view, device_id, place_view, pump
+from gateway.api.routes.alarms import AlarmView, alarm_view, device_id, pump
+from gateway.api.routes.clocks import ClockReasons, clocks_of, reasons_of
+from gateway.api.routes.order_views import OrderView, order_view, viewed
 from gateway.api.values import (
     MAX_INT,
     CommandId,
@@ -27,7 +29,6 @@ from gateway.api.values import (
     Text,
     When,
     level_of,
-    level_word,
     refused,
 )
 from gateway.desk import lifecycle
@@ -43,52 +44,6 @@ AHEAD = 5 * MINUTE  # how far a person's clock may be ahead
 OrderNo = Annotated[str, Path(max_length=60)]
 Key = Annotated[CommandId | None, Header(alias="Idempotency-Key")]
 _ETAG = re.compile(r'(?:W/)?"([0-9]{1,9})"')
-
-
-class ResolutionView(ResponseModel):
-    """Fault, cause and remedy as reported."""
-
-    fault: str
-    cause: str
-    remedy: str
-
-
-class OrderView(ResponseModel):
-    """One order. `version` rises with every change and is its ETag."""
-
-    no: str
-    version: int
-    state: OrderState
-    type: str
-    fault: str
-    source: str
-    level: LevelWord
-    priority: str
-    priority_reason: str
-    title: TitleView
-    why: str
-    why_zh: str
-    place: PlaceView
-    assignee: str
-    skill: str
-    sla: str
-    count: int
-    causes: tuple[str, ...]
-    reopen_count: int
-    related_to: str
-    hold_reason: str
-    close_reason: str
-    resolution: ResolutionView
-    created_at: Instant
-    updated_at: Instant
-    first_seen_at: Instant
-    last_seen_at: Instant
-    condition_cleared_at: Instant | None
-    accepted_at: Instant | None
-    arrived_at: Instant | None
-    started_at: Instant | None
-    resolved_at: Instant | None
-    closed_at: Instant | None
 
 
 class AuditView(ResponseModel):
@@ -162,45 +117,6 @@ class CommandIn(RequestModel):
     reading: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
 
 
-def order_view(context: Context, order: WorkOrder) -> OrderView:
-    """`order` as the API shows it: names for ids, words for levels."""
-    return OrderView(
-        no=order.no,
-        version=order.version,
-        state=order.state,
-        type=order.type,
-        fault=order.fault,
-        source=order.source,
-        level=level_word(order.level),
-        priority=order.priority,
-        priority_reason=order.priority_reason,
-        title=TitleView(en=order.title_en, zh=order.title_zh),
-        why=order.why,
-        why_zh=order.why_zh,
-        place=place_view(context, order.device, order.component, order.group),
-        assignee=order.assignee,
-        skill=order.skill,
-        sla=order.sla,
-        count=order.count,
-        causes=order.causes,
-        reopen_count=order.reopen_count,
-        related_to=order.related_to,
-        hold_reason=order.hold_reason,
-        close_reason=order.close_reason,
-        resolution=ResolutionView(fault=order.fault_found, cause=order.cause, remedy=order.remedy),
-        created_at=order.created_at,
-        updated_at=order.updated_at,
-        first_seen_at=order.first_seen,
-        last_seen_at=order.last_seen,
-        condition_cleared_at=order.condition_cleared_at,
-        accepted_at=order.accepted_at,
-        arrived_at=order.arrived_at,
-        started_at=order.started_at,
-        resolved_at=order.resolved_at,
-        closed_at=order.closed_at,
-    )
-
-
 @router.get("")
 async def list_orders(
     context: Gateway,
@@ -236,7 +152,8 @@ async def list_orders(
     )
     page = await asyncio.to_thread(context.sql.queries.orders, want, limit, cursor)
     seen = [order for order in page.items if _visible(context, principal, order)]
-    return PageView(items=[order_view(context, order) for order in seen], next=page.next)
+    clocks = await clocks_of(context, seen)
+    return PageView(items=[order_view(context, order, clocks) for order in seen], next=page.next)
 
 
 @router.get("/{no}")
@@ -251,7 +168,7 @@ async def read_order(context: Gateway, principal: Reader, no: OrderNo, response:
     alarms, audit, notices = await asyncio.to_thread(work)
     response.headers["etag"] = f'"{order.version}"'
     return OrderDetail(
-        **dict(order_view(context, order)),
+        **dict(await viewed(context, order)),
         alarms=[alarm_view(context, alarm, {order.id: order.no}) for alarm in alarms],
         audit=[
             AuditView(
@@ -282,6 +199,12 @@ async def read_order(context: Gateway, principal: Reader, no: OrderNo, response:
         ],
         acts=list(lifecycle.legal(order, principal.actor)) if principal.may(Permission.ACT) else [],
     )
+
+
+@router.get("/{no}/clocks")
+async def read_clocks(context: Gateway, principal: Reader, no: OrderNo) -> list[ClockReasons]:
+    """The SLA clocks of an order with their milestones, and why something is due then."""
+    return await reasons_of(context, await _find(context, principal, no))
 
 
 @router.post("", status_code=status.HTTP_201_CREATED)
@@ -319,7 +242,7 @@ async def report(
     if order.version > 1:
         response.status_code = status.HTTP_200_OK
     log.info("order reported", no=order.no, actor=principal.key.name)
-    return order_view(context, order)
+    return await viewed(context, order)
 
 
 @router.post("/{no}/commands")
@@ -355,7 +278,7 @@ async def act(
     )
     order = await carry_out(context, command, now)
     response.headers["etag"] = f'"{order.version}"'
-    return order_view(context, order)
+    return await viewed(context, order)
 
 
 async def carry_out(context: Context, command: Command, now: int) -> WorkOrder:

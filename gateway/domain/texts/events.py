@@ -17,6 +17,8 @@ _ORDERS = {
     "cancelled": ("The order is cancelled: `closeReason`", "工单已取消，见 `closeReason`"),
     "reopened": ("The fault is back, or was not mended: the order goes on", "故障复发或未修好，工单重开"),
     "comment_added": ("Somebody said something: `note`", "新增备注，见 `note`"),
+    "escalated": ("A milestone of a clock was reached: `escalation`", "到达时限节点，升级上报，见 `escalation`"),
+    "sla_breached": ("A clock reached its target and was not met: `escalation`", "超过时限，见 `escalation`"),
     "alarm_unlatched": ("A person let a latched alarm clear", "告警已人工复位"),
 }
 _ALARMS = {

@@ -7,7 +7,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "config.rule.inhibit_near": ("there is no rule {value} that could inhibit this one; did you mean {near}?", "没有可作上级的规则 {value}；是否想写 {near}？"),
     "config.rule.skill": ("there is no skill {value}; write it in the main file: desk: {{skills: [{value}]}}", "没有技能 {value}；请写入主文件：desk: {{skills: [{value}]}}"),
     "config.rule.skill_near": ("there is no skill {value}; did you mean {near}?", "没有技能 {value}；是否想写 {near}？"),
-    "config.rule.sla": ("there is no sla {value}; write it in the main file: desk: {{sla: [{value}]}}", "没有时限 {value}；请写入主文件：desk: {{sla: [{value}]}}"),
+    "config.rule.sla": ("there is no sla {value}; write it in the main file: desk: {{sla: {{{value}: {{resolve: 4h}}}}}}", "没有时限 {value}；请写入主文件：desk: {{sla: {{{value}: {{resolve: 4h}}}}}}"),
     "config.rule.sla_near": ("there is no sla {value}; did you mean {near}?", "没有时限 {value}；是否想写 {near}？"),
     "rules.active.daily": ("{value} is not a span of the day; write {write}", "{value} 不是一天中的时段；请写 {write}"),
     "rules.active.months": ("{value} is not a month; write {write}", "{value} 不是月份；请写 {write}"),

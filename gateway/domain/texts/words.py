@@ -52,6 +52,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     "word.event.cancelled": ("cancelled", "取消"),
     "word.event.reopened": ("reopened", "重开"),
     "word.event.comment_added": ("comment added", "添加备注"),
+    "word.event.escalated": ("escalated", "升级上报"),
+    "word.event.sla_breached": ("overdue", "超时"),
     "word.event.alarm_unlatched": ("alarm released", "告警人工复位"),
     "word.actor.system": ("the gateway", "系统"),
     # a notice, and reasons why it was not sent
