@@ -5,6 +5,7 @@
 
 import lzma
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -40,23 +41,41 @@ def shown(one: Engine) -> tuple[EngineStatus, dict[str, tuple[str, str, RuleSour
     return replace(status, next_due=None, rules={}), rules
 
 
-@pytest.mark.parametrize("packed", SNAPSHOTS, ids=lambda path: path.stem)
-def test_a_snapshot_of_an_earlier_build_goes_on_as_if_it_had_never_stopped(packed: Path) -> None:
+@dataclass(frozen=True)
+class Life:
+    """An engine that never stopped: what it showed at the snapshot, each later record with what it decided, the end.
+    `warmed` is the result of a warm-up by an earlier build, taken at the snapshot."""
+
+    at_snapshot: object
+    later: list[tuple[Record, list[bytes]]]
+    got: list[Transition]
+    at_end: object
+    memory: object
+    warmed: Engine | None
+    warmed_rule: str
+
+
+@pytest.fixture(scope="module")
+def life() -> Life:
+    """Lived once: every snapshot is compared with it."""
     before, after = journal()
     lives = engine()
     for record in before:
         lives.step(record)
-    old = restored(lzma.decompress(packed.read_bytes()))
-    assert shown(old) == shown(lives)
+    (packed,) = (HERE.parent / "warm_up").glob("*.xz")
+    found = decoded_result(lzma.decompress(packed.read_bytes()))
+    assert found is not None
+    warmed = restored_engine(lives.evaluators.main, found)
+    at_snapshot = shown(lives)
     batches = [one.body for one in before if isinstance(one.body, Batch)]
     got: list[Transition] = []
+    later: list[tuple[Record, list[bytes]]] = []
 
     def step(record: Record) -> None:
-        """Both step it, and decide the same."""
         mine = Record(lives.seq + 1, record.at, record.body)
-        found = lives.step(mine)
-        assert bytes_of(old.step(mine)) == bytes_of(found), record
-        got.extend(found)
+        decided = lives.step(mine)
+        later.append((mine, bytes_of(decided)))
+        got.extend(decided)
 
     for number, record in enumerate(after):
         if isinstance(record.body, Batch):
@@ -66,10 +85,19 @@ def test_a_snapshot_of_an_earlier_build_goes_on_as_if_it_had_never_stopped(packe
             for fact in answer(lives, history_in_memory(batches)):
                 if fact.device in {0, METERS[1].id}:
                     step(Record(0, record.at, fact))
-    assert shown(old) == shown(lives)
-    assert old.memory() == lives.memory()
-    assert len(got) > 100
-    assert {one.rule for one in got if one.late}, "some were decided once more"
+    return Life(at_snapshot, later, got, shown(lives), lives.memory(), warmed, found.rule)
+
+
+@pytest.mark.parametrize("packed", SNAPSHOTS, ids=lambda path: path.stem)
+def test_a_snapshot_of_an_earlier_build_goes_on_as_if_it_had_never_stopped(packed: Path, life: Life) -> None:
+    old = restored(lzma.decompress(packed.read_bytes()))
+    assert shown(old) == life.at_snapshot
+    for record, decided in life.later:
+        assert bytes_of(old.step(record)) == decided, record
+    assert shown(old) == life.at_end
+    assert old.memory() == life.memory
+    assert len(life.got) > 100
+    assert {one.rule for one in life.got if one.late}, "some were decided once more"
 
 
 def test_there_is_a_snapshot_of_the_form_before() -> None:
@@ -77,17 +105,11 @@ def test_there_is_a_snapshot_of_the_form_before() -> None:
     assert sum(path.stat().st_size for path in SNAPSHOTS) < 200_000
 
 
-def test_the_result_of_a_warm_up_by_an_earlier_build_is_taken() -> None:
+def test_the_result_of_a_warm_up_by_an_earlier_build_is_taken(life: Life) -> None:
     """It stands in the journal as a fact: after the upgrade it may be replayed."""
-    (packed,) = (HERE.parent / "warm_up").glob("*.xz")
-    found = decoded_result(lzma.decompress(packed.read_bytes()))
-    assert found is not None
-    lives = engine()
-    for record in journal()[0]:
-        lives.step(record)
-    scratch = restored_engine(lives.evaluators.main, found)
+    scratch = life.warmed
     assert scratch is not None
     assert scratch.made
-    group = scratch.core.installed.groups[found.rule]
+    group = scratch.core.installed.groups[life.warmed_rule]
     assert group.table.rows
     assert all(votes.true.any() or votes.size.any() for members in group.table.kinds for votes in members.votes)
