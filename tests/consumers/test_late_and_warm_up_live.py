@@ -19,7 +19,7 @@ STREAK = RULES.replace("id: hot", "id: streak").replace(
 
 
 async def until(true: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not true():
             await asyncio.sleep(0.01)
 
