@@ -16,7 +16,6 @@ from rules.format import Loaded, load_text, policy_source, work_calendar
 
 FOLDER = Path(__file__).parent
 CHINA = work_calendar((FOLDER.parents[1] / "config/calendars/cn.yaml").read_text("utf-8"), "cn.yaml", "cn")[0]
-assert CHINA is not None
 FILES = (*sorted(FOLDER.glob("*.yaml")), *sorted((FOLDER.parent / "cases").glob("*/*.yaml")))
 SAY = re.compile(r"\bsay: *(.*)")
 
@@ -30,6 +29,7 @@ def lines(file: Path) -> tuple[str, ...]:
 @cache
 def loaded(file: Path) -> Loaded:
     """A file, with every case that it has."""
+    assert CHINA is not None
     found = load_text(file.read_text("utf-8"), file.name, Names({}, calendar=CHINA))
     assert not found.problems, [problem.render() for problem in found.problems]
     assert len(found.tests.cases) == len(lines(file)), "a case for every line"

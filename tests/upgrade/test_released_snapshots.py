@@ -18,6 +18,7 @@ from gateway.domain.reading import Batch
 from gateway.domain.record import Record
 from rules.engine import Engine
 from rules.engine.rerun import answer, history_in_memory
+from rules.engine.rerun.scratch_engine import ScratchEngine
 from rules.engine.rerun.warmup_job import decoded_result, restored_engine
 from rules.format import compile_policy, compile_source
 from rules.format.rule_source import RuleSource, decoded
@@ -51,7 +52,7 @@ class Life:
     got: list[Transition]
     at_end: object
     memory: object
-    warmed: Engine | None
+    warmed: ScratchEngine | None
     warmed_rule: str
 
 
