@@ -34,9 +34,9 @@ def sync_names(folder: Path) -> None:
         os.close(number)
 
 
-def move_aside(path: Path, *companions: str) -> Path:
-    """`<path>.damaged-<UTC>`, with the files of these suffixes; returns it. A missing file is no error."""
-    aside = path.with_name(f"{path.name}.damaged-{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}")
+def move_aside(path: Path, *companions: str, word: str = "damaged") -> Path:
+    """`<path>.<word>-<UTC>`, with the files of these suffixes; returns it. A missing file is no error."""
+    aside = path.with_name(f"{path.name}.{word}-{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}")
     for suffix in (*companions, ""):
         with suppress(FileNotFoundError):
             path.with_name(path.name + suffix).rename(aside.with_name(aside.name + suffix))

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from gateway.domain.errors import StoreError
+from gateway.domain.language_values import Phrase
 from gateway.durable import replace_synced
 
 NAME: Final = "stores.json"
@@ -14,6 +15,8 @@ DATABASE: Final = "fieldgate.sqlite"
 JOURNAL: Final = "journal.sqlite"
 FILES: Final = {"database": DATABASE, "journal": JOURNAL, "series": "series/segments.json"}
 """Store -> the file that must be there."""
+SERVER: Final = "server"
+"""Instead of the file `database`: the relational database on a server."""
 
 
 def expected(data: Path) -> dict[str, int]:
@@ -30,7 +33,18 @@ def expected(data: Path) -> dict[str, int]:
 
 def missing(data: Path) -> list[Path]:
     """Stores that must exist and do not. Raises StoreError."""
-    return [data / FILES[name] for name in expected(data) if not (data / FILES[name]).exists()]
+    files = (data / FILES[name] for name in expected(data) if name in FILES)
+    return [path for path in files if not path.exists()]
+
+
+def check_database(data: Path, *, embedded: bool) -> None:
+    """Raises StoreError if the last start had the database in another place: this one would be empty, or old."""
+    known, now = expected(data), "database" if embedded else SERVER
+    if known and now not in known:
+        words = {"database": Phrase("database.a_file", {"path": data / DATABASE}), SERVER: Phrase("database.a_server")}
+        other = SERVER if embedded else "database"
+        if other in known:
+            raise StoreError.of("database.changed", before=words[other], now=words[now])
 
 
 def check_present(data: Path) -> None:
@@ -45,6 +59,6 @@ def settle(data: Path, found: Mapping[str, int]) -> None:
     before = expected(data)
     for name, identity in found.items():
         if before.get(name, identity) not in {0, identity}:
-            raise StoreError.of("store.other", path=data / FILES[name])
+            raise StoreError.of("store.other", path=data / FILES.get(name, name))
     if before != dict(found):
         replace_synced(data / NAME, {"format": 1, "stores": dict(found)})

@@ -78,15 +78,15 @@ def build(project: Project, clock: Clock | None = None, *, command: str = "run")
     lock = FileLock(project.settings.data_dir / JOURNAL, command, IMPORT_RELEASE_SECONDS if command == "run" else 0.0)
     with ExitStack() as opened:  # what is open when something goes wrong is closed, the lock last
         opened.callback(lock.release)
-        app = _built(project, clock or SystemClock(), lock, opened)
+        app = _built(project, clock or SystemClock(), lock, opened, wait=command == "run")
         opened.pop_all()
     return app
 
 
-def _built(project: Project, clock: Clock, lock: FileLock, opened: ExitStack) -> App:
+def _built(project: Project, clock: Clock, lock: FileLock, opened: ExitStack, *, wait: bool) -> App:
     in_force, threads, settings = ProjectInForce(project), Threads(), project.settings
     steady = clock.steady if isinstance(clock, SystemClock) else clock.now
-    stores = open_stores(settings, clock, lock, opened)
+    stores = open_stores(settings, clock, lock, opened, wait=wait)
     desk = _desk(project, stores)
     supervisor, scheduler, readiness = Supervisor(), Scheduler(), Readiness()
     make = _factory(stores, desk, clock)

@@ -71,6 +71,7 @@ class Housekeeping:
         floor = min(floor, held_back(stores.journal.stats(), consumers.beside.secured(floor)))
         if floor:
             stores.journal.release(stores.partition, floor)
+        await self.threads.desk(stores.sql.database.keep)
         await self.threads.desk(stores.registry.save_texts)
 
     async def save_plausibility(self) -> None:

@@ -17,12 +17,12 @@ from gateway.domain.errors import StoreError
 from gateway.domain.record import MeterExchanged, PointDefined, Record, RecordKind, RuleRemoved, RuleSet
 from gateway.domain.text import Lang, localize
 from gateway.domain.workorder import Role
-from gateway.expected_stores import DATABASE, JOURNAL
+from gateway.expected_stores import JOURNAL
 from gateway.journal.reader import JournalReader
 from gateway.ports import RegistryContents
 from gateway.settings.model import Settings
 from gateway.settings.project import load_settings
-from gateway.store import ApiKeys, Database, Queries, SqlRegistryStore, temporary_key
+from gateway.store import ApiKeys, Database, DatabasePlace, Queries, SqlRegistryStore, temporary_key
 from gateway.store.corrections import ANY, Corrections, facts_of_exchanges
 
 if TYPE_CHECKING:
@@ -138,11 +138,11 @@ def open_installation(config: Path, lang: Lang | None = None) -> Iterator[Instal
     """Open an installation read-only. Raises ConfigError, and StoreError when there is no data yet."""
     settings = load_settings(config)
     language: Lang = lang or settings.language
-    file = settings.data_dir / DATABASE
+    place = DatabasePlace(settings.data_dir, settings.database)
     journal_file = settings.data_dir / JOURNAL
-    if not file.is_file() or not journal_file.is_file():
+    if not place.exists() or not journal_file.is_file():
         raise StoreError(localize("review.no_data", language, path=settings.data_dir, config=config))
-    database = Database.at(file)
+    database = place.open()
     try:
         journal = JournalReader(journal_file)
         try:

@@ -10,7 +10,6 @@ import click
 from gateway.cli.problems import refuse
 from gateway.domain.errors import ConfigError, GatewayError, StoreError
 from gateway.domain.text import Lang, localize
-from gateway.expected_stores import DATABASE
 
 if TYPE_CHECKING:
     from gateway.settings.model import Settings
@@ -51,14 +50,14 @@ class LocalApi:
         from gateway.api.config import key_file
         from gateway.api.tls import pinned
         from gateway.domain.workorder import Role
-        from gateway.store import ApiKeys, Database, temporary_key
+        from gateway.store import ApiKeys, DatabasePlace, temporary_key
 
         api, key = self.settings.api, key_file(self.settings.data_dir, self.settings.tenant)
-        file = self.settings.data_dir / DATABASE
-        if not api.port or not file.is_file():
+        place = DatabasePlace(self.settings.data_dir, self.settings.database)
+        if not api.port or not place.exists():
             self.fail(localize("readings.no_gateway", self.lang, url=api.address))
         verify = pinned(api.tls.cert) if api.tls else True
-        database = Database.at(file)
+        database = place.open()
         try:
             with httpx.Client(base_url=api.address, verify=verify, timeout=TIMEOUT, trust_env=False) as client:
                 client.get("/healthz")  # make a key only when a gateway answers

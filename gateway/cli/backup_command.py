@@ -3,6 +3,7 @@
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,6 +12,9 @@ from gateway.cli.problems import UNUSABLE, refuse
 from gateway.domain.byte_size import format_size
 from gateway.domain.errors import ConfigError, StoreError
 from gateway.domain.text import Lang, localize
+
+if TYPE_CHECKING:
+    from gateway.settings.model import Settings
 
 
 @click.command("backup")
@@ -44,4 +48,17 @@ def command(target: Path, config: Path, lang: Lang) -> None:
         click.echo(localize("backup.left_out", lang, path=path), err=True)
     for name in made.elsewhere:
         click.echo(localize("backup.elsewhere", lang, name=name), err=True)
+    if not settings.database.embedded:
+        click.echo(_dump(settings, lang), err=True)
     click.echo(localize("backup.done", lang, path=made.path, size=format_size(made.bytes), head=made.head))
+
+
+def _dump(settings: "Settings", lang: Lang) -> str:
+    """How to copy the database: before the journal, from which a start makes the orders that came after."""
+    config = settings.database
+    server = f"-h {config.host} -p {config.port} -U {config.user} -n {config.schema_name}"
+    command = f"pg_dump -Fc {server} -f desk.dump {config.database}"
+    from gateway.store import DatabasePlace
+
+    place = DatabasePlace(settings.data_dir, config)
+    return localize("database.backup.elsewhere", lang, place=place, command=command)

@@ -11,7 +11,7 @@ import click
 from gateway.cli.options import main_file, report_language
 from gateway.domain.errors import ConfigError, GatewayError, StoreError
 from gateway.domain.text import Lang, localize
-from gateway.expected_stores import DATABASE, JOURNAL
+from gateway.expected_stores import JOURNAL
 
 if TYPE_CHECKING:
     from gateway.settings.model import Settings
@@ -71,14 +71,14 @@ def _running(settings: "Settings", code: str, lang: Lang) -> tuple[bool, int, in
     from gateway.api.config import key_file
     from gateway.api.tls import pinned
     from gateway.domain.workorder import Role
-    from gateway.store import ApiKeys, Database, temporary_key
+    from gateway.store import ApiKeys, DatabasePlace, temporary_key
 
     api, key = settings.api, key_file(settings.data_dir, settings.tenant)
-    file = settings.data_dir / DATABASE
-    if not api.port or not file.is_file():
+    place = DatabasePlace(settings.data_dir, settings.database)
+    if not api.port or not place.exists():
         return None
     verify = pinned(api.tls.cert) if api.tls else True
-    database = Database.at(file)
+    database = place.open()
     try:
         with httpx.Client(base_url=api.address, verify=verify, timeout=TIMEOUT, trust_env=False) as client:
             client.get("/healthz")  # create a key only when a gateway answers
@@ -100,21 +100,23 @@ def _running(settings: "Settings", code: str, lang: Lang) -> tuple[bool, int, in
 def _alone(settings: "Settings", code: str) -> tuple[bool, int, int]:
     """Erase in the database itself. No gateway runs, so this process is its only writer. Raises StoreError."""
     from gateway.lock import FileLock
-    from gateway.store import AuditedAct, Database, erase_customer
+    from gateway.store import AuditedAct, DatabasePlace, erase_customer, hold
+    from gateway.store.erase import TABLES
 
-    file = settings.data_dir / DATABASE
-    if not file.is_file():
+    place = DatabasePlace(settings.data_dir, settings.database)
+    if not place.exists():
         return False, 0, 0
     os.umask(0o077)
     lock = FileLock(settings.data_dir / JOURNAL, "erase")
     try:
-        database = Database.at(file)
+        database = place.open()
         try:
+            hold(database)
             database.upgrade()
             entry = AuditedAct(time.time_ns() // 1000, "", "", "customer.erase", code)
             erased = erase_customer(database, settings.tenant, code, entry)
             if erased:
-                database.compact()
+                database.compact(TABLES)
         finally:
             database.close()
     finally:

@@ -116,14 +116,14 @@ def revoke(name: str, config: Path, lang: Lang) -> None:
 def _with_keys(config: Path, lang: Lang, work: "Callable[[ApiKeys, Lang], None]") -> None:
     """Run `work` with the keys of the database. Exit status 0 done, 2 not done, with the reason."""
     from gateway.settings import load_settings
-    from gateway.store import ApiKeys, local_database
+    from gateway.store import ApiKeys, DatabasePlace, local_database
 
     try:
         settings = load_settings(config)
     except ConfigError as error:
         refuse(error, lang)
     try:
-        with local_database(settings.data_dir, "keys") as database:
+        with local_database(DatabasePlace(settings.data_dir, settings.database), "keys") as database:
             work(ApiKeys(database, settings.tenant), lang)
     except KeyRefused as refused:
         click.echo(localize(refused.key, lang, **refused.fields), err=True)

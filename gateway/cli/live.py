@@ -8,7 +8,6 @@ from gateway.domain.error_reasons import reason
 from gateway.domain.errors import StoreError, StoreUnavailable
 from gateway.domain.text import Lang, localize
 from gateway.domain.workorder import Role
-from gateway.expected_stores import DATABASE
 
 if TYPE_CHECKING:
     import httpx
@@ -26,12 +25,12 @@ def running_gateway(
 
     from gateway.api.config import key_file
     from gateway.api.tls import pinned
-    from gateway.store import ApiKeys, Database, temporary_key
+    from gateway.store import ApiKeys, DatabasePlace, temporary_key
 
-    api, file = settings.api, settings.data_dir / DATABASE
+    api, place = settings.api, DatabasePlace(settings.data_dir, settings.database)
     if not api.port:
         raise StoreError(localize("review.no_port", lang, path=settings.data_dir))
-    if not file.is_file():
+    if not place.exists():
         raise StoreUnavailable(localize("live.not_running", lang, url=api.address))
     with ExitStack() as opened:
         verify = pinned(api.tls.cert) if api.tls else True
@@ -48,7 +47,7 @@ def running_gateway(
             client.get("/healthz")  # create a key only when a gateway answers
         except httpx.TransportError as error:
             raise StoreUnavailable(localize("live.not_running", lang, url=api.address)) from error
-        database = Database.at(file)
+        database = place.open()
         opened.callback(database.dispose)
         path = key_file(settings.data_dir, settings.tenant)
         try:

@@ -9,8 +9,9 @@ from gateway.cli.options import main_file, report_language
 from gateway.cli.problems import UNUSABLE, refuse
 from gateway.domain.errors import ConfigError, StoreError
 from gateway.domain.text import Lang, localize
-from gateway.expected_stores import DATABASE, JOURNAL
-from gateway.store.database import Database, Migrated
+from gateway.expected_stores import JOURNAL
+from gateway.store import DatabasePlace, hold
+from gateway.store.database import Migrated
 
 
 @click.command("migrate")
@@ -33,7 +34,8 @@ def command(config: Path, check: bool, lang: Lang) -> None:
         refuse(error, lang)
     data = settings.data_dir
     try:
-        text, status = _checked(data, lang) if check else _migrated(data, lang)
+        place = DatabasePlace(data, settings.database)
+        text, status = _checked(place, lang) if check else _migrated(place, lang)
     except StoreError as error:
         click.echo(error.text(lang), err=True)
         sys.exit(UNUSABLE)
@@ -41,39 +43,42 @@ def command(config: Path, check: bool, lang: Lang) -> None:
     sys.exit(status)
 
 
-def _checked(data: Path, lang: Lang) -> tuple[str, int]:
+def _checked(place: DatabasePlace, lang: Lang) -> tuple[str, int]:
     from gateway.store.migrate import head
 
-    path = data / DATABASE
-    if not path.is_file():
-        return localize("store.migrate.none", lang, path=path, head=head()), 0
-    database = Database.at(path)
+    if not place.exists():
+        return localize("store.migrate.none", lang, path=place, head=head()), 0
+    database = place.open()
     try:
         plan = database.plan()
     finally:
         database.dispose()
     if not plan.pending:
-        return localize("store.migrate.current", lang, path=path, current=plan.current), 0
-    pending = ", ".join(plan.pending)
-    return localize("store.migrate.pending", lang, path=path, current=plan.current or "-", pending=pending), 1
+        return localize("store.migrate.current", lang, path=place, current=plan.current), 0
+    pending, current = ", ".join(plan.pending), plan.current or "-"
+    if place.file is None:
+        return localize("database.migrate.pending", lang, place=place, current=current, pending=pending), 1
+    return localize("store.migrate.pending", lang, path=place, current=current, pending=pending), 1
 
 
-def _migrated(data: Path, lang: Lang) -> tuple[str, int]:
+def _migrated(place: DatabasePlace, lang: Lang) -> tuple[str, int]:
     from gateway.lock import FileLock
     from gateway.store.migrate import head
 
-    path = data / DATABASE
-    if not path.is_file():
-        return localize("store.migrate.none", lang, path=path, head=head()), 0
-    lock = FileLock(data / JOURNAL, "migrate")
+    if not place.exists():
+        return localize("store.migrate.none", lang, path=place, head=head()), 0
+    lock = FileLock(place.data / JOURNAL, "migrate")
     try:
-        database = Database.at(path)
+        database = place.open()
         try:
+            hold(database)
             made: Migrated = database.upgrade()
         finally:
             database.close()
     finally:
         lock.release()
     if not made.pending:
-        return localize("store.migrate.current", lang, path=path, current=made.current), 0
-    return localize("store.migrate.done", lang, path=path, current=made.current, head=head(), copy=made.copy), 0
+        return localize("store.migrate.current", lang, path=place, current=made.current), 0
+    if place.file is None:
+        return localize("database.migrate.done", lang, place=place, current=made.current, head=head()), 0
+    return localize("store.migrate.done", lang, path=place, current=made.current, head=head(), copy=made.copy), 0

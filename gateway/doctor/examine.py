@@ -32,7 +32,7 @@ def examine(project: Project, lang: Lang) -> Iterator[DoctorFinding]:
     yield machine.clock(time.time_ns() // 1000, _newest(journal))
     yield machine.clock_kept(machine.kernel_clock(), machine.chrony())
     yield from machine.modes(_private(settings))
-    yield from running_gateway.stores(data, settings.tenant)
+    yield from running_gateway.stores(settings)
     if running and settings.api.port:
         url, cert = _health(settings)
         yield from running_gateway.fetch_health(url, lang, cert, settings.sources) or [

@@ -10,13 +10,14 @@ import httpx
 from gateway import expected_stores
 from gateway.adapters import SOURCES
 from gateway.api.tls import pinned
+from gateway.doctor import database_server
 from gateway.domain.errors import StoreError
-from gateway.domain.finding import DoctorFinding, bad, ok, warn
+from gateway.domain.finding import DoctorFinding, Grade, bad, ok, warn
 from gateway.domain.language_values import Phrase
 from gateway.domain.text import Lang
-from gateway.expected_stores import DATABASE
 from gateway.section import AdapterSection
-from gateway.store import Database, Queries, SqlDeliveryQueue
+from gateway.settings.model import Settings
+from gateway.store import DatabasePlace, Queries, SqlDeliveryQueue
 
 TIMEOUT: Final = 10.0
 NO_SOURCES: Final[Mapping[str, AdapterSection]] = {}
@@ -98,21 +99,29 @@ def of_sources(metrics: str, sources: Mapping[str, AdapterSection]) -> Iterator[
         yield from SOURCES[config.type].examine_running(name, values[name])
 
 
-def stores(data: Path, tenant: str) -> Iterator[DoctorFinding]:
-    """Findings about missing stores, and about what waits in the database. Also works beside a running gateway."""
+def stores(settings: Settings) -> Iterator[DoctorFinding]:
+    """Findings about missing stores, the database server, and what waits in the database. Also works beside a running
+    gateway."""
+    data, tenant, config = settings.data_dir, settings.tenant, settings.database
     try:
         gone = expected_stores.missing(data)
+        expected_stores.check_database(data, embedded=config.embedded)
+        place = DatabasePlace(data, config)
+        known = place.exists()
     except StoreError as error:
         yield bad("doctor.store", "doctor.store.do", error=error)
         return
-    file = data / DATABASE
     if gone:
         yield bad("doctor.missing", "doctor.store.do", paths=", ".join(map(str, gone)))
-    if not file.is_file():
+    if not config.embedded:
+        found = database_server.examine(place)
+        yield from found
+        known = known and not any(one.grade is Grade.BAD for one in found)
+    if not known:
         if not gone:
             yield ok("doctor.no_data", path=data)
         return
-    database = Database.at(file)
+    database = place.open()
     try:
         pending = database.plan().pending
         if pending:

@@ -27,7 +27,7 @@ from gateway.journal import JournalReader
 from gateway.recovery import series_stores
 from gateway.recovery.copy_sqlite import copy_sqlite
 from gateway.settings.model import Settings, store_name
-from gateway.store import Database, SqlDeskStore
+from gateway.store import DatabasePlace, SqlDeskStore
 from gateway.store.integrity_check import find_damage
 
 FORMAT: Final = 1
@@ -66,7 +66,7 @@ def back_up(settings: Settings, main_file: Path, target: Path) -> BackupContents
     data = settings.data_dir
     if target.exists() or target.is_symlink():
         raise StoreError.of("backup.exists", path=target)
-    if not (data / DATABASE).is_file() or not (data / JOURNAL).is_file():
+    if not DatabasePlace(data, settings.database).exists() or not (data / JOURNAL).is_file():
         raise StoreError.of("store.nothing_here", path=data)
     expected_stores.check_present(data)
     at = time.time_ns() // 1000
@@ -102,7 +102,8 @@ def _copied(settings: Settings, copy: Path) -> int:
         for path in sorted((data / "snapshots").glob("*.snapshot")):
             with suppress(FileNotFoundError):  # only the newest are kept
                 copy_plain(path, copy / "snapshots" / path.name)
-        copy_sqlite(data / DATABASE, copy / DATABASE)
+        if settings.database.embedded:
+            copy_sqlite(data / DATABASE, copy / DATABASE)
         copy_sqlite(data / JOURNAL, copy / JOURNAL)
         for path in [data / expected_stores.NAME, *data.glob("admin*.key"), *(data / "sessions").glob("*")]:
             if path.is_file():
@@ -118,13 +119,16 @@ def _copied(settings: Settings, copy: Path) -> int:
 def _checked(settings: Settings, copy: Path) -> int:
     """Open everything as a start would; returns the newest record of the journal. Raises StoreError if the files do
     not fit together."""
-    if what := find_damage(copy / DATABASE, LOOK):
-        raise StoreError.of("store.damaged", path=copy / DATABASE, what=library_text(what))
+    place = DatabasePlace(copy, settings.database)
+    if place.file is not None and (what := find_damage(place.file, LOOK)):
+        raise StoreError.of("store.damaged", path=place.file, what=library_text(what))
     with closing(JournalReader(copy / JOURNAL)) as reader:
         partition, newest = reader.partition, reader.last(reader.partition)
         floor, head = reader.floor(), newest.seq if newest is not None else 0
-    with closing(Database.at(copy / DATABASE)) as database:
-        desk = Desk(SqlDeskStore(database), partition=partition).cursor()
+    desk = 0  # the database of a server is copied after this, by its own tools
+    if place.file is not None:
+        with closing(place.open()) as database:
+            desk = Desk(SqlDeskStore(database), partition=partition).cursor()
     stored = floor
     for config, _ in series_stores.in_data_folder(settings):
         with closing(SERIES[config.type].build(copy, config, SystemClock())) as series:

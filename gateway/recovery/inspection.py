@@ -6,11 +6,11 @@ from pathlib import Path
 from gateway import expected_stores
 from gateway.adapter_ports import MISSING
 from gateway.domain.errors import GatewayError, InvariantBroken
-from gateway.expected_stores import DATABASE, JOURNAL
+from gateway.expected_stores import JOURNAL
 from gateway.journal import JournalReader
 from gateway.recovery import series_stores
 from gateway.settings.model import Settings
-from gateway.store import integrity_check
+from gateway.store import DatabasePlace, integrity_check
 
 Finding = tuple[Path, str]
 """A file, and its damage (MISSING, LOCKED, or the message of the library that reads it)."""
@@ -22,8 +22,8 @@ def inspect_data(settings: Settings) -> Iterator[Finding]:
     for path in expected_stores.missing(data):
         yield path, MISSING
     yield from _journal(data / JOURNAL)
-    database = data / DATABASE
-    if database.exists() and (what := integrity_check.find_damage(database)):
+    database = DatabasePlace(data, settings.database).file
+    if database is not None and database.exists() and (what := integrity_check.find_damage(database)):
         yield database, what
     for _, files in series_stores.in_data_folder(settings):
         yield from files.inspect()

@@ -19,11 +19,11 @@ from gateway.domain.duration import iso
 from gateway.domain.error_reasons import library_text
 from gateway.domain.errors import StoreError
 from gateway.durable import move_aside
-from gateway.expected_stores import DATABASE, JOURNAL
+from gateway.expected_stores import JOURNAL
 from gateway.lock import FileLock
 from gateway.recovery import journal_repair, registry_rebuild, salvage_rows, series_stores
 from gateway.settings.model import Settings, store_name
-from gateway.store import Database, SqlDeskStore, integrity_check, tables
+from gateway.store import Database, DatabasePlace, SqlDeskStore, hold, integrity_check, tables
 
 
 def recover(settings: Settings) -> RecoveryReport:
@@ -39,13 +39,20 @@ def recover(settings: Settings) -> RecoveryReport:
 def _recover(settings: Settings) -> RecoveryReport:
     report = RecoveryReport()
     data, tenant, partition = settings.data_dir, settings.tenant, settings.partition
-    path, series = data / DATABASE, [files for _, files in series_stores.in_data_folder(settings)]
+    place, series = (
+        DatabasePlace(data, settings.database),
+        [files for _, files in series_stores.in_data_folder(settings)],
+    )
     expected = _expected(data, report)
     if not expected and not any((data / file).exists() for file in expected_stores.FILES.values()):
         raise StoreError.of("store.nothing", path=data)
-    rebuilt = _database(path, report, missed="database" in expected)
-    database = Database.at(path)
+    expected_stores.check_database(data, embedded=place.config.embedded)
+    rebuilt = place.file is not None and _database(place.file, report, missed="database" in expected)
+    database = place.open()
     try:
+        if database.server is not None:
+            report.add("database.recover.elsewhere", place=place)
+            hold(database)
         database.upgrade()
         replay = [files.repair(report, missed="series" in expected) for files in series]
         stored = max([files.cursor(partition) for files in series], default=0)
@@ -54,9 +61,12 @@ def _recover(settings: Settings) -> RecoveryReport:
         epoch = database.query(lambda c: c.scalar(select(func.max(tables.cursor.c.epoch)))) or 0
         repair = journal_repair.repair(journal, partition, consumed, epoch=epoch, missed="journal" in expected)
         _journal(repair, journal, report)
+        if database.server is not None:
+            rebuilt = True  # of a dump that is older than the journal, rows may be missing
+            database.claim(0)  # by the journal that is here now
         if rebuilt and (count := registry_rebuild.restore(database, journal, tenant)):
             report.add("recover.registry", count=count)
-        if rebuilt:
+        if rebuilt and database.server is None:
             _position(database, partition, report)
         if repair.emptied and (count := registry_rebuild.queue_facts(database, tenant)):
             report.add("recover.told", count=count)

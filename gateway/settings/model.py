@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
 
 from gateway.adapters import EMBEDDED, ENDPOINTS, SERIES, SOURCES
 from gateway.api.config import ApiConfig, HealthConfig
+from gateway.database_config import DatabaseConfig
 from gateway.delivery.config import DeliveryConfig
 from gateway.desk.config import DeskConfig
 from gateway.domain.attribute_mask import AttributeMask
@@ -144,6 +145,8 @@ class Settings(Section):
         EMBEDDED.config(),
     )
     """Stores of readings: one, or a list. The first that can be read is what API and rules look history up in."""
+    database: DatabaseConfig = DatabaseConfig()
+    """Registry, alarms, work orders, deliveries: `sqlite` (a file in `data_dir`), or the URL of a PostgreSQL server."""
     endpoints: dict[Name, EndpointConfig] = Field(default={})
     desk: DeskConfig = DeskConfig()
     journal: JournalConfig = JournalConfig()

@@ -7,7 +7,10 @@ from pydantic import BaseModel
 
 from gateway.settings.model import Settings
 
-AT_START = ("name", "tenant", "data_dir", "series", "journal", "intake", "delivery", "api", "health", "clock", "log")
+AT_START = (
+    *("name", "tenant", "data_dir", "series", "database", "journal", "intake", "delivery", "api", "health", "clock"),
+    "log",
+)
 """Keys of `gateway.yaml` used to open files and sockets and to build running parts."""
 _DERIVED = {"intake.ahead_limit", "intake.patience"}  # keys below `clock`
 

@@ -10,7 +10,7 @@ from gateway.store.delivery_queue import SqlDeliveryQueue
 from gateway.store.desk_store import SqlDeskStore, SqlDeskTransaction
 from gateway.store.erase import Erased, blank_dead, erase_customer
 from gateway.store.keys_and_callbacks import ApiKey, ApiKeys, Inbound, Inbox
-from gateway.store.local_database import local_actor, local_database, temporary_key
+from gateway.store.local_database import DatabasePlace, hold, local_actor, local_database, temporary_key
 from gateway.store.queries import AlarmFilter, DeliveryFilter, DeliveryRow, OrderFilter, Page, Queries
 from gateway.store.registry_store import SqlRegistryStore
 from gateway.store.repositories import Repositories
@@ -24,6 +24,7 @@ __all__ = [
     "AuditedAct",
     "CustomerAudience",
     "Database",
+    "DatabasePlace",
     "DeliveryFilter",
     "DeliveryRow",
     "Erased",
@@ -42,6 +43,7 @@ __all__ = [
     "blank_dead",
     "delete_expired",
     "erase_customer",
+    "hold",
     "local_actor",
     "local_database",
     "temporary_key",

@@ -1,6 +1,7 @@
 """Erasure of a customer: their record, the notices to them, and the bodies of messages sent or queued."""
 
 from collections.abc import Sequence
+from typing import Final
 
 from msgspec import Struct
 from sqlalchemy import Connection, delete, insert, select, update
@@ -13,6 +14,8 @@ from gateway.store.database import Database
 from gateway.store.security_audit import AuditedAct, record
 
 _CHUNK = 500
+TABLES: Final = (t.customer, t.notice, t.delivery_attempt, t.delivery, t.outbox)
+"""The tables an erasure deletes from."""
 
 
 class Erased(Struct, frozen=True):

@@ -5,9 +5,12 @@ import secrets
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from gateway import expected_stores
+from gateway.database_config import DatabaseConfig
 from gateway.domain.duration import HOUR, SECOND
 from gateway.domain.errors import StoreError, StoreUnavailable
 from gateway.domain.workorder import Role
@@ -29,29 +32,67 @@ def local_actor() -> str:
         return "local"
 
 
+@dataclass(frozen=True, slots=True)
+class DatabasePlace:
+    """Where the database of an installation is: a file of its data folder, or a schema of a server."""
+
+    data: Path
+    config: DatabaseConfig
+
+    @property
+    def file(self) -> Path | None:
+        """The file; None for a server."""
+        return self.data / DATABASE if self.config.embedded else None
+
+    def __str__(self) -> str:
+        """For messages, without a password."""
+        config = self.config
+        return str(self.file) if config.embedded else f"PostgreSQL {config.address}, {config.schema_name}"
+
+    def exists(self) -> bool:
+        """True if this installation has been started with it. Connects to nothing. Raises StoreError."""
+        if self.file is not None:
+            return self.file.is_file()
+        return expected_stores.SERVER in expected_stores.expected(self.data)
+
+    def open(self) -> Database:
+        """Raises StoreError when the driver is missing."""
+        return Database(self.config) if self.file is None else Database.at(self.file)
+
+
 @contextmanager
-def local_database(data: Path, command: str) -> Iterator[Database]:
+def local_database(place: DatabasePlace, command: str) -> Iterator[Database]:
     """The database, for reading and writing. If no gateway runs, none can start meanwhile; if one runs, both write.
 
     Raises StoreError when there is no database, or the running gateway is of another release.
     """
-    file = data / DATABASE
-    if not file.is_file():
-        raise StoreError.of("store.nothing_here", path=data)
+    if not place.exists():
+        raise StoreError.of("store.nothing_here", path=place.data)
     lock: FileLock | None = None
-    with suppress(StoreUnavailable):  # a gateway, or an import, has it: SQLite lets one write after the other
-        lock = FileLock(data / JOURNAL, command)
-    database = Database.at(file)
+    with suppress(StoreUnavailable):  # a gateway, or an import, has it: the database lets one write after the other
+        lock = FileLock(place.data / JOURNAL, command)
+    database = place.open()
     try:
-        if lock is not None:
+        if lock is not None and alone(database):
             database.upgrade()
         elif database.plan().pending:
-            raise StoreError.of("store.beside_older", path=file)
+            raise StoreError.of("store.beside_older", path=place)
         yield database
     finally:
         database.dispose() if lock is None else database.close()
         if lock is not None:
             lock.release()
+
+
+def alone(database: Database) -> bool:
+    """True if no gateway writes the database, on whatever machine; none can start on it before it is closed."""
+    return database.server is None or database.server.hold()
+
+
+def hold(database: Database) -> None:
+    """Raises StoreUnavailable with the name of the gateway that writes the database, on whatever machine."""
+    if not alone(database) and database.server is not None:
+        raise database.server.held_by_another(database.query)
 
 
 @contextmanager

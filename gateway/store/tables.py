@@ -86,6 +86,13 @@ def _alarm_stage_columns() -> tuple[Column[Any], ...]:
     )
 
 
+# One row: identity of the database, of the journal that feeds it, and the epoch of the gateway that writes it. For a
+# server, which is locked by this row; a file has its identity in its header, and is locked as a whole.
+installation = Table(
+    "installation", metadata, Column("id", Integer, primary_key=True, autoincrement=False), _when("identity"),
+    _when("journal"), _when("epoch"),
+)  # fmt: skip
+
 # Registry: ids are given once, from `registry_counter`, and never renumbered.
 site = Table(
     "site", metadata, _tenant(primary_key=True), Column("code", Text, primary_key=True), _text("name"),

@@ -1,12 +1,12 @@
 from collections.abc import Iterator
-from pathlib import Path
 
+import postgres_kit
 import pytest
-from desk_kit import World
+from desk_kit import World, new_world
 
 
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    world = World(tmp_path / "desk.db")
-    yield world
-    world.database.close()
+@pytest.fixture(params=postgres_kit.BOTH)
+def world(request: pytest.FixtureRequest) -> Iterator[World]:
+    """On both databases."""
+    with new_world(request.param) as world:
+        yield world

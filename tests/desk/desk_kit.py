@@ -1,9 +1,10 @@
-"""A desk on a real SQLite file, and short ways to write transitions."""
+"""A desk on a real database, and short ways to write transitions."""
 
 import atexit
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -13,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 
+from gateway.database_config import DatabaseConfig
 from gateway.desk import Desk, DeskPolicy, NoticeTemplate, OrderType, Templates
 from gateway.domain.alarm import (
     AlarmPlan,
@@ -108,11 +110,18 @@ def transition(
 
 @cache
 def _template() -> Path:
-    """An empty, migrated database with one site and its devices; worlds are copies."""
+    """A migrated database with one site and its devices; worlds are copies."""
     folder = Path(mkdtemp())
     atexit.register(shutil.rmtree, folder)
     database = Database(f"sqlite:///{folder / 'template.db'}")
     database.upgrade()
+    fill(database)
+    database.close()
+    return folder / "template.db"
+
+
+def fill(database: Database) -> None:
+    """One site and its devices."""
     sites = [
         Site("HZ-003", "Hangzhou 3", area="west"),
         Site("HZ-004", "Hangzhou 4", area="west", attrs={"route": "R1"}),
@@ -124,15 +133,31 @@ def _template() -> Path:
     devices.append(Device(101, "M-0101", "p", "meter", site="HZ-004", customer="C3"))
     devices.append(Device(102, "M-0102", "p", "meter", site="NB-001", attrs={"route": "R1"}))
     SqlRegistryStore(database, FixedClock()).save(RegistryContents(sites, people, devices, []), ())
-    database.close()
-    return folder / "template.db"
+
+
+@contextmanager
+def new_world(database: str = "sqlite") -> Iterator["World"]:
+    """A world of its own on one of the two databases, gone at the end."""
+    with ExitStack() as left:
+        if database == "sqlite":
+            folder = Path(mkdtemp())
+            left.callback(shutil.rmtree, folder)
+            world = World(folder / "desk.db")
+        else:
+            import postgres_kit
+
+            config = postgres_kit.copy(fill)
+            left.callback(postgres_kit.drop, config)
+            world = World(config)
+        left.callback(world.database.close)
+        yield world
 
 
 @dataclass
 class World:
-    """Everything of one installation."""
+    """Everything of one installation. `path`: of a file, or the connection to a database that is there."""
 
-    path: Path
+    path: Path | DatabaseConfig
     policy: DeskPolicy = field(
         default_factory=lambda: DeskPolicy(
             "gw-1",
@@ -144,9 +169,12 @@ class World:
     commands: int = 0
 
     def __post_init__(self) -> None:
-        if not self.path.exists():
-            shutil.copy(_template(), self.path)
-        self.database = Database(f"sqlite:///{self.path}")
+        if isinstance(self.path, DatabaseConfig):
+            self.database = Database(self.path)
+        else:
+            if not self.path.exists():
+                shutil.copy(_template(), self.path)
+            self.database = Database.at(self.path)
         self.queries = Queries(self.database)
         self.desk = self.another()
 

@@ -1,12 +1,10 @@
 """Whatever comes, every alarm is accounted for: in an order, in a parent's, waiting with a reason, or a record only."""
 
-import shutil
-import tempfile
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
-from desk_kit import BOSS, NOW, World, transition
+import postgres_kit
+from desk_kit import BOSS, NOW, World, new_world, transition
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -128,9 +126,18 @@ def accounted(world: World, alarm: Alarm, alarms: dict[str, Alarm]) -> None:
 @settings(max_examples=25, deadline=None, derandomize=True)
 @given(steps)
 def test_every_alarm_is_accounted_for(story: list[Any]) -> None:
-    root = Path(tempfile.mkdtemp())
-    world = World(root / "desk.db")
-    try:
+    accounted_for(story, "sqlite")
+
+
+@postgres_kit.needed
+@settings(max_examples=2, deadline=None, derandomize=True)
+@given(steps)
+def test_every_alarm_is_accounted_for_on_a_server(story: list[Any]) -> None:
+    accounted_for(story, "postgresql")
+
+
+def accounted_for(story: list[Any], database: str) -> None:
+    with new_world(database) as world:
         playing = Story(world)
         for step in ("down", *story):
             playing.play(step)
@@ -144,6 +151,3 @@ def test_every_alarm_is_accounted_for(story: list[Any]) -> None:
             subjects.setdefault(event["subject"], []).append(int(event["sequence"]))
         for subject, found in subjects.items():
             assert found == sorted(set(found)), subject
-    finally:
-        world.database.close()
-        shutil.rmtree(root)

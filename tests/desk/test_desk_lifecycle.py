@@ -1,14 +1,13 @@
 """The life of an order: every legal line, every refusal, and a machine that tries everything in any order."""
 
-import shutil
-import tempfile
+from contextlib import ExitStack
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import msgspec
+import postgres_kit
 import pytest
-from desk_kit import BOSS, NOW, World, transition
+from desk_kit import BOSS, NOW, World, new_world, transition
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -255,10 +254,12 @@ def test_every_act_has_a_line() -> None:
 class Life(RuleBasedStateMachine):
     """Alarms come, go and come again while people do everything they can think of."""
 
+    database = "sqlite"
+
     def __init__(self) -> None:
         super().__init__()
-        self.root = Path(tempfile.mkdtemp())
-        self.world = World(self.root / "desk.db")
+        self.left = ExitStack()
+        self.world = self.left.enter_context(new_world(self.database))
         self.seq = 0
         self.now = NOW
         self.raised: set[tuple[int, str]] = set()
@@ -343,8 +344,11 @@ class Life(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         self.the_story_is_complete()
-        self.world.database.close()
-        shutil.rmtree(self.root)
+        self.left.close()
+
+
+class LifeOnServer(Life):
+    database = "postgresql"
 
 
 TestLife = Life.TestCase
@@ -355,6 +359,8 @@ TestLife.settings = settings(
     suppress_health_check=[HealthCheck.too_slow],
     derandomize=True,
 )
+TestLifeOnServer = postgres_kit.needed(LifeOnServer.TestCase)
+TestLifeOnServer.settings = settings(TestLife.settings, max_examples=1)
 
 
 def test_open_orders_can_be_filtered(world: World) -> None:

@@ -1,12 +1,10 @@
 """However the journal is cut, repeated or interrupted, the desk ends in the same state, byte for byte."""
 
-import shutil
-import tempfile
-from pathlib import Path
 from typing import Any
 
+import postgres_kit
 import pytest
-from desk_kit import NOW, World, transition
+from desk_kit import NOW, World, new_world, transition
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, event, text
@@ -100,11 +98,20 @@ def feed(world: World, transitions: list[Transition], facts: list[tuple[int, Fac
 @settings(max_examples=25, deadline=None, derandomize=True)
 @given(stories, st.data())
 def test_any_cut_any_repeat_any_crash_gives_the_same_rows(story: list[object], data: st.DataObject) -> None:
+    same_rows(story, data, "sqlite")
+
+
+@postgres_kit.needed
+@settings(max_examples=3, deadline=None, derandomize=True)
+@given(stories, st.data())
+def test_any_cut_any_repeat_any_crash_gives_the_same_rows_on_a_server(story: list[object], data: st.DataObject) -> None:
+    same_rows(story, data, "postgresql")
+
+
+def same_rows(story: list[object], data: st.DataObject, database: str) -> None:
     transitions, facts = build(story)
     end = len(story)
-    root = Path(tempfile.mkdtemp())
-    once, broken = World(root / "once.db"), World(root / "broken.db")
-    try:
+    with new_world(database) as once, new_world(database) as broken:
         feed(once, transitions, facts, 0, end)
         done = 0
         while done < end:
@@ -134,10 +141,6 @@ def test_any_cut_any_repeat_any_crash_gives_the_same_rows(story: list[object], d
         left, right = contents(once), contents(broken)
         for name in TABLES:
             assert left[name] == right[name], name
-    finally:
-        once.database.close()
-        broken.database.close()
-        shutil.rmtree(root)
 
 
 def test_a_locked_database_keeps_nothing_and_says_so(world: World) -> None:

@@ -1,11 +1,13 @@
 """Leases: one per subject and endpoint, oldest first, back again when the holder dies."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import postgres_kit
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -242,14 +244,33 @@ def test_purge_keeps_what_has_not_arrived_and_never_reuses_a_row_number(
     assert [e.id for _, e in Queries(database).feed(newest)] == ["evt_d1"], "a follower of the feed misses nothing"
 
 
+@contextmanager
+def new_file() -> Iterator[Database]:
+    with TemporaryDirectory() as folder:
+        database = Database.at(Path(folder) / "q.db")
+        database.upgrade()
+        yield database
+        database.close()
+
+
+@contextmanager
+def new_on_server() -> Iterator[Database]:
+    config = postgres_kit.copy()
+    database = Database(config)
+    yield database
+    database.close()
+    postgres_kit.drop(config)
+
+
 class Relays(RuleBasedStateMachine):
     """Two relays, one of which may die at any time; a receiver that writes down what it accepted."""
 
+    new_database = staticmethod(new_file)
+
     def __init__(self) -> None:
         super().__init__()
-        self.folder = TemporaryDirectory()
-        self.database = Database(f"sqlite:///{Path(self.folder.name) / 'q.db'}")
-        self.database.upgrade()
+        self.left = ExitStack()
+        self.database = self.left.enter_context(self.new_database())
         self.queue = SqlDeliveryQueue(self.database)
         self.now = 0
         self.made: Counter[str] = Counter()
@@ -310,14 +331,20 @@ class Relays(RuleBasedStateMachine):
             missing = set(range(1, number + 1)) - set(self.got.get(subject, ()))
             assert {f"evt_{subject}{n}" for n in missing} <= self.dead, "nothing is lost but what was given up"
         self.each_subject_arrives_in_order()
-        self.database.close()
-        self.folder.cleanup()
+        self.left.close()
+
+
+class RelaysOnServer(Relays):
+    new_database = staticmethod(new_on_server)
 
 
 TestRelays = Relays.TestCase
+TestRelaysOnServer = postgres_kit.needed(RelaysOnServer.TestCase)
+TestRelaysOnServer.settings = settings(max_examples=1, stateful_step_count=30, deadline=None, derandomize=True)
 TestRelays.settings = settings(max_examples=6, stateful_step_count=30, deadline=None, derandomize=True)
 
 
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 def test_a_long_backlog_is_read_through_the_partial_indexes(database: Database, queue: SqlDeliveryQueue) -> None:
     statements: list[tuple[str, Any]] = []
     event.listen(database._writer, "before_cursor_execute", lambda *a: statements.append((a[2], a[3])))

@@ -165,6 +165,8 @@ def _error_phrase(error: BaseException | None) -> Phrase | None:
         return None
     key = next((key for kind, key in ERROR_TEXTS if isinstance(error, kind)), "ready.why.other")
     fields: Mapping[str, object] = {}
+    if isinstance(error, StoreUnavailable) and error.key.startswith(("postgres.", "database.")):
+        key = "ready.why.source"  # a server, not a file
     if isinstance(error, StoreFull) and error.key in FULL:
         key, fields = FULL[error.key], error.fields
     return Phrase("ready.down", {"why": Phrase(key, fields)})

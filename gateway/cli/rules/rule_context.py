@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from gateway.domain.errors import Problem, StoreError
-from gateway.expected_stores import DATABASE
 from gateway.ports import LastIds, RegistryContents
 
 if TYPE_CHECKING:
     from gateway.registry import DeclaredInventory
+    from gateway.settings.model import Settings
     from gateway.settings.project import Project
     from rules.compiled import Names
     from rules.engine.snapshot_image import EvaluatorImage
@@ -37,7 +37,7 @@ def of_project(project: "Project") -> RuleContext:
     from rules.lint import LintContext
 
     settings = project.settings
-    known = installed(settings.data_dir, settings.tenant)
+    known = installed(settings)
     lists = _inventory(known) if known is not None and known.devices else _planned(project.declared)
     zone = settings.timezone
     today = datetime.now(ZoneInfo(zone)).date()
@@ -81,21 +81,20 @@ def _inventory(known: RegistryContents) -> "RuleInventory":
     return inventory_of(known.sites, known.customers, known.devices, known.points)
 
 
-def installed(data: Path, tenant: str) -> RegistryContents | None:
-    """Registry of the installation in `data`, read only; None when there is none that this release can read."""
+def installed(settings: "Settings") -> RegistryContents | None:
+    """Registry of the installation, read only; None when there is none that this release can read now."""
     from gateway.clock import SystemClock
-    from gateway.store import Database, SqlRegistryStore
+    from gateway.store import DatabasePlace, SqlRegistryStore
 
-    file = data / DATABASE
-    if not file.is_file():
-        return None
-    database = Database.at(file)
-    try:
-        return SqlRegistryStore(database, SystemClock(), tenant).load()
-    except StoreError:
-        return None
-    finally:
-        database.close()
+    place = DatabasePlace(settings.data_dir, settings.database)
+    with suppress(StoreError):
+        if place.exists():
+            database = place.open()
+            try:
+                return SqlRegistryStore(database, SystemClock(), settings.tenant).load()
+            finally:
+                database.close()
+    return None
 
 
 def newest_readings(data: Path, partition: int) -> dict[tuple[int, str], int] | None:

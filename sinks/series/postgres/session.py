@@ -4,7 +4,6 @@ A connection that failed is closed: the next call opens another one.
 """
 
 import os
-import re
 import socket
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -14,15 +13,13 @@ from typing import Any
 import psycopg
 
 from gateway.domain.duration import MS, SECOND
-from gateway.domain.errors import StoreError, StoreFull, StoreRejected, StoreUnavailable
+from gateway.domain.errors import StoreError, StoreRejected
+from gateway.postgres_errors import no_login, translated
 from sinks.series.postgres.columns import COPY_END, COPY_HEAD
 from sinks.series.postgres.config import PostgresConfig
 
 OLDEST = 140_000
 _PIECE = 1 << 18
-_AFTER_LOGIN = re.compile(r"closed the connection|could not|timeout|timed out|reset by peer|terminat|starting up|shut")
-_READ_ONLY = re.compile(r"read-only|read-write|not a primary|in recovery")
-_NOT_TLS = re.compile(r"certificate|\bSSL\b|\bssl|TLS")
 
 
 class PostgresSession:
@@ -43,7 +40,7 @@ class PostgresSession:
         try:
             self._connection = psycopg.connect(**parameters, autocommit=True, prepare_threshold=None)  # type: ignore[arg-type]
         except psycopg.Error as error:
-            raise _no_login(error, config) from None
+            raise no_login(error, config) from None
         self.version = self._connection.info.parameter_status("server_version") or ""
         with self.errors():
             if self._connection.info.server_version < OLDEST:
@@ -137,49 +134,3 @@ class PostgresSession:
         """Close the connection; uncommitted changes are rolled back."""
         with suppress(psycopg.Error):
             self._connection.close()
-
-
-def _no_login(error: psycopg.Error, config: PostgresConfig) -> StoreError:
-    """Why there is no connection. The server's code of the error does not come through libpq here: what counts is
-    whether the password was asked for, and words of libpq itself."""
-    what = " ".join(str(error).removeprefix("connection failed: ").split())
-    state = error.pgconn
-    password_sent = state is not None and (state.used_password or state.needs_password)
-    fields = {"place": config.address, "what": what}
-    if _READ_ONLY.search(what):
-        return StoreUnavailable.of("postgres.read_only", **fields)
-    if "does not exist" in what and config.database in what and "role" not in what:
-        return StoreRejected.of("postgres.no_database", **fields)
-    if "pg_hba" in what or (password_sent and not _AFTER_LOGIN.search(what) and "too many" not in what):
-        return StoreRejected.of("postgres.refused", **fields)
-    if _NOT_TLS.search(what):
-        return StoreRejected.of("postgres.tls", **fields)
-    return StoreUnavailable.of("postgres.unreachable", **fields)
-
-
-_TRY_AGAIN = ("08", "40", "53", "55", "57", "58", "XX", "23")
-_BY_STATE: dict[str, tuple[type[StoreError], str]] = {
-    "53100": (StoreFull, "postgres.full"),
-    "25006": (StoreUnavailable, "postgres.read_only"),
-    "42501": (StoreRejected, "postgres.rights"),
-    "28000": (StoreRejected, "postgres.refused"),
-    "28P01": (StoreRejected, "postgres.refused"),
-    "3D000": (StoreRejected, "postgres.no_database"),
-    "42P01": (StoreUnavailable, "postgres.gone"),
-    "3F000": (StoreUnavailable, "postgres.gone"),
-    "57014": (StoreUnavailable, "postgres.slow"),
-    "55P03": (StoreUnavailable, "postgres.locked"),
-}
-
-
-def translated(error: psycopg.Error, place: str) -> StoreError:
-    """Try again (no connection, restart, conflict, locked), full, or refused until a person changes something."""
-    state = error.sqlstate or ""
-    what = error.diag.message_primary or " ".join(str(error).split())
-    if state in _BY_STATE:
-        kind, key = _BY_STATE[state]
-    elif not state or state.startswith(_TRY_AGAIN):
-        kind, key = StoreUnavailable, "postgres.failed"
-    else:
-        kind, key = StoreRejected, "postgres.misfit"
-    return kind.of(key, place=place, what=f"{what} ({state})" if state else what)
