@@ -30,6 +30,8 @@ log = structlog.get_logger()
 LOOK = 3.0  # seconds a start looks for damage in the database; `fieldgate check --data` looks at all of it
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 15.0
 """Seconds between two tries to reach a database server."""
+NO_JOURNAL = -1
+"""Identity of a journal that is not there yet."""
 KEPT = 5_000  # records per read
 
 
@@ -108,6 +110,9 @@ def _database(place: DatabasePlace, opened: ExitStack, *, wait: bool) -> Databas
     _answering(database, wait=wait)
     hold(database)
     database.upgrade()
+    if (server := database.server) is not None:  # before the journal is opened, which would only find a gap
+        journal = expected_stores.expected(place.data).get("journal", NO_JOURNAL)
+        database.query(lambda connection: server.check_journal(connection, journal))
     return database
 
 

@@ -162,11 +162,15 @@ class PostgresServer:
             self._hold = connection
         return True
 
+    def check_journal(self, connection: Connection, journal: int) -> None:
+        """Raises StoreError when the database belongs to a journal of another identity."""
+        if connection.scalar(_JOURNAL) not in (0, journal):
+            raise StoreError.of("database.other_journal", place=self.place, schema=self.schema)
+
     def claim(self, connection: Connection, journal: int) -> int:
         """See `Database.claim`."""
-        known = connection.scalar(_JOURNAL)
-        if journal and known not in (0, journal):
-            raise StoreError.of("database.other_journal", place=self.place, schema=self.schema)
+        if journal:
+            self.check_journal(connection, journal)
         fresh = secrets.randbelow(2**31 - 1) + 1
         epoch, identity = connection.execute(_CLAIM, {"identity": fresh, "journal": journal}).one()
         self.epoch = epoch
