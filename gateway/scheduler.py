@@ -2,10 +2,15 @@
 
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
+import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.base import BaseTrigger
 
+from gateway.domain.errors import GatewayError
+
+log = structlog.get_logger()
 Work = Callable[[], Awaitable[None]]
 
 
@@ -31,11 +36,12 @@ class Scheduler:
 
     def __init__(self) -> None:
         self._jobs = AsyncIOScheduler(timezone=UTC)
+        self._failing: set[str] = set()
 
     def every(self, seconds: float, name: str, work: Work) -> None:
         """Run `work` every `seconds`; replaces the job with this name."""
         self._jobs.add_job(
-            work,
+            partial(self._run, name, work),
             EverySeconds(seconds),
             id=name,
             replace_existing=True,
@@ -43,6 +49,19 @@ class Scheduler:
             misfire_grace_time=None,
             max_instances=1,
         )
+
+    async def _run(self, name: str, work: Work) -> None:
+        """One run. An expected error (a database that is away) is logged once, and once when it is over."""
+        try:
+            await work()
+        except GatewayError as error:
+            if name not in self._failing:
+                log.warning("a job failed: it runs again", name=name, error=error)
+            self._failing.add(name)
+            return
+        if name in self._failing:
+            self._failing.discard(name)
+            log.info("a job works again", name=name)
 
     def start(self) -> None:
         """Start the jobs. A second call changes nothing."""

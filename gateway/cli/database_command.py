@@ -26,7 +26,7 @@ def command() -> None:
 
 
 @command.command("move")
-@click.option("--to", "url", help="Server: postgresql://USER@HOST:PORT/NAME. [default: database of the main file]")
+@click.option("--to", "url", help="Server, by its URL. [default: that of the main file]")
 @click.option("--password-file", type=click.Path(path_type=Path), help="File with the password for --to.")
 @click.option("--schema", help="Schema of the tables on that server. [default: fieldgate_desk]")
 @main_file

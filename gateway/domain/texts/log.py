@@ -26,6 +26,19 @@ TEXTS: dict[str, tuple[str, str]] = {
         "the data folder {path} was open to other users (mode {mode}); it is private now",
         "数据目录 {path} 曾对其他用户开放（权限 {mode}），现已收紧",
     ),
+    "log.the_start_waits_for_the_database": (
+        "the start waits for the database {database}: {error}",
+        "启动正在等待数据库 {database}：{error}",
+    ),
+    "log.the_database_answers_the_start_goes_on": (
+        "the database {database} answers: the start goes on",
+        "数据库 {database} 已应答：继续启动",
+    ),
+    "log.a_job_failed_it_runs_again": (
+        "the recurring work {name} failed: {error}; it runs again",
+        "定时任务 {name} 失败：{error}；稍后会再次执行",
+    ),
+    "log.a_job_works_again": ("the recurring work {name} works again", "定时任务 {name} 已恢复"),
     "log.database_migrated": ("the database was migrated to this release ({revisions}); the copy made before is {copy}", "数据库已升级到本版本（{revisions}）；升级前的副本为 {copy}"),
     "log.database_its_log_is_not_folded_into_it": (
         "the write-ahead log of the database could not be merged into it: {error}; nothing is lost",
