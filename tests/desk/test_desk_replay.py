@@ -157,3 +157,25 @@ def test_a_locked_database_keeps_nothing_and_says_so(world: World) -> None:
         event.remove(world.database._writer, "commit", locked)
     assert contents(world) == before
     assert len(world.apply(transition(1)).created) == 1
+
+
+def test_a_commit_whose_answer_is_lost_is_repeated_without_a_trace(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.apply(transition(1))
+    dialect = world.database._writer.dialect
+    commit = dialect.do_commit
+
+    def lost(connection: Any) -> None:
+        commit(connection)
+        raise dialect.loaded_dbapi.OperationalError("connection reset by peer")
+
+    monkeypatch.setattr(dialect, "do_commit", lost)
+    with pytest.raises(StoreUnavailable):
+        world.apply(transition(2, device=2))
+    monkeypatch.undo()
+    before = contents(world)
+    assert len(before["work_order"]) == 2
+    again = world.apply(transition(2, device=2))
+    assert (again.created, again.dropped) == ([], 1)
+    assert contents(world) == before

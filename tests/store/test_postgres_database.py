@@ -108,7 +108,7 @@ def test_writers_wait_for_one_that_stands_still(config: DatabaseConfig) -> None:
     quick = Database(config.model_copy(update={"timeout": 1_000_000}))
     other = psycopg.connect(**config.connection())  # type: ignore[arg-type]
     other.execute("SELECT 1 FROM fieldgate_desk.installation FOR UPDATE")
-    with pytest.raises(StoreUnavailable, match="lock|time limit"):
+    with pytest.raises(StoreUnavailable, match=r"lock|time limit"):
         quick.transact(add)
     other.rollback()
     quick.transact(add)
