@@ -48,6 +48,7 @@ class PostgresServer:
         self.epoch: int | None = None
         """The epoch of this process since `claim`; None for a command, which is never fenced off."""
         self._hold: Any = None
+        self._holding = False
 
     def engines(self, readers: int) -> tuple[Engine, Engine]:
         """(writer, reader). A transaction of the reader is a snapshot that cannot write."""
@@ -160,6 +161,7 @@ class PostgresServer:
                 connection.close()
                 return False
             self._hold = connection
+        self._holding = True
         return True
 
     def check_journal(self, connection: Connection, journal: int) -> None:
@@ -205,24 +207,24 @@ class PostgresServer:
     def still_held(self) -> None:
         """Take the lock again after the connection that had it was lost. Raises StoreUnavailable when another process
         has it by now; the epoch then ends this one."""
-        if self._hold is None:
-            return
         from psycopg import Error
 
-        try:
-            self._hold.execute("SELECT 1")
-        except Error:
-            with suppress(Error):
-                self._hold.close()
-            self._hold = None
-            if not self.hold():
-                raise StoreUnavailable.of("database.held", place=self.place, schema=self.schema, holder="-") from None
+        if self._hold is not None:
+            try:
+                self._hold.execute("SELECT 1")
+                return
+            except Error:
+                with suppress(Error):
+                    self._hold.close()
+                self._hold = None
+        if self._holding and not self.hold():
+            raise StoreUnavailable.of("database.held", place=self.place, schema=self.schema, holder="-") from None
 
     def release(self) -> None:
         """Let others have the database."""
         if self._hold is not None:
             self._hold.close()
-            self._hold = None
+        self._hold, self._holding = None, False
 
     def held_by_another(self, query: Callable[[Callable[[Connection], Any]], Any]) -> StoreUnavailable:
         """The error that names the process which holds the database."""

@@ -82,9 +82,20 @@ def cut() -> None:
     postgres_kit.run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname LIKE 'desk%'")
 
 
-def test_a_hold_is_taken_again_after_a_restart_of_the_server(database: Database, config: DatabaseConfig) -> None:
+def refuse() -> None:
+    raise StoreUnavailable("away")
+
+
+def test_a_hold_is_taken_again_after_a_restart_of_the_server(
+    database: Database, config: DatabaseConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
     hold(database)
     cut()
+    assert database.server is not None
+    with monkeypatch.context() as away:
+        away.setattr(database.server, "connect", refuse)
+        with pytest.raises(StoreUnavailable):
+            database.keep()
     database.keep()
     other = Database(config)
     with pytest.raises(StoreUnavailable, match="another gateway"):
