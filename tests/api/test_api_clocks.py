@@ -46,7 +46,7 @@ async def test_numbers_and_reasons(world: World) -> None:
     ]
     english, chinese = ([line[lang] for line in told["why"]] for lang in ("en", "zh"))
     assert english == [
-        "resolution: 16 h of working time since 2026-11-22 14:00 (policy repair, hours office, Asia/Shanghai)",
+        "resolution: 16 h of working time since 2026-11-22 14:00 (policy repair, hours `office`, Asia/Shanghai)",
         "2026-11-23 08:30 – 10:30: 2 h counted",
         "2026-11-23 10:30 – 11:30: paused: parts",
         "2026-11-23 11:30 – 12:00: 30 min to come",
@@ -56,7 +56,7 @@ async def test_numbers_and_reasons(world: World) -> None:
         "2026-11-25 08:30 – 09:30: 1 h to come",
         "2 h of 16 h counted, 14 h left: due at 2026-11-25 09:30",
     ]
-    assert chinese[-1] == "时限 16 小时 已计 2 小时，还剩 14 小时：应于 2026-11-25 09:30 前完成"
+    assert chinese[-1] == "时限 16 小时，已计 2 小时，还剩 14 小时：应于 2026-11-25 09:30 前完成"
     world.app.desk.tick(NOW + 4 * DAY)
     _, told = await world.get(f"/v1/work-orders/{no}/clocks")
     assert [(one["name"], bool(one["fired_at"])) for one in told["milestones"]] == [("50%", True), ("due", True)]

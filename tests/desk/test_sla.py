@@ -142,7 +142,7 @@ def test_killed_before_the_deadline_and_started_after_it_escalates_once(world: W
         ("C2", "escalation", 1),
     ]
     assert [one["text"] for one in world.messages()] == [
-        f"{order.no}：解决：2026-11-22 18:00 时限 4 小时 已用 4 小时（节点 4h）",
+        f"{order.no}：解决：2026-11-22 18:00 已用 4 小时，时限 4 小时（节点 4h）",
         f"{order.no}: resolution: 4 h of 4 h used up at 2026-11-22 18:00 (milestone 4h)",
     ]
 

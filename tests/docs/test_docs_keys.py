@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
+from gateway.desk.sla import HoursConfig, MilestoneConfig, SlaNoticeConfig, SlaPolicyConfig
 from gateway.domain.duration import format_duration
 from gateway.section import SourceCommands
 from gateway.settings.profile_commands import CommandModel, ParameterModel, ReadBackModel
@@ -58,6 +59,9 @@ MODELS: dict[str, list[tuple[str, type[BaseModel]]]] = {
     ],
     "Keys of a write by Modbus": [("", ModbusWrite)],
     "Keys of commands of a source": [("", SourceCommands)],
+    "Keys of a policy": [("", SlaPolicyConfig)],
+    "Keys of a milestone of a policy": [("", MilestoneConfig), ("notice.", SlaNoticeConfig)],
+    "Keys of working hours": [("", HoursConfig)],
     "Keys of a register map": [("", ModbusMap)],
     "Poll groups": [("", PollGroup)],
     "Keys of a register": [("", Register), ("parts.", RegisterPart), ("scale_from.", ScaleRegister)],
@@ -65,6 +69,8 @@ MODELS: dict[str, list[tuple[str, type[BaseModel]]]] = {
 
 
 def page_of(heading: str) -> str:
+    if re.search("policy|working hours", heading):
+        return "sla.md"
     return "commands.md" if re.search("command|parameter|write", heading) else "profiles-and-routes.md"
 
 

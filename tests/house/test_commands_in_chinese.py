@@ -123,6 +123,13 @@ PLAYS: dict[str, tuple[tuple[str, int], ...]] = {
         ("{tmp}/exchanges.csv --dry-run -c {live}", 1), ("{tmp}/exchanges.csv -c {live}", 1),
         ("{tmp}/history.csv -c {live}", 2), ("{tmp}/none.csv -c {live}", 2), ("{tmp}/exchanges.csv -c {home}", 2),
     ),
+    "sla simulate": (
+        ("repair_24h --start 2026-02-13T16:00 --hold 2026-02-14T09:00 2026-02-14T10:00 -c {library}", 0),
+        ("verify_5d --start 2027-02-04T16:00 -c {library}", 0), ("repair_4h --start soon -c {library}", 2),
+        ("repair_4h --start 2026-02-13 --hold 2026-02-12 2026-02-14 -c {library}", 2), ("none -c {home}", 2),
+        ("none -c {broken}", 2),
+    ),
+    "sla why": (("{order} -c {live}", 0), ("WO-1 -c {live}", 1), ("{order} -c {home}", 2)),
     "devices unknown": (("-c {live}", 0), ("-c {home}", 0), ("-c {new}", 0)),
     "try": (
         ("c/CH-1 {tmp}/message.json -c {home}", 0), ("c/CH-1 {tmp}/message.json -c {home} --retain", 0),
@@ -308,6 +315,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     _things(tmp)
     names = {"tmp": str(tmp), "home_folder": str(tmp / "home"), "home": str(write(tmp / "home"))}
     names["new"] = str(write(tmp / "new"))
+    names["library"] = str(Path(__file__).parents[2] / "config" / "demo" / "library.yaml")
     names["broken"] = str(write(tmp / "broken", BROKEN))
     with ExitStack() as stack:
         at_home = Stage(names)

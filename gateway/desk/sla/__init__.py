@@ -2,7 +2,7 @@
 
 from gateway.desk.sla.clocks import ClockNumbers, consumed_at, numbers
 from gateway.desk.sla.config import HoursConfig, MilestoneConfig, SlaNoticeConfig, SlaPolicyConfig
-from gateway.desk.sla.explain import Reasons, explain, simulate
+from gateway.desk.sla.explain import Reasons, SimulatedMilestone, explain, simulate
 from gateway.desk.sla.policy import BREACH, Milestone, SlaNotice, SlaPolicies, SlaPolicy
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "Milestone",
     "MilestoneConfig",
     "Reasons",
+    "SimulatedMilestone",
     "SlaNotice",
     "SlaNoticeConfig",
     "SlaPolicies",

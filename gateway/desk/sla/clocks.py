@@ -99,7 +99,8 @@ def aimed(clock: SlaClock, policy: SlaPolicy, fired: Collection[str]) -> SlaCloc
     if clock.running_since is None:
         return replace(clock, next_at=None)
     time, since = policy.time, clock.running_since
-    due = time.due(since, clock.target - clock.consumed)
+    over = clock.breached_at is not None and clock.consumed >= clock.target
+    due = clock.breached_at if over else time.due(since, clock.target - clock.consumed)
     after = next((one.after for one in policy.milestones[clock.kind] if one.name not in fired), None)
     if after is None:
         return replace(clock, due_at=due, next_at=None)

@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 
 from msgspec.structs import replace
 
-from gateway.desk.sla.clocks import DONE, aimed, consumed_at, is_breach, paused, reached, resumed, started
-from gateway.desk.sla.policy import Milestone, SlaPolicy
+from gateway.desk.sla.clocks import DONE, consumed_at, is_breach, paused, reached, resumed, started
+from gateway.desk.sla.policy import BREACH, Milestone, SlaPolicy
 from gateway.domain.duration import HOUR, MINUTE, SECOND, from_us
 from gateway.domain.language_values import Phrase
 from gateway.domain.sla import ClockKind, ClockState, SlaClock
@@ -194,11 +194,11 @@ def simulate(
         clock, fired = started(policy, kind, "", "", start), dict[str, int]()
         for since, until, reason in holds:
             fired |= {one.name: due for due, one in reached(clock, policy, since, fired)}
+            clock = replace(clock, breached_at=fired.get(BREACH))
             clock = resumed(paused(clock, policy, since, reason), policy, until, fired)
         for one in policy.milestones[kind]:
             reckoned = policy.time.due(clock.running_since or start, one.after - clock.consumed)
             found.append(SimulatedMilestone(fired.get(one.name, reckoned), kind, one))
-        clock = aimed(replace(clock), policy, fired)
         reasons[kind] = explain(clock, policy, clock.running_since or start, zone)
     far = 1 << 62
     return sorted(found, key=lambda one: (far if one.at is None else one.at, one.kind, one.milestone.after)), reasons
