@@ -32,7 +32,8 @@ def examine(project: Project, lang: Lang) -> Iterator[DoctorFinding]:
     yield machine.clock(time.time_ns() // 1000, _newest(journal))
     yield machine.clock_kept(machine.kernel_clock(), machine.chrony())
     yield from machine.modes(_private(settings))
-    yield from running_gateway.stores(settings)
+    if not any(problem.path.startswith("database") for problem in project.filled):
+        yield from running_gateway.stores(settings)
     if running and settings.api.port:
         url, cert = _health(settings)
         yield from running_gateway.fetch_health(url, lang, cert, settings.sources) or [

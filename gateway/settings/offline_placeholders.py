@@ -14,17 +14,18 @@ _EXAMPLE_SECRET = "whsec_" + "MDEyMzQ1Njc4OWFiY2RlZmdoaWprbG1ub3BxcnN0dXY="
 """Stands in for a secret, so that the other settings can be checked. It never signs anything."""
 
 
-def fill_in(document: Document, base: Path) -> tuple[Problem, ...]:
+def fill_in(document: Document, base: Path, *, database: bool = False) -> tuple[Problem, ...]:
     """Fill secrets of sources and endpoints that are not set here or cannot be read, and addresses that are not set,
-    with valid placeholders. Returns the problems they would have been. `base`: folder of relative paths."""
+    with valid placeholders; with `database` those of the database, too, which is not opened then. Returns the problems
+    they would have been. `base`: folder of relative paths."""
     unset = {problem.path: problem for problem in document.problems if problem.key == UNSET}
     found: list[Problem] = []
-    for owner, place, key in list(_entries(document.value)):
+    for owner, place, key in list(_entries(document.value, database=database)):
         problem = unset.get(document.problem(place, "").path)
         secret = _SECRET.search(key)
         if problem is None and secret and key.endswith("_file") and not _readable(base, owner[key]):
             problem = document.problem(place, "config.file.unreadable", value=owner[key], reason="")
-        if problem is None or not (secret or key == "url"):
+        if problem is None or not (secret or (key == "url" and place[0] != "database")):
             continue
         found.append(problem)
         if secret:
@@ -37,8 +38,8 @@ def fill_in(document: Document, base: Path) -> tuple[Problem, ...]:
     return tuple(found)
 
 
-def _entries(tree: Any) -> Iterator[tuple[dict[Any, Any], Place, str]]:
-    """(mapping, place, key) of every key of every source, endpoint and store."""
+def _entries(tree: Any, *, database: bool) -> Iterator[tuple[dict[Any, Any], Place, str]]:
+    """(mapping, place, key) of every key of every source, endpoint and store, and of the database."""
     for part in ("sources", "endpoints") if isinstance(tree, dict) else ():
         sections = tree.get(part)
         for name, section in sections.items() if isinstance(sections, dict) else ():
@@ -47,6 +48,8 @@ def _entries(tree: Any) -> Iterator[tuple[dict[Any, Any], Place, str]]:
     for index, section in enumerate(stores) if isinstance(stores, list) else ():
         yield from _keys(section, ("series", index))
     yield from _keys(stores, ("series",))
+    if database and isinstance(tree, dict):
+        yield from _keys(tree.get("database"), ("database",))
 
 
 def _keys(section: Any, place: Place) -> Iterator[tuple[dict[Any, Any], Place, str]]:

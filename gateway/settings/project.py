@@ -157,7 +157,7 @@ def inspect_project(
     """Like `load_project`, with the warnings, and without raising. `env` None = the environment of this process;
     `known` are the rule files of the last check. `offline`: values needed only for connections may be missing."""
     document = read_document(path, os.environ if env is None else env)
-    filled = fill_in(document, path.parent) if offline else ()
+    filled = fill_in(document, path.parent, database=True) if offline else ()
     settings = None if (bare := _settings(document)) is None else _completed(anchored(bare, path.parent))
     files = _Files.of(document.value, path.parent)
     report = ProjectReport(files.language, places=files.places(path))

@@ -136,19 +136,19 @@ def fill(database: Database) -> None:
 
 
 @contextmanager
-def new_world(database: str = "sqlite") -> Iterator["World"]:
-    """A world of its own on one of the two databases, gone at the end."""
+def new_world(database: str = "sqlite", **options: Any) -> Iterator["World"]:
+    """A world of its own on one of the two databases, gone at the end. `options`: further fields of `World`."""
     with ExitStack() as left:
         if database == "sqlite":
             folder = Path(mkdtemp())
             left.callback(shutil.rmtree, folder)
-            world = World(folder / "desk.db")
+            world = World(folder / "desk.db", **options)
         else:
             import postgres_kit
 
             config = postgres_kit.copy(fill)
             left.callback(postgres_kit.drop, config)
-            world = World(config)
+            world = World(config, **options)
         left.callback(world.database.close)
         yield world
 

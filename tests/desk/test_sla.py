@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import postgres_kit
 import pytest
-from desk_kit import BOSS, NOW, World, transition
+from desk_kit import BOSS, NOW, World, new_world, transition
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -52,11 +53,11 @@ def desk_policy(sla: SlaPolicies) -> DeskPolicy:
     return DeskPolicy("gw-1", SHANGHAI, sla=sla, language="zh")
 
 
-@pytest.fixture
-def world(tmp_path: Path) -> Any:
-    world = World(tmp_path / "desk.db", desk_policy(policies(four=FOUR)))
-    yield world
-    world.database.close()
+@pytest.fixture(params=postgres_kit.BOTH)
+def world(request: pytest.FixtureRequest) -> Any:
+    """On both databases."""
+    with new_world(request.param, policy=desk_policy(policies(four=FOUR))) as world:
+        yield world
 
 
 def made(world: World, now: int = NOW, sla: str = "four", **fields: Any) -> WorkOrder:

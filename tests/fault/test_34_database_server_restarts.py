@@ -3,6 +3,7 @@ makes one order, each event comes once."""
 
 import signal
 import subprocess
+import sys
 import time
 from collections import Counter
 from contextlib import suppress
@@ -85,6 +86,10 @@ def test_gateway_and_server_are_killed_and_nothing_is_lost_or_doubled(tmp_path: 
             server.start()
             wait_until(live, 60, "the start goes on", log)
             push(5)
+            asked = [sys.executable, "-m", "gateway", "doctor", "-c", str(config), "--lang", "en"]
+            shown = subprocess.run(asked, capture_output=True, text=True, check=False)
+            assert "database: PostgreSQL postgres@127.0.0.1" in shown.stdout
+            assert PASSWORD not in shown.stdout + shown.stderr
             server.kill()
             push(5)
             wait_until(lambda: ready().get("database", "ok") != "ok", 60, "the server is missed", log)

@@ -59,3 +59,12 @@ def test_tables_of_readings_and_orders_are_kept_apart(tmp_path: Path) -> None:
     report = inspect_project(tmp_path / "gateway.yaml", {})
     assert any(problem.key == "database.same_schema" for problem in report.problems)
     assert any(problem.key == "database.warn.plain" for problem in report.warnings)
+
+
+def test_a_command_that_does_not_open_the_database_needs_no_password(tmp_path: Path) -> None:
+    text = "database: {url: 'postgresql://u@h/d', password: '${NOT_HERE}'}"
+    with pytest.raises(ConfigError) as caught:
+        written(tmp_path, text)
+    assert "NOT_HERE" in caught.value.problems[0].render()
+    report = inspect_project(tmp_path / "gateway.yaml", {}, offline=True)
+    assert not any(problem.path.startswith("database") for problem in report.problems)
