@@ -18,6 +18,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError, YAMLWarning
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from ruamel.yaml.reader import ReaderError
 
+from gateway.domain import quick_yaml
 from gateway.domain.error_reasons import library_text, reason
 from gateway.domain.errors import Problem
 from gateway.settings.read_file import UnreadableFile, read_file
@@ -131,11 +132,7 @@ def parse_document(text: str, file: str, env: Mapping[str, str] | None = None) -
     """Parse YAML text. With `env`, `${NAME}` in values is replaced from it."""
     document = Document(file)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", YAMLWarning)
-            yaml = YAML(typ="safe", pure=True)
-            yaml.max_depth = _DEEPEST
-            root = yaml.compose(text)
+        root = quick_yaml.compose(text, _DEEPEST) or _compose(text)
     except MaxDepthExceededError:
         document.add((), "config.yaml.endless")
         return document
@@ -145,6 +142,16 @@ def parse_document(text: str, file: str, env: Mapping[str, str] | None = None) -
     if root is not None:
         document.value = _Builder(document, env).build(root, (), ())
     return document
+
+
+def _compose(text: str) -> Node | None:
+    """Raises YAMLError and YAMLWarning."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", YAMLWarning)
+        yaml = YAML(typ="safe", pure=True)
+        yaml.max_depth = _DEEPEST
+        root: Node | None = yaml.compose(text)
+        return root
 
 
 def _syntax(document: Document, text: str, error: Any) -> None:

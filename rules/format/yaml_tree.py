@@ -26,6 +26,7 @@ from ruamel.yaml.events import (
     StreamStartEvent,
 )
 
+from gateway.domain import quick_yaml
 from gateway.domain.error_reasons import library_text
 from gateway.domain.errors import Problem
 from rules.expr.tokens import full_width
@@ -152,7 +153,8 @@ _kept = lru_cache(maxsize=32)(_parsed)
 
 def _parse(text: str, notes: Notes) -> Tree | None:
     try:
-        return _Builder(YAML(typ="safe", pure=True).parse(text), notes).document()
+        events = quick_yaml.events(text) or YAML(typ="safe", pure=True).parse(text)
+        return _Builder(iter(events), notes).document()
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 0
