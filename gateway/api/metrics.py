@@ -226,7 +226,9 @@ class Collector:
         up = gauges("store_up", "1 while a store of readings takes what comes", "store")
         readings = counters("store_readings", "Readings by what became of them in a store", "store", "state")
         missed = counters("store_missed_records", "Journal records that a store never got", "store")
+        filled = gauges("store_filled", "Share of the first store's history that a store has, 1 = all", "store")
         for name, one in stores.items():
+            filled.add_metric([name], one.filled)
             lag.add_metric([name], head - one.progress.cursor)
             up.add_metric([name], float(one.error is None))
             missed.add_metric([name], one.missed)
@@ -243,7 +245,7 @@ class Collector:
                     ("replayed", one.progress.replayed.rows),
                 ),
             )
-        yield from (lag, up, readings, missed)
+        yield from (lag, up, readings, missed, filled)
 
     def _journal(self) -> Iterator[Metric]:
         stats = self._status.journal

@@ -205,7 +205,7 @@ def _consumers(
         series.skip(floor)
         if stored:
             log.error("a store misses records that the journal has given up", store=stores.name, count=floor - stored)
-    beside = stores_beside(settings, stores, threads, ingest.intake, clock)
+    beside = stores_beside(settings, stores, threads, ingest.intake, clock, series)
     reruns = Reruns(
         rules,
         engine,

@@ -79,9 +79,9 @@ class StatusReader:
     def _consumers(self) -> ConsumerStatus:
         rules, main = self.consumers.rules, self.consumers.series
         stored, health = main.progress, self.supervisor.health
-        stores = {self.store: StoreStatus(stored, 0, _error(health.get("series")))}
+        stores = {self.store: StoreStatus(stored, error=_error(health.get("series")))}
         for name, one in self.consumers.beside.stores.items():
-            stores[name] = StoreStatus(one.progress, one.missed, _error(health.get(task(name))))
+            stores[name] = StoreStatus(one.progress, one.missed, one.filled, _error(health.get(task(name))))
         return ConsumerStatus(
             rules.judged,
             rules.committed,

@@ -12,7 +12,8 @@ import structlog
 from gateway.adapters import SERIES
 from gateway.app.stores import OpenStores
 from gateway.app.threads import Threads
-from gateway.consumers import StoreBeside
+from gateway.consumers import SeriesConsumer, StoreBeside
+from gateway.consumers.fill import FirstStore
 from gateway.consumers.series import Refuse
 from gateway.domain.errors import StoreError
 from gateway.domain.record import Raw, Record, RecordKind
@@ -73,9 +74,11 @@ class StoresBeside:
 
 
 def stores_beside(
-    settings: Settings, stores: OpenStores, threads: Threads, intake: Intake, clock: Clock
+    settings: Settings, stores: OpenStores, threads: Threads, intake: Intake, clock: Clock, series: SeriesConsumer
 ) -> StoresBeside:
-    """The further stores of the configuration; opens none."""
+    """The further stores of the configuration; opens none. They get their history from the first, which `series`
+    writes."""
+    first = FirstStore(stores.series, threads.series, lambda: series.cursor)
     return StoresBeside(
         {
             name: StoreBeside(
@@ -86,6 +89,7 @@ def stores_beside(
                 stores.partition,
                 kept=partial(kept, stores),
                 refuse=refuse(name, intake, clock),
+                first=first,
             )
             for name, config in settings.stores.items()
             if name != stores.name

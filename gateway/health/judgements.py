@@ -138,8 +138,9 @@ def texts(refused: Sequence[RefusedText]) -> Trouble | None:
 
 
 def store(error: BaseException | None, waiting: int, missed: int, pressed: bool) -> Trouble | None:
-    """Problem of a store of readings: `waiting` records of the journal are not in it yet, `missed` never will be,
-    `pressed`: the journal has begun to delete them. The task that writes the store logs that it is down."""
+    """Problem of a store of readings: `waiting` records of the journal are not in it yet, `missed` must come from the
+    first store, `pressed`: the journal has begun to delete them. The task that writes the store logs that it is
+    down."""
     if missed:
         return Trouble(Phrase("ready.store_missed", {"count": missed}), logged=True)
     if pressed:

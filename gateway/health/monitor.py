@@ -232,7 +232,7 @@ def _endpoint(stats: EndpointStats) -> Trouble | None:
 def _store(status: GatewayStatus, one: StoreStatus) -> Trouble | None:
     waiting = status.journal.head - one.progress.cursor
     pressed = one.progress.secured < status.journal.released and one.error is not None
-    return store(one.error, waiting, one.missed, pressed)
+    return store(one.error, waiting, one.missed if one.filled < 1 else 0, pressed)
 
 
 def _part(kind: str, name: str) -> Phrase:

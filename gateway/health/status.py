@@ -47,11 +47,12 @@ class IntakeStatus:
 
 @dataclass(frozen=True, slots=True)
 class StoreStatus:
-    """A store of readings. `missed` records that the journal gave up before it had them; `error`: why it takes
-    nothing."""
+    """A store of readings. `missed` records that the journal gave up before it had them; `filled`: share of the
+    first store's history that it has; `error`: why it takes nothing."""
 
     progress: Progress
     missed: int = 0
+    filled: float = 1.0
     error: BaseException | None = None
 
 

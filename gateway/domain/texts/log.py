@@ -201,6 +201,15 @@ TEXTS: dict[str, tuple[str, str]] = {
         "{store} misses {count} records: the journal gave them up while it was away; the other stores have them",
         "{store} 缺少 {count} 条记录：停用期间日志库已将其删除；其他读数库中有这些记录",
     ),
+    "log.a_store_gets_the_history_of_the_first": (
+        "{store} gets the history of the first store: {count} readings",
+        "{store} 开始从第一个读数库补入历史：共 {count} 条读数",
+    ),
+    "log.a_store_has_the_history_of_the_first": (
+        "{store} has the history of the first store; {count} readings were new to it",
+        "{store} 已补齐第一个读数库的历史；新写入 {count} 条读数",
+    ),
+    "log.filling_a_store_waits": ("filling {store} with history waits: {error}", "{store} 的历史补入暂停：{error}"),
     "log.a_store_refused_readings_they_are_dead_letters": (
         "{store} refused {count} reading(s): they are dead letters; the first: {detail}",
         "{store} 拒绝了 {count} 条读数，已转为死信；首条：{detail}",

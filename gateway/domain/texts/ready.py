@@ -63,8 +63,8 @@ TEXTS: dict[str, tuple[str, str]] = {
         "停用过久，日志库已开始删除尚未写入该库的记录（{count} 条待写入）：请尽快恢复，或调大 journal.max_bytes",
     ),
     "ready.store_missed": (
-        "{count} records are missing in it: the journal had no room to keep them until it was back; the other stores have them",
-        "缺少 {count} 条记录：恢复之前日志库已无空间保留；其他读数库中有这些记录",
+        "{count} records are missing in it: the journal had no room to keep them until it was back; they are being copied from the first store",
+        "缺少 {count} 条记录：恢复之前日志库已无空间保留；正在从第一个读数库补入",
     ),
     "ready.part.store": ("store {name}", "读数库 {name}"),
     "ready.part.disk": ("disk", "磁盘"),

@@ -114,7 +114,8 @@ class SegmentFolder:
         return self._cursor[partition]
 
     def write(self, partition: int, records: Sequence[Record]) -> Written:
-        """See `SeriesStore.write`. Late rows are committed first, the live segment's cursor counts."""
+        """See `SeriesStore.write`. Late rows are committed first, the live segment's cursor counts. A partition below 0
+        is history from another store: what the journal has replaces it."""
         done = self.cursor(partition)
         fresh = [record for record in records if record.seq > done]
         if not fresh:
@@ -155,7 +156,7 @@ class SegmentFolder:
                 "quality": part.quality,
                 "flags": flags[chosen],
                 "received": part.received[part.frame],
-                "seq": seq[chosen],
+                "seq": seq[chosen] if partition >= 0 else np.zeros(int(chosen.sum()), np.int64),
             }
             self._segments[segment.path.stem] = insert(
                 self._connection, segment, partition, last, columns, int(changed[chosen].sum())
