@@ -18,6 +18,8 @@ from gateway.postgres_errors import no_login, translated
 from sinks.series.postgres.columns import COPY_END, COPY_HEAD
 from sinks.series.postgres.config import PostgresConfig
 
+LOCKED = psycopg.errors.LockNotAvailable
+"""Another session holds a lock, for longer than `lock_timeout`."""
 OLDEST = 140_000
 _PIECE = 1 << 18
 

@@ -8,7 +8,7 @@ from gateway.domain.duration import HOUR
 from gateway.domain.errors import StoreUnavailable
 from gateway.domain.reading import I64
 from sinks.series.postgres.config import PostgresConfig
-from sinks.series.postgres.session import PostgresSession
+from sinks.series.postgres.session import LOCKED, PostgresSession
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS {s}.progress (part integer PRIMARY KEY, seq bigint NOT NULL);
@@ -69,10 +69,8 @@ class Tables:
         """A writer that was killed is gone a moment later; one that stays for the time of a lock is another gateway."""
         try:
             self._session.run(_LOCK.format(s=self.schema))
-        except Exception as error:
-            if getattr(error, "sqlstate", "") == "55P03":
-                raise StoreUnavailable.of("postgres.taken", place=self._config.address, schema=self.schema) from error
-            raise
+        except LOCKED as error:
+            raise StoreUnavailable.of("postgres.taken", place=self._config.address, schema=self.schema) from error
 
     def _create(self) -> None:
         divided = "" if self.hypertable else " PARTITION BY RANGE (at)"
