@@ -27,6 +27,8 @@ ROUND: Final = 1 << 52
 DONE: Final = ROUND - 1
 MOST: Final = 50_000
 """Readings of a piece, about."""
+FEWEST: Final = 500
+"""Of a piece, after errors."""
 FIRST: Final = MINUTE
 WIDEST: Final = 32 * DAY
 """Time of the first piece, and of the widest."""
@@ -89,6 +91,7 @@ class Fill:
         self._name, self._first, self._target, self._blocking = name, first, target, blocking
         self._partition, self._reached, self._pause = partition_of(partition), reached, pause
         self.turn, self._wanted = asyncio.Lock(), asyncio.Event()
+        self._most = MOST
         self._window, self._round, self._span = FIRST, -1, (0, 0)
         self.share = 0.0
         """Of the time that the history of the first store spans, 1 = all."""
@@ -113,6 +116,7 @@ class Fill:
             try:
                 await self._all(refuse)
             except StoreError as error:
+                self._most = max(FEWEST, self._most // 4)  # a slow server gets less at once
                 log.info("filling a store waits", store=self._name, error=str(error))
                 await asyncio.sleep(RETRY)
                 continue
@@ -121,8 +125,8 @@ class Fill:
     async def _all(self, refuse: Refuse) -> None:
         clock = asyncio.get_running_loop().time
         while self.share < 1:
-            began = clock()
             async with self.turn:
+                began = clock()
                 letters = await self._piece() if await self._caught_up() else ()
             if letters:
                 await refuse(letters)
@@ -154,9 +158,10 @@ class Fill:
             self.share = 1.0
             log.info("a store has the history of the first", store=self._name, count=self.stored)
             return ()
-        rows, reached = await self._first.blocking(lambda: piece(self._first.store, start, stop))
+        rows, reached = await self._first.blocking(lambda: piece(self._first.store, start, stop, self._most))
         written = await self._write(number * ROUND + reached, rows)
         self.stored += written.stored
+        self._most = min(MOST, 2 * self._most)
         self.share = min(0.999, (reached - oldest) / (end - oldest))
         self._window = min(WIDEST, 2 * self._window) if len(rows) < MOST / 4 else max(SECOND, reached - start)
         return written.letters
