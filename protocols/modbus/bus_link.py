@@ -63,6 +63,10 @@ class NotSent(ConnectionResetError):
     """The connection was gone before the request."""
 
 
+class LineBusy(Silent):
+    """The line was never quiet: nothing was sent."""
+
+
 class BusLink:
     """Link over `wire`: one request at a time. `retry`: waits between attempts to connect."""
 
@@ -73,6 +77,7 @@ class BusLink:
         self._connection: Connection | None = None
         self._pending: PendingRequest | None = None
         self._sent = b""
+        self._echoes = timing.rtu is not None and timing.rtu.echo
         self._fault: Silent | ConnectionResetError | None = None
         self._doubt = ""
         self._dirty = False
@@ -118,6 +123,8 @@ class BusLink:
                 )
             except NotSent as closed:
                 raise self._down(self._wire.lost) from closed
+            except LineBusy as noise:
+                raise LinkDown.of("command.line_busy") from noise
             except ConnectionResetError as reset:
                 raise Silent("closed", f"unit {unit} at {write.address}") from reset
 
@@ -190,7 +197,7 @@ class BusLink:
         most = max(self._free_at, loop.time()) + self._timing.timeout
         while (wait := self._free_at - loop.time()) > 0:
             if self._free_at > most:
-                raise Silent("garbled", "noise")
+                raise LineBusy("garbled", "noise")
             await asyncio.sleep(wait)
 
     async def _opened(self) -> Connection:
@@ -266,13 +273,20 @@ class BusLink:
         return seen.answer
 
     def _of_bus(self, data: bytes, pending: PendingRequest) -> bytes:
-        """The response in what a serial bus brought since the request, b"" when it is not there yet."""
-        if self._rtu is not None and self._rtu.echo and data.startswith(self._sent):
+        """The response in what a serial bus brought since the request, b"" when it is not there yet.
+
+        The response to a write of one place is the request again, so an echo of the adapter would pass for it. Whether
+        there is an echo shows with every read: none is its own response.
+        """
+        echoed = data.startswith(self._sent)
+        if echoed and (self._echoes if pending.echo else self._rtu is not None and self._rtu.echo):
             data = data[len(self._sent) :]
         seen = sift_rtu(data, pending)
         self._doubt = seen.doubt
         if seen.answer is None:
             return b""
+        if not pending.echo:
+            self._echoes = echoed
         self._strays += seen.strays
         self._pending = None
         if seen.rest:
