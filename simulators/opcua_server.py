@@ -83,6 +83,18 @@ class OpcUaSimulator:
         """Close every connection; go on listening."""
         await _elsewhere(self._drop())
 
+    async def remove(self, text: str) -> None:
+        """The node is gone; the connections stay."""
+        await _elsewhere(self._remove(text))
+
+    async def add(self, text: str, name: str, value: Any) -> None:
+        """A node `text` with this browse name, while the server runs."""
+        await _elsewhere(self._add(text, name, value))
+
+    async def allow(self, name: str, most: int) -> None:
+        """One of its OperationLimits, 0 = none. It is only written there, not enforced."""
+        await _elsewhere(self._allow(name, most))
+
     # ---- in the thread of the servers
     async def _add_nodes(self) -> None:
         server = await _server(self._kind)
@@ -95,6 +107,19 @@ class OpcUaSimulator:
         if self._history:
             for node in self._nodes.values():
                 await server.historize_node_data_change(node, period=timedelta(hours=1), count=1000)
+
+    async def _add(self, text: str, name: str, value: Any) -> None:
+        index = await (await _server(self._kind)).get_namespace_index(NAMESPACE)
+        node_id = ua.NodeId.from_string(f"ns={index};{text}")
+        self._nodes[text] = await self._plant.add_variable(node_id, f"{index}:{name}", value)
+
+    async def _remove(self, text: str) -> None:
+        await (await _server(self._kind)).delete_nodes([self._nodes.pop(text)])
+
+    async def _allow(self, name: str, most: int) -> None:
+        node = ua.NodeId(getattr(ua.ObjectIds, f"Server_ServerCapabilities_OperationLimits_{name}"))
+        sent = ua.DataValue(ua.Variant(most, ua.VariantType.UInt32))
+        await (await _server(self._kind)).write_attribute_value(node, sent)
 
     async def _remove_nodes(self) -> None:
         server = await _server(self._kind)

@@ -154,7 +154,7 @@ def load(section: Mapping[str, Any], definition: CommandDefinition, own: Mapping
         try:
             one = _bound(write, places, known)
             for values in _samples(known.get(write.parameter)):
-                one.request(1, values)
+                _allowed(write, one.request(1, values), places)
         except UnitError as error:
             found.append(Problem("", here, error.key, error.fields))
         except ValueError as error:
@@ -188,6 +188,14 @@ def _bound(write: ModbusWrite, places: ModbusMap | None, known: Mapping[str, Com
     if places is None:
         return BoundWrite(write, 0, 0, 0, ByteOrder.ABCD, factor, shift)
     return BoundWrite(write, places.base, places.stride, places.unit_stride, places.order, factor, shift)
+
+
+def _allowed(write: ModbusWrite, request: RegisterWrite, places: ModbusMap | None) -> None:
+    """A read-back reads: never what the map forbids. Raises ValueError."""
+    first, last = request.address, request.address + len(request.words) - 1
+    for low, high in places.forbid if places is not None and write.read_back else ():
+        if first <= high and low <= last:
+            raise ValueError(f"{first} to {last} may not be read (forbid: {low} to {high}); write read_back: false")
 
 
 def _samples(parameter: CommandParameter | None) -> list[dict[str, Value]]:

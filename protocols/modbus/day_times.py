@@ -48,6 +48,8 @@ class DayTimes:
 def _moments(times: tuple[int, ...], zone: str, repeated: bool, day: date) -> tuple[int, ...]:
     """The times of one day, in order, µs since 1970."""
     where, midnight = ZoneInfo(zone), datetime(day.year, day.month, day.day)  # noqa: DTZ001 - the zone is put on below
-    naive = [midnight + timedelta(microseconds=time) for time in times]
-    folds = (0, 1) if repeated else (0,)
-    return tuple(sorted({to_us(one.replace(tzinfo=where, fold=fold)) for one in naive for fold in folds}))
+    zoned = [(midnight + timedelta(microseconds=time)).replace(tzinfo=where) for time in times]
+    found = {to_us(one) for one in zoned}
+    if repeated:  # of a time that is left out, the second fold would be an hour before it
+        found |= {max(to_us(one), to_us(one.replace(fold=1))) for one in zoned}
+    return tuple(sorted(found))

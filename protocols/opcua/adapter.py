@@ -54,12 +54,18 @@ def _password(name: str, config: OpcUaConfig, file: str) -> str | None:
 
 
 def _check(sources: Mapping[str, OpcUaConfig], file: str) -> ConfigFindings:
-    """The library, and connections that others can read or change."""
+    """The library, connections that others can read or change, and files of secured ones."""
     found = ConfigFindings()
     for name, source in sources.items():
         place = f"sources.{name}"
         if find_spec(LIBRARY) is None:
             found.problems.append(Problem(file, f"{place}.type", "opcua.library"))
+        elif source.secure is not None:
+            from protocols.opcua.secure_check import flaws
+
+            found.problems += (
+                Problem(file, f"{place}.secure.{key}", text, fields) for key, text, fields in flaws(source.secure)
+            )
         if source.secure is None and not source.local:
             key = "opcua.plain_password" if source.user is not None else "opcua.plain"
             found.warnings.append(Problem(file, f"{place}.endpoint", key))

@@ -24,7 +24,13 @@ from protocols.opcua.nodes import BoundNode, SentValue
 
 logging.getLogger("asyncua").setLevel(logging.CRITICAL)  # it logs every lost connection with a traceback
 AT_ONCE: Final = 500
-"""Nodes in one request."""
+"""Nodes in one request, at most."""
+_LIMITS: Final = {
+    "read": ua.ObjectIds.Server_ServerCapabilities_OperationLimits_MaxNodesPerRead,
+    "watch": ua.ObjectIds.Server_ServerCapabilities_OperationLimits_MaxMonitoredItemsPerCall,
+    "paths": ua.ObjectIds.Server_ServerCapabilities_OperationLimits_MaxNodesPerTranslateBrowsePathsToNodeIds,
+}
+"""What a server takes in one request (OPC 10000-5, 6.3.11): small controllers take few, and refuse more."""
 _SESSION: Final = 60_000  # ms a server keeps a session of which it hears nothing
 _LIFETIME, _KEEPALIVE = 600, 10  # publishing intervals
 _HISTORY_PAGE: Final = 1000
@@ -75,15 +81,20 @@ class OpcUaServer:
     def __init__(self, client: Client, config: OpcUaConfig) -> None:
         self._client, self._config = client, config
         self._namespaces: dict[str, int] = {}
+        self._most = dict.fromkeys(_LIMITS, AT_ONCE)
         self._subscription = 0
         self._items: dict[int, int] = {}
         self.lost: asyncio.Future[SourceError] = asyncio.get_running_loop().create_future()
 
     async def start(self) -> None:
-        """Read the namespaces."""
+        """Read the namespaces, and how much the server takes at once."""
         with _translated():
             uris = await self._client.get_namespace_array()
         self._namespaces = {uri: index for index, uri in enumerate(uris)}
+        for what, node in _LIMITS.items():  # one by one: the limit may be 1
+            most = (await self.read([ua.NodeId(ua.Int32(node))]))[0].value
+            if isinstance(most, int) and most > 0:  # 0 = none
+                self._most[what] = min(most, AT_ONCE)
 
     async def about(self) -> AboutServer:
         """What the server is (OPC 10000-5, 6.3.1: BuildInfo)."""
@@ -104,7 +115,7 @@ class OpcUaServer:
             for place, start in enumerate(found)
             if not isinstance(start, RefusedNode) and nodes[place].steps
         ]
-        for some in _chunks(paths):
+        for some in _chunks(paths, self._most["paths"]):
             wanted = [path for _, path in some]
             with _translated():
                 results = await self._client.uaclient.session.translate_browsepaths_to_nodeids(wanted)
@@ -144,7 +155,7 @@ class OpcUaServer:
     async def watch(self, nodes: Mapping[int, tuple[BoundNode, ua.NodeId]]) -> dict[int, RefusedNode]:
         """Have the server send changes of these nodes, by number; returns those that it refuses."""
         refused: dict[int, RefusedNode] = {}
-        for some in _chunks(list(nodes.items())):
+        for some in _chunks(list(nodes.items()), self._most["watch"]):
             parameters = ua.CreateMonitoredItemsParameters(
                 SubscriptionId=self._subscription,
                 TimestampsToReturn=ua.TimestampsToReturn.Both,
@@ -162,7 +173,7 @@ class OpcUaServer:
     async def forget(self, numbers: Iterable[int]) -> None:
         """No more changes of these."""
         items = [self._items.pop(number) for number in numbers if number in self._items]
-        for some in _chunks(items):
+        for some in _chunks(items, self._most["watch"]):
             parameters = ua.DeleteMonitoredItemsParameters(self._subscription, some)
             with _translated():
                 await self._client.uaclient.session.delete_monitored_items(parameters)
@@ -170,7 +181,7 @@ class OpcUaServer:
     async def read(self, nodes: Sequence[ua.NodeId]) -> list[SentValue]:
         """The present value of each node."""
         found: list[SentValue] = []
-        for some in _chunks(list(nodes)):
+        for some in _chunks(list(nodes), self._most["read"]):
             parameters = ua.ReadParameters(
                 TimestampsToReturn=ua.TimestampsToReturn.Both,
                 NodesToRead=[ua.ReadValueId(one, ua.AttributeIds.Value) for one in some],
@@ -328,8 +339,8 @@ def _relative(steps: Iterable[tuple[str, int | None, str]], start: ua.NodeId) ->
     )
 
 
-def _chunks(values: list[T]) -> Iterator[list[T]]:
-    return (values[start : start + AT_ONCE] for start in range(0, len(values), AT_ONCE))
+def _chunks(values: list[T], most: int) -> Iterator[list[T]]:
+    return (values[start : start + most] for start in range(0, len(values), most))
 
 
 def _status(code: ua.StatusCode) -> Localized | str:

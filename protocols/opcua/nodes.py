@@ -16,6 +16,8 @@ BAD = (math.nan, Quality.BAD)
 _SEVERITY = 0xC000_0000
 _UNCERTAIN = 0x4000_0000
 _OVERFLOW = 0x0400 | 0x0080
+_NO_SUCH_NODE = (0x8033_0000, 0x8034_0000)
+"""BadNodeIdInvalid, BadNodeIdUnknown (OPC 10000-6, annex A)."""
 _LONGEST = 200
 """Characters of a text that becomes a state."""
 
@@ -41,6 +43,11 @@ class SentValue:
     def overflow(self) -> bool:
         """The server had to drop values before this one: its queue was full (info type DataValue, bit Overflow)."""
         return self.status & _OVERFLOW == _OVERFLOW
+
+    @property
+    def no_such_node(self) -> bool:
+        """The server no longer has the node; it may have made it anew, with another id."""
+        return self.status & 0xFFFF_0000 in _NO_SUCH_NODE
 
     def moment(self, received: int) -> int:
         """The time of the value: of its source, else of the server, else `received` µs."""

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 import structlog
 
 from gateway.domain.device import Device
-from gateway.domain.duration import SECOND, iso
+from gateway.domain.duration import MINUTE, SECOND, iso
 from gateway.domain.error_reasons import reason
 from gateway.domain.errors import SourceError, SourceRejected, StoreError
 from gateway.domain.language_values import Phrase
@@ -146,13 +146,16 @@ class OpcUaSource:
         log.info("server up", source=self._name, server=self._config.where, nodes=len(self._watched.nodes))
         if self._config.history:
             await self._read_history(server)
-        read = self._clock.now()
+        read = tried = self._clock.now()
         while True:
             try:
                 async with asyncio.timeout(_LOOK):
                     raise await asyncio.shield(server.lost)
             except TimeoutError:
                 pass
+            if self._clock.now() - tried >= (self._config.refresh or MINUTE):
+                tried = self._clock.now()
+                self._watched.retry()
             await self._follow_registry(server)
             if self._config.refresh and self._clock.now() - read >= self._config.refresh:
                 read = self._clock.now()
@@ -188,6 +191,7 @@ class OpcUaSource:
         nodes, values = self._watched.nodes, []
         for number, value in sent:
             if number in nodes:
+                self._watched.note(number, value)
                 values.append((nodes[number], value, number in self._confirming))
                 self._confirming.discard(number)
         return self._queued(values, now)
@@ -208,7 +212,9 @@ class OpcUaSource:
         resolved = list(self._watched.resolved.items())
         values = await server.read([node_id for _, node_id in resolved])
         nodes = self._watched.nodes
-        pairs = zip((number for number, _ in resolved), values, strict=True)
+        pairs = list(zip((number for number, _ in resolved), values, strict=True))
+        for number, value in pairs:
+            self._watched.note(number, value)
         held = self._queued(
             [(nodes[number], value, True) for number, value in pairs if number in nodes], self._clock.now()
         )

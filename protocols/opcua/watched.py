@@ -12,7 +12,7 @@ from gateway.domain.text import Localized
 from gateway.ports import Directory
 from protocols.opcua.client import NodeId, RefusedNode
 from protocols.opcua.config import OpcUaConfig
-from protocols.opcua.nodes import BoundNode, bind
+from protocols.opcua.nodes import BoundNode, SentValue, bind
 from protocols.opcua.profile import OpcUaMap
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger("opcua")
@@ -21,7 +21,8 @@ NAMED = 5
 
 class WatchedNodes:
     """Nodes by number; a number is never used again. A device that cannot be watched and a node that the server refuses
-    are logged once, with the reason; they are tried again with the next connection, and when the registry changes."""
+    are logged once, with the reason; they are tried again by `retry`, with the next connection, and when the registry
+    changes."""
 
     def __init__(
         self,
@@ -40,6 +41,7 @@ class WatchedNodes:
         self.resolved: dict[int, NodeId] = {}
         self.refused: dict[int, RefusedNode] = {}
         self._unwatched: dict[str, Localized | str] = {}
+        self._vanished: set[int] = set()
 
     def use(self, config: OpcUaConfig, maps: Mapping[str, OpcUaMap]) -> None:
         """From now on this configuration."""
@@ -48,6 +50,21 @@ class WatchedNodes:
     def restart(self) -> None:
         """A new session: every node is to be watched anew."""
         self.nodes, self.resolved, self.refused, self._version = {}, {}, {}, None
+        self._vanished = set()
+
+    def note(self, number: int, sent: SentValue) -> None:
+        """What the server sent of a node: whether it still has it."""
+        if sent.no_such_node:
+            self._vanished.add(number)
+        elif self._vanished:
+            self._vanished.discard(number)
+
+    def retry(self) -> None:
+        """With the next `refresh` the nodes that the server refused, or no longer has, are new ones."""
+        if self.refused or self._vanished:
+            for number in self._vanished:
+                self.resolved.pop(number, None)
+            self._vanished, self._version = set(), None
 
     def refresh(self) -> tuple[list[int], list[tuple[int, BoundNode]]]:
         """(numbers no longer wanted, nodes to watch with their new numbers). Cheap when nothing changed."""

@@ -99,6 +99,15 @@ def test_what_cannot_be_written_is_refused(section: dict[str, Any], key: str) ->
     assert key in [problem.key for problem in refused.value.problems]
 
 
+def test_a_read_back_never_reads_what_the_map_forbids() -> None:
+    own = {"forbid": [[40, 44]], "points": {"flow": {"at": 0}}}
+    with pytest.raises(ConfigError) as refused:
+        form({"at": 39, "type": "u32", "parameter": "amps"}, own=own)
+    assert "read_back: false" in str(refused.value.problems[0].fields["reason"])
+    form({"at": 39, "type": "u32", "parameter": "amps", "read_back": False}, own=own)
+    form({"at": 38, "type": "u32", "parameter": "amps"}, own=own)
+
+
 # ---- which frame is the response ----------------------------------------------------------------------------------
 @pytest.mark.parametrize("function", [5, 6, 15, 16])
 def test_the_response_repeats_the_request(function: int) -> None:

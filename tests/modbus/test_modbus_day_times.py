@@ -55,6 +55,13 @@ def test_the_days_on_which_the_clock_changes() -> None:
     assert hourly.after(at("2026-10-25T02:00:00+02:00")) == at("2026-10-25T02:00:00+01:00")
 
 
+def test_a_time_that_is_left_out_comes_once() -> None:
+    times, found = DayTimes.every(2 * HOUR, "Europe/Berlin"), [at("2026-03-28T22:30Z")]
+    for _ in range(4):
+        found.append(times.after(found[-1]))
+    assert found[1:] == [at(f"2026-03-{day}Z") for day in ("28T23:00", "29T01:00", "29T02:00", "29T04:00")]
+
+
 def test_a_group_is_written_short_or_long() -> None:
     groups = TypeAdapter(PollGroups).validate_python(
         {"fast": "5s", "quarter": {"every": "15m", "aligned": True}, "billing": {"at": ["08:00", "00:00"]}}

@@ -58,6 +58,21 @@ async def test_a_secured_connection(tmp_path: Path) -> None:
                 pass
 
 
+def test_check_names_files_that_cannot_be_used(tmp_path: Path) -> None:
+    ours, other = certificate(tmp_path, "ours", "urn:site:gateway"), certificate(tmp_path, "other", "urn:x")
+
+    def found(**files: Path) -> list[tuple[str, str]]:
+        secure = {"cert": ours[0], "key": ours[1], "server_cert": other[0]} | files
+        given = {name: str(path) for name, path in secure.items()}
+        made = OpcUaConfig.model_validate(config("opc.tcp://h:4840", secure=given))
+        return [(one.path.rpartition(".")[2], one.key) for one in ADAPTER.check({"a": made}, "gateway.yaml").problems]
+
+    assert found() == []
+    assert found(key=other[1]) == [("key", "opcua.other_key")]
+    assert found(key=other[0], cert=ours[1]) == [("cert", "opcua.no_certificate"), ("key", "opcua.no_key")]
+    assert found(server_cert=tmp_path / "no") == [("server_cert", "config.file.unreadable")]
+
+
 async def test_the_doctor(tmp_path: Path) -> None:
     async with OpcUaSimulator(NODES) as server:
         made = OpcUaConfig.model_validate(config(server.endpoint))

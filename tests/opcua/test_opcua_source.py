@@ -203,3 +203,53 @@ async def test_a_wrong_password_is_named_without_it(tmp_path: Path) -> None:
         await asyncio.gather(task, return_exceptions=True)
         async with running(tmp_path, server, user="gate", password="right") as (_, kept):
             await until(lambda: bool(kept.values(1, "energy")))
+
+
+async def test_nodes_that_come_later_or_anew_are_found(tmp_path: Path) -> None:
+    """A server starts before its controllers; a controller loaded anew gets other ids. The session goes on."""
+    place = f"nsu={NAMESPACE};s=Late"
+    found = load(
+        {"points": {"energy": {"node": "i=85", "path": "/2:Plant/2:Anew"}, "power": {"node": place}}}, PROFILE, ""
+    )
+    given = services(tmp_path)
+    given.maps["press"] = found  # type: ignore[index]
+    async with OpcUaSimulator({"s=Old.Anew": 1.0}) as server:
+        made = source(given, config(server.endpoint, refresh="1s") | {"devices": [{"device": "P-1"}]})
+        kept = Kept(given.directory)  # type: ignore[arg-type]
+        task = asyncio.create_task(made.run(kept))
+        try:
+            await until(lambda: kept.values(1, "energy") == [1.0])
+            assert made.trouble() is not None, "there is no node Late"
+            await server.remove("s=Old.Anew")
+            await server.add("s=New.Anew", "Anew", 2.0)
+            await server.add("s=Late", "Late", 3.0)
+            await until(lambda: 2.0 in kept.values(1, "energy") and 3.0 in kept.values(1, "power"))
+            assert (made.stats.connections, made.trouble()) == (1, None)
+            await server.put("s=New.Anew", 4.0)
+            await until(lambda: kept.values(1, "energy")[-1] == 4.0)
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_a_server_that_takes_few_nodes_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from asyncua.client.ua_client import UaSession
+
+    asked: list[int] = []
+    before = UaSession.create_monitored_items
+
+    async def counted(self: Any, parameters: Any) -> Any:
+        asked.append(len(parameters.ItemsToCreate))
+        return await before(self, parameters)
+
+    monkeypatch.setattr(UaSession, "create_monitored_items", counted)
+    async with OpcUaSimulator(NODES) as server:
+        await server.allow("MaxMonitoredItemsPerCall", 3)
+        await server.allow("MaxNodesPerRead", 1)
+        try:
+            async with running(tmp_path, server) as (_, kept):
+                await until(lambda: bool(kept.values(2, "current")))
+        finally:
+            await server.allow("MaxMonitoredItemsPerCall", 0)
+            await server.allow("MaxNodesPerRead", 0)
+    assert asked == [3, 3, 3, 1]

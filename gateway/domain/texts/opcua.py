@@ -28,6 +28,18 @@ TEXTS: dict[str, tuple[str, str]] = {
         "the password may cross the network in plain text; write secure with certificates",
         "密码可能以明文在网络上传输；请写 secure 并配置证书",
     ),
+    "opcua.no_certificate": (
+        "{value} is not a certificate; write a PEM or DER file of one",
+        "{value} 不是证书；请写 PEM 或 DER 格式的证书文件",
+    ),
+    "opcua.no_key": (
+        "{value} is not a private key without a password; write a PEM or DER file of one",
+        "{value} 不是无密码的私钥；请写 PEM 或 DER 格式的私钥文件",
+    ),
+    "opcua.other_key": (
+        "{value} is not the key of the certificate {cert}; write the two that were made together",
+        "{value} 不是证书 {cert} 的私钥；请写同时生成的证书与私钥",
+    ),
     "opcua.library": (
         "the library for OPC UA is missing; pip install 'fieldgate[opcua]'",
         "缺少 OPC UA 库；请执行 pip install 'fieldgate[opcua]'",
