@@ -63,10 +63,6 @@ class NotSent(ConnectionResetError):
     """The connection was gone before the request."""
 
 
-class LineBusy(Silent):
-    """The line was never quiet: nothing was sent."""
-
-
 class BusLink:
     """Link over `wire`: one request at a time. `retry`: waits between attempts to connect."""
 
@@ -117,14 +113,17 @@ class BusLink:
         """See WritingLink."""
         request = PendingRequest(0, unit, write.function, len(write.words), write.echo)
         async with self._lock:
+            self._sent = b""
             try:
                 await self._exchange(
                     request, lambda one: one.write(unit, write), f"{write.function} at {write.address}"
                 )
             except NotSent as closed:
                 raise self._down(self._wire.lost) from closed
-            except LineBusy as noise:
-                raise LinkDown.of("command.line_busy") from noise
+            except Silent as silence:
+                if self._sent:
+                    raise
+                raise LinkDown.of("command.line_busy") from silence
             except ConnectionResetError as reset:
                 raise Silent("closed", f"unit {unit} at {write.address}") from reset
 
@@ -197,7 +196,7 @@ class BusLink:
         most = max(self._free_at, loop.time()) + self._timing.timeout
         while (wait := self._free_at - loop.time()) > 0:
             if self._free_at > most:
-                raise LineBusy("garbled", "noise")
+                raise Silent("garbled", "noise")
             await asyncio.sleep(wait)
 
     async def _opened(self) -> Connection:
