@@ -44,7 +44,7 @@ def partition_of(partition: int) -> int:
     return -1 - partition
 
 
-class Source(Protocol):
+class FillOrigin(Protocol):
     """The part of `SeriesStore` that is read."""
 
     def scan(self, start: int, end: int, devices: Sequence[int] | None = None) -> Iterator[Batch]:
@@ -68,7 +68,7 @@ class Target(Protocol):
 class FirstStore:
     """The store that is read, its thread, and the record up to which it is written."""
 
-    store: Source
+    store: FillOrigin
     blocking: Blocking
     written: Callable[[], int]
 
@@ -174,7 +174,7 @@ class Fill:
         return written
 
 
-def piece(source: Source, start: int, stop: int, most: int = MOST) -> tuple[Batch, int]:
+def piece(source: FillOrigin, start: int, stop: int, most: int = MOST) -> tuple[Batch, int]:
     """Readings from `start` on, and the moment before which they are complete: `stop`, or earlier where there are more
     than `most`."""
     found: list[Batch] = []
