@@ -9,7 +9,7 @@ from gateway.domain.device import PointKind
 from gateway.probe import key_words
 from gateway.probe.frames import DocumentFrame, row_leaves
 from gateway.probe.leaves import Leaf
-from gateway.probe.moments import date_and_time, moment_unit, rank
+from gateway.probe.moments import date_and_time, is_of_reading, moment_unit, rank
 from gateway.probe.values import FoundPoint, PointFacts, RawUnit
 from gateway.starter.sample_lists import TIMES
 
@@ -124,8 +124,9 @@ def _time(places: Mapping[str, SeenPlace], found: DocumentShape) -> set[str]:
             continue
         outer = int(path.startswith("$"))
         moments.append((outer, by_word if by_word is not None else 99, len(place.leaf.keys), path, unit))
-    if moments:
-        *_, path, unit = min(moments)
+    own = [one for one in moments if is_of_reading(places[one[3]].leaf.word)]
+    if own:
+        *_, path, unit = min(own)
         found.time = ((path,), unit)
     else:
         texts = [(path, place.values[-1]) for path, place in places.items() if place.values]

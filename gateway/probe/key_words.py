@@ -33,7 +33,8 @@ NOT_READ = frozenset(
      "sw_version", "fw_version", "hw_version", "ip", "ip_address", "mac_address", "ssid", "bssid", "hostname", "url",
      "topic", "description", "manufacturer", "vendor", "crc", "qos", "peername", "peerhost", "username", "node",
      "encrypt", "cmd", "temp_unit", "pressure_unit", "speed_unit", "unit", "data_type", "application_id",
-     "application_name", "tenant_id", "tenant_name", "device_profile_id", "device_profile_name", "event_id"}
+     "application_name", "tenant_id", "tenant_name", "device_profile_id", "device_profile_name", "event_id", "dst",
+     "method"}
 )  # fmt: skip
 """Keys that no rule reads: numbers of messages, names of programs."""
 _LETTERS = frozenset({"w", "v", "a", "c", "f", "l", "m", "h", "s", "t"})

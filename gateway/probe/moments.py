@@ -25,6 +25,10 @@ TIME_WORDS = (
 )  # fmt: skip
 """Words of a key, the most likely first."""
 _RANK = {word: rank for rank, word in enumerate(TIME_WORDS)}
+_OTHERS = re.compile(
+    r"(?:(?:.*_)?(?:start|started|begin|end|stop|boot|next|install|installed|expire|expires|due|reset|minute|birth)"
+    r"(?:_(?:time|ts|at|date|timestamp))?)|.*_since"
+)
 
 
 def rank(word: str) -> int | None:
@@ -32,6 +36,11 @@ def rank(word: str) -> int | None:
     if word in _RANK:
         return _RANK[word]
     return len(_RANK) if word.endswith(("_time", "_ts", "timestamp", "_at")) else None
+
+
+def is_of_reading(word: str) -> bool:
+    """False for keys of moments that are not those of the values: a start, a reset, the begin of a minute."""
+    return not _OTHERS.fullmatch(word)
 
 
 def moment_unit(value: Any) -> str:

@@ -89,8 +89,20 @@ def _main(
         for route, model in routes
         if any(other.filter == route.filter and of is not model for other, of in routes)
     }
+    unlike = _unlike(models)
     for route, model in sorted(routes, key=lambda one: _order(one[0])):
-        yield from _route(route, model, answers, named=route.filter in several)
+        named = route.filter in several or any(point.name in unlike for point in route.points)
+        yield from _route(route, model, answers, named=named)
+
+
+def _unlike(models: list[FoundModel]) -> set[str]:
+    """Names of points that are not the same thing in all models which have them."""
+    found: dict[str, set[object]] = {}
+    for model in models:
+        for name, point in model.points.items():
+            what = model.library or (point.kind is PointKind.STATE, point.connectors, point.unit)
+            found.setdefault(name, set()).add(what)
+    return {name for name, whats in found.items() if len(whats) > 1}
 
 
 def _order(route: FoundRoute) -> tuple[bool, int, float, str, bool]:
@@ -147,8 +159,9 @@ def _route(route: FoundRoute, model: FoundModel, answers: ProjectAnswers, *, nam
     else:
         yield from _places(route, points, ours)
     ignored = [*route.ignore, *(point.field or point.path for point in route.points if point not in points)]
-    if written := [path for path in dict.fromkeys(ignored) if path and path != "."]:
-        yield f"      ignore: [{', '.join(map(quoted, written))}]" if not route.fields else ""
+    written = [path for path in dict.fromkeys(ignored) if path and path != "." and not route.fields]
+    if written or route.rest:
+        yield f"      ignore: [{', '.join(map(quoted, ['*'] if route.rest else written))}]"
 
 
 def _time(time: tuple[tuple[str, ...], str], zone: str) -> str:

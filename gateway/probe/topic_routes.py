@@ -300,7 +300,12 @@ class _Group:
         if not route.points:
             self._reasons.add("no_points", first.topic)
             return []
+        route.rest = route.fields and self._has_attributes(first.filter.partition("{")[0])
         return [route]
+
+    def _has_attributes(self, fixed: str) -> bool:
+        """Below these levels stand `$` topics, which describe and measure nothing."""
+        return any("/$" in topic and topic.startswith(fixed) for topic in self._births.consumed)
 
     def _is_presence(self, place: TopicPlace, contents: Sequence[Content], presence: list[PresenceFacts]) -> bool:
         """A topic with words such as online and offline under a name such as LWT; it is added."""

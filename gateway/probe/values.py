@@ -110,7 +110,7 @@ class FoundRoute:
     """A route before its points have profiles. `device`: a template, or a path when `device_path`.
 
     `component`: {capture} or {path}, with `add`. `fields`: bare payloads named by the capture `field`. `devices`:
-    code -> names of the points seen of it.
+    code -> names of the points seen of it. `rest`: below the filter stand topics that are no telemetry.
     """
 
     filter: str
@@ -131,6 +131,7 @@ class FoundRoute:
     devices: dict[str, set[str]] = field(default_factory=dict)
     components: int = 0
     retained: bool = False
+    rest: bool = False
 
 
 @dataclass(slots=True)

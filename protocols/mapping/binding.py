@@ -259,13 +259,14 @@ class Bindings:
         columns: list[RowSlot] = []
         places: list[FieldUse] = []
         lacking: list[FieldUse] = []
-        for rule, component in zip(rules, components, strict=True):
+        for given, rule, component in zip(route.points, rules, components, strict=True):
             name = rule.name.text
             if component == 0 and (name, 0) not in known and name in by_name:
                 name = by_name[name].on_device or name
             point = known.get((name, component)) if component is not None and component <= device.components else None
             if point is None:
-                if name not in route.unwanted:
+                # a name that the topic or message brings is one of the rest that `*` stands for
+                if name not in route.unwanted and not (given.name.names and "*" in route.unwanted):
                     lacking += _unbound(rule, component, device, any(name == one for one, _ in known))
                 continue
             wrong = misfit(rule.config, point)

@@ -83,3 +83,48 @@ def test_announced_points_that_were_not_seen_yet(tmp_path: Path) -> None:
 )
 def test_places_of_templates(template: str, place: str) -> None:
     assert place_of(template) == place
+
+
+def test_node_ids_of_letters_alone(tmp_path: Path) -> None:
+    """`homeassistant/sensor/boiler/temp/config`: the kind is the level that is one, not the last of letters."""
+    device = {"ids": ["esp_a1"], "name": "锅炉房"}
+    births = {
+        "homeassistant/sensor/boiler/temp/config": {
+            "~": "boiler/sensor", "name": "出水温度", "stat_t": "~/temp/state", "unit_of_meas": "°C",
+            "stat_cla": "measurement", "uniq_id": "b_t", "dev": device,
+        },
+        "boiler/sensor/temp/state": "60.5",
+    }  # fmt: skip
+    found = proposal(seen_of(births.items()))
+    (model,) = found.models
+    assert (list(model.devices), list(model.points), found.leftovers) == (["boiler"], ["temp"], ())
+    assert (model.points["temp"].unit, model.points["temp"].title) == ("degC", "出水温度")
+    checked(found, tmp_path)
+
+
+def test_friendly_names_with_levels_have_their_presence(tmp_path: Path) -> None:
+    exposes = [{"type": "binary", "property": "gas", "value_on": True, "value_off": False, "access": 1}]
+    births = {
+        "zigbee2mqtt/bridge/devices": [{"friendly_name": "gas/kitchen", "definition": {"exposes": exposes}}],
+        "zigbee2mqtt/gas/kitchen": {"gas": False},
+        "zigbee2mqtt/gas/kitchen/availability": {"state": "online"},
+    }
+    found = proposal(seen_of(births.items()))
+    assert [list(model.devices) for model in found.models] == [["gas-kitchen"]]
+    (one,) = checked(found, tmp_path).settings.sources["broker"].presence.topics  # type: ignore[attr-defined]
+    assert (one.topic, one.device, one.path) == ("zigbee2mqtt/gas/kitchen/availability", "gas-kitchen", "state")
+
+
+def test_the_begin_of_a_minute_is_no_time_of_a_reading() -> None:
+    status = {"apower": 20.5, "aenergy": {"total": 100.5, "minute_ts": 1_780_000_000}}
+    found = proposal(seen_of({"shellyplus1pm-a1b2/status/switch:0": status}.items()))
+    (route,) = found.models[0].routes
+    assert (route.time, "aenergy.minute_ts" in route.ignore) == (None, True)
+
+
+def test_attributes_of_homie_are_no_dead_letters(tmp_path: Path) -> None:
+    project = checked(proposal(seen_of(HOMIE.items())), tmp_path)
+    topic = next(one for one in HOMIE if one.endswith("$unit"))
+    (tried,) = try_message(project, SystemClock(), topic, b"x")
+    assert tried.message is not None
+    assert (tried.message.rejected, tried.message.ignored, tried.rows) == ((), True, [])

@@ -9,7 +9,6 @@ from gateway.domain.device import PointKind
 from gateway.probe.key_words import name_of
 from gateway.probe.values import BirthFacts, PointFacts, PresenceFacts
 
-_TOPIC = re.compile(r"(?P<base>.+)/(?P<kind>[a-z_]+)(/(?P<node>[^/]+))?/(?P<object>[^/]+)/config")
 _LONG = {
     "stat_t": "state_topic", "unit_of_meas": "unit_of_measurement", "dev_cla": "device_class",
     "stat_cla": "state_class", "val_tpl": "value_template", "avty_t": "availability_topic", "avty": "availability",
@@ -19,6 +18,9 @@ _LONG = {
 }  # fmt: skip
 _PLATFORMS = frozenset({"sensor", "binary_sensor", "switch", "number", "select", "light", "valve", "lock", "update",
                         "climate", "cover", "fan", "button", "device_tracker", "text", "event", "device"})  # fmt: skip
+_TOPIC = re.compile(
+    rf"(?P<base>.+?)/(?P<kind>{'|'.join(sorted(_PLATFORMS))})(/(?P<node>[^/]+))?/(?P<object>[^/]+)/config"
+)
 _PLACE = re.compile(r"value_json((?:\.[A-Za-z_]\w*|\[(?:'[^'\"\]]+'|\"[^'\"\]]+\"|\d+)\])+)")
 _STEP = re.compile(r"\.(\w+)|\[(?:'([^']+)'|\"([^\"]+)\"|(\d+))\]")
 _CHANGED = re.compile(r"[*+/]|(?<!\w)-|\bif\b|\bround\(|\bint\(")
@@ -28,7 +30,7 @@ _STATES = {"binary_sensor": ("ON", "OFF"), "switch": ("ON", "OFF")}
 def read(topic: str, document: Any, facts: BirthFacts) -> bool:
     """Add what the message states. Returns False when it is no discovery message."""
     match = _TOPIC.fullmatch(topic)
-    if match is None or match["kind"] not in _PLATFORMS or not isinstance(document, Mapping):
+    if match is None or not isinstance(document, Mapping):
         return False
     entity = _long(document)
     components = entity.get("components")
@@ -113,7 +115,8 @@ def _point(entity: Mapping[str, Any], name: str, platform: str, *, changed: bool
     label = title if isinstance(title, str) and title.isprintable() and len(title) <= 60 and "${" not in title else ""
     options = entity.get("options")
     counter = entity.get("state_class") in ("total_increasing", "total")
-    point = name_of([str(entity.get("object_id") or label or name)], "point")
+    # a label may have no letter that a name can have
+    point = name_of([str(entity.get("object_id") or label or name)], name_of([name]))
     if platform in _STATES or isinstance(options, list):
         on, off = (
             str(entity.get(key, usual)) for key, usual in zip(("payload_on", "payload_off"), ("ON", "OFF"), strict=True)

@@ -39,11 +39,11 @@ def _device(base: str, device: Mapping[str, Any], facts: BirthFacts) -> None:
     for path, point in _exposed(exposes, ""):
         facts.points.setdefault((topic, path), point)
         facts.documents.setdefault(topic, {})
-    template = (f"{base}/{{device}}", "{device}") if "/" not in name else (topic, name.replace("/", "-"))
-    facts.templates[topic] = (*template, "zigbee2mqtt")
-    if "/" not in name:
-        facts.add_presence(PresenceFacts(f"{base}/{{device}}/availability", "state"))
-        facts.consumed.add(f"{topic}/availability")
+    # a name with levels of its own has a route of its own
+    filter_, code = (f"{base}/{{device}}", "{device}") if "/" not in name else (topic, name.replace("/", "-"))
+    facts.templates[topic] = (filter_, code, "zigbee2mqtt")
+    facts.add_presence(PresenceFacts(f"{filter_}/availability", "state", device=code))
+    facts.consumed.add(f"{topic}/availability")
     facts.announce("zigbee2mqtt", topic)
 
 
