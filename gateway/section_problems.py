@@ -22,7 +22,8 @@ def _problem(one: Any, model: type[BaseModel], file: str, root: str) -> Problem:
         owner = _owner(model, one["loc"][:-1])
         known = ", ".join(sorted(owner.model_fields)) if owner else ""
         return Problem(file, place, "section.unknown_key", {"key": one["loc"][-1], "known": known})
-    return Problem(file, place, "section.invalid", {"message": f"{one['msg']} ({one['input']!r})"})
+    shown = "" if isinstance(one["input"], dict | list) else f" ({one['input']!r})"
+    return Problem(file, place, "section.invalid", {"message": f"{one['msg']}{shown}"})
 
 
 def _path(root: str, loc: Sequence[int | str]) -> str:

@@ -26,6 +26,10 @@ def problems_of(error: ValidationError, document: Document, model: Any, base: Pl
     problems: list[Problem] = []
     for entry in error.errors(include_url=False):
         place, inside = _place(entry["loc"], value)
+        context = entry.get("ctx", {})
+        if isinstance(nested := context.get("nested"), ValidationError) and isinstance(entry["input"], Mapping):
+            problems += problems_of(nested, document, context["model"], (*base, *place))
+            continue
         key, fields = _words(entry, _annotations_at(model, entry["loc"]), inside)
         value_shown = shown_value(entry, document, (*base, *place))
         if (*base, *place) in document.written and entry["input"]:  # the value of a variable is not repeated either

@@ -11,7 +11,7 @@ from gateway.domain.errors import Problem
 from gateway.domain.language_values import Phrase
 from gateway.probe_ports import SourcePlan
 from protocols.drop_folder.config import DropFolderConfig
-from protocols.mapping.adapter_parts import check_with, state_texts, try_message
+from protocols.mapping.adapter_parts import check_with, out_of_reach, state_texts, try_message
 
 if TYPE_CHECKING:
     from protocols.drop_folder.source import DropFolderSource
@@ -37,6 +37,9 @@ def _check(sources: Mapping[str, DropFolderConfig], file: str) -> ConfigFindings
         other = first.setdefault(source.folder, name)
         if other != name:
             found.problems.append(Problem(file, f"sources.{name}.folder", "drop.shared", {"first": other}))
+        if not source.folder.is_dir():
+            found.warnings.append(Problem(file, f"sources.{name}.folder", "drop.missing"))
+        found.problems += out_of_reach(name, source, file)
     return found
 
 

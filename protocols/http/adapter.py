@@ -11,8 +11,8 @@ from gateway.domain.finding import DoctorFinding
 from gateway.domain.language_values import Phrase
 from gateway.domain.metric import MetricFamily
 from gateway.probe_ports import SourcePlan
-from protocols.http.config import HttpConfig
-from protocols.mapping.adapter_parts import check_with, state_texts, try_message
+from protocols.http.config import LARGEST, EmptySecret, HttpConfig
+from protocols.mapping.adapter_parts import check_with, out_of_reach, state_texts, try_message
 
 if TYPE_CHECKING:
     from protocols.http.sender import Sender
@@ -54,26 +54,46 @@ def _sender(name: str, config: HttpConfig, file: str) -> "Sender":
         return sender_of(config)
     except OSError as error:
         raise ConfigError([Problem(file, place, "app.secret", {"error": reason(error)})]) from None
+    except EmptySecret:
+        raise ConfigError([Problem(file, place, "http.empty_secret")]) from None
     except ValueError:
         raise ConfigError([Problem(file, place, "http.aes_key")]) from None
 
 
 def _check(sources: Mapping[str, HttpConfig], file: str) -> ConfigFindings:
-    """Addresses that others can reach without TLS; sources that share an address but not its TLS; AES that is not
-    installed."""
-    from protocols.http.aes import PACKAGE, installed
-
+    """Addresses that others can reach without TLS; sources that share an address but not its TLS; secrets and files
+    that cannot be used; routes that nothing can reach."""
     found = ConfigFindings()
     first: dict[tuple[str, int], tuple[str, HttpConfig]] = {}
     for name, source in sources.items():
         place = f"sources.{name}"
         if source.tls is None and not source.local:
             found.warnings.append(Problem(file, f"{place}.listen", "http.plain", {"listen": source.listen}))
-        if source.encrypted and not installed():
-            found.problems.append(Problem(file, f"{place}.auth", "http.no_aes", {"package": PACKAGE}))
+        found.problems += _unusable(name, source, file)
+        if source.max_payload > (most := min(source.max_unjournaled, LARGEST)):
+            fields: dict[str, object] = {"got": source.max_payload, "most": most}
+            found.problems.append(Problem(file, f"{place}.max_payload", "http.max_payload", fields))
         other, like = first.setdefault(source.address, (name, source))
         if like.tls != source.tls:
             found.problems.append(Problem(file, f"{place}.tls", "http.tls_differs", {"first": other}))
+        found.problems += out_of_reach(name, source, file)
+    return found
+
+
+def _unusable(name: str, source: HttpConfig, file: str) -> list[Problem]:
+    """Secrets that are here, and files of TLS. A secret that is not on this machine is looked at when it starts."""
+    from protocols.http.listener import server_context
+
+    found: list[Problem] = []
+    try:
+        _sender(name, source, file)
+    except ConfigError as error:
+        found += [one for one in error.problems if one.key != "app.secret"]
+    if source.tls is not None:
+        try:
+            server_context(source.tls)
+        except OSError as error:
+            found.append(Problem(file, f"sources.{name}.tls", "http.tls_files", {"error": reason(error)}))
     return found
 
 

@@ -80,8 +80,15 @@ def _token(auth: TokenAuth, secret: str) -> Proven:
         name = auth.query
         return lambda request, _: _same(dict(parse_qsl(request.query)).get(name, ""), secret)
     name = auth.header.lower()
-    expected = f"Bearer {secret}" if name == "authorization" else secret
-    return lambda request, _: _same(request.headers.get(name, ""), expected)
+    if name == "authorization":
+        return lambda request, _: _same(_bearer(request.headers.get(name, "")), secret)
+    return lambda request, _: _same(request.headers.get(name, ""), secret)
+
+
+def _bearer(header: str) -> str:
+    """The token of `Bearer …`; the word may have any case (RFC 9110, section 11.1)."""
+    scheme, _, token = header.partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
 
 
 def _hmac(auth: HmacAuth, secret: str) -> Proven:

@@ -13,6 +13,17 @@ from protocols.mapping.config import RoutesSection
 from protocols.mapping.config_problem import submodel
 
 
+class EmptySecret(ValueError):
+    """A secret without a character proves nobody."""
+
+
+def _read(secret: SecretStr | None, file: Path | None) -> str:
+    """Raises OSError when the file cannot be read, EmptySecret."""
+    if not (found := read_secret(secret, file)):
+        raise EmptySecret
+    return found
+
+
 class _Secret(Section):
     """A secret, here or in a file."""
 
@@ -26,8 +37,8 @@ class _Secret(Section):
         return self
 
     def value(self) -> str:
-        """The secret. Raises OSError when its file cannot be read."""
-        return read_secret(self.secret, self.secret_file)
+        """The secret. Raises OSError when its file cannot be read, EmptySecret."""
+        return _read(self.secret, self.secret_file)
 
 
 class TokenAuth(_Secret):
@@ -53,18 +64,19 @@ class HmacAuth(_Secret):
 
 
 class OneNetAuth(_Secret):
-    """China Mobile OneNET: `msg_signature` = base64(MD5(token + nonce + msg)); its URL check is answered. `aes_secret`:
-    EncodingAESKey, when messages are encrypted."""
+    """China Mobile OneNET: `msg_signature`, of OneNET Studio `signature`, = base64(MD5(token + nonce + msg)); its URL
+    check is answered. `aes_secret`, when messages are encrypted: EncodingAESKey (43 characters), or the key of OneNET
+    Studio (16)."""
 
     kind: Literal["onenet"]
     aes_secret: SecretStr | None = None
     aes_secret_file: Path | None = None
 
     def aes_key(self) -> str:
-        """EncodingAESKey, "" = messages are in the clear. Raises OSError when its file cannot be read."""
+        """The key, "" = messages are in the clear. Raises OSError when its file cannot be read, EmptySecret."""
         if self.aes_secret is None and self.aes_secret_file is None:
             return ""
-        return read_secret(self.aes_secret, self.aes_secret_file)
+        return _read(self.aes_secret, self.aes_secret_file)
 
 
 class TcecAuth(Section):
@@ -104,8 +116,8 @@ class TcecAuth(Section):
         return value
 
     def value(self, name: str) -> str:
-        """The secret of that name. Raises OSError when its file cannot be read."""
-        return read_secret(getattr(self, name), getattr(self, f"{name}_file"))
+        """The secret of that name. Raises OSError when its file cannot be read, EmptySecret."""
+        return _read(getattr(self, name), getattr(self, f"{name}_file"))
 
 
 class ClientCertificate(Section):
@@ -120,6 +132,8 @@ class NoAuth(Section):
     kind: Literal["none"]
 
 
+LARGEST = 64 * 1024 * 1024
+"""Bytes of a body."""
 TCEC_SECRETS = ("operator_secret", "data_secret", "iv_secret", "sig_secret")
 Auth = TokenAuth | HmacAuth | OneNetAuth | TcecAuth | ClientCertificate | NoAuth
 _KINDS: dict[str, type[Section]] = {

@@ -1,5 +1,6 @@
 """How the requests of one kind of sender become messages, and what it is answered."""
 
+import re
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -81,4 +82,22 @@ def plain_body(request: PushRequest, most: int) -> bytes | PushAnswer:
             return problem(400, "cut_short", request.language, got=encoding)
     elif encoding != "identity":
         return problem(415, "content_encoding", request.language)
-    return problem(413, "too_large", request.language, most=most) if len(body) > most else body
+    return problem(413, "too_large", request.language, most=most) if len(body) > most else _as_utf8(request, body)
+
+
+_CHARSET = re.compile(r';\s*charset\s*=\s*"?([\w.:-]+)', re.IGNORECASE)
+_GB = frozenset({"gbk", "gb2312", "gb18030", "x-gbk", "cp936"})
+
+
+def _as_utf8(request: PushRequest, body: bytes) -> bytes | PushAnswer:
+    """The body as UTF-8, by the charset of its type. What does not fit its charset stays as it came: a dead letter."""
+    match = _CHARSET.search(request.headers.get("content-type", ""))
+    charset = "utf-8" if match is None else match[1].lower()
+    if charset in {"utf-8", "utf8", "us-ascii"}:
+        return body
+    if charset not in _GB | {"iso-8859-1"}:
+        return problem(415, "charset", request.language, got=charset[:40])
+    try:
+        return body.decode("gb18030" if charset in _GB else charset).encode()
+    except UnicodeDecodeError:
+        return body

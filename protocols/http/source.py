@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
+from urllib.parse import unquote
 
 import numpy as np
 import structlog
@@ -149,7 +150,7 @@ class HttpSource:
             found = self._sender.open(request, now)
         else:
             found = problem(405, "method", request.language)
-        topic = request.path.removeprefix(PREFIX).rstrip("/")
+        topic = _decoded(request.path.removeprefix(PREFIX).rstrip("/"))
         answer = found if isinstance(found, PushAnswer) else self._queued(topic, found, now)
         if isinstance(answer, PushAnswer) and answer.refusal:
             if not self._refused[answer.refusal]:
@@ -279,6 +280,11 @@ class HttpSource:
                 task.cancel()
             if late:
                 await asyncio.wait(late)
+
+
+def _decoded(path: str) -> str:
+    """`%E8%A1%A8` as the character that it is; a level stays one level."""
+    return "/".join(unquote(level) if "%2f" not in level.lower() else level for level in path.split("/"))
 
 
 def _dead_letters(mapped: Mapped) -> dict[int, PushOutcome]:

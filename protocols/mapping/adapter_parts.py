@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from gateway.adapter_ports import CheckedProject, ConfigFindings, MessageTrial, SourceServices
+from gateway.domain.errors import Problem
 from protocols.mapping.config import RoutesSection
 
 
@@ -27,3 +28,14 @@ def try_message(
     from protocols.mapping.trial import try_message as tried
 
     return tried(name, config, services, topic, payload, retain=retain)
+
+
+def out_of_reach(name: str, config: RoutesSection, file: str) -> list[Problem]:
+    """Routes that no message of a source can match whose topics begin with its name."""
+    found = []
+    for index, route in enumerate(config.routes):
+        first = route.filter.partition("/")[0]
+        if first != name and "{" not in first:
+            place, fields = f"sources.{name}.routes[{index}].filter", {"filter": route.filter, "write": name}
+            found.append(Problem(file, place, "route.out_of_reach", fields))
+    return found

@@ -1,6 +1,7 @@
 """Hostile JSON: limits and duplicate keys, cheap for the honest."""
 
 import json
+from codecs import BOM_UTF8
 from typing import Any
 
 import msgspec
@@ -27,6 +28,8 @@ def _decoded(payload: bytes) -> Any:
     try:
         return decode(payload)
     except BROKEN as error:
+        if payload.startswith(BOM_UTF8):
+            return _decoded(payload.removeprefix(BOM_UTF8))
         raise DecodeError("bad_json", str(error)[:200]) from None
 
 

@@ -12,7 +12,7 @@ from gateway.domain.finding import DoctorFinding
 from gateway.domain.language_values import Phrase
 from gateway.domain.metric import MetricFamily
 from gateway.probe_ports import SourcePlan
-from protocols.mapping.adapter_parts import check_with, state_texts, try_message
+from protocols.mapping.adapter_parts import check_with, out_of_reach, state_texts, try_message
 from protocols.sql_query.config import SqlQueryConfig
 
 if TYPE_CHECKING:
@@ -58,6 +58,7 @@ def _check(sources: Mapping[str, SqlQueryConfig], file: str) -> ConfigFindings:
 
     found = ConfigFindings()
     for name, source in sources.items():
+        found.problems += out_of_reach(name, source, file)
         place, url = f"sources.{name}.url", make_url(source.url)
         try:
             engine_of(source, url)

@@ -323,8 +323,12 @@ def test_mistakes_of_the_configuration_are_named(drop: Path, change: dict[str, A
 
 
 def test_two_sources_of_one_folder_are_a_mistake(drop: Path) -> None:
-    found = SOURCES["drop_folder"].check({"a": config(drop), "b": config(drop)}, "gateway.yaml")
+    route = {**ROUTE, "filter": "{source}/{file}"}
+    both = {name: config(drop, routes=[route]) for name in ("a", "b")}
+    found = SOURCES["drop_folder"].check(both, "gateway.yaml")
     assert [(one.path, one.key) for one in found.problems] == [("sources.b.folder", "drop.shared")]
+    found = SOURCES["drop_folder"].check({"a": config(drop / "none")}, "gateway.yaml")
+    assert [one.key for one in (*found.problems, *found.warnings)] == ["route.out_of_reach", "drop.missing"]
 
 
 async def test_a_new_configuration_is_followed(drop: Path) -> None:

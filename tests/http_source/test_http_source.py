@@ -24,8 +24,10 @@ from pydantic import ValidationError
 from gateway.adapters import SOURCES
 from gateway.domain.errors import SourceRejected
 from gateway.domain.finding import Grade
+from gateway.settings.validation_messages import problems_of
+from gateway.settings.yaml_document import parse_document
 from protocols.http import source as source_module
-from protocols.http.config import HttpConfig
+from protocols.http.config import HttpConfig, ServerTls
 
 
 # ---- answers ------------------------------------------------------------------------------------------------------
@@ -352,7 +354,11 @@ async def test_a_chunked_body_arrives_whole() -> None:
 async def test_two_sources_share_an_address_and_a_taken_one_is_said() -> None:
     async with running() as first:
         host, port = first.source.address
-        shared = {**OPEN, "listen": f"{host}:{port}", "routes": [SIMPLE | {"filter": "other/{device}"}]}
+        shared = {
+            **OPEN,
+            "listen": f"{host}:{port}",
+            "routes": [SIMPLE | {"filter": "other/{device}", "device": "{device}"}],
+        }
         first.config = first.source._config = HttpConfig.model_validate(dict(OPEN))
         async with running(shared, "other") as second:
             assert (await post(second)).status_code == 200
@@ -388,10 +394,101 @@ def test_mistakes(change: dict[str, Any], key: str) -> None:
 
 def test_check_warns_of_secrets_in_the_clear_and_of_two_kinds_of_tls() -> None:
     plain = HttpConfig.model_validate({**OPEN, "listen": "0.0.0.0:1", "auth": {"kind": "token", "secret": "x"}})
-    secured = plain.model_copy(update={"tls": {"cert": "a", "key": "b"}})
-    found = SOURCES["http"].check({"a": plain, "b": secured}, "gateway.yaml")
+    secured = plain.model_copy(update={"tls": ServerTls(cert=Path("/none/a"), key=Path("/none/b"))})
+    found = SOURCES["http"].check({"push": plain, "b": secured}, "gateway.yaml")
     assert [problem.key for problem in found.warnings] == ["http.plain"]
-    assert [problem.key for problem in found.problems] == ["http.tls_differs"]
+    assert [problem.key for problem in found.problems] == ["http.tls_files", "http.tls_differs", "route.out_of_reach"]
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({"auth": {"kind": "token", "secret": ""}}, ("sources.push.auth", "http.empty_secret")),
+        ({"auth": {"kind": "hmac", "secret_file": "/dev/null"}}, ("sources.push.auth", "http.empty_secret")),
+        ({"auth": {"kind": "onenet", "secret": "x", "aes_secret": "short"}}, ("sources.push.auth", "http.aes_key")),
+        ({"max_payload": "2MiB", "max_unjournaled": "1MiB"}, ("sources.push.max_payload", "http.max_payload")),
+        ({"max_payload": "1TiB", "max_unjournaled": "2TiB"}, ("sources.push.max_payload", "http.max_payload")),
+        (
+            {"routes": [{"filter": "other/{device}", "device": "{device}", "points": {"gun_temp": {"path": "t"}}}]},
+            ("sources.push.routes[0].filter", "route.out_of_reach"),
+        ),
+    ],
+)
+def test_check_finds_what_would_never_work(change: dict[str, Any], problem: tuple[str, str]) -> None:
+    found = SOURCES["http"].check({"push": HttpConfig.model_validate({**OPEN, **change})}, "gateway.yaml")
+    assert [(one.path, one.key) for one in found.problems] == [problem]
+
+
+def test_a_mistake_inside_of_auth_has_its_place_and_keeps_the_secret() -> None:
+    auth = {"kind": "hmac", "secret": "canary-7", "algorithm": "md5", "prefx": "x"}
+    document = parse_document(json.dumps({"push": {**OPEN, "auth": auth}}), "gateway.yaml")
+    with pytest.raises(ValidationError) as caught:
+        HttpConfig.model_validate(document.value["push"])
+    found = problems_of(caught.value, document, HttpConfig, ("push",))
+    assert {problem.path for problem in found} == {"push.auth.algorithm", "push.auth.prefx"}
+    assert "canary-7" not in "".join(problem.render(lang) for problem in found for lang in ("en", "zh"))
+
+
+async def test_names_and_characters_that_are_encoded() -> None:
+    route = {"filter": "push/{device}", "device": "{device}", "points": {"gun_temp": {"path": "temp"}}}
+    async with running({**OPEN, "routes": [route]}) as stage:
+        assert (await post(stage, b'{"temp": 4}', path="/%631")).json() == {"status": "accepted"}
+        answer = await post(stage, b'{"temp": 4}', path="/%E8%A1%A8")
+        assert answer.json()["reason"] == "unknown_device"
+        assert "表" in answer.json()["detail"]
+        text = '{"temp": 5, "name": "表"}'.encode("gbk")
+        typed = {"content_type": "application/json; charset=GBK"}
+        assert (await post(stage, text, **typed, path="/c1")).json() == {"status": "accepted"}
+        assert (await post(stage, text, path="/c1")).json()["reason"] == "bad_json"
+        other = {"content_type": "application/json; charset=EBCDIC"}
+        assert (await post(stage, text, **other, path="/c1")).status_code == 415
+        assert (await post(stage, b'\xef\xbb\xbf{"temp": 6}', path="/c1")).json() == {"status": "accepted"}
+        assert stage.journal.values == [4, 5, 6]
+
+
+async def test_a_scheme_may_have_any_case() -> None:
+    async with running({**OPEN, "auth": {"kind": "token", "secret": SECRET}}) as stage:
+        assert (await post(stage, authorization=f"bearer {SECRET}")).status_code == 200
+        assert (await post(stage, authorization=f"basic {SECRET}")).status_code == 401
+
+
+async def test_onenet_studio_sends_texts() -> None:
+    key = "0123456789abcdef"
+    route = {
+        "filter": "push",
+        "device": "c1",
+        "time": {"path": "msg.at", "unit": "ms"},
+        "points": {"gun_temp": {"path": "msg.value"}},
+    }
+
+    def sent(text: str, number: int, signed: str = "", secret: str = SECRET) -> bytes:
+        digest = hashlib.md5((secret + "n1" + (signed or text)).encode()).digest()
+        whole = {
+            "msg": text,
+            "signature": base64.b64encode(digest).decode(),
+            "nonce": "n1",
+            "time": 1,
+            "id": str(number),
+        }
+        return json.dumps(whole).encode()
+
+    def sealed(text: str) -> str:
+        command = ["openssl", "enc", "-aes-128-cbc", "-K", key.encode().hex(), "-iv", key.encode().hex()]
+        made = subprocess.run(command, input=text.encode(), capture_output=True, check=True).stdout
+        return base64.b64encode(made).decode()
+
+    texts = [json.dumps({"at": NOW // 1000 + n, "value": n}) for n in range(4)]
+    auth = {"kind": "onenet", "secret": SECRET}
+    async with running({**OPEN, "auth": auth, "routes": [route]}) as stage:
+        assert (await post(stage, sent(texts[0], 0), path="")).json() == {"status": "accepted"}
+        assert (await post(stage, sent(texts[0], 0), path="")).json() == {"status": "duplicate"}
+        assert (await post(stage, sent(texts[1], 1, secret="other"), path="")).status_code == 401
+        assert (await post(stage, sent("no json", 7), path="")).json()["status"] == "dead_letter"
+    async with running({**OPEN, "auth": {**auth, "aes_secret": key}, "routes": [route]}) as stage:
+        assert (await post(stage, sent(sealed(texts[2]), 2), path="")).json() == {"status": "accepted"}
+        assert (await post(stage, sent(sealed(texts[3]), 3, signed=texts[3]), path="")).json() == {"status": "accepted"}
+        assert (await post(stage, sent("AAAA", 8), path="")).json()["reason"] == "bad_packet"
+        assert stage.journal.values == [2, 3]
 
 
 async def test_the_doctor_looks_at_the_address_and_the_files_of_tls(tmp_path: Path) -> None:

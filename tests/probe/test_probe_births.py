@@ -90,11 +90,16 @@ def test_node_ids_of_letters_alone(tmp_path: Path) -> None:
     device = {"ids": ["esp_a1"], "name": "锅炉房"}
     births = {
         "homeassistant/sensor/boiler/temp/config": {
-            "~": "boiler/sensor", "name": "出水温度", "stat_t": "~/temp/state", "unit_of_meas": "°C",
-            "stat_cla": "measurement", "uniq_id": "b_t", "dev": device,
+            "~": "boiler/sensor",
+            "name": "出水温度",
+            "stat_t": "~/temp/state",
+            "unit_of_meas": "°C",
+            "stat_cla": "measurement",
+            "uniq_id": "b_t",
+            "dev": device,
         },
         "boiler/sensor/temp/state": "60.5",
-    }  # fmt: skip
+    }
     found = proposal(seen_of(births.items()))
     (model,) = found.models
     assert (list(model.devices), list(model.points), found.leftovers) == (["boiler"], ["temp"], ())

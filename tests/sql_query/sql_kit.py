@@ -52,7 +52,7 @@ def database(folder: Path) -> Path:
 
 
 def execute(file: Path, statement: str, *rows: tuple[Any, ...]) -> None:
-    with sqlite3.connect(file) as opened:
+    with sqlite3.connect(file, timeout=60) as opened:
         opened.executemany(statement, rows) if rows else opened.execute(statement)
     opened.close()
 

@@ -328,7 +328,7 @@ async def test_a_new_route_holds_at_once_and_a_new_query_starts_again(tmp_path: 
 # ---- check and doctor ---------------------------------------------------------------------------------------------
 def checked(**more: Any) -> tuple[list[str], list[str]]:
     base = {"type": "sql_query", "query": "SELECT 1 AS cur", "zone": "UTC", "routes": [ROUTE]}
-    found = ADAPTER.check({"one": SqlQueryConfig.model_validate(base | more)}, "gateway.yaml")
+    found = ADAPTER.check({"sql": SqlQueryConfig.model_validate(base | more)}, "gateway.yaml")
     return [one.key for one in found.problems], [one.key for one in found.warnings]
 
 

@@ -19,9 +19,16 @@ TEXTS: dict[str, tuple[str, str]] = {
         "加密消息需要 cryptography 库；请运行：pip install '{package}'",
     ),
     "http.aes_key": (
-        "a secret is no key of AES: DataSecret has 16, 24 or 32 characters, DataSecretIV 16, EncodingAESKey of OneNET 43",
-        "有密钥不能用于 AES：DataSecret 应为 16、24 或 32 个字符，DataSecretIV 为 16 个，OneNET 的 EncodingAESKey 为 43 个",
+        "a secret is no key of AES: DataSecret has 16, 24 or 32 characters, DataSecretIV 16, EncodingAESKey of OneNET 43, the key of OneNET Studio 16",
+        "有密钥不能用于 AES：DataSecret 应为 16、24 或 32 个字符，DataSecretIV 为 16 个，OneNET 的 EncodingAESKey 为 43 个，OneNET Studio 的密钥为 16 个",
     ),
+    "http.empty_secret": ("the secret is empty, so everybody would know it; write one", "密钥为空，等于没有鉴权；请填写密钥"),
+    "http.max_payload": (
+        "max_payload is {got} bytes; write at most {most}: max_unjournaled, and 64MiB",
+        "max_payload 为 {got} 字节；最多可写 {most}：不超过 max_unjournaled 和 64MiB",
+    ),
+    "http.tls_files": ("the files of tls cannot be used: {error}", "tls 的文件无法使用：{error}"),
+    "push.charset": ("charset {got} is not read here; send UTF-8", "不支持 charset {got}；请用 UTF-8 发送"),
     "push.tcec.ok": ("success", "请求成功"),
     "push.tcec.parameters": (
         "OperatorID, Data, TimeStamp (yyyyMMddHHmmss), Seq and Sig are needed",

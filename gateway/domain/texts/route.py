@@ -5,6 +5,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "no route: nothing would be read; write at least one entry under routes",
         "没有路由，什么都读不到；请在 routes 下至少写一条",
     ),
+    "route.out_of_reach": (
+        "no topic of this source fits {filter!r}: they begin with its name, {write!r}",
+        "该数据源的主题都以其名称 {write!r} 开头，没有与 {filter!r} 相符的",
+    ),
     "route.filter_share": (
         "{got!r} is not a shared filter; write $share/group/filter, the group without {{}}, + and #",
         "{got!r} 不是合法的共享过滤器；请写 $share/组名/过滤器，组名中不要有 {{}}、+ 和 #",
