@@ -39,7 +39,8 @@ class DeskDeadlines:
         )
         others = [deadline for deadline in due if deadline.reason not in _REASONS_OVER]
         work.load_orders(work.transaction.orders([d.subject for d in others if d.reason not in _OF_ALARMS]))
-        work.load_alarms([d.subject for d in others if d.reason in _OF_ALARMS])
+        named = [order.alarm for d in others if d.reason is DeadlineReason.SLA and (order := work.order(d.subject))]
+        work.load_alarms([d.subject for d in others if d.reason in _OF_ALARMS] + [alarm for alarm in named if alarm])
         self._parents.send_digests(work, [d for d in others if d.reason is DeadlineReason.DIGEST])
         for deadline in others:
             work.drop_deadlines(deadline.tenant, deadline.subject, deadline.reason)

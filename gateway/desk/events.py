@@ -177,9 +177,9 @@ def _order(policy: DeskPolicy, order: WorkOrder, alarm: Alarm | None, place: Pla
 def _clock(numbers: ClockNumbers) -> dict[str, Any]:
     clock = numbers.clock
     return {
-        "kind": clock.kind.value,
+        "kind": clock.kind,
         "policy": clock.policy,
-        "state": numbers.state.value,
+        "state": numbers.state,
         "targetMs": numbers.target_ms,
         "consumedMs": numbers.consumed_ms,
         "remainingMs": numbers.remaining_ms,

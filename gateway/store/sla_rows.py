@@ -61,10 +61,10 @@ def write(connection: Connection, changes: SlaChanges) -> None:
     """Write the clocks of a transaction. A milestone that was reached before breaks its key."""
     bulk(connection, _NEW, [_row(clock) for clock in changes.new])
     bulk(connection, _CHANGED, [_row(clock) for clock in changes.changed])
-    bulk(connection, _FIRED, [{**msgspec.structs.asdict(one), "kind": one.kind.value} for one in changes.fired])
+    bulk(connection, _FIRED, [msgspec.structs.asdict(one) for one in changes.fired])
 
 
 def _row(clock: SlaClock) -> dict[str, Any]:
     row = msgspec.structs.asdict(clock)
-    row["kind"], row["stretches"] = clock.kind.value, json_text(clock.stretches)
+    row["stretches"] = json_text(clock.stretches) if clock.stretches else "[]"
     return row

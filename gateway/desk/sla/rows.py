@@ -48,12 +48,13 @@ class ClockRows:
         self._clocks[clock.order][clock.kind] = clock
 
     def fired(self, order: str, kind: ClockKind) -> Collection[str]:
-        """Names of the milestones of a clock that were reached."""
+        """Names of the milestones of a clock that were reached; the first question reads those of all clocks."""
         if order not in self._fired:
-            found: dict[ClockKind, set[str]] = {}
-            for one in self._reader.fired_milestones([order]) if order not in self._new else ():
-                found.setdefault(one.kind, set()).add(one.name)
-            self._fired[order] = found
+            missing = [one for one in dict.fromkeys((order, *self._clocks)) if one not in self._fired]
+            self._fired.update((one, {}) for one in missing)
+            stored = [one for one in missing if one not in self._new]
+            for one in self._reader.fired_milestones(stored) if stored else ():
+                self._fired[one.order].setdefault(one.kind, set()).add(one.name)
         return self._fired[order].get(kind, ())
 
     def fire(self, milestone: FiredMilestone) -> None:
