@@ -154,10 +154,17 @@ class PostgresServer:
     def hold(self) -> bool:
         """Hold the database for this process until `release` or its end; False while another process holds it."""
         if self._hold is None:
+            from psycopg import Error
+
             connection = self.connect()
-            connection.autocommit = True
             lock = f"SELECT pg_try_advisory_lock(hashtext('fieldgate database'), hashtext('{self.schema}'))"
-            if not connection.execute(lock).fetchone()[0]:
+            try:
+                connection.autocommit = True
+                taken = connection.execute(lock).fetchone()[0]
+            except Error as error:
+                connection.close()
+                raise self.error(error) from error
+            if not taken:
                 connection.close()
                 return False
             self._hold = connection
