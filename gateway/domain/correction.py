@@ -11,10 +11,13 @@ from typing import NamedTuple
 import numpy as np
 from msgspec import Struct
 
+from gateway.domain.duration import HOUR
 from gateway.domain.reading import Batch, Flag, Quality, decode_batch
 
 MOST_ROWS = 100_000
 """Readings of one correction."""
+MOST_AHEAD = 24 * HOUR
+"""µs; `clock.ahead_limit` is at most this."""
 
 
 class CorrectionKind(StrEnum):
@@ -82,6 +85,29 @@ class MeterExchange(Struct, frozen=True):
     undone_at: int | None = None
     undone_by: str = ""
     undone_why: str = ""
+
+
+def factor_before(made: MeterExchange, others: Iterable[MeterExchange]) -> float:
+    """The factor that readings after `made` have without it: that of the newest exchange before it, else 1."""
+    earlier = [one for one in others if one.undone_at is None and one.at < made.at]
+    return max(earlier, key=lambda one: one.at).factor if earlier else 1.0
+
+
+def factor_ends(made: MeterExchange, others: Iterable[MeterExchange], now: int) -> int:
+    """µs after the last reading that `made` is about: up to the next exchange, else as far as a device's clock may be
+    ahead of `now`."""
+    later = [one.at for one in others if one.undone_at is None and one.at > made.at]
+    return min([*later, now + MOST_AHEAD]) + 1
+
+
+def unscaled(batch: Batch, factor: float, now: int) -> Batch:
+    """Readings that were multiplied by `factor` as they were before, received `now` µs. A quotient is rounded to 15
+    digits where this is what was multiplied: so it is what the device sent, to the last bit."""
+    value = batch.value / factor
+    short = np.array([float(f"{one:.15g}") for one in value.tolist()], np.float64)
+    exact = short * factor == batch.value
+    received = np.full(batch.frames, now, np.int64)
+    return replace(batch, value=np.where(exact, short, value), received=received)
 
 
 class OriginalReading(NamedTuple):

@@ -4,12 +4,13 @@ the same transaction."""
 from collections.abc import Sequence
 from typing import Any, Final, TypeVar
 
+import numpy as np
 from msgspec import Struct, structs
 from sqlalchemy import Connection, Table, insert, select, tuple_, update
 
-from gateway.domain.correction import Correction, CorrectionKind, MeterExchange
+from gateway.domain.correction import Correction, CorrectionKind, MeterExchange, factor_before, unscaled
 from gateway.domain.errors import Conflict
-from gateway.domain.reading import encode_batch
+from gateway.domain.reading import Batch, encode_batch
 from gateway.domain.record import Fact, MeterExchanged, ReadingsCorrected, encode_body
 from gateway.store import tables as t
 from gateway.store.database import Database
@@ -116,18 +117,27 @@ class Corrections:
 
         return self._database.transact(work)
 
-    def undo_exchange(self, key: str, by: str, why: str, now: int, act: AuditedAct) -> MeterExchange | None:
-        """Take an exchange back, with the correction that belongs to it; None = there is none. Raises Conflict as
-        `undo` does."""
+    def undo_exchange(
+        self, key: str, by: str, why: str, now: int, act: AuditedAct, stored: Sequence[Batch] = ()
+    ) -> MeterExchange | None:
+        """Take an exchange back, with the correction that belongs to it; None = there is none. `stored`: all readings
+        of the new meter; those that came with the factor lose it. Raises Conflict as `undo` does, and when an exchange
+        of this counter that was recorded later is in force and factors differ."""
 
         def work(connection: Connection) -> MeterExchange | None:
             found = self._exchange(connection, key)
             if found is None or found.undone_at is not None:
                 return found
             c = t.correction.c
-            mine = select(t.correction).where(c.tenant == self._tenant, c.exchange == key, c.undone_at.is_(None))
-            for row in connection.execute(mine).all():
-                self._undo_correction(connection, _correction(row), by, why, now)
+            rows = select(t.correction).where(c.tenant == self._tenant, c.exchange == key, c.undone_at.is_(None))
+            mine = [_correction(row) for row in connection.execute(rows)]
+            others = self._others(connection, found)
+            ratio = found.factor / factor_before(found, others)
+            if ratio != 1:
+                _newest(found, others)
+                self._unscale(connection, found, mine, stored, (ratio, by, now))
+            for one in mine:
+                self._undo_correction(connection, one, by, why, now)
             self._mark(connection, t.meter_exchange, key, by, why, now)
             self._queue(connection, structs.replace(exchange_fact(found), undone=True, actor=by), now)
             record(connection, self._tenant, act)
@@ -163,6 +173,36 @@ class Corrections:
         if other is not None:
             raise Conflict("exchanged_then", ("undo_exchange",), key="api.exchanged_then", fields={"id": other})
 
+    def _others(self, connection: Connection, found: MeterExchange) -> list[MeterExchange]:
+        """Exchanges of the same counter in force."""
+        c = t.meter_exchange.c
+        same = (c.tenant == self._tenant, c.device == found.device, c.point == found.point, c.undone_at.is_(None))
+        rows = select(t.meter_exchange).where(*same, c.id != found.id)
+        return [_exchange(row) for row in connection.execute(rows)]
+
+    def _unscale(
+        self,
+        connection: Connection,
+        found: MeterExchange,
+        mine: Sequence[Correction],
+        stored: Sequence[Batch],
+        how: tuple[float, str, int],
+    ) -> None:
+        """Readings that came since the exchange was recorded, as they were sent. Those of `mine` have their
+        originals."""
+        ratio, by, now = how
+        known = [one.before().at for one in mine]
+        moments = np.concatenate([np.zeros(0, np.int64), *known])
+        for batch in stored:
+            came = batch.select(~np.isin(batch.at, moments))
+            if not len(came):
+                continue
+            span = int(came.at.min()), int(came.at.max()) + 1
+            on_them = self._of_readings(connection, found.device, found.point, *span)
+            _refuse([one for one in on_them if np.isin(one.before().at, came.at).any()])
+            fact = ReadingsCorrected(f"{found.id}.factor", encode_batch(unscaled(came, ratio, now)), True, by)
+            self._queue(connection, fact, now)
+
     def _insert_correction(self, connection: Connection, made: Correction) -> None:
         row = structs.asdict(made) | {"tenant": self._tenant, "kind": made.kind.value}
         connection.execute(insert(t.correction), [row])
@@ -171,10 +211,7 @@ class Corrections:
 
     def _undo_correction(self, connection: Connection, found: Correction, by: str, why: str, now: int) -> None:
         others = self._of_readings(connection, found.device, found.point, found.start, found.end)
-        later = [one.id for one in others if (one.at, one.id) > (found.at, found.id) and _share(one, found)]
-        if later:
-            fields = {"id": later[-1]}
-            raise Conflict("corrected_again", ("undo_later",), key="api.corrected_again", fields=fields)
+        _refuse([one for one in others if (one.at, one.id) > (found.at, found.id) and _share(one, found)])
         self._mark(connection, t.correction, found.id, by, why, now)
         fact = ReadingsCorrected(found.id, encode_batch(found.restored(now)), undone=True, actor=by)
         self._queue(connection, fact, now)
@@ -201,6 +238,24 @@ class Corrections:
 def exchange_fact(made: MeterExchange) -> MeterExchanged:
     """The fact for the journal."""
     return MeterExchanged(made.device, made.point, made.at, made.start, made.actor, made.final, made.factor)
+
+
+def _newest(found: MeterExchange, others: Sequence[MeterExchange]) -> None:
+    """Raises Conflict when an exchange was recorded after `found`: what it multiplied was multiplied before."""
+    later = [one for one in others if (one.known_at, one.id) > (found.known_at, found.id)]
+    if later:
+        last = max(later, key=lambda one: (one.known_at, one.id))
+        raise Conflict("corrected_again", ("undo_exchange",), key="api.exchanged_again", fields={"id": last.id})
+
+
+def _refuse(later: Sequence[Correction]) -> None:
+    """Raises Conflict that names what is taken back first: the newest of these corrections, or its exchange."""
+    if not later:
+        return
+    last = later[-1]
+    if last.exchange:
+        raise Conflict("corrected_again", ("undo_exchange",), key="api.exchanged_again", fields={"id": last.exchange})
+    raise Conflict("corrected_again", ("undo_later",), key="api.corrected_again", fields={"id": last.id})
 
 
 def _share(a: Correction, b: Correction) -> bool:

@@ -182,8 +182,8 @@ async def test_a_meter_is_exchanged_with_a_factor_and_taken_back(world: World) -
     assert answer.status_code == 201, answer.text
     (fact,) = facts(world, MeterExchanged)
     assert (fact.final, fact.start, fact.factor, fact.at, fact.actor) == (120, 20, 10, NOW - 30 * MINUTE, "operator")
-    await send(world, "energy", [(NOW - 35 * MINUTE, 101.0), (NOW - 10 * MINUTE, 4.0)])
-    assert [value for value, *_ in await values(world, "energy")] == [100, 101, 30, 40]
+    await send(world, "energy", [(NOW - 35 * MINUTE, 101.0), (NOW - 10 * MINUTE, 4.1)])
+    assert [value for value, *_ in await values(world, "energy")] == [100, 101, 30, 41]
     assert (await swap(world, **body)).status_code == 200, "a repeat changes nothing"
     problem(await swap(world, command_id="x2"), 409, "exchanged_then")
     of_it = {"json": {"reason": "no"}}
@@ -191,11 +191,51 @@ async def test_a_meter_is_exchanged_with_a_factor_and_taken_back(world: World) -
     undone = await world.ask("POST", "/v1/meter-exchanges/x1/undo", Role.OPERATOR, json={"reason": "another device"})
     assert undone.status_code == 200, undone.text
     assert facts(world, MeterExchanged)[-1].undone
-    assert (await values(world, "energy"))[2][0] == 3.0
+    assert [value for value, *_ in await values(world, "energy")] == [100, 101, 3, 4.1]
+    await send(world, "energy", [(NOW - 10 * MINUTE, 4.1)])
+    assert (await values(world, "energy"))[3][0] == 4.1, "the device sends it once more"
     await send(world, "energy", [(NOW - 5 * MINUTE, 5.0)])
     assert (await values(world, "energy"))[-1][0] == 5.0, "the factor is gone"
     listed = await world.get("/v1/meter-exchanges", params={"device": "D1"}, role=Role.VIEWER)
     assert [(one["id"], one["undone_by"]) for one in listed["items"]] == [("x1", "operator")]
+
+
+async def undo(world: World, key: str) -> Any:
+    return await world.ask("POST", f"/v1/meter-exchanges/{key}/undo", Role.OPERATOR, json={"reason": "no"})
+
+
+async def test_a_factor_replaces_the_one_before_and_the_later_exchange_is_taken_back_first(world: World) -> None:
+    assert (await swap(world, factor=10, command_id="x1")).status_code == 201
+    await send(world, "energy", [(NOW - 20 * MINUTE, 3.3), (NOW - 10 * MINUTE, 0.7)])
+    assert (await swap(world, at=moment(NOW - 15 * MINUTE), factor=5, command_id="x2")).status_code == 201
+    await send(world, "energy", [(NOW - 5 * MINUTE, 1.1)])
+    assert [value for value, *_ in await values(world, "energy")] == [33, 3.5, 5.5]
+    world.clock.at += 1
+    body = {"point": "energy", "at": moment(NOW - 5 * MINUTE), "value": 6, "command_id": "c1"}
+    assert (await correct(world, **body)).status_code == 201
+
+    assert "x2" in problem(await undo(world, "x1"), 409, "corrected_again")["detail"]
+    assert "c1" in problem(await undo(world, "x2"), 409, "corrected_again")["detail"]
+    back = await world.ask("POST", "/v1/corrections/c1/undo", Role.SUPERVISOR, json={"reason": "no"})
+    assert back.status_code == 200
+    assert (await undo(world, "x2")).status_code == 200
+    assert [value for value, *_ in await values(world, "energy")] == [33, 7, 11]
+    assert (await undo(world, "x1")).status_code == 200
+    assert [value for value, *_ in await values(world, "energy")] == [3.3, 0.7, 1.1]
+
+
+async def test_a_correction_below_a_factor_names_the_exchange(world: World) -> None:
+    await send(world, "energy", [(NOW - 20 * MINUTE, 3.0)])
+    at = moment(NOW - 20 * MINUTE)
+    assert (await correct(world, point="energy", at=at, value=4, command_id="c1")).status_code == 201
+    world.clock.at += 1
+    assert (await swap(world, factor=10, command_id="x1")).status_code == 201
+    refused = problem(
+        await world.ask("POST", "/v1/corrections/c1/undo", Role.SUPERVISOR, json={"reason": "no"}),
+        409,
+        "corrected_again",
+    )
+    assert "exchange x1" in refused["detail"]
 
 
 async def test_exchanges_that_cannot_be(world: World) -> None:

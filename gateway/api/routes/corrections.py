@@ -242,15 +242,16 @@ async def with_originals(context: Context, wanted: Correction) -> Correction | N
         raise refused(422, "history", most=MOST_ROWS)
     if not len(series.at):
         return None
-    batch = _batch(series, wanted)
+    batch = batch_of_series(series, wanted.device, wanted.point)
     return replace(wanted, rows=len(batch), originals=encode_batch(batch))
 
 
-def _batch(series: Series, wanted: Correction) -> Batch:
+def batch_of_series(series: Series, device: int, point: int) -> Batch:
+    """Stored readings of one point, each as its own frame."""
     rows = len(series.at)
     return Batch(
-        np.full(rows, wanted.device, np.int32),
-        np.full(rows, wanted.point, np.int32),
+        np.full(rows, device, np.int32),
+        np.full(rows, point, np.int32),
         series.at.astype(np.int64),
         series.value.astype(np.float64),
         series.quality.astype(np.uint8),

@@ -16,6 +16,7 @@ from gateway.api.routes.corrections import (
     Key,
     Reason,
     UndoIn,
+    batch_of_series,
     canonical,
     label,
     new_id,
@@ -37,10 +38,10 @@ from gateway.api.values import (
     pack,
     refused,
 )
-from gateway.domain.correction import Correction, CorrectionKind, MeterExchange
+from gateway.domain.correction import MOST_ROWS, Correction, CorrectionKind, MeterExchange, factor_before, factor_ends
 from gateway.domain.counter import RESENT
 from gateway.domain.device import Device, Point, PointKind
-from gateway.domain.reading import Reading
+from gateway.domain.reading import Batch, Reading
 from gateway.store.corrections import ChangeFilter
 
 router = APIRouter(prefix="/v1/meter-exchanges", tags=["readings"])
@@ -155,7 +156,8 @@ async def undo_exchange(
         raise refused(404, "unknown_exchange", id=exchange_id)
     now = context.clock.now()
     entry = principal.audited(now, "meter.undo", device.code if device else "", f"{found.id}: {body.reason}")
-    undo = partial(context.sql.corrections.undo_exchange, found.id, principal.key.name, body.reason, now, entry)
+    stored = [] if found.undone_at is not None else await _since(context, found, now)
+    undo = partial(context.sql.corrections.undo_exchange, found.id, principal.key.name, body.reason, now, entry, stored)
     undone = await in_desk(context, undo)
     await pump(context)
     return _view(context, undone or found)
@@ -186,13 +188,11 @@ async def _last(context: Context, made: MeterExchange) -> Reading | None:
 
 
 async def _scaled(context: Context, made: MeterExchange) -> Correction | None:
-    """The correction of the readings that the new meter has sent already; None = none, or its factor is 1."""
-    if made.factor == 1:
-        return None
-    others = await asyncio.to_thread(context.sql.corrections.exchanges, ChangeFilter(made.device, made.point))
-    later = [one.at for one in others if one.at > made.at and one.undone_at is None]
-    end = min([*later, made.known_at]) + 1
-    if end <= made.at + 1:
+    """The correction of the readings that the new meter has sent already; None = none, or they have its factor. They
+    came with the factor of the meter before."""
+    others = await _others(context, made)
+    factor, end = made.factor / factor_before(made, others), factor_ends(made, others, made.known_at)
+    if factor == 1 or end <= made.at + 1:
         return None
     wanted = Correction(
         f"{made.id}.factor",
@@ -205,10 +205,32 @@ async def _scaled(context: Context, made: MeterExchange) -> Correction | None:
         made.actor,
         made.known_at,
         0,
-        factor=made.factor,
+        factor=factor,
         exchange=made.id,
     )
     return await with_originals(context, wanted)
+
+
+async def _since(context: Context, found: MeterExchange, now: int) -> list[Batch]:
+    """All stored readings of the new meter, in batches, when they have another factor than the meter before."""
+    others = await _others(context, found)
+    if found.factor == factor_before(found, others):
+        return []
+    start, end, batches = found.at + 1, factor_ends(found, others, now), list[Batch]()
+    while True:
+        call = partial(context.series_store.range, found.device, found.point, start, end, MOST_ROWS)
+        series = await in_series(context, call)
+        if len(series.at):
+            batches.append(batch_of_series(series, found.device, found.point))
+        if len(series.at) < MOST_ROWS:
+            return batches
+        start = int(series.at[-1]) + 1
+
+
+async def _others(context: Context, made: MeterExchange) -> list[MeterExchange]:
+    """Other exchanges of the same counter."""
+    found = await asyncio.to_thread(context.sql.corrections.exchanges, ChangeFilter(made.device, made.point))
+    return [one for one in found if one.id != made.id]
 
 
 def _view(context: Context, one: MeterExchange) -> MeterExchangeView:

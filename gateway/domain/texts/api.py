@@ -102,6 +102,9 @@ TEXTS: dict[str, tuple[str, str]] = {
     "api.corrected_again": (
         "correction {id} stands on the same readings", "更正 {id} 又改过其中的读数",
     ),
+    "api.exchanged_again": (
+        "meter exchange {id}, recorded later, has changed the same counter", "之后登记的换表 {id} 又改过同一累计量的读数",
+    ),
     "api.of_exchange": ("it belongs to meter exchange {id}", "该更正属于换表 {id}"),
     "possible.undo_exchange": ("take back meter exchange {id}", "撤销换表 {id}"),
     "possible.undo_later": ("take back correction {id} first", "先撤销更正 {id}"),
