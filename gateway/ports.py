@@ -15,6 +15,7 @@ from gateway.domain.history_request import HistoryJob, HistoryRequest
 from gateway.domain.language_values import Phrase
 from gateway.domain.metric import MetricSample
 from gateway.domain.notice import Recipient
+from gateway.domain.plausible import PointLookup
 from gateway.domain.reading import I64, Batch, Reading
 from gateway.domain.record import Body, Define, Fact, Parcel, Receipts, Record
 from gateway.domain.refused_text import RefusedText
@@ -77,14 +78,11 @@ class Directory(Protocol):
         """Record that these definitions are on disk."""
 
 
-class RegistryView(Directory, Protocol):
+class RegistryView(Directory, PointLookup, Protocol):
     """The registry for display: everything ever known, with retired devices and former revisions. From any thread."""
 
     def device_by_id(self, device: int) -> Device | None:
         """Any device ever known."""
-
-    def point_by_id(self, point: int) -> Point | None:
-        """Any point ever known."""
 
     def site(self, code: str) -> Site | None:
         """The site called `code`."""

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from gateway.domain.device import Customer, Device, Life, Point, Site
 from gateway.domain.errors import StoreError
+from gateway.domain.plausible.device_limits import device_limits, widest
 from gateway.ports import RegistryContents
 from gateway.registry.registry_diff import newest
 
@@ -15,7 +16,8 @@ from gateway.registry.registry_diff import newest
 @dataclass(frozen=True, slots=True)
 class KnownInventory:
     """`devices` and `points` by id: every one there ever was. `by_code`: the devices in service; `by_profile`:
-    (name, component) -> the point in use."""
+    (name, component) -> the point in use, with the widest bounds of its devices; `limits`: device << 32 | point -> the
+    point with the limits of this device, where it has its own."""
 
     sites: Mapping[str, Site]
     customers: Mapping[str, Customer]
@@ -23,6 +25,7 @@ class KnownInventory:
     points: Mapping[int, Point]
     by_code: Mapping[str, Device]
     by_profile: Mapping[str, Mapping[tuple[str, int], Point]]
+    limits: Mapping[int, Point]
 
     def contents(self) -> RegistryContents:
         """All rows, as they would be saved."""
@@ -40,13 +43,15 @@ class KnownInventory:
         by_profile: dict[str, dict[tuple[str, int], Point]] = {}
         for (profile, component, name), point in newest(list(points.values())).items():
             by_profile.setdefault(profile, {})[name, component] = point
+        limits = device_limits(devices.values(), by_profile)
         return KnownInventory(
             sites={**self.sites, **{s.code: s for s in rows.sites}},
             customers={**self.customers, **{c.code: c for c in rows.customers}},
             devices=devices,
             points=points,
             by_code={d.code: d for d in devices.values() if d.life is Life.IN_SERVICE},
-            by_profile=by_profile,
+            by_profile=widest(by_profile, limits) if limits else by_profile,
+            limits=limits,
         )
 
     def without_customers(self, codes: Collection[str]) -> "KnownInventory":
@@ -103,7 +108,7 @@ class KnownInventory:
         return list(grown.values())
 
 
-NOTHING_KNOWN = KnownInventory({}, {}, {}, {}, {}, {})
+NOTHING_KNOWN = KnownInventory({}, {}, {}, {}, {}, {}, {})
 
 
 def _with_longer_texts(row: Point, ours: Point | None, unsaved: bool) -> Point:

@@ -84,6 +84,10 @@ class Registry:
         """Any point ever known, former revisions too."""
         return self._snapshot.points.get(point)
 
+    def device_limits(self) -> Mapping[int, Point]:
+        """device << 32 | point -> the point with the limits of this device, where they are not the profile's."""
+        return self._snapshot.limits
+
     def site(self, code: str) -> Site | None:
         """The site called `code`."""
         return self._snapshot.sites.get(code)

@@ -15,6 +15,7 @@ from gateway.domain.errors import Problem
 from gateway.domain.nearest import nearest
 from gateway.domain.units import DIMENSIONLESS
 from gateway.settings.csv_table import CsvRecords, CsvRow, excel_number, identity, read_table
+from gateway.settings.device_limits import LimitColumns, take_limit_columns
 from gateway.settings.quantity import NUMBER, parse_quantity
 from gateway.settings.yaml_document import to_half_width
 
@@ -106,13 +107,14 @@ def load_inventory(
         # a reference into a file that did not load would only repeat its problems
         whole = _clean(tables)
         table = read_table(devices, DEVICE_COLUMNS, ("code", "profile"))
+        limits = take_limit_columns(table)
         tables.append(table)
         refs = {
             "profile": _References(table, "profile", profiles, complete=profiles_whole),
             "site": _References(table, "site", found.sites, complete=whole),
             "customer": _References(table, "customer", found.customers, complete=whole),
         }
-        _collect(table, found.devices, lambda t, r, c: _device(t, r, c, refs, found.sites, profiles, zone))
+        _collect(table, found.devices, lambda t, r, c: _device(t, r, c, refs, found.sites, profiles, zone, limits))
         for ref in refs.values():
             ref.report()
         found.rows = {row.cells.get("code", ""): (table, row) for row in reversed(table.rows)}
@@ -234,6 +236,7 @@ def _device(
     sites: Mapping[str, Site],
     profiles: Mapping[str, Profile],
     zone: str,
+    limits: LimitColumns,
 ) -> Device:
     profile_id = refs["profile"].check(row, identity(table, row, "profile", required=True))
     site = refs["site"].check(row, identity(table, row, "site"))
@@ -241,6 +244,7 @@ def _device(
     profile = profiles.get(profile_id)
     usual = profile.components if profile is not None else 0
     here = (sites[site].timezone if site in sites else "") or zone
+    components = _components(table, row, usual)
     return Device(
         id=0,
         code=code or "?",
@@ -249,10 +253,10 @@ def _device(
         name=_text(row, "name"),
         site=site,
         customer=customer,
-        components=_components(table, row, usual),
+        components=components,
         life=_life(table, row),
         registered=_registered(table, row, here),
-        attrs=_attrs(table, row),
+        attrs=_attrs(table, row) | limits.of(table, row, profile, components),
         tags=_tags(row),
     )
 

@@ -77,10 +77,15 @@ def _mapped(project: Project, clock: Clock, name: str, topic: str, payload: byte
     return tried
 
 
+def _point(registry: Registry, device: int, point: int) -> Point | None:
+    """The point with the limits of this device."""
+    return registry.device_limits().get((device << 32) | point) or registry.point_by_id(point)
+
+
 def _rows(batch: Batch, registry: Registry) -> list[ReadingRow]:
     found = []
     for reading in batch.readings():
-        device, point = registry.device_by_id(reading.device), registry.point_by_id(reading.point)
+        device, point = registry.device_by_id(reading.device), _point(registry, reading.device, reading.point)
         assert device is not None
         assert point is not None
         value = _value(point, reading.value, reading.quality)
@@ -119,7 +124,7 @@ async def try_poll(project: Project, clock: Clock, device: str) -> list[TryResul
         assert known is not None
         tried = TryResult(name, f"{device} {poll.link} {poll.unit}", requests=poll.requests, failure=poll.failure)
         for one in poll.rows:
-            point = registry.point_by_id(one.point)
+            point = _point(registry, known.id, one.point)
             assert point is not None
             value = _value(point, one.value, one.quality)
             tried.rows.append(ReadingRow(known, point, poll.at, value, one.quality, words=one.words))

@@ -28,6 +28,10 @@ class CasePoints:
         """Any point of the case."""
         return self._points.get(point)
 
+    def device_limits(self) -> Mapping[int, Point]:
+        """None of their own."""
+        return {}
+
 
 class CaseIntake:
     """Converts readings delivered at one instant to the batch for the journal."""

@@ -287,3 +287,21 @@ async def test_marked_readings_are_counted_by_device_point_and_reason(tmp_path: 
         assert 'fieldgate_abnormal_readings_total{reason="step"} 2.0' in metrics
     finally:
         await world.close()
+
+
+async def test_a_device_has_limits_of_its_own(tmp_path: Path) -> None:
+    profile = {
+        "profiles/dc.yaml": "kind: charger\ncomponents: 2\npoints:\n"
+        "  temp: {unit: degC, each: true, plausible: {max: 60}}\n",
+        "devices.csv": "code,profile,plausible.2.temp.max\nD1,dc,90 degC\nD2,dc,\n",
+    }
+    world = World(tmp_path, profile)
+    try:
+        for component in (1, 2):
+            await send(world, "temp", [(NOW - HOUR, 80.0), (NOW - MINUTE, 95.0)], component)
+        assert [one[1] for one in await values(world, "temp", 2)] == ["good", "uncertain"]
+        (limits,) = (await world.get("/v1/devices/D1"))["limits"]
+        assert (limits["point"], limits["component"], limits["max"], limits["min"]) == ("temp", 2, 90, None)
+        assert (await world.get("/v1/devices/D2"))["limits"] == []
+    finally:
+        await world.close()

@@ -40,6 +40,9 @@ class Names:
     def point_by_id(self, point: int) -> Point | None:
         return self.point
 
+    def device_limits(self) -> Mapping[int, Point]:
+        return {}
+
     def state_code(self, point: int, text: str, device: int = 0) -> int | None:
         return None
 

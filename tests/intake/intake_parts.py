@@ -33,6 +33,7 @@ class Names:
         self.written: set[int] = set()
         self.requested = 0
         self.known: dict[int, Point] = {}
+        self.limits: dict[int, Point] = {}
 
     def device(self, code: str) -> Device | None:
         return None
@@ -42,6 +43,9 @@ class Names:
 
     def point_by_id(self, point: int) -> Point | None:
         return self.known.get(point)
+
+    def device_limits(self) -> Mapping[int, Point]:
+        return self.limits
 
     def state_code(self, point: int, text: str, device: int = 0) -> int | None:
         return None

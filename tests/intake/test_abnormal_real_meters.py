@@ -3,6 +3,7 @@
 import csv
 import gzip
 import json
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -29,6 +30,9 @@ class Points:
 
     def point_by_id(self, point: int) -> Point | None:
         return POINTS.get(point)
+
+    def device_limits(self) -> Mapping[int, Point]:
+        return {}
 
 
 def readings(meter: str) -> tuple[list[int], list[float], list[float]]:

@@ -2,6 +2,7 @@
 a spike is marked when the next reading shows it."""
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
@@ -33,6 +34,9 @@ class Points:
 
     def point_by_id(self, point: int) -> Point | None:
         return POINTS.get(point)
+
+    def device_limits(self) -> Mapping[int, Point]:
+        return {}
 
 
 def kept(judge: Plausibility, batch: Batch) -> list[tuple[int, int, str]]:

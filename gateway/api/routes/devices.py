@@ -79,13 +79,31 @@ class AbnormalPointView(ResponseModel):
     last_at: Instant
 
 
+class DeviceLimitsView(ResponseModel):
+    """Limits of `plausible` of one point of this device, where they are not the profile's, in `unit`; rates are per
+    second, `stuck_after` in s; null = no such limit."""
+
+    point: str
+    component: int
+    unit: str
+    min: float | None
+    max: float | None
+    max_rate: float | None
+    max_fall: float | None
+    max_step: float | None
+    spike: float | None
+    stuck_after: float | None
+
+
 class DeviceDetail(DeviceView):
     """A device with its newest readings. `glitches`: point -> number of falls of its counter that later readings
-    disproved (docs/rules.md). `abnormal`: counts of marked readings, largest first (docs/abnormal-readings.md)."""
+    disproved (docs/rules.md). `abnormal`: counts of marked readings, largest first; `limits`: its own limits of
+    `plausible` (both: docs/abnormal-readings.md)."""
 
     latest: list[LatestView]
     glitches: dict[str, int]
     abnormal: list[AbnormalPointView]
+    limits: list[DeviceLimitsView]
 
 
 class OriginalView(ResponseModel):
@@ -241,7 +259,27 @@ async def read_device(context: Gateway, principal: Reader, code: str) -> DeviceD
         latest=latest,
         glitches=dict(context.engine().glitches.of(device.id)),
         abnormal=await _abnormal(context, device.id),
+        limits=_limits(context, device.id),
     )
+
+
+def _limits(context: Context, device: int) -> list[DeviceLimitsView]:
+    own = [point for key, point in context.registry.device_limits().items() if key >> 32 == device]
+    return [
+        DeviceLimitsView(
+            point=point.name,
+            component=point.component,
+            unit=point.unit,
+            min=point.plausible.min,
+            max=point.plausible.max,
+            max_rate=point.plausible.max_rate,
+            max_fall=point.plausible.max_fall,
+            max_step=point.plausible.max_step,
+            spike=point.plausible.spike,
+            stuck_after=point.plausible.stuck_after / SECOND or None,
+        )
+        for point in sorted(own, key=lambda one: (one.component, one.name))
+    ]
 
 
 async def _abnormal(context: Context, device: int) -> list[AbnormalPointView]:

@@ -1,12 +1,14 @@
 """`plausible` of every point (DESIGN section 5) as columns that a batch looks up by point id."""
 
+from collections.abc import Mapping
 from typing import Final, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gateway.domain.device import CounterModel, Plausible, Point, PointKind
 from gateway.domain.plausible.recent_values import PointLimits
-from gateway.domain.reading import F64, I32, I64, U8
+from gateway.domain.reading import F64, I32, I64, U8, Batch, Quality
 
 NONE, TIMED, UNKNOWN = 0, 1, 2
 """Kind of a point: no limit that needs an earlier reading · one that does · not loaded yet."""
@@ -27,19 +29,61 @@ class PointLookup(Protocol):
     def point_by_id(self, point: int) -> Point | None:
         """Any point with this id, including former revisions; None = the registry never assigned the id."""
 
+    def device_limits(self) -> Mapping[int, Point]:
+        """device << 32 | point -> the point with the limits of this device, where they are not the profile's."""
+
+
+class OwnLimits:
+    """Of devices, by (device, point). `at`: row -> the point with them, from `first` on; `points`: what they limit."""
+
+    def __init__(self, limits: Mapping[int, Point], first: int = 0) -> None:
+        self._key: I64 = np.array(sorted(limits), np.int64)
+        self.points: I64 = np.unique(self._key & 0xFFFFFFFF)
+        self.first = max(first, int(self.points.max(initial=-1)) + 1)
+        self.at = {self.first + k: limits[key] for k, key in enumerate(self._key.tolist())}
+        self.some = bool(limits)
+
+    def rows(self, batch: Batch) -> I32:
+        """The row of each reading."""
+        key = (batch.device.astype(np.int64) << 32) | batch.point
+        place = np.minimum(np.searchsorted(self._key, key), len(self._key) - 1)
+        found: I32 = np.where(self._key[place] == key, self.first + place, batch.point).astype(np.int32)
+        return found
+
 
 class PlausibilityLimits:
     """Columns indexed by point id, filled when a point is first seen, dropped when the directory changes.
 
     kind u8 · low, high f64 canonical unit · rate, fall f64 per second · step, spike f64 canonical unit · stuck, silence
     i64 µs · relearn i64 readings · rising bool: a counter, its model judges how it falls · firm bool: a fall is
-    abnormal. The last row stays UNKNOWN: ids beyond the end look it up.
+    abnormal. The last row stays UNKNOWN: ids beyond the end look it up. Limits that a device has for itself are rows of
+    their own, above all point ids.
     """
 
     def __init__(self, directory: PointLookup) -> None:
         self._directory = directory
         self._version = directory.version
         self._clear(0)
+        self._own = OwnLimits(directory.device_limits())
+
+    def rows(self, batch: Batch) -> I32:
+        """Row of the limits of each reading, i32[n]: its point, but for devices with limits of their own."""
+        if self._directory.version != self._version:
+            self._version = self._directory.version
+            self._clear(0)
+            self._own = OwnLimits(self._directory.device_limits())
+        if not self._own.some:
+            return batch.point
+        if (top := int(batch.point.max())) >= self._own.first:  # the rows of devices move up
+            self._own = OwnLimits(self._directory.device_limits(), 2 * (top + 1))
+            self._clear(0)
+        return self._own.rows(batch)
+
+    def unjudged(self, batch: Batch) -> NDArray[np.bool_]:
+        """Rows whose bounds are judged here, bool[n]: doubtful ones, to find the reason, and those of points for which
+        a device has its own limits."""
+        found: NDArray[np.bool_] = batch.quality == Quality.UNCERTAIN
+        return found | np.isin(batch.point, self._own.points) if self._own.some else found
 
     def _clear(self, size: int) -> None:
         self.kind: U8 = np.full(size + 1, UNKNOWN, np.uint8)
@@ -57,10 +101,7 @@ class PlausibilityLimits:
         self._models: dict[int, CounterModel] = {}
 
     def timed(self, point: I32) -> U8 | None:
-        """NONE or TIMED per row, u8[n]; None = all are NONE. Loads the limits of new points."""
-        if self._directory.version != self._version:
-            self._version = self._directory.version
-            self._clear(0)
+        """NONE or TIMED per row of `rows`, u8[n]; None = all are NONE. Loads the limits of new points."""
         found: U8 = self.kind.take(point, mode="clip")
         if not found.any():
             return None
@@ -78,7 +119,7 @@ class PlausibilityLimits:
                 getattr(self, name)[: len(old[name]) - 1] = old[name][:-1]
             self._models = old["_models"]
         for number in points[points >= 0].tolist():
-            self._take(number, self._directory.point_by_id(number))
+            self._take(number, self._own.at.get(number) or self._directory.point_by_id(number))
 
     def _take(self, number: int, point: Point | None) -> None:
         self.kind[number] = NONE

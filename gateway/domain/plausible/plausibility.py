@@ -89,8 +89,9 @@ class Plausibility:
         """Judge a batch whose clocks are checked. Returns the same batch when no row is implausible."""
         if not len(batch):
             return PlausibilityResult(batch, None)
-        timed = self._limits.timed(batch.point)
-        reasons = self._out_of_bounds(batch)
+        limit = self._limits.rows(batch)
+        timed = self._limits.timed(limit)
+        reasons = self._out_of_bounds(batch, limit)
         spikes: list[Reading] = []
         keys = memory = None
         falls: dict[int, Falls] = {}
@@ -101,9 +102,9 @@ class Plausibility:
             live, history = np.flatnonzero(watched & ~imported), np.flatnonzero(watched & imported)
             reasons = np.zeros(len(batch), np.uint8) if reasons is None else reasons
             if len(live):
-                keys, memory, falls = self._sequence(batch, live, reasons, self._recent, spikes)
+                keys, memory, falls = self._sequence(batch, limit, live, reasons, self._recent, spikes)
             if len(history):
-                self._sequence(batch, history, reasons, RecentValues(), spikes)
+                self._sequence(batch, limit, history, reasons, RecentValues(), spikes)
         if reasons is not None:  # what a person wrote is not doubted
             reasons[(batch.flags & np.uint8(Flag.CORRECTED)) != 0] = Abnormal.NONE
         if (reasons is None or not reasons.any()) and not spikes:
@@ -155,21 +156,21 @@ class Plausibility:
         """Forget all readings after the gateway's clock was set back: they are later than the next ones."""
         self._recent = RecentValues()
 
-    def _out_of_bounds(self, batch: Batch) -> U8 | None:
-        doubtful = np.flatnonzero(batch.quality == Quality.UNCERTAIN)
+    def _out_of_bounds(self, batch: Batch, limit: I32) -> U8 | None:
+        doubtful = np.flatnonzero(self._limits.unjudged(batch))
         if not len(doubtful):
             return None
         reasons = np.zeros(len(batch), np.uint8)
-        reasons[doubtful] = self._outside(batch.point[doubtful], batch.value[doubtful])
+        reasons[doubtful] = self._outside(limit[doubtful], batch.value[doubtful])
         return reasons
 
-    def _outside(self, point: I32, value: F64) -> U8:
-        low = np.where(value < self._limits.low[point], np.uint8(Abnormal.BELOW_MIN), np.uint8(Abnormal.NONE))
-        found: U8 = np.where(value > self._limits.high[point], np.uint8(Abnormal.ABOVE_MAX), low)
+    def _outside(self, limit: I32, value: F64) -> U8:
+        low = np.where(value < self._limits.low[limit], np.uint8(Abnormal.BELOW_MIN), np.uint8(Abnormal.NONE))
+        found: U8 = np.where(value > self._limits.high[limit], np.uint8(Abnormal.ABOVE_MAX), low)
         return found
 
     def _sequence(
-        self, batch: Batch, rows: Rows, reasons: U8, recent: RecentValues, spikes: list[Reading]
+        self, batch: Batch, limit: I32, rows: Rows, reasons: U8, recent: RecentValues, spikes: list[Reading]
     ) -> tuple[I64, Columns, dict[int, Falls]]:
         """Mark the rows that are too fast, stuck or outside; readings of earlier batches that turn out to be spikes are
         added to `spikes`. Returns the new state: keys, columns, falls."""
@@ -182,8 +183,8 @@ class Plausibility:
             rows = rows[good]
         if not len(rows):
             return np.zeros(0, np.int64), recent.get(np.zeros(0, np.int64)), {}
-        run = _Run(batch, rows, self._limits, recent)
-        outside = self._outside(batch.point[rows], batch.value[rows])
+        run = _Run(batch, limit, rows, self._limits, recent)
+        outside = self._outside(limit[rows], batch.value[rows])
         clamped = (batch.flags[rows] & np.uint8(Flag.CLAMPED)) != 0
         found = run.judge((outside == Abnormal.NONE) & ~clamped)
         reasons[rows] = np.where(outside != Abnormal.NONE, outside, found)
@@ -207,9 +208,9 @@ def _replacing(key: I64, at: I64, recent: RecentValues) -> Bools:
 class _Run:
     """Rows sorted by (key, at), cut into one group per key."""
 
-    def __init__(self, batch: Batch, rows: Rows, limits: PlausibilityLimits, recent: RecentValues) -> None:
-        self.point = batch.point[rows]
-        key = (batch.device[rows].astype(np.int64) << 32) | self.point
+    def __init__(self, batch: Batch, limit: I32, rows: Rows, limits: PlausibilityLimits, recent: RecentValues) -> None:
+        self.limit = limit[rows]
+        key = (batch.device[rows].astype(np.int64) << 32) | batch.point[rows]
         self.at, self.value = batch.at[rows], batch.value[rows]
         self.first = np.ones(len(rows), np.bool_)
         self.first[1:] = key[1:] != key[:-1]
@@ -220,11 +221,11 @@ class _Run:
         self.held = recent.falls
         self.falls: dict[int, Falls] = {}
         self.limits = limits
-        self.rate, self.rising = limits.rate[self.point], limits.rising[self.point]
-        self.fall, self.step = limits.fall[self.point], np.minimum(limits.step, limits.spike)[self.point]
+        self.rate, self.rising = limits.rate[self.limit], limits.rising[self.limit]
+        self.fall, self.step = limits.fall[self.limit], np.minimum(limits.step, limits.spike)[self.limit]
         self.spikes: list[tuple[int, int, float]] = []
         """(key, at, value) of readings before this batch."""
-        self.stuck, self.silence = limits.stuck[self.point], limits.silence[self.point]
+        self.stuck, self.silence = limits.stuck[self.limit], limits.silence[self.limit]
 
     def judge(self, usable: Bools) -> U8:
         """Reason per row; updates `memory`. Groups with a repeated or late row, a row that changes too much, or a
@@ -281,7 +282,7 @@ class _Run:
     def _row_by_row(self, number: int, usable: Bools) -> tuple[int, list[Abnormal], RecentValue]:
         start = int(self.starts[number])
         stop = int(self.starts[number + 1]) if number + 1 < len(self.starts) else len(self.at)
-        rule = self.limits.rule(int(self.point[start]))
+        rule = self.limits.rule(int(self.limit[start]))
         falls = self.held.get(int(self.keys[number]), (0.0, (), 0.0, ()))
         memory = RecentValue(
             AcceptedValue(**self._held(number, COLUMNS), shift=falls[0], falls=falls[1]),
