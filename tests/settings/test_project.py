@@ -514,7 +514,7 @@ def test_check_names_everything_by_file_and_line(tmp_path: Path) -> None:
     assert lines[at + 1].startswith("  line 9  sources.b.url: 'http://127.0.0.1' is not a broker address")
     assert lines[at + 2] == str(tmp_path / "devices.csv")
     assert lines[at + 3].startswith("  line 2  row 2, column profile: there is no profile xx")
-    assert lines[-1] == "2 problems in 2 files; nothing was started"
+    assert lines[-1] == "Problems: 2, in files: 2. Nothing was started."
 
 
 def test_check_speaks_the_language_of_the_file(tmp_path: Path) -> None:

@@ -199,7 +199,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "{file} is in order: {sites} sites, {customers} customers, {devices} devices, {points} points, {profiles} profiles, {rules} rules, {sources} sources, {endpoints} endpoints",
         "{file} 检查通过：场站 {sites}，客户 {customers}，设备 {devices}，测点 {points}，型号 {profiles}，规则 {rules}，数据源 {sources}，端点 {endpoints}",
     ),
-    "config.check.failed": ("{count} problems in {files} files; nothing was started", "{files} 个文件中共有 {count} 个问题；未启动"),
+    "config.check.failed": ("Problems: {count}, in files: {files}. Nothing was started.", "{files} 个文件中共有 {count} 个问题；未启动"),
     "config.check.line": ("line {line}", "第 {line} 行"),
     "config.check.warnings": ("{count} warnings", "{count} 条警告"),
 }
