@@ -1,14 +1,19 @@
 """Errors of psycopg as errors of a store: try again, full, or refused until a person changes something."""
 
+import errno
+import os
 import re
 
 import psycopg
 
+from gateway.domain.error_reasons import reason
 from gateway.domain.errors import StoreError, StoreFull, StoreRejected, StoreUnavailable
 from gateway.postgres_connection import PostgresConnection
 
 _AFTER_LOGIN = re.compile(r"closed the connection|could not|timeout|timed out|reset by peer|terminat|starting up|shut")
 _READ_ONLY = re.compile(r"read-only|read-write|not a primary|in recovery")
+_OF_SYSTEM = {"Connection refused": errno.ECONNREFUSED, "timeout expired": errno.ETIMEDOUT}
+"""Words of libpq for errors of the system."""
 _NOT_TLS = re.compile(r"certificate|\bSSL\b|\bssl|TLS")
 
 
@@ -18,7 +23,9 @@ def no_login(error: psycopg.Error, config: PostgresConnection) -> StoreError:
     what = " ".join(str(error).removeprefix("connection failed: ").split())
     state = error.pgconn
     password_sent = state is not None and (state.used_password or state.needs_password)
-    fields = {"place": config.address, "what": what}
+    known = next((number for words, number in _OF_SYSTEM.items() if words in what), None)
+    text = what if known is None else reason(OSError(known, os.strerror(known)))
+    fields: dict[str, object] = {"place": config.address, "what": text}
     if _READ_ONLY.search(what):
         return StoreUnavailable.of("postgres.read_only", **fields)
     if "does not exist" in what and config.database in what and "role" not in what:

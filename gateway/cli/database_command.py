@@ -10,9 +10,11 @@ import click
 from gateway.cli.options import main_file, report_language
 from gateway.cli.problems import UNUSABLE, refuse
 from gateway.domain.errors import ConfigError, InvariantBroken, StoreError
-from gateway.domain.text import Lang, localize
+from gateway.domain.text import Lang, catalogue, localize
 
 if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
     from gateway.database_config import DatabaseConfig
     from gateway.settings.model import Settings
 
@@ -74,4 +76,10 @@ def _target(
     try:
         return DatabaseConfig.model_validate({name: value for name, value in written.items() if value is not None})
     except ValidationError as error:
-        raise StoreError("; ".join(str(one["msg"]) for one in error.errors(include_input=False))) from None
+        raise StoreError("; ".join(_text(one, lang) for one in error.errors(include_input=False))) from None
+
+
+def _text(error: "ErrorDetails", lang: Lang) -> str:
+    """In the words of the catalogue, where a validator used them."""
+    key = error["type"]
+    return localize(key, lang, **error.get("ctx", {})) if key in catalogue() else error["msg"]

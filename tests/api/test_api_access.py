@@ -21,6 +21,7 @@ MATRIX = [
     ("GET", "/v1/devices/D1/series?point=energy", EVERYBODY), ("GET", "/v1/alarms", EVERYBODY),
     ("GET", "/v1/alarms/0-1-1", EVERYBODY), ("POST", "/v1/alarms/0-1-1/unlatch", WORKERS),
     ("GET", "/v1/work-orders", EVERYBODY), ("GET", "/v1/work-orders/WO-1", EVERYBODY),
+    ("GET", "/v1/work-orders/WO-1/clocks", EVERYBODY),
     ("POST", "/v1/work-orders", WORKERS), ("POST", "/v1/work-orders/WO-1/commands", WORKERS),
     ("GET", "/v1/events", EVERYBODY), ("GET", "/v1/deliveries", OPERATORS),
     ("GET", "/v1/deliveries/1/attempts", OPERATORS), ("POST", "/v1/deliveries/1/redeliver", CHIEFS),

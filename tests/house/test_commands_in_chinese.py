@@ -187,6 +187,10 @@ PLAYS: dict[str, tuple[tuple[str, int], ...]] = {
         ("--parquet {tmp}/no.parquet -c {home} --from soon", 2), ("--parquet {tmp}/no.parquet -c {broken}", 2),
         ("--parquet {tmp}/no.parquet -c {home} --from 2026-06-03 --to 2026-06-01", 2),
     ),
+    "database move": (
+        ("-c {live}", 2), ("-c {home}", 2), ("--to sqlite:///x -c {home}", 2),
+        ("--to postgresql://u@127.0.0.1:9/x -c {home}", 2), ("-c {broken}", 2),
+    ),
     "erase customer": (("C9 -c {home}", 1), ("C2 -c {home}", 2), ("C9 -c {live}", 1)),
     "backup": (
         ("{tmp}/copy.tar -c {home}", 0), ("{tmp}/copy.tar -c {home}", 2), ("{tmp}/copy -c {live}", 0),

@@ -43,16 +43,18 @@ class Shelf:
         return [value for parcel in self.parcels for value in parcel.batch.value.tolist()]
 
 
-def database(folder: Path) -> Path:
+def database(folder: Path, mode: str = "WAL") -> Path:
+    """With a log, for tests write on the event loop that the end of a reader's transaction waits for."""
     file = folder / "billing.db"
     with sqlite3.connect(file) as made:
+        made.execute(f"PRAGMA journal_mode = {mode}")
         made.execute(TABLE)
     made.close()
     return file
 
 
 def execute(file: Path, statement: str, *rows: tuple[Any, ...]) -> None:
-    with sqlite3.connect(file, timeout=60) as opened:
+    with sqlite3.connect(file) as opened:
         opened.executemany(statement, rows) if rows else opened.execute(statement)
     opened.close()
 

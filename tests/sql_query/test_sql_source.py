@@ -301,7 +301,7 @@ async def test_a_position_that_cannot_be_read_begins_anew(tmp_path: Path) -> Non
 
 async def test_nothing_is_written(tmp_path: Path) -> None:
     """SQLite gives a function that writes to nobody; the file is opened for reading, so even a trigger could not."""
-    file, shelf = database(tmp_path), Shelf()
+    file, shelf = database(tmp_path, "DELETE"), Shelf()
     insert(file, row(1, 1))
     before = file.read_bytes()
     file.chmod(0o444)
