@@ -28,6 +28,12 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
             failed.write(f"{report.nodeid}\n")
 
 
+def pytest_sessionfinish() -> None:
+    """The PostgreSQL server of this process ends with its tests, if there was one."""
+    if kit := sys.modules.get("postgres_kit"):
+        kit.opened.close()
+
+
 @pytest.fixture(autouse=True)
 def logging_as_it_was() -> Iterator[None]:
     """Commands configure logging for their process; here they all share one."""

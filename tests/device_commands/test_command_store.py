@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
+import postgres_kit
 import pytest
-from series import postgres_kit
 from sqlalchemy import create_engine, delete, text, update
 
 from gateway.domain.device_command.command import CommandEvent, CommandState, DeviceCommand

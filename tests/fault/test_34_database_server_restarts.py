@@ -10,9 +10,9 @@ from contextlib import suppress
 from pathlib import Path
 
 import httpx
+import postgres_kit
 import pytest
 from process_kit import project, start_gateway, wait_until
-from series import postgres_kit
 
 from gateway.database_config import DatabaseConfig
 from gateway.domain.errors import StoreError

@@ -129,7 +129,7 @@ async def test_a_lost_message_is_noticed_and_a_lost_connection_too(broker: Broke
         await until(lambda: readings(journal, 101, POWER) == [1.5])
         node.model.data("m1", METER[1])  # never sent
         await node.send(node.model.data("m1", METER[1]))
-        await until(lambda: node.rebirths == 1)
+        await until(lambda: node.rebirths == 1 and readings(journal, 101, POWER) == [1.5] * 2)
         assert source._connection is not None
         source._connection.abort(SourceUnavailable("cut by this test"))
         await until(lambda: node.rebirths == 2)

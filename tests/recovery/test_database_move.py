@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
+import postgres_kit
 import pytest
 from click.testing import CliRunner
 from desk_kit import NOW, World, transition
-from series import postgres_kit
 from sqlalchemy import func, select
 
 from gateway import expected_stores

@@ -16,13 +16,14 @@ from gateway.store import Database
 from simulators.postgres_server import PASSWORD, PostgresProcess, postgres, server_programs
 
 _number = count(1)
+opened = ExitStack()
+"""Closed when the tests have ended (`conftest.py`): a worker may be killed before its `atexit`."""
+atexit.register(opened.close)
 
 
 @cache
 def server() -> PostgresProcess:
     """Started when first asked for. Without syncs: no test cuts the power of the machine."""
-    opened = ExitStack()
-    atexit.register(opened.close)
     return opened.enter_context(postgres({"fsync": "off"}))
 
 
