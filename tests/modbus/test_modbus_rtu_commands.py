@@ -14,6 +14,7 @@ from modbus_kit import until
 from pymodbus.framer import FramerType
 from pymodbus.server import ModbusSerialServer
 from pymodbus.simulator import DataType, SimData, SimDevice
+from test_modbus_rtu import serving
 
 from gateway.domain.device import Device
 from gateway.domain.device_command.definition import CommandDefinition, CommandParameter, ParameterType
@@ -122,14 +123,12 @@ class Unit:
 
 @asynccontextmanager
 async def _bus(unit: Unit, **keys: Any) -> AsyncIterator[BusLink]:
-    server = await asyncio.start_server(unit, "127.0.0.1", 0)
-    link = _link(rtu_tcp=f"127.0.0.1:{server.sockets[0].getsockname()[1]}", **keys)
-    try:
-        yield link
-    finally:
-        await link.close()
-        server.close()
-        await asyncio.sleep(0)
+    async with serving(unit) as address:
+        link = _link(rtu_tcp=address, **keys)
+        try:
+            yield link
+        finally:
+            await link.close()
 
 
 @pytest.mark.parametrize("configured", [True, False])
@@ -175,14 +174,12 @@ async def test_a_line_that_is_never_quiet_takes_no_write() -> None:
                 writer.write(b"\x55")
                 await asyncio.sleep(0.005)
 
-    server = await asyncio.start_server(babble, "127.0.0.1", 0)
-    link = _link(rtu_tcp=f"127.0.0.1:{server.sockets[0].getsockname()[1]}")
-    with pytest.raises(Silent):
-        await link.read(UNIT, H, 0, 1)
-    with pytest.raises(CommandNotSent):
-        await _send(link, 16, at=10, parameter="amps", read_back=False)
-    with pytest.raises(CommandNotSent):
-        await _send(link, 16)
-    await link.close()
-    server.close()
-    await asyncio.sleep(0.02)
+    async with serving(babble) as address:
+        link = _link(rtu_tcp=address)
+        with pytest.raises(Silent):
+            await link.read(UNIT, H, 0, 1)
+        with pytest.raises(CommandNotSent):
+            await _send(link, 16, at=10, parameter="amps", read_back=False)
+        with pytest.raises(CommandNotSent):
+            await _send(link, 16)
+        await link.close()
