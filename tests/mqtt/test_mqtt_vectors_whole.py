@@ -144,8 +144,10 @@ async def gateway_with_all(folder: Path) -> AsyncIterator[httpx.AsyncClient]:
             await until(lambda: stats.connected, "connected")
             async with aiomqtt.Client("127.0.0.1", broker.port) as client:
                 for one in samples().values():
-                    retain = bool(one.get("retain"))
+                    retain, before = bool(one.get("retain")), stats.received
                     await client.publish(one["topic"], one["payload"].encode(), qos=1, retain=retain)
+                    if not one["topic"].endswith("/$unit"):  # two of one topic must not be of one moment
+                        await until(lambda before=before: stats.received > before, f"{one['topic']} has come")
             count = len(samples()) - 1  # no route subscribes to what Homie says about units
             done = lambda: stats.journaled + stats.rejected.total() + stats.ignored  # noqa: E731
             await until(lambda: done() == count, "all of them are on disk")
