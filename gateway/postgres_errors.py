@@ -1,8 +1,10 @@
-"""Errors of psycopg as errors of a store: try again, full, or refused until a person changes something."""
+"""Connections of psycopg, and its errors as errors of a store: try again, full, or refused until a person changes
+something."""
 
 import errno
 import os
 import re
+from typing import Any, Final
 
 import psycopg
 
@@ -10,11 +12,33 @@ from gateway.domain.error_reasons import reason
 from gateway.domain.errors import StoreError, StoreFull, StoreRejected, StoreUnavailable
 from gateway.postgres_connection import PostgresConnection
 
+OLDEST: Final = 140_000
+"""Oldest release of the server, as `server_version` has it."""
 _AFTER_LOGIN = re.compile(r"closed the connection|could not|timeout|timed out|reset by peer|terminat|starting up|shut")
 _READ_ONLY = re.compile(r"read-only|read-write|not a primary|in recovery")
 _OF_SYSTEM = {"Connection refused": errno.ECONNREFUSED, "timeout expired": errno.ETIMEDOUT}
 """Words of libpq for errors of the system."""
 _NOT_TLS = re.compile(r"certificate|\bSSL\b|\bssl|TLS")
+
+
+def connected(config: PostgresConnection, **options: Any) -> "psycopg.Connection[Any]":
+    """An open connection in autocommit, to a server that is new enough and keeps UTF-8. `options` of psycopg. Raises
+    StoreUnavailable, StoreRejected."""
+    try:
+        parameters = config.connection()
+    except OSError as error:
+        raise StoreRejected.of("postgres.secret", path=config.password_file, what=error.strerror or error) from error
+    try:
+        connection = psycopg.connect(**parameters, autocommit=True, **options)  # type: ignore[arg-type]
+    except psycopg.Error as error:
+        raise no_login(error, config) from None
+    version, encoding = connection.info.server_version, connection.info.parameter_status("server_encoding")
+    if version < OLDEST or encoding != "UTF8":
+        connection.close()
+        if version < OLDEST:
+            raise StoreRejected.of("postgres.old", place=config.address, found=version)
+        raise StoreRejected.of("postgres.encoding", place=config.address, found=encoding)
+    return connection
 
 
 def no_login(error: psycopg.Error, config: PostgresConnection) -> StoreError:

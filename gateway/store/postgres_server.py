@@ -17,7 +17,6 @@ from gateway.domain.duration import MS, SECOND
 from gateway.domain.errors import InvariantBroken, StoreError, StoreRejected, StoreUnavailable
 from gateway.postgres_connection import PostgresConnection
 
-OLDEST: Final = 140_000
 LOCK_PATIENCE: Final = 30 * SECOND
 """How long a writer waits for another one."""
 _HOLDER: Final = text(
@@ -79,22 +78,13 @@ class PostgresServer:
         """A connection with the settings of a writer. Raises StoreUnavailable, StoreRejected."""
         import psycopg
 
-        from gateway.postgres_errors import no_login, translated
+        from gateway.postgres_errors import connected, translated
         from gateway.store.plain_text import prepare
 
-        config = self._config
+        connection = connected(self._config)
         try:
-            parameters = config.connection()
-        except OSError as error:
-            raise StoreRejected.of(
-                "postgres.secret", path=config.password_file, what=error.strerror or error
-            ) from error
-        try:
-            connection = psycopg.connect(**parameters, autocommit=True)  # type: ignore[arg-type]
-        except psycopg.Error as error:
-            raise no_login(error, config) from None
-        try:
-            self._check(connection)
+            if connection.execute("SHOW synchronous_commit").fetchone()[0] == "off":  # type: ignore[index]
+                connection.execute("SET synchronous_commit = 'on'")
             for name, value in self._session_settings().items():
                 connection.execute("SELECT set_config(%s, %s, false)", [name, value])
         except psycopg.Error as error:
@@ -106,15 +96,6 @@ class PostgresServer:
         prepare(connection)
         connection.autocommit = False
         return connection
-
-    def _check(self, connection: Any) -> None:
-        version, encoding = connection.info.server_version, connection.info.parameter_status("server_encoding")
-        if version < OLDEST:
-            raise StoreRejected.of("postgres.old", place=self.place, found=version)
-        if encoding != "UTF8":
-            raise StoreRejected.of("postgres.encoding", place=self.place, found=encoding)
-        if connection.execute("SHOW synchronous_commit").fetchone()[0] == "off":
-            connection.execute("SET synchronous_commit = 'on'")
 
     def _session_settings(self) -> dict[str, str]:
         limit = self._config.timeout

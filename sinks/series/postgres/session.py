@@ -13,14 +13,13 @@ from typing import Any
 import psycopg
 
 from gateway.domain.duration import MS, SECOND
-from gateway.domain.errors import StoreError, StoreRejected
-from gateway.postgres_errors import no_login, translated
+from gateway.domain.errors import StoreError
+from gateway.postgres_errors import connected, translated
 from sinks.series.postgres.columns import COPY_END, COPY_HEAD
 from sinks.series.postgres.config import PostgresConfig
 
 LOCKED = psycopg.errors.LockNotAvailable
 """Another session holds a lock, for longer than `lock_timeout`."""
-OLDEST = 140_000
 _PIECE = 1 << 18
 
 
@@ -33,23 +32,9 @@ class PostgresSession:
         self._place = config.address
         limit = timeout or config.timeout
         self._patience = (limit + min(limit, 5 * SECOND)) / SECOND
-        try:
-            parameters = config.connection()
-        except OSError as error:
-            raise StoreRejected.of(
-                "postgres.secret", path=config.password_file, what=error.strerror or error
-            ) from error
-        try:
-            self._connection = psycopg.connect(**parameters, autocommit=True, prepare_threshold=None)  # type: ignore[arg-type]
-        except psycopg.Error as error:
-            raise no_login(error, config) from None
+        self._connection = connected(config, prepare_threshold=None)
         self.version = self._connection.info.parameter_status("server_version") or ""
         with self.errors():
-            if self._connection.info.server_version < OLDEST:
-                raise StoreRejected.of("postgres.old", place=self._place, found=self._connection.info.server_version)
-            encoding = self._connection.info.parameter_status("server_encoding")
-            if encoding != "UTF8":
-                raise StoreRejected.of("postgres.encoding", place=self._place, found=encoding)
             self.run("SET timezone = 'UTC'")
             self.run(f"SET statement_timeout = {limit // MS}")
             self.run(f"SET lock_timeout = {min(config.timeout // MS // 2, 5_000)}")
