@@ -14,6 +14,7 @@ from gateway.api.source_metrics import source_metrics
 from gateway.domain.duration import SECOND
 from gateway.domain.errors import StoreError
 from gateway.domain.record import RecordKind
+from gateway.domain.sla import ClockKind
 from gateway.health import GatewayStatus, HealthState, StoreStatus
 from gateway.latency import quantile
 
@@ -276,12 +277,17 @@ class Collector:
             return
         counts = self._rows.counts
         orders = gauges("orders_open", "Open work orders", "state")
+        overdue = gauges("orders_overdue", "Open work orders past the target of a clock of the SLA", "clock")
         waiting = gauges("deliveries_by_state", "Deliveries in the outbox", "state")
+        families = {"orders": orders, "overdue": overdue, "deliveries": waiting}
         for name, count in counts.items():
-            area, _, state = name.partition(".")
-            if area in ("orders", "deliveries"):
-                (orders if area == "orders" else waiting).add_metric([state], count)
-        yield from (orders, waiting)
+            area, _, label = name.partition(".")
+            if area in families:
+                families[area].add_metric([label], count)
+        for kind in ClockKind:
+            if f"overdue.{kind.value}" not in counts:
+                overdue.add_metric([kind.value], 0)
+        yield from families.values()
         yield gauge("alarms_raised", "Alarms raised now", counts.get("alarms.raised", 0))
         yield gauge("facts_waiting", "Facts not in the journal yet", counts.get("facts.waiting", 0))
         yield gauge("callbacks_parked", "Callbacks received and not carried out", self._rows.callbacks)

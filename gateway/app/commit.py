@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from gateway.delivery import Relay
 from gateway.domain.alarm import Transition
-from gateway.domain.workorder import Applied
+from gateway.domain.desk_changes import Applied
 from gateway.health import AlarmLog
 from gateway.latency import Latency
 from gateway.ports import Clock

@@ -9,7 +9,7 @@ from gateway.app.in_force import ProjectInForce
 from gateway.app.progress import Consumers
 from gateway.app.stores import OpenStores
 from gateway.app.threads import Threads
-from gateway.desk import Desk
+from gateway.desk import CHUNK, Desk
 from gateway.domain.duration import DAY
 from gateway.intake import ControlPump, Intake
 from gateway.intake.plausible_file import PlausibilityFile
@@ -59,9 +59,15 @@ class Housekeeping:
         scheduler.start()
 
     async def deadlines(self) -> None:
-        """Fire the due deadlines of orders and alarms."""
-        self.committed(await self.threads.desk(lambda: self.desk.tick(self.clock.now())))
+        """Fire the due deadlines of orders and alarms, in pieces: commands and transitions come between them."""
+        while await self._fire_deadlines() == CHUNK:
+            pass
         await self.pump.pump()  # facts that a full journal refused when they were decided
+
+    async def _fire_deadlines(self) -> int:
+        applied = await self.threads.desk(lambda: self.desk.tick(self.clock.now()))
+        self.committed(applied)
+        return int(applied.fired)
 
     async def release(self) -> None:
         """Release the journal records that every consumer has passed; save new state texts."""

@@ -190,8 +190,10 @@ class Reload:
             for year in (*unknown, *provisional):
                 if (calendar.name, year) not in self._warned:
                     self._warned.add((calendar.name, year))
-                    known = "no official list yet" if year in provisional else "Monday to Friday count as workdays"
-                    log.warning("calendar incomplete", calendar=calendar.name, year=year, known=known)
+                    if year in provisional:
+                        log.warning("calendar provisional", calendar=calendar.name, year=year)
+                    else:
+                        log.warning("calendar incomplete", calendar=calendar.name, year=year)
 
 
 def named(fact: Fact) -> str:

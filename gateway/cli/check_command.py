@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from gateway.cli.options import MAIN_FILE, MainFile, report_language
+from gateway.domain.duration import from_us
 from gateway.domain.error_reasons import library_text
 from gateway.domain.errors import Problem
 from gateway.domain.text import Lang, localize
@@ -47,9 +48,10 @@ def command(config: Path, data: bool, lang: Lang) -> None:
     from gateway.settings import inspect_project
 
     report = inspect_project(config)
-    if report.warnings:
-        click.echo(localize("config.check.warnings", lang, count=len(report.warnings)), err=True)
-        _print(report.warnings, lang)
+    warnings = [*report.warnings, *_open_years(report.project)]
+    if warnings:
+        click.echo(localize("config.check.warnings", lang, count=len(warnings)), err=True)
+        _print(warnings, lang)
     if report.project is None:
         _print(report.problems, lang)
         files = len({problem.file for problem in report.problems})
@@ -62,6 +64,22 @@ def command(config: Path, data: bool, lang: Lang) -> None:
     click.echo(_disk(report.project, lang))
     if data:
         _look_at_data(report.project.settings, lang)
+
+
+def _open_years(project: "Project | None") -> list[Problem]:
+    """Warnings of years that the calendars of the SLA lack. Those of the rules are in the summary of the rules."""
+    if project is None:
+        return []
+    from gateway.clock import SystemClock
+
+    today, file = from_us(SystemClock().now()).date(), str(project.file)
+    found = []
+    for calendar in sorted(project.sla.calendars(), key=lambda one: one.name):
+        unknown, provisional = calendar.open_years(today)
+        years = [("lint.calendar-year", year) for year in unknown]
+        years += [("lint.calendar-provisional", year) for year in provisional]
+        found += [Problem(file, "calendar", key, {"name": calendar.name, "year": str(year)}) for key, year in years]
+    return found
 
 
 def _disk(project: "Project", lang: Lang) -> str:

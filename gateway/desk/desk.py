@@ -23,10 +23,11 @@ from gateway.desk.ports import DeskStore, DeskTransaction
 from gateway.desk.storms_and_batches import StormsAndBatches
 from gateway.desk.unit_of_work import UnitOfWork
 from gateway.domain.alarm import Transition
+from gateway.domain.desk_changes import Applied, Position
 from gateway.domain.errors import InvariantBroken
 from gateway.domain.notice import EndpointRoute, OutboxEvent
 from gateway.domain.record import Fact, ImportMark
-from gateway.domain.workorder import Actor, Alarm, Applied, Command, DeadlineReason, FaultReport, Position, WorkOrder
+from gateway.domain.workorder import Actor, Alarm, Command, DeadlineReason, FaultReport, WorkOrder
 from gateway.ports import Audience
 
 CHUNK = 500
@@ -141,29 +142,29 @@ class Desk:
         return work.write()
 
     def tick(self, now: int) -> Applied:
-        """Fire the deadlines that are due, each once. Call it every few seconds, after the replay at start."""
+        """Fire up to CHUNK of the deadlines that are due, each once. Call it after the replay at start, then every few
+        seconds, and again at once when `fired` is CHUNK: commands and transitions come between."""
         if not self._recounted:  # policies or hours may differ from those that the clocks were counted by
-            while self._run(now, lambda work: self._writer.sla.recount(work, CHUNK)) == CHUNK:
-                pass
-            self._recounted = True
+            recounted = self._run(now, lambda work: self._writer.sla.recount(work, CHUNK))
+            self._recounted = recounted < CHUNK
+            if not self._recounted:
+                return Applied(fired=recounted)
         return self._fire(now, tuple(DeadlineReason))
 
     def _release(self, total: Applied, now: int) -> None:
         """After a done mark, and first of all after a start: a crash may have come between the mark and its orders."""
         if self._releasing:
-            total.add(self._fire(now, (DeadlineReason.IMPORT,)))
+            while (applied := self._fire(now, (DeadlineReason.IMPORT,))).fired == CHUNK:
+                total.add(applied)
+            total.add(applied)
             self._releasing = False
 
     def _fire(self, now: int, reasons: Sequence[DeadlineReason]) -> Applied:
-        def action(work: UnitOfWork) -> tuple[int, Applied]:
-            return self._deadlines.fire(work, CHUNK, reasons), work.write()
+        def action(work: UnitOfWork) -> Applied:
+            work.applied.fired += self._deadlines.fire(work, CHUNK, reasons)
+            return work.write()
 
-        total = Applied()
-        while True:
-            fired, applied = self._transact(now, action)
-            total.add(applied)
-            if fired < CHUNK:
-                return total
+        return self._transact(now, action)
 
     def command(self, command: Command, now: int) -> WorkOrder:
         """One act on one order; the same command id again returns the order as it is. Raises CommandError."""

@@ -3,17 +3,9 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol, TypeVar
 
+from gateway.domain.desk_changes import Changes, Position
 from gateway.domain.sla import FiredMilestone, SlaClock
-from gateway.domain.workorder import (
-    Alarm,
-    Changes,
-    Deadline,
-    DeadlineReason,
-    ExecutedCommand,
-    Place,
-    Position,
-    WorkOrder,
-)
+from gateway.domain.workorder import Alarm, Deadline, DeadlineReason, ExecutedCommand, Place, WorkOrder
 
 T = TypeVar("T")
 

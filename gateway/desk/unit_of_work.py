@@ -6,7 +6,8 @@ import msgspec
 
 from gateway.desk.ports import DeskTransaction
 from gateway.desk.sla.rows import ClockRows
-from gateway.domain.workorder import Alarm, AlarmState, Applied, Changes, Deadline, DeadlineReason, Place, WorkOrder
+from gateway.domain.desk_changes import Applied, Changes
+from gateway.domain.workorder import Alarm, AlarmState, Deadline, DeadlineReason, Place, WorkOrder
 
 _Key = tuple[str, str]
 

@@ -5,11 +5,11 @@ from collections.abc import Callable, Sequence
 import structlog
 
 from gateway.domain.alarm import Change, Thing, Transition
+from gateway.domain.desk_changes import Applied
 from gateway.domain.device import Device
 from gateway.domain.duration import MINUTE
 from gateway.domain.language_values import Phrase
 from gateway.domain.once_per_period import OncePerPeriod
-from gateway.domain.workorder import Applied
 
 log = structlog.get_logger()
 MOST_LINES = 20

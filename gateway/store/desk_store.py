@@ -7,18 +7,10 @@ import msgspec
 from sqlalchemy import Connection, Table, Update, bindparam, delete, func, insert, select, update
 
 from gateway.domain.attribute_mask import NO_MASK, AttributeMask
+from gateway.domain.desk_changes import Changes, Position
 from gateway.domain.record import encode_body
 from gateway.domain.sla import FiredMilestone, SlaClock
-from gateway.domain.workorder import (
-    Alarm,
-    Changes,
-    Deadline,
-    DeadlineReason,
-    ExecutedCommand,
-    Place,
-    Position,
-    WorkOrder,
-)
+from gateway.domain.workorder import Alarm, Deadline, DeadlineReason, ExecutedCommand, Place, WorkOrder
 from gateway.store import sla_rows
 from gateway.store import tables as t
 from gateway.store.clock_step import step_back

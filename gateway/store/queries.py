@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar
 
 import orjson
 from msgspec import Struct
-from sqlalchemy import Column, ColumnElement, Connection, Select, func, select, tuple_
+from sqlalchemy import Column, ColumnElement, Connection, Select, func, or_, select, tuple_
 
 from gateway.domain.alarm import AlarmChange
 from gateway.domain.errors import CommandError
@@ -238,14 +238,18 @@ class Queries:
         return self._database.query(lambda c: int(c.execute(newest).scalar() or 0))
 
     def counts(self) -> Mapping[str, int]:
-        """Counts for metrics: open orders by state, raised alarms, deliveries by state, facts waiting."""
-        o, a, d, f = t.work_order.c, t.alarm.c, t.delivery.c, t.control_outbox.c
+        """Counts for metrics: open orders by state, clocks past their target, raised alarms, deliveries by state, facts
+        waiting."""
+        o, a, d, f, k = t.work_order.c, t.alarm.c, t.delivery.c, t.control_outbox.c, t.sla_clock.c
 
         def work(c: Connection) -> dict[str, int]:
             found: dict[str, int] = {}
             mine = (o.tenant == self._tenant, o.closed_at.is_(None))
             for state, n in c.execute(select(o.state, func.count()).where(*mine).group_by(o.state)):
                 found[f"orders.{state}"] = n
+            still = or_(k.running_since.is_not(None), k.paused_since.is_not(None))
+            late = select(k.kind, func.count()).where(k.tenant == self._tenant, still, k.breached_at.is_not(None))
+            found.update({f"overdue.{kind}": n for kind, n in c.execute(late.group_by(k.kind))})
             own = (a.tenant == self._tenant, a.cleared_at.is_(None), a.state != AlarmState.MERGED)
             raised = select(func.count()).where(*own)
             found["alarms.raised"] = c.execute(raised).scalar_one()

@@ -60,3 +60,4 @@ async def test_numbers_and_reasons(world: World) -> None:
     world.app.desk.tick(NOW + 4 * DAY)
     _, told = await world.get(f"/v1/work-orders/{no}/clocks")
     assert [(one["name"], bool(one["fired_at"])) for one in told["milestones"]] == [("50%", True), ("due", True)]
+    assert 'fieldgate_orders_overdue{clock="resolve"} 1.0' in (await world.client.get("/metrics")).text

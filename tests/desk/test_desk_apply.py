@@ -14,12 +14,13 @@ from sqlalchemy import select
 
 from gateway.desk import events
 from gateway.domain.alarm import Change, Level, NoticePlan
+from gateway.domain.desk_changes import Changes
 from gateway.domain.device import Device
 from gateway.domain.duration import HOUR, MINUTE, SECOND, iso
 from gateway.domain.errors import InvariantBroken
 from gateway.domain.notice import EndpointRoute
 from gateway.domain.record import DeviceSet, ImportMark, RuleRemoved
-from gateway.domain.workorder import Act, Actor, AlarmState, Changes, DeadlineReason, FaultReport, OrderState, Role
+from gateway.domain.workorder import Act, Actor, AlarmState, DeadlineReason, FaultReport, OrderState, Role
 from gateway.store import AlarmFilter, DeliveryFilter, OrderFilter, SqlDeskTransaction, delete_expired, tables
 
 

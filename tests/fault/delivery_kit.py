@@ -11,8 +11,9 @@ from typing import Any, TypeVar
 from gateway.clock import SystemClock
 from gateway.delivery import DeliveryConfig, Relay
 from gateway.domain.alarm import Level
+from gateway.domain.desk_changes import Changes
 from gateway.domain.notice import OutboxEvent
-from gateway.domain.workorder import Changes, QueuedDelivery
+from gateway.domain.workorder import QueuedDelivery
 from gateway.store import Database, DeliveryFilter, Queries, SqlDeliveryQueue, SqlDeskStore
 from gateway.store.queries import AttemptRow, DeliveryRow
 from sinks.oa.webhook.config import WebhookConfig

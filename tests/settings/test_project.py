@@ -99,6 +99,21 @@ def test_the_calendar_of_workdays(tmp_path: Path, more: str, name: str, years: t
     assert (report.project.names.calendar.name, report.project.names.calendar.years) == (name, years)
 
 
+def test_check_warns_of_years_that_the_calendar_of_the_clocks_lacks(tmp_path: Path) -> None:
+    hours = "desk:\n  hours: {office: {workday: [08:30-18:00]}}\n  sla: {r: {hours: office, resolve: 4h}}\n"
+    report = problems(
+        tmp_path,
+        {
+            "gateway.yaml": MAIN + hours,
+            "calendars/cn.yaml": "years: {2020: {source: x, holidays: [{name: {en: a, zh: b}, from: 2020-01-01}]}}\n",
+        },
+    )
+    assert report == []
+    done = CliRunner().invoke(main, ["check", "-c", str(tmp_path / "gateway.yaml"), "--lang", "zh"], env=ENV)
+    assert done.exit_code == 0
+    assert "日历 cn 没有" in done.stderr
+
+
 def test_other_zones_have_no_calendar_of_themselves(tmp_path: Path) -> None:
     report = inspect(tmp_path, {"gateway.yaml": MAIN.replace("Asia/Shanghai", "Europe/Berlin")})
     assert report.project is not None

@@ -16,8 +16,9 @@ from sqlalchemy import event, select
 
 from gateway.domain.alarm import Level
 from gateway.domain.delivery import Delivery
+from gateway.domain.desk_changes import Changes
 from gateway.domain.notice import Notice, NoticeState, OutboxEvent
-from gateway.domain.workorder import Changes, QueuedDelivery
+from gateway.domain.workorder import QueuedDelivery
 from gateway.ports import LeaseRequest, Settled
 from gateway.store import Database, DeliveryFilter, Queries, SqlDeliveryQueue, SqlDeskStore
 

@@ -5,11 +5,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gateway.domain.desk_changes import Changes
 from gateway.domain.device import CounterModel, Customer, Device, Life, Plausible, Point, PointKind, QuietTime, Site
 from gateway.domain.errors import CommandError, StoreError
 from gateway.domain.notice import OutboxEvent
 from gateway.domain.record import DeviceSet, ImportMark
-from gateway.domain.workorder import Changes, Role
+from gateway.domain.workorder import Role
 from gateway.ports import RegistryContents
 from gateway.store import (
     ApiKeys,

@@ -25,8 +25,9 @@ from gateway.delivery import DeliveryConfig, Relay
 from gateway.desk.events import CONTENT_TYPE
 from gateway.domain.alarm import Level
 from gateway.domain.delivery import Delivery
+from gateway.domain.desk_changes import Changes
 from gateway.domain.notice import OutboxEvent
-from gateway.domain.workorder import Changes, QueuedDelivery
+from gateway.domain.workorder import QueuedDelivery
 from gateway.ports import Sink
 from gateway.store import Database, SqlDeliveryQueue, SqlDeskStore
 
