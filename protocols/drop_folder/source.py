@@ -27,20 +27,14 @@ from protocols.drop_folder.folder import DONE, FAILED, WHY, Stamp, delete_old, l
 from protocols.drop_folder.settling import Settling
 from protocols.mapping.mapper import Mapped, Mapper
 from protocols.mapping.message_stats import MessageStats
-from protocols.mapping.unused_log import UnusedEntry, UnusedLog, log_unused
+from protocols.mapping.read_messages import ReadMessage, emit_mapped
+from protocols.mapping.unused_log import UnusedEntry, UnusedLog
 
 _AT_ONCE = 4
 """Blocks that are read and wait for the journal together."""
 _KEPT = 1024
 """Bytes of a file that cannot be read, in its dead letter."""
 log = structlog.get_logger()
-
-
-@dataclass(slots=True)
-class _Message:
-    topic: str
-    payload: bytes
-    retain: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +198,7 @@ class DropFolderSource:
         for block in read:
             found.append(self._map(block, topic))
             await asyncio.sleep(0)  # other sources go on
-        tasks = [self._emit(mapped, count, emit) for mapped, count in found]
+        tasks = [emit_mapped(self._name, self._mapper, mapped, n, self.stats, emit) for mapped, n in found]
         for result in await asyncio.gather(*tasks, return_exceptions=True):
             if isinstance(result, BaseException):
                 raise result
@@ -217,26 +211,7 @@ class DropFolderSource:
 
     def _mapped(self, payloads: list[bytes], topic: str) -> Mapped:
         received = np.full(len(payloads), self._services.clock.now(), np.int64)
-        return self._mapper.map([_Message(topic, payload) for payload in payloads], received)
-
-    async def _emit(self, mapped: Mapped, count: int, emit: Emit) -> None:
-        stats = self.stats
-        stats.received += count
-        stats.waiting += count
-        parcel = Parcel(
-            self._name, mapped.batch, mapped.rejected, partial=mapped.partial, messages=count - mapped.ignored
-        )
-        try:
-            if parcel.messages:
-                await emit(parcel)
-        except BaseException:
-            stats.returned += count
-            raise
-        finally:
-            stats.waiting -= count
-        stats.misfits = len(self._mapper.bindings.misfits)
-        for first in stats.journal(mapped, 0):
-            log_unused(self._name, first)
+        return self._mapper.map([ReadMessage(topic, payload) for payload in payloads], received)
 
 
 def _next(made: Iterator[FileBlock]) -> _Piece:

@@ -1,19 +1,11 @@
 """One message through the routes, for `fieldgate try`: nothing is written or sent."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from gateway.adapter_ports import MessageTrial, SourceServices, UnusedValue
 from protocols.mapping.config import RoutesSection
 from protocols.mapping.mapper import Mapper
-
-
-@dataclass(slots=True)
-class _Message:
-    topic: str
-    payload: bytes
-    retain: bool
+from protocols.mapping.read_messages import ReadMessage
 
 
 def try_message(
@@ -21,7 +13,7 @@ def try_message(
 ) -> MessageTrial:
     """What the source `name` would make of a message that comes now."""
     mapper = Mapper(name, config, services.directory, services.as_sent, services.retention)
-    message = _Message(topic, payload, retain)
+    message = ReadMessage(topic, payload, retain)
     route = mapper.route_of(message)
     mapped = mapper.map([message], np.array([services.clock.now()], np.int64))
     return MessageTrial(

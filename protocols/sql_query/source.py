@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Final, TypeVar
 from zoneinfo import ZoneInfo
@@ -16,11 +16,11 @@ from gateway.domain.error_reasons import reason
 from gateway.domain.errors import StoreError
 from gateway.domain.language_values import Phrase
 from gateway.domain.metric import MetricSample, by_label
-from gateway.domain.record import Parcel
 from gateway.ports import Emit
 from protocols.mapping.mapper import Mapper
 from protocols.mapping.message_stats import MessageStats
-from protocols.mapping.unused_log import UnusedEntry, UnusedLog, log_unused
+from protocols.mapping.read_messages import ReadMessage, emit_mapped
+from protocols.mapping.unused_log import UnusedEntry, UnusedLog
 from protocols.sql_query.config import SqlQueryConfig
 from protocols.sql_query.database import DatabaseAway, QueryRefused, QueryRun
 from protocols.sql_query.position import QueryRow, UnusableCursor
@@ -41,13 +41,6 @@ _SAVED_EVERY: Final = 2.0
 _MOST_LOST: Final = 4
 """Threads that may hang at one time; with more the query is not run."""
 log = structlog.get_logger()
-
-
-@dataclass(slots=True)
-class _Message:
-    topic: str
-    payload: bytes
-    retain: bool = False
 
 
 class SqlQuerySource:
@@ -225,25 +218,9 @@ class SqlQuerySource:
 
     # ---- to the journal, to disk
     async def _journal(self, rows: Sequence[QueryRow], received: int, emit: Emit) -> None:
-        stats, count = self.stats, len(rows)
-        messages = [_Message(self._name, row.payload) for row in rows]
-        mapped = self._mapper.map(messages, np.full(count, received, np.int64))
-        parcel = Parcel(
-            self._name, mapped.batch, mapped.rejected, partial=mapped.partial, messages=count - mapped.ignored
-        )
-        stats.received += count
-        stats.waiting += count
-        try:
-            if parcel.messages:
-                await emit(parcel)
-        except BaseException:
-            stats.returned += count
-            raise
-        finally:
-            stats.waiting -= count
-        stats.misfits = len(self._mapper.bindings.misfits)
-        for first in stats.journal(mapped, 0):
-            log_unused(self._name, first)
+        messages = [ReadMessage(self._name, row.payload) for row in rows]
+        mapped = self._mapper.map(messages, np.full(len(rows), received, np.int64))
+        await emit_mapped(self._name, self._mapper, mapped, len(rows), self.stats, emit)
         await asyncio.sleep(0)  # other sources go on
 
     async def _save(self, progress: StoredProgress) -> None:
