@@ -4,6 +4,7 @@ import msgspec
 
 from gateway.desk import lifecycle
 from gateway.desk.keys import Origin, digest, order_key
+from gateway.desk.order_facts import facts_of
 from gateway.desk.order_writer import OrderWriter
 from gateway.desk.unit_of_work import UnitOfWork
 from gateway.domain.alarm import Thing
@@ -55,7 +56,9 @@ class Commands:
         if command.reading is not None and command.act not in _COMPLETES:
             raise refused(422, "reading", act=lifecycle.act_text(command.act))
         raised = work.raised(found.id)
-        after = lifecycle.decide(lifecycle.MoveContext(found, command, len(raised), work.now))
+        facts = facts_of(work, found, command.act)
+        context = lifecycle.MoveContext(found, command, len(raised), work.now, self._writer.policy, facts)
+        after = lifecycle.decide(context)
         if isinstance(after, lifecycle.Refusal):
             raise lifecycle.refuse(after, found, command.actor)
         if command.act is Act.RESOLVE or command.reading is not None:

@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from gateway.desk.policy import DeskPolicy
 from gateway.domain.errors import CommandError, Conflict
+from gateway.domain.order_facts import NO_FACTS, OrderFacts
 from gateway.domain.text import TextKey, TextList, localize
 from gateway.domain.workorder import Act, Actor, Command, OrderState, Role, WorkOrder
 
@@ -18,17 +20,21 @@ R = Role
 DESK = frozenset({R.OPERATOR, R.SUPERVISOR, R.ADMIN, R.INTEGRATOR, R.SYSTEM})
 FIELD = frozenset({R.ENGINEER, R.SUPERVISOR, R.ADMIN, R.INTEGRATOR})
 ANY_ROLE = DESK | FIELD
+_DEFAULTS = DeskPolicy()
 CANCEL_REASONS = frozenset({"duplicate", "false_alarm", "merged", "customer", "withdrawn"})
 
 
 @dataclass(frozen=True, slots=True)
 class MoveContext:
-    """Arguments of a guard: the order, the command, the number of listed alarms that are still raised, the time µs."""
+    """Arguments of a guard: the order, the command, the number of listed alarms that are still raised, the time µs,
+    the settings of the desk, and facts of other tables."""
 
     order: WorkOrder
     command: Command
     raised: int
     now: int = 0
+    policy: DeskPolicy = _DEFAULTS
+    facts: OrderFacts = NO_FACTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +76,12 @@ def _not_yet_there(s: MoveContext) -> Refusal | None:
     return Refusal(409, "desk.arrived", {"no": s.order.no}) if s.order.arrived_at is not None else None
 
 
+def _no_open_children(s: MoveContext) -> Refusal | None:
+    """An order waits for those it handed off."""
+    fields = {"no": s.order.no, "count": s.facts.open_children}
+    return Refusal(409, "desk.open_children", fields) if s.facts.open_children else None
+
+
 def _cancel_reason(s: MoveContext) -> Refusal | None:
     if s.command.reason not in CANCEL_REASONS - {"withdrawn"} and s.command.actor.role is not R.SYSTEM:
         allowed = ", ".join(sorted(CANCEL_REASONS - {"withdrawn"}))
@@ -108,11 +120,11 @@ MOVES: tuple[Move, ...] = (
     Move(Act.HOLD, frozenset({S.IN_PROGRESS}), _to(S.ON_HOLD), FIELD, (_is_assignee, _needs("reason"))),
     Move(Act.RESUME, frozenset({S.ON_HOLD}), _to(S.IN_PROGRESS), FIELD, (_is_assignee,)),
     Move(Act.RESOLVE, frozenset({S.IN_PROGRESS}), _to(S.RESOLVED), FIELD, (_is_assignee, _needs("fault", "cause",
-    "remedy"))),
-    Move(Act.CLOSE, frozenset({S.RESOLVED}), _to(S.CLOSED), DESK, (_reason_under_alarm,)),
+    "remedy"), _no_open_children)),
+    Move(Act.CLOSE, frozenset({S.RESOLVED}), _to(S.CLOSED), DESK, (_reason_under_alarm, _no_open_children)),
     # the desk itself ends what nobody has accepted: the fault went away, or was taken back
     Move(Act.CLOSE, frozenset({S.NEW, S.ASSIGNED}), _to(S.CLOSED), frozenset({R.SYSTEM})),
-    Move(Act.CANCEL, OPEN, _to(S.CANCELLED), DESK, (_cancel_reason,)),
+    Move(Act.CANCEL, OPEN, _to(S.CANCELLED), DESK, (_cancel_reason, _no_open_children)),
     Move(Act.REOPEN, frozenset({S.RESOLVED, S.CLOSED}), _reopened, DESK, (_needs("reason"),)),
     Move(Act.COMMENT, frozenset(S), lambda order: order.state, ANY_ROLE, (_needs("note"),)),
 )  # fmt: skip

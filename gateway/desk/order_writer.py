@@ -147,7 +147,7 @@ class OrderWriter:
     ) -> WorkOrder:
         """Reopen an ended order whose key is free."""
         command = Command(order.no, Act.REOPEN, SYSTEM, origin.id, reason=reason)
-        after = lifecycle.decide(lifecycle.MoveContext(order, command, 0))
+        after = lifecycle.decide(lifecycle.MoveContext(order, command, 0, work.now, self.policy))
         if isinstance(after, lifecycle.Refusal):
             raise InvariantBroken(f"order {order.no} in state {order.state} cannot be reopened: {after.key}")
         after = msgspec.structs.replace(after, last_seen=last_seen)
@@ -225,7 +225,7 @@ class OrderWriter:
 
     def _end(self, work: UnitOfWork, order: WorkOrder, act: Act, reason: str, alarm: Alarm, origin: Origin) -> None:
         command = Command(order.no, act, SYSTEM, origin.id, reason=reason)
-        after = lifecycle.decide(lifecycle.MoveContext(order, command, 0))
+        after = lifecycle.decide(lifecycle.MoveContext(order, command, 0, work.now, self.policy))
         if isinstance(after, lifecycle.Refusal):
             raise InvariantBroken(f"the desk may not {act} order {order.no} in state {order.state}: {after.key}")
         kind = lifecycle.EVENT[act]

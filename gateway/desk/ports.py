@@ -40,6 +40,9 @@ class DeskTransaction(Protocol):
     def order_numbered(self, tenant: str, no: str) -> WorkOrder | None:
         """The order with this number."""
 
+    def children_of(self, tenant: str, no: str) -> list[WorkOrder]:
+        """The orders that the order with this number handed off, oldest first."""
+
     def orders_of_rule(self, tenant: str, rule: str) -> list[WorkOrder]:
         """Open orders that list an alarm of `rule`."""
 

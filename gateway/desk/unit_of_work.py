@@ -159,6 +159,12 @@ class UnitOfWork:
         found = [self._orders[i] for i in {order.id for order in stored} | (pending - {""})]
         return sorted((o for o in found if o.closed_at is None), key=lambda o: (o.created_at, o.id))
 
+    def children(self, order: WorkOrder) -> list[WorkOrder]:
+        """The orders that this one handed off, those of this transaction too, oldest first."""
+        self.load_orders(self.transaction.children_of(order.tenant, order.no))
+        found = [o for o in self._orders.values() if (o.tenant, o.parent) == (order.tenant, order.no)]
+        return sorted(found, key=lambda o: (o.created_at, o.no))
+
     def raised(self, order: str) -> set[str]:
         """The alarms of an order that are raised now."""
         return self._raised[order]

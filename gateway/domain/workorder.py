@@ -185,7 +185,8 @@ class WorkOrder(Struct, frozen=True):
     `version` rises by one with every audited change and is the sequence of its events. `condition_cleared_at` is set
     while no listed alarm is raised; `told_cleared` is its state in the last event sent. `count` counts raises;
     `causes`, bounded, are the rules (with their identity) that requested it, or the devices of a parent that lists
-    these.
+    these. `related_to`, `parent` (it was handed off by that order) and `merged_into` are numbers of orders; `team` is
+    who it was handed to; `held_from`: the state in which it was handed off; `customer_level` 0 = no customer is known.
     """
 
     id: str
@@ -235,6 +236,13 @@ class WorkOrder(Struct, frozen=True):
     started_at: int | None = None
     resolved_at: int | None = None
     closed_at: int | None = None
+    parent: str = ""
+    merged_into: str = ""
+    team: str = ""
+    held_from: str = ""
+    urgency: str = "normal"
+    customer_level: int = 0
+    priority_reason_zh: str = ""
 
 
 class Audit(Struct, frozen=True):

@@ -102,6 +102,12 @@ class SqlDeskTransaction:
         ).one_or_none()
         return order_of(row) if row else None
 
+    def children_of(self, tenant: str, no: str) -> list[WorkOrder]:
+        """The orders that the order with this number handed off, oldest first."""
+        c = t.work_order.c
+        rows = select(t.work_order).where(c.tenant == tenant, c.parent == no, c.parent != "").with_for_update()
+        return [order_of(row) for row in self._c.execute(rows.order_by(c.created_at, c.no))]
+
     def orders_of_rule(self, tenant: str, rule: str) -> list[WorkOrder]:
         """Open orders that list a raised or cleared alarm of `rule`."""
         o, a, x = t.work_order.c, t.alarm.c, t.wo_alarm.c

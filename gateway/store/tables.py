@@ -86,6 +86,20 @@ def _alarm_stage_columns() -> tuple[Column[Any], ...]:
     )
 
 
+def _order_family_columns() -> tuple[Column[Any], ...]:
+    """Columns for parents, merged orders and the inputs of the priority; rows of older releases lack them."""
+    none = {"server_default": text("''")}
+    return (
+        _text("parent", **none),
+        _text("merged_into", **none),
+        _text("team", **none),
+        _text("held_from", **none),
+        _text("urgency", server_default=text("'normal'")),
+        _text("priority_reason_zh", **none),
+        _whole("customer_level", server_default=text("0")),
+    )
+
+
 # One row: identity of the database, of the journal that feeds it, and the epoch of the gateway that writes it. For a
 # server, which is locked by this row; a file has its identity in its header, and is locked as a whole.
 installation = Table(
@@ -155,7 +169,7 @@ work_order = Table(
     _text("related_to"), _text("hold_reason"), _text("close_reason"), _text("fault_found"), _text("cause"),
     _text("remedy"), _maybe("condition_cleared_at"), _flag("told_cleared"), _maybe("accepted_at"),
     _maybe("started_at"), _maybe("resolved_at"), _maybe("closed_at"), _text("why_zh", server_default=text("''")),
-    _maybe("arrived_at"),
+    _maybe("arrived_at"), *_order_family_columns(),
     UniqueConstraint("tenant", "no"),
 )  # fmt: skip
 Index("uq_work_order_open", work_order.c.tenant, work_order.c.key, unique=True, **_where("closed_at IS NULL"))
@@ -163,6 +177,7 @@ Index("ix_work_order_key", work_order.c.tenant, work_order.c.key, work_order.c.c
 Index("ix_work_order_recent", work_order.c.tenant, work_order.c.created_at, work_order.c.no)
 Index("ix_work_order_updated", work_order.c.tenant, work_order.c.updated_at, work_order.c.id)
 Index("ix_work_order_device", work_order.c.tenant, work_order.c.device, work_order.c.created_at)
+Index("ix_work_order_parent", work_order.c.tenant, work_order.c.parent, **_where("parent <> ''"))
 
 _ORDER = "work_order.id"
 wo_alarm = Table(

@@ -53,6 +53,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "the arrival for order {no} is recorded already; possible: {possible}",
         "工单 {no} 已签到；可以：{possible}",
     ),
+    "desk.open_children": (
+        "order {no} waits for {count} order(s) that it handed off: end these first; possible: {possible}",
+        "工单 {no} 转出的 {count} 张子工单尚未结束，请先处理子工单；可以：{possible}",
+    ),
     "desk.not_raised": ("alarm {alarm} is not raised any more", "告警 {alarm} 已不在触发状态"),
     "desk.reading": (
         "a counter reading belongs to resolve or close, not to {act}",
