@@ -4,11 +4,11 @@ from gateway.desk.unit_of_work import UnitOfWork
 from gateway.domain.order_facts import NO_FACTS, OrderFacts
 from gateway.domain.workorder import Act, WorkOrder
 
-_ASKING = frozenset({Act.RESOLVE, Act.CLOSE, Act.CANCEL, Act.RESUME})
+_GUARDED_ACTS = frozenset({Act.RESOLVE, Act.CLOSE, Act.CANCEL, Act.RESUME})
 
 
 def facts_of(work: UnitOfWork, order: WorkOrder, act: Act) -> OrderFacts:
     """Facts about an order; acts without guards on them read nothing."""
-    if act not in _ASKING:
+    if act not in _GUARDED_ACTS:
         return NO_FACTS
     return OrderFacts(open_children=sum(not child.state.ended for child in work.children(order)))

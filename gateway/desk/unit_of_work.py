@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
+from gateway.desk.places import Places
 from gateway.desk.ports import DeskTransaction
 from gateway.desk.sla.rows import ClockRows
 from gateway.domain.desk_changes import Applied, Changes
@@ -28,8 +29,7 @@ class UnitOfWork:
         self._raised: dict[str, set[str]] = {}
         self._merged: dict[str, set[str]] = {}
         self._loaded_keys: set[_Key] = set()
-        self._places: dict[int, Place | None] = {}
-        self._sites: dict[_Key, Place | None] = {}
+        self.places = Places(transaction)
         self._notices_sent: dict[str, set[tuple[str, str, int]]] = {}
         self._new_alarms: dict[str, None] = {}
         self._new_orders: dict[str, None] = {}
@@ -53,9 +53,7 @@ class UnitOfWork:
                 self._keep_orders((order,))
                 self._last_orders[tenant, order.key] = order.id
         self._load_raised()
-        unknown = sorted(set(devices) - self._places.keys() - {0})
-        found = self.transaction.places(unknown) if unknown else {}
-        self._places.update({device: found.get(device) for device in unknown})
+        self.places.load(devices)
 
     def load_orders(self, orders: Sequence[WorkOrder], last: bool = False) -> None:
         """Add orders read elsewhere in this transaction."""
@@ -171,18 +169,11 @@ class UnitOfWork:
 
     def place(self, device: int) -> Place | None:
         """The names of a device; None = a group, or an unknown device."""
-        if device and device not in self._places:
-            self._places[device] = self.transaction.places([device]).get(device)
-        return self._places.get(device)
+        return self.places.of_device(device)
 
     def place_of(self, of: Alarm | WorkOrder) -> Place | None:
         """The names of the device it is about, or of the site that its group is; None = neither is known."""
-        if of.device or not of.group:
-            return self.place(of.device)
-        key = (of.tenant, of.group)
-        if key not in self._sites:
-            self._sites[key] = self.transaction.sites(of.tenant, [of.group]).get(of.group)
-        return self._sites[key]
+        return self.places.of(of)
 
     def notices_sent(self, tenant: str, subject: str) -> set[tuple[str, str, int]]:
         """(recipient, template, n) of the notices about an order or alarm, those of this transaction too."""

@@ -1,0 +1,35 @@
+"""Names of devices and sites, read once in a transaction."""
+
+from collections.abc import Iterable
+
+from gateway.desk.ports import DeskTransaction
+from gateway.domain.workorder import Alarm, Place, WorkOrder
+
+
+class Places:
+    """Places by device, and by the site that a group is."""
+
+    def __init__(self, transaction: DeskTransaction) -> None:
+        self._transaction = transaction
+        self._devices: dict[int, Place | None] = {}
+        self._sites: dict[tuple[str, str], Place | None] = {}
+
+    def load(self, devices: Iterable[int]) -> None:
+        """Read the names of these devices."""
+        unknown = sorted(set(devices) - self._devices.keys() - {0})
+        found = self._transaction.places(unknown) if unknown else {}
+        self._devices.update({device: found.get(device) for device in unknown})
+
+    def of_device(self, device: int) -> Place | None:
+        """The names of a device; None = a group, or an unknown device."""
+        self.load([device])
+        return self._devices.get(device)
+
+    def of(self, of: Alarm | WorkOrder) -> Place | None:
+        """The names of the device it is about, or of the site that its group is; None = neither is known."""
+        if of.device or not of.group:
+            return self.of_device(of.device)
+        key = (of.tenant, of.group)
+        if key not in self._sites:
+            self._sites[key] = self._transaction.sites(of.tenant, [of.group]).get(of.group)
+        return self._sites[key]
