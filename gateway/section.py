@@ -2,7 +2,7 @@
 
 import re
 from pathlib import Path
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Any, Protocol, runtime_checkable
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 from pydantic_core import PydanticCustomError
@@ -23,6 +23,15 @@ class AdapterSection(Protocol):
     @property
     def type(self) -> str:
         """Name of the adapter; each adapter narrows it to its own."""
+
+
+@runtime_checkable
+class ListeningSection(Protocol):
+    """The configuration of a source that others connect to."""
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """(host, port); port 0 = any free one."""
 
 
 def _duration(value: Any) -> int:

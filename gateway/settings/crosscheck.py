@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 from pathlib import Path
 
 from pydantic import BaseModel, SecretStr
@@ -16,7 +17,7 @@ from gateway.domain.error_reasons import reason
 from gateway.domain.errors import Problem
 from gateway.domain.language_values import Phrase
 from gateway.domain.nearest import nearest
-from gateway.section import AdapterSection
+from gateway.section import AdapterSection, ListeningSection
 from gateway.settings.check_stores import check_stores, written_place
 from gateway.settings.inventory import Inventory
 from gateway.settings.model import Settings, sections
@@ -64,6 +65,7 @@ def check_settings(document: Document, settings: Settings) -> ProjectFindings:
     for kind, adapter in SOURCES.items():
         found.add(document, adapter.check(_of_type(settings, kind), document.file))
     _api(document, settings.api, found)
+    _addresses(document, settings, found)
     for key, owner in (("config.warn.no_source", settings.sources), ("config.warn.no_endpoint", settings.endpoints)):
         if not owner:
             found.warnings.append(document.problem((), key))
@@ -102,6 +104,29 @@ def _api(document: Document, api: ApiConfig, found: ProjectFindings) -> None:
         except OSError as error:
             fields = {"cert": api.tls.cert, "key": api.tls.key, "reason": reason(error)}
             found.problems.append(document.problem(("api", "tls"), "api.tls", **fields))
+
+
+def _addresses(document: Document, settings: Settings, found: ProjectFindings) -> None:
+    """Two listeners of this gateway on one port of one address. Sources that share an address have one listener."""
+    api, health = settings.api, settings.health
+    port = (api.port and api.port + 1) if health.port is None else health.port
+    own: list[tuple[Place, str, int]] = [(("api", "port"), api.host, api.port), (("health", "port"), health.host, port)]
+    others: dict[tuple[str, int], Place] = {}
+    for name, source in settings.sources.items():
+        if isinstance(source, ListeningSection):
+            others.setdefault(source.address, ("sources", name, "listen"))
+    found_before: list[tuple[Place, str, int]] = []
+    for place, host, number in [*own, *((place, *address) for address, place in others.items())]:
+        clash = next((one for one in found_before if number and one[2] == number and _meet(one[1], host)), None)
+        if clash is not None:
+            fields = {"port": number, "other": ".".join(map(str, clash[0]))}
+            found.problems.append(document.problem(place, "config.port_taken", **fields))
+        found_before.append((place, host, number))
+
+
+def _meet(one: str, other: str) -> bool:
+    """True if a listener on one address takes the port of the other: the same, or one is all addresses."""
+    return one == other or any(ip_address(host).is_unspecified for host in (one, other))
 
 
 def check_references(

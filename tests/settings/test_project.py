@@ -114,6 +114,20 @@ def test_check_warns_of_years_that_the_calendar_of_the_clocks_lacks(tmp_path: Pa
     assert "日历 cn 没有" in done.stderr
 
 
+def test_two_listeners_on_one_port(tmp_path: Path) -> None:
+    """The API, health (the port after it), and sources that are pushed to; sources share an address."""
+    route = "{{filter: {0}, device: D1, points: {{energy: {{path: e}}}}}}"
+    push = "  {0}: {{type: http, listen: '{1}', auth: {{kind: none}}, routes: [" + route + "]}}\n"
+    sources = push.format("p", "127.0.0.1:8500") + push.format("q", "127.0.0.1:8500")
+    assert problems(tmp_path, {"gateway.yaml": MAIN + sources}) == []
+    sources = push.format("p", "127.0.0.1:8420") + push.format("q", "127.0.0.1:8421") + push.format("r", "[::1]:8420")
+    found = problems(tmp_path, {"gateway.yaml": MAIN + sources})
+    assert [(path, key) for _, _, path, key in found if key == "port_taken"] == [
+        ("sources.p.listen", "port_taken"),
+        ("sources.q.listen", "port_taken"),
+    ]
+
+
 def test_other_zones_have_no_calendar_of_themselves(tmp_path: Path) -> None:
     report = inspect(tmp_path, {"gateway.yaml": MAIN.replace("Asia/Shanghai", "Europe/Berlin")})
     assert report.project is not None

@@ -98,6 +98,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "config.profile.retain": ("retain {value} is longer than series.retention ({limit}), after which every reading is deleted; write at most {limit}, or remove retain", "retain {value} 长于 series.retention（{limit}），而所有读数到期即删；请写不超过 {limit} 的值，或删除 retain"),
     "config.profile.value_twice": ("the state {value!r} is listed twice; keep one", "状态 {value!r} 重复；请只保留一个"),
     "config.profile.min_max": ("min {value} is not below max {max}; exchange them", "min {value} 不小于 max {max}；请对调"),
+    "config.port_taken": ("port {port} is used by {other} already; write another one", "端口 {port} 已被 {other} 占用；请改用其他端口"),
     "config.calendar": ("there is no calendar {value} in {folder}; write calendar: {write} (there are {known}), or add the file", "{folder} 中没有日历 {value}；请写 calendar: {write}（现有 {known}），或添加该文件"),
     "config.profile.number": ("{value} is no number in {unit}; write a number, with or without a unit of the same kind", "{value} 不是以 {unit} 计的数值；请写数字，可带同类单位"),
     "config.profile.resolution": ("resolution {value} is not below rollover {rollover}", "resolution {value} 不小于 rollover {rollover}"),
