@@ -5,7 +5,7 @@ transactions, and are reached through `gateway.ports`.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Protocol, TypeVar, cast
 
@@ -14,7 +14,7 @@ from fastapi import Depends, Request
 from gateway.api.config import ApiConfig, HealthConfig
 from gateway.api.event_loops import OwnerLoop
 from gateway.delivery import EndpointStats, EndpointTestResult
-from gateway.desk import Desk
+from gateway.desk import Desk, DeskPolicy
 from gateway.desk.sla import SlaPolicies
 from gateway.desk.sla.policy import NO_POLICIES
 from gateway.device_commands import CommandRequests
@@ -37,7 +37,7 @@ T = TypeVar("T")
 class ApiSettings:
     """Parts of the configuration that the API shows. `order_types`: every type an order may have; `endpoints` by
     name: the configuration of each; `accept_late` µs: older readings are stored, never judged; `timezone` and `sla`:
-    how the clocks of orders count."""
+    how the clocks of orders count; `desk`: the settings of the desk."""
 
     name: str
     tenant: str
@@ -52,6 +52,7 @@ class ApiSettings:
     accept_late: int = 0
     timezone: str = "UTC"
     sla: SlaPolicies = NO_POLICIES
+    desk: DeskPolicy = field(default_factory=DeskPolicy)
 
 
 class Deliverer(Protocol):

@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
 from functools import partial
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import structlog
 
@@ -16,6 +15,7 @@ from gateway.api.event_loops import OwnerLoop
 from gateway.app import install_check
 from gateway.app.apply_changes import ApplyChanges, PartFactory
 from gateway.app.commit import Committed
+from gateway.app.desk_policy import policy_of
 from gateway.app.device_commands import command_access, command_sender
 from gateway.app.housekeeping import Housekeeping
 from gateway.app.in_force import ProjectInForce
@@ -34,7 +34,6 @@ from gateway.consumers import LookBackProcess, Reruns, RulesConsumer, SeriesCons
 from gateway.delivery import Relay
 from gateway.desk import Desk
 from gateway.desk.notice_templates import Templates
-from gateway.desk.policy import DeskPolicy, OrderType
 from gateway.domain.duration import SECOND
 from gateway.domain.errors import ConfigError, Problem
 from gateway.domain.notice import EndpointRoute
@@ -328,30 +327,10 @@ def _use(desk: Desk, database: Database, project: Project) -> Callable[[], None]
         for name, config in settings.endpoints.items()
         if (adapter := ENDPOINTS[config.type])
     ]
-    api = settings.api.url or settings.api.address
-    policy = DeskPolicy(
-        installation=settings.name,
-        zone=ZoneInfo(settings.timezone),
-        recheck_after=settings.desk.recheck_after,
-        tell_after=settings.desk.tell_after,
-        digest_every=settings.desk.digest_every,
-        digest_template=settings.desk.digest_template,
-        types={name: OrderType(kind.auto_close, kind.safety) for name, kind in settings.desk.order_types.items()},
-        page=f"{api}/v1/work-orders/{{no}}",
-        callback=f"{api}/v1/callbacks/{_answering(settings)}",
-        language=settings.language,
-        sla=project.sla,
-    )
     audience = CustomerAudience(database, settings.desk.audiences, settings.tenant)
     templates = Templates(project.templates, str(settings.templates or ""))
     books = SqlDeskStore(database, settings.mask)
-    return partial(desk.use, books, policy, routes=routes, templates=templates, audience=audience)
-
-
-def _answering(settings: Settings) -> str:
-    """Events are the same for all endpoints; if there are several, each receiver inserts its own name into the link."""
-    names = [name for name, config in settings.endpoints.items() if ENDPOINTS[config.type].verify is not None]
-    return names[0] if len(names) == 1 else "{endpoint}"
+    return partial(desk.use, books, policy_of(project), routes=routes, templates=templates, audience=audience)
 
 
 def _verified(in_force: ProjectInForce, clock: Clock, endpoint: str, headers: Mapping[str, str], body: bytes) -> str:

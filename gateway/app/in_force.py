@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from gateway.api.context import ApiSettings
+from gateway.app.desk_policy import policy_of
 from gateway.domain.device import Profile
 from gateway.expected_stores import JOURNAL
 from gateway.health import HealthSettings
@@ -36,6 +37,7 @@ class ProjectInForce:
             settings.clock.accept_late,
             settings.timezone,
             project.sla,
+            policy_of(project),
         )
         silent_after = {name: getattr(source, "silent_after", 0) for name, source in settings.sources.items()}
         self.health = HealthSettings(settings.data_dir / JOURNAL, settings.journal.free_space_floor, silent_after)

@@ -4,8 +4,11 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
+from gateway.desk.hold_reasons import HoldReasons
+from gateway.desk.order_config import Code, TextConfig
 from gateway.desk.sla.config import HoursConfig, SlaPolicyConfig
 from gateway.domain.duration import HOUR, MINUTE
+from gateway.domain.language_values import InBothLanguages
 from gateway.section import Duration, Section
 
 
@@ -36,6 +39,8 @@ class DeskConfig(Section):
     audiences: dict[str, str | tuple[str, ...]] = Field(default={"customer": "customer", "site": "site"})
     """`then.notice.audience` -> `customer` (of the device), `site` (all customers of its site, or of a group's sites),
     `area` (all customers of all sites of its area), or customer codes."""
+    hold_reasons: dict[Code, TextConfig] | None = None
+    """Reasons of a hold by code, instead of those that are there. `other` and `waiting_child` are always there."""
     recheck_after: Duration = Field(default=HOUR, ge=MINUTE)
     """Time after which an order closed under a raised alarm is checked again."""
     digest_every: Duration = Field(default=10 * MINUTE, ge=MINUTE)
@@ -44,3 +49,10 @@ class DeskConfig(Section):
     """Template of that notice; empty = that of the rule."""
     tell_after: Duration = Field(default=10 * MINUTE, ge=MINUTE)
     """Least time between two events about a condition that keeps clearing and coming back."""
+
+
+def hold_reasons_of(config: DeskConfig) -> HoldReasons:
+    """The list of the settings, or the one that is there without any."""
+    if config.hold_reasons is None:
+        return HoldReasons()
+    return HoldReasons.of({code: InBothLanguages(one.en, one.zh) for code, one in config.hold_reasons.items()})

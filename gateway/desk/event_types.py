@@ -221,6 +221,7 @@ class EventWorkOrder(EventObject, kw_only=True):
     reopen_count: int
     related_to: str
     hold_reason: str
+    hold_reason_name: EventText
     close_reason: str
     resolution: Resolution
     clocks: list[EventClock]

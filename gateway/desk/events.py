@@ -15,6 +15,7 @@ from gateway.desk.policy import DeskPolicy
 from gateway.desk.sla.clocks import ClockNumbers
 from gateway.domain.alarm import Evidence, ReadingSeen
 from gateway.domain.duration import SECOND, iso
+from gateway.domain.language_values import InBothLanguages
 from gateway.domain.notice import OutboxEvent
 from gateway.domain.text import localize
 from gateway.domain.workorder import Actor, Alarm, Place, WorkOrder
@@ -167,11 +168,16 @@ def _order(policy: DeskPolicy, order: WorkOrder, alarm: Alarm | None, place: Pla
         "reopenCount": order.reopen_count,
         "relatedTo": order.related_to,
         "holdReason": order.hold_reason,
+        "holdReasonName": _both(policy.hold_reasons.name_of(order.hold_reason)),
         "closeReason": order.close_reason,
         "resolution": {"fault": order.fault_found, "cause": order.cause, "remedy": order.remedy},
         "alarm": _alarm(alarm) if alarm else None,
         "links": links,
     }
+
+
+def _both(text: InBothLanguages) -> dict[str, str]:
+    return {"en": text.english, "zh": text.chinese}
 
 
 def _clock(numbers: ClockNumbers) -> dict[str, Any]:

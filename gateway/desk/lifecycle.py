@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from gateway.desk.hold_reasons import OTHER, WAITING_CHILD
 from gateway.desk.policy import DeskPolicy
 from gateway.domain.errors import CommandError, Conflict
 from gateway.domain.order_facts import NO_FACTS, OrderFacts
@@ -82,6 +83,19 @@ def _no_open_children(s: MoveContext) -> Refusal | None:
     return Refusal(409, "desk.open_children", fields) if s.facts.open_children else None
 
 
+def _child_ended(s: MoveContext) -> Refusal | None:
+    return _no_open_children(s) if s.order.hold_reason == WAITING_CHILD else None
+
+
+def _hold_reason(s: MoveContext) -> Refusal | None:
+    reasons = s.policy.hold_reasons
+    code = reasons.code_of(s.command.reason)
+    if code is None or code not in reasons.choices():
+        allowed = ", ".join(reasons.choices())
+        return Refusal(422, "desk.hold_reason", {"reason": s.command.reason, "allowed": allowed})
+    return _needs("note")(s) if code == OTHER else None
+
+
 def _cancel_reason(s: MoveContext) -> Refusal | None:
     if s.command.reason not in CANCEL_REASONS - {"withdrawn"} and s.command.actor.role is not R.SYSTEM:
         allowed = ", ".join(sorted(CANCEL_REASONS - {"withdrawn"}))
@@ -110,6 +124,11 @@ def _reopened(order: WorkOrder) -> OrderState:
     return S.ASSIGNED if order.assignee else S.NEW
 
 
+def _resumed(order: WorkOrder) -> OrderState:
+    """Back to work; an order that was handed off before that, to where it was."""
+    return OrderState(order.held_from) if order.held_from else S.IN_PROGRESS
+
+
 OPEN = frozenset({S.NEW, S.ASSIGNED, S.ACCEPTED, S.IN_PROGRESS, S.ON_HOLD})
 MOVES: tuple[Move, ...] = (
     Move(Act.ASSIGN, OPEN, _to(S.ASSIGNED), DESK, (_needs("assignee"),)),
@@ -117,8 +136,9 @@ MOVES: tuple[Move, ...] = (
     Move(Act.REJECT, frozenset({S.ASSIGNED}), _to(S.NEW), FIELD, (_is_assignee, _needs("reason"))),
     Move(Act.ARRIVE, frozenset({S.ACCEPTED}), _to(S.ACCEPTED), FIELD, (_is_assignee, _not_yet_there)),
     Move(Act.START, frozenset({S.ACCEPTED}), _to(S.IN_PROGRESS), FIELD, (_is_assignee,)),
-    Move(Act.HOLD, frozenset({S.IN_PROGRESS}), _to(S.ON_HOLD), FIELD, (_is_assignee, _needs("reason"))),
-    Move(Act.RESUME, frozenset({S.ON_HOLD}), _to(S.IN_PROGRESS), FIELD, (_is_assignee,)),
+    Move(Act.HOLD, frozenset({S.IN_PROGRESS}), _to(S.ON_HOLD), FIELD, (_is_assignee, _needs("reason"),
+    _hold_reason)),
+    Move(Act.RESUME, frozenset({S.ON_HOLD}), _resumed, FIELD, (_is_assignee, _child_ended)),
     Move(Act.RESOLVE, frozenset({S.IN_PROGRESS}), _to(S.RESOLVED), FIELD, (_is_assignee, _needs("fault", "cause",
     "remedy"), _no_open_children)),
     Move(Act.CLOSE, frozenset({S.RESOLVED}), _to(S.CLOSED), DESK, (_reason_under_alarm, _no_open_children)),
@@ -150,7 +170,7 @@ def decide(situation: MoveContext) -> WorkOrder | Refusal:
     for guard in move.guards:
         if refusal := guard(situation):
             return refusal
-    return _after(order, command, move.to(order), situation.now)
+    return _after(situation, move.to(order))
 
 
 def legal(order: WorkOrder, actor: Actor) -> tuple[Act, ...]:
@@ -198,19 +218,21 @@ def refuse(refusal: Refusal, order: WorkOrder, actor: Actor) -> CommandError:
     )
 
 
-def _after(order: WorkOrder, command: Command, to: OrderState, now: int) -> WorkOrder:
+def _after(situation: MoveContext, to: OrderState) -> WorkOrder:
+    order, command = situation.order, situation.command
     changes: dict[str, object] = {"state": to}
     match command.act:
         case Act.ASSIGN:
-            changes |= {"assignee": command.assignee, "hold_reason": "", "accepted_at": None, "arrived_at": None}
+            changes |= {"assignee": command.assignee, "accepted_at": None, "arrived_at": None}
+            changes |= {"hold_reason": "", "held_from": ""}
         case Act.REJECT:
             changes |= {"assignee": "", "rejections": order.rejections + 1}
         case Act.ARRIVE:
-            changes |= {"arrived_at": now}
+            changes |= {"arrived_at": situation.now}
         case Act.HOLD:
-            changes |= {"hold_reason": command.reason}
+            changes |= {"hold_reason": situation.policy.hold_reasons.code_of(command.reason) or command.reason}
         case Act.RESUME:
-            changes |= {"hold_reason": ""}
+            changes |= {"hold_reason": "", "held_from": ""}
         case Act.RESOLVE:
             changes |= {"fault_found": command.fault, "cause": command.cause, "remedy": command.remedy}
         case Act.CLOSE | Act.CANCEL:

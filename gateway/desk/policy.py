@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+from gateway.desk.hold_reasons import HoldReasons
 from gateway.desk.sla.policy import NO_POLICIES, SlaPolicies
 from gateway.domain.alarm import Level
 from gateway.domain.duration import DAY, HOUR, MINUTE, from_us, to_us
@@ -45,6 +46,7 @@ class DeskPolicy:
     digest_template: str = ""
     language: Lang = "en"
     sla: SlaPolicies = NO_POLICIES
+    hold_reasons: HoldReasons = field(default_factory=HoldReasons)
 
     def batch_end(self, every: int, now: int) -> int:
         """µs: when the batch period of length `every` that runs at `now` ends: for all orders and gateways of a zone

@@ -11,6 +11,7 @@ from gateway.adapter_ports import CheckedProject, ConfigFindings, ProfileMap
 from gateway.adapters import ENDPOINTS, SOURCES
 from gateway.api.config import ApiConfig
 from gateway.api.tls import server_context
+from gateway.desk.config import hold_reasons_of
 from gateway.desk.notice_templates import NoticeTemplate
 from gateway.domain.duration import format_duration
 from gateway.domain.error_reasons import reason
@@ -145,6 +146,7 @@ def check_references(
         found.add(document, adapter.check_with(_of_type(settings, kind), checked))
     _kept(found, settings, profiles)
     _audiences(found, document, settings, inventory)
+    _hold_mappings(found, document, settings)
     check_rules(found, document, settings, rulebook, templates, template_file)
     _look_back(found, profiles, rulebook)
     _usage(found, document, profiles, inventory, rulebook)
@@ -208,6 +210,18 @@ def _audiences(found: ProjectFindings, document: Document, settings: Settings, i
         for index, code in enumerate(who):
             if code not in inventory.customers:
                 found.problems.append(document.problem((*here, index), "config.audience.customer", value=code))
+
+
+def _hold_mappings(found: ProjectFindings, document: Document, settings: Settings) -> None:
+    """Check that every reason which a receiver's words stand for is in the list."""
+    reasons = hold_reasons_of(settings.desk)
+    for endpoint, config in settings.endpoints.items():
+        for written, code in getattr(config, "hold_reasons", {}).items():
+            if code not in reasons.choices():
+                near = reasons.code_of(code) or reasons.nearest(code)
+                fields = {"value": code, "near": near, "known": ", ".join(reasons.choices())}
+                here = ("endpoints", endpoint, "hold_reasons", written)
+                found.problems.append(document.problem(here, "orders.hold_mapping", **fields))
 
 
 def check_rules(

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from gateway.desk.config import DeskConfig
+from gateway.desk.config import DeskConfig, hold_reasons_of
 from gateway.desk.keys import digest
 from gateway.desk.notice_templates import NoticeTemplate
 from gateway.desk.sla import BREACH, HoursConfig, Milestone, SlaNotice, SlaPolicies, SlaPolicy, SlaPolicyConfig
@@ -104,6 +104,12 @@ class SlaReader:
             if kind not in desk.order_types:
                 fields = {"value": kind, "known": ", ".join(desk.order_types) or "-"}
                 self._wrong((*place, "types", index), "sla.type", **fields)
+        reasons = hold_reasons_of(desk)
+        for index, reason in enumerate(config.pause_on):
+            if reason not in reasons.names:
+                near = reasons.code_of(reason) or reasons.nearest(reason)
+                fields = {"value": reason, "near": near, "known": ", ".join(reasons.names)}
+                self._wrong((*place, "pause_on", index), "orders.pause_on", **fields)
         milestones = self._milestones(place, config, desk, targets, time)
         if len(self.found.problems) > before:
             return None

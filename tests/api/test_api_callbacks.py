@@ -4,9 +4,10 @@ import asyncio
 import json
 import threading
 from functools import partial
+from pathlib import Path
 
 import pytest
-from api_kit import NOW, World, problem
+from api_kit import MAIN, NOW, World, problem
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -148,3 +149,22 @@ async def test_no_signed_body_breaks_it(world: World, body: bytes) -> None:
     assert answer.status_code in (404, 413, 422), answer.text
     check = partial(problem, answer, answer.status_code)
     check({404: "unknown_order", 413: "too_large", 422: "invalid"}[answer.status_code])
+
+
+async def test_what_an_oa_writes_as_reason_of_a_hold(tmp_path: Path) -> None:
+    known = MAIN.replace("    url:", "    hold_reasons: {缺件: waiting_parts}\n    url:")
+    world = World(tmp_path, {"gateway.yaml": known})
+    no = await order(world)
+    await world.act(no, "assign", assignee="zhang")
+    await world.act(no, "accept")
+    await world.act(no, "start")
+    seen = []
+    for reason in ("缺件", "等待客户", "下雨 路滑"):
+        held = await world.callback({"order": no, "action": "hold", "reason": reason}, f"msg_{reason.encode().hex()}")
+        assert held.status_code == 200, held.text
+        seen.append((await world.get(f"/v1/work-orders/{no}"))["hold_reason"])
+        await world.act(no, "resume")
+    assert seen == ["waiting_parts", "waiting_customer", "other"]
+    notes = [one["data"].get("note") for one in (await world.get(f"/v1/work-orders/{no}"))["audit"]]
+    assert "下雨 路滑" in notes
+    await world.close()

@@ -13,7 +13,8 @@ SLA = """\
   hours: {office: {workday: [08:30-12:00, 13:30-18:00], calendar: cn}}
   sla:
     repair:
-      {types: [repair], hours: office, respond: 2h, resolve: 2 workdays, pause_on: [parts], milestones: [{at: 50%}]}
+      {types: [repair], hours: office, respond: 2h, resolve: 2 workdays, pause_on: [waiting_parts],
+       milestones: [{at: 50%}]}
 """
 
 
@@ -36,7 +37,7 @@ async def test_numbers_and_reasons(world: World) -> None:
     await world.act(no, "assign", assignee="engineer")
     assert (await world.act(no, "accept")).json()["clocks"][0]["state"] == "met"
     await world.act(no, "start")
-    await world.act(no, "hold", reason="parts")
+    await world.act(no, "hold", reason="waiting_parts")
     world.clock.at += HOUR
     await world.act(no, "resume")
     _, told = await world.get(f"/v1/work-orders/{no}/clocks")
@@ -48,7 +49,7 @@ async def test_numbers_and_reasons(world: World) -> None:
     assert english == [
         "resolution: 16 h of working time since 2026-11-22 14:00 (policy repair, hours `office`, Asia/Shanghai)",
         "2026-11-23 08:30 – 10:30: 2 h counted",
-        "2026-11-23 10:30 – 11:30: paused: parts",
+        "2026-11-23 10:30 – 11:30: paused: waiting for parts",
         "2026-11-23 11:30 – 12:00: 30 min to come",
         "2026-11-23 13:30 – 18:00: 4 h 30 min to come",
         "2026-11-24 08:30 – 12:00: 3 h 30 min to come",

@@ -61,7 +61,7 @@ async def test_the_counter_of_maintenance_reaches_the_rules(world: World) -> Non
     steps: list[tuple[str, dict[str, Any]]] = [("assign", {"assignee": "zhang"}), ("accept", {}), ("start", {})]
     for act, fields in steps:
         assert (await world.act(no, act, **fields)).status_code == 200
-    problem(await world.act(no, "hold", reason="lunch", reading=5.0), 422, "reading")
+    problem(await world.act(no, "hold", reason="weather", reading=5.0), 422, "reading")
     done: dict[str, Any] = {"fault": "E07", "cause": "500 h", "remedy": "filter", "reading": 1512.5}
     problem(await world.act(no, "resolve", **done | {"reading": -1.0}), 422, "invalid")
     assert (await world.act(no, "resolve", **done)).status_code == 200

@@ -70,7 +70,7 @@ async def lives(world: World) -> None:
         ("assign", Role.OPERATOR, {"assignee": "engineer"}), ("reject", Role.ENGINEER, {"reason": "ill"}),
         ("assign", Role.OPERATOR, {"assignee": "engineer"}), ("accept", Role.ENGINEER, {}),
         ("arrive", Role.ENGINEER, {}), ("start", Role.ENGINEER, {}),
-        ("hold", Role.ENGINEER, {"reason": "parts"}), ("resume", Role.ENGINEER, {}),
+        ("hold", Role.ENGINEER, {"reason": "waiting_parts"}), ("resume", Role.ENGINEER, {}),
         ("comment", Role.ENGINEER, {"note": "风扇停转"}),
         ("resolve", Role.ENGINEER, {"fault": "E07", "cause": "fan", "remedy": "replaced"}),
         ("reopen", Role.SUPERVISOR, {"reason": "hot again"}),

@@ -31,6 +31,13 @@ FULL: dict[str, Any] = {
     "note": "seen",
 }
 ENGINEER = Actor("zhang", Role.ENGINEER)
+
+
+def full(act: Act) -> dict[str, Any]:
+    """All that any act needs."""
+    return FULL | {"reason": "weather"} if act is Act.HOLD else FULL
+
+
 # from, act -> to; every pair that is not here is illegal (reference: workorders 5.2)
 TABLE = {
     ("new", "assign"): "assigned", ("assigned", "assign"): "assigned", ("accepted", "assign"): "assigned",
@@ -75,7 +82,7 @@ SAMPLE = WorkOrder(
 @given(st.sampled_from(OrderState), st.sampled_from(Act))
 def test_the_table_is_complete(state: OrderState, act: Act) -> None:
     order = msgspec.structs.replace(SAMPLE, state=state, assignee="zhang")
-    result = decide(MoveContext(order, Command("WO", act, BOSS_ADMIN, "1", **FULL), 0))
+    result = decide(MoveContext(order, Command("WO", act, BOSS_ADMIN, "1", **full(act)), 0))
     expected = TABLE.get((state.value, act.value))
     if expected is None:
         assert isinstance(result, Refusal)
@@ -115,8 +122,8 @@ def test_a_whole_life_leaves_one_audit_row_and_one_event_per_move(world: World) 
     world.act(no, Act.ASSIGN, assignee="zhang")
     world.act(no, Act.ACCEPT, ENGINEER, occurred_at=NOW - HOUR)
     world.act(no, Act.START, ENGINEER)
-    world.act(no, Act.HOLD, ENGINEER, reason="part ordered")
-    assert world.order().hold_reason == "part ordered"
+    world.act(no, Act.HOLD, ENGINEER, reason="等待备件", note="part ordered")
+    assert world.order().hold_reason == "waiting_parts"
     world.act(no, Act.RESUME, ENGINEER)
     world.act(no, Act.RESOLVE, ENGINEER, fault="E07", cause="fan", remedy="replaced")
     world.apply(transition(2, Change.CLEARED))
@@ -300,7 +307,7 @@ class Life(RuleBasedStateMachine):
         order = orders[pick % len(orders)]
         actor = Actor("zhang", role)
         self.now += MINUTE
-        command = Command(order.no, act, actor, f"c{self.now}", **FULL)
+        command = Command(order.no, act, actor, f"c{self.now}", **full(act))
         result = decide(MoveContext(order, command, 0))
         if isinstance(result, Refusal):
             with pytest.raises(CommandError):

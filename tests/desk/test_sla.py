@@ -29,7 +29,7 @@ CHINA, _ = work_calendar((ROOT / "config/calendars/cn.yaml").read_text("utf-8"),
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 OFFICE = {"workday": ["08:30-12:00", "13:30-18:00"]}
 FOUR: dict[str, Any] = {
-    "respond": "30m", "arrive": "2h", "resolve": "4h", "pause_on": ["parts"],
+    "respond": "30m", "arrive": "2h", "resolve": "4h", "pause_on": ["waiting_parts"],
     "milestones": [
         {"at": "50%"}, {"at": "4h", "notice": {"audience": "list", "template": "escalation"}},
         {"at": "80%", "of": "respond"},
@@ -151,10 +151,10 @@ def test_killed_before_the_deadline_and_started_after_it_escalates_once(world: W
 def test_holds_pause_for_their_reason_only_and_count_working_time(world: World) -> None:
     order = made(world)
     world.work_through(order.no, Act.START)  # at +1 min
-    world.act(order.no, Act.HOLD, reason="lunch", now=NOW + HOUR)
+    world.act(order.no, Act.HOLD, reason="other", note="lunch", now=NOW + HOUR)
     assert clock(world, order).state is ClockState.RUNNING
     world.act(order.no, Act.RESUME, now=NOW + 2 * HOUR)
-    world.act(order.no, Act.HOLD, reason=" Parts ", now=NOW + 3 * HOUR)
+    world.act(order.no, Act.HOLD, reason=" Waiting for PARTS ", now=NOW + 3 * HOUR)
     held = clock(world, order)
     assert (held.state, held.consumed, held.due_at, held.next_at) == (ClockState.PAUSED, 3 * HOUR, None, None)
     world.desk.tick(NOW + 30 * HOUR)
@@ -203,7 +203,7 @@ def test_a_breach_that_no_tick_saw_is_told_before_the_answer(world: World) -> No
 def test_an_edited_policy_or_calendar_counts_what_is_left(world: World) -> None:
     order = made(world)
     world.work_through(order.no, Act.START)
-    world.act(order.no, Act.HOLD, reason="parts", now=NOW + HOUR)
+    world.act(order.no, Act.HOLD, reason="waiting_parts", now=NOW + HOUR)
     world.act(order.no, Act.RESUME, now=NOW + 2 * HOUR)
     # NOW is a Sunday, 14:00: by the hours of an office nothing counts since then; 5 h are left for Monday from 08:30
     for hours, due in (
@@ -279,7 +279,8 @@ def test_any_holds_ticks_and_restarts_give_the_same_milestones(steps: list[tuple
             elif step == ("resume" if held else "hold"):
                 ran += 0 if held else time.consumed(since, now)
                 since, held = now, not held
-                world.act(order.no, Act.HOLD if held else Act.RESUME, now=now, **({"reason": "parts"} if held else {}))
+                why = {"reason": "waiting_parts"} if held else {}
+                world.act(order.no, Act.HOLD if held else Act.RESUME, now=now, **why)
         world.desk.tick(now)
         found = clock(world, order)
         total = ran + (0 if held else time.consumed(since, now))

@@ -23,7 +23,8 @@ WRONG = """\
     b: {hours: office, resolve: 5d, types: [repairs]}
     c: {hours: saturday, resolve: 2 workdays}
     d: {resolve: 4h, milestones: [{at: 50%, of: respond}, {at: 80%}, {at: 80%}]}
-    e: {resolve: 4h, milestones: [{at: 4h, notice: {audience: boss, template: overdu}}]}
+    e: {resolve: 4h, pause_on: [weather, 等待备件, lunch],
+        milestones: [{at: 4h, notice: {audience: boss, template: overdu}}]}
 """
 BAD_VALUES = """\
   hours: {office: {workday: [8-12, 13:30-13:30]}}
@@ -63,7 +64,9 @@ def test_every_mistake_says_what_to_write(tmp_path: Path) -> None:
     assert "already" in found["desk.sla.d.milestones[2].at"]
     assert "no audience boss" in found["desk.sla.e.milestones[0].notice.audience"]
     assert "did you mean overdue" in found["desk.sla.e.milestones[0].notice.template"]
-    assert len(found) == len(problems) == 12
+    assert "write waiting_parts" in found["desk.sla.e.pause_on[1]"]
+    assert "write waiting_parts, or add it" in found["desk.sla.e.pause_on[2]"]
+    assert len(found) == len(problems) == 14
 
 
 def test_values_that_are_none(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from gateway.api.context import Context, Gateway, in_desk
 from gateway.api.request_counts import RequestCounts
 from gateway.api.routes.alarms import pump
 from gateway.api.values import MAX_INT, CommandId, Line, Text, When, refused
+from gateway.desk.hold_reasons import OTHER
 from gateway.domain.error_reasons import reason
 from gateway.domain.errors import CommandError, StoreError
 from gateway.domain.workorder import Act, Actor, Command, Role
@@ -143,7 +144,7 @@ def _carry_out(context: Context, row: Inbound, now: int) -> CallbackResult:
     """Runs in the desk's thread. After a crash between the command and `done` it runs again; the command id makes
     that harmless."""
     try:
-        command = _command(row)
+        command = _command(context, row)
         order = context.desk.command(command, now)
         body = {"order": order.no, "state": order.state.value, "version": order.version}
         answer = CallbackResult(200, body, fresh=True, act=command.act)
@@ -159,9 +160,24 @@ def _carry_out(context: Context, row: Inbound, now: int) -> CallbackResult:
     return answer
 
 
-def _command(row: Inbound) -> Command:
+def _hold_reason(context: Context, endpoint: str, posted: CallbackIn) -> tuple[str, str]:
+    """Code and note of a hold: what the OA system writes by the endpoint's list, else by the code or its name, else
+    `other` with the text as note."""
+    config = context.settings.endpoints.get(endpoint)
+    mapped = getattr(config, "hold_reasons", {}).get(posted.reason)
+    reasons = context.settings.desk.hold_reasons
+    code = mapped or reasons.code_of(posted.reason)
+    if code is not None or not posted.reason:
+        return code or "", posted.note
+    return OTHER, f"{posted.reason}: {posted.note}" if posted.note else posted.reason
+
+
+def _command(context: Context, row: Inbound) -> Command:
     """The command of an inbox row. Raises ValidationError."""
     posted = CallbackIn.model_validate_json(row.body)
+    given, note = posted.reason, posted.note
+    if posted.action == "hold":
+        given, note = _hold_reason(context, row.endpoint, posted)
     person = f"{row.endpoint}/{posted.actor}" if posted.actor else row.endpoint
     command_id = f"{row.endpoint}:{posted.command_id or row.external_id}"
     return Command(
@@ -172,11 +188,11 @@ def _command(row: Inbound) -> Command:
         posted.expected_version,
         posted.occurred_at or 0,
         posted.assignee,
-        posted.reason,
+        given,
         posted.fault,
         posted.cause,
         posted.remedy,
-        posted.note,
+        note,
         posted.reading,
     )
 

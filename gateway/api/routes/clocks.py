@@ -88,11 +88,14 @@ async def reasons_of(context: Context, order: WorkOrder) -> list[ClockReasons]:
 
     clocks, fired = await asyncio.to_thread(read)
     policy, zone, now = _policy(context, order), ZoneInfo(context.settings.timezone), context.clock.now()
+    holds = context.settings.desk.hold_reasons
     return [
         ClockReasons(
             clock=clock_view(context, order, clock),
             milestones=_milestones(clock, policy, [one for one in fired if one.kind is clock.kind]),
-            why=[TitleView(en=line.text("en"), zh=line.text("zh")) for line in explain(clock, policy, now, zone)],
+            why=[
+                TitleView(en=line.text("en"), zh=line.text("zh")) for line in explain(clock, policy, now, zone, holds)
+            ],
         )
         for clock in clocks
     ]

@@ -41,6 +41,7 @@ class OrderView(ResponseModel):
     reopen_count: int
     related_to: str
     hold_reason: str
+    hold_reason_name: TitleView
     close_reason: str
     resolution: ResolutionView
     created_at: Instant
@@ -58,6 +59,7 @@ class OrderView(ResponseModel):
 
 def order_view(context: Context, order: WorkOrder, clocks: Mapping[str, list[ClockView]]) -> OrderView:
     """`order` as the API shows it: names for ids, words for levels. `clocks` by order id."""
+    held = context.settings.desk.hold_reasons.name_of(order.hold_reason)
     return OrderView(
         no=order.no,
         version=order.version,
@@ -80,6 +82,7 @@ def order_view(context: Context, order: WorkOrder, clocks: Mapping[str, list[Clo
         reopen_count=order.reopen_count,
         related_to=order.related_to,
         hold_reason=order.hold_reason,
+        hold_reason_name=TitleView(en=held.english, zh=held.chinese),
         close_reason=order.close_reason,
         resolution=ResolutionView(fault=order.fault_found, cause=order.cause, remedy=order.remedy),
         created_at=order.created_at,

@@ -138,7 +138,7 @@ class SlaPolicyConfig(Section):
     resolve: Target | None = None
     """Until the work is done."""
     pause_on: Annotated[tuple[Annotated[str, Field(min_length=1, max_length=200)], ...], Field(max_length=50)] = ()
-    """Reasons of a hold during which the clocks stand still; during others they run on."""
+    """Codes of `desk.hold_reasons` during which the clocks stand still; during others they run on."""
     milestones: Annotated[tuple[MilestoneConfig, ...], Field(max_length=20)] = ()
     priorities: tuple[Annotated[str, Field(max_length=20)], ...] = ()
     """Takes orders of these priorities (`P1`) whose rule names no policy; the first policy that fits is taken."""

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from msgspec.structs import replace
 
+from gateway.desk.hold_reasons import HoldReasons
 from gateway.desk.sla.clocks import DONE, consumed_at, is_breach, paused, reached, resumed, started
 from gateway.desk.sla.policy import BREACH, Milestone, SlaPolicy
 from gateway.domain.duration import HOUR, MINUTE, SECOND, from_us
@@ -51,13 +52,17 @@ def note_of(clock: SlaClock, milestone: Milestone, due: int, zone: ZoneInfo, lan
     return localize(key, lang, name=milestone.name, spent=Spent(milestone.after), **fields)
 
 
-def explain(clock: SlaClock, policy: SlaPolicy | None, now: int, zone: ZoneInfo) -> Reasons:
-    """Why `clock` stands as it does at `now`. Times are of the zone of its hours, or of `zone`."""
-    return tuple(_Explanation(clock, policy, now, zone).lines())
+def explain(
+    clock: SlaClock, policy: SlaPolicy | None, now: int, zone: ZoneInfo, holds: HoldReasons | None = None
+) -> Reasons:
+    """Why `clock` stands as it does at `now`. Times are of the zone of its hours, or of `zone`; `holds` names the
+    reasons of pauses."""
+    return tuple(_Explanation(clock, policy, now, zone, holds or HoldReasons()).lines())
 
 
 class _Explanation:
-    def __init__(self, clock: SlaClock, policy: SlaPolicy | None, now: int, zone: ZoneInfo) -> None:
+    def __init__(self, clock: SlaClock, policy: SlaPolicy | None, now: int, zone: ZoneInfo, holds: HoldReasons) -> None:
+        self.holds = holds
         self.clock, self.policy, self.now = clock, policy, now
         self.time = None if policy is None else policy.time
         counted = self.time is not None and not self.time.hours.continuous
@@ -68,9 +73,8 @@ class _Explanation:
         yield self._target()
         for one in clock.stretches:
             if one.pause:
-                yield self._span(
-                    "sla.why.done" if one.pause == DONE else "sla.why.paused", one.since, one.until, reason=one.pause
-                )
+                key = "sla.why.done" if one.pause == DONE else "sla.why.paused"
+                yield self._span(key, one.since, one.until, reason=self.holds.name_of(one.pause))
             else:
                 yield from self._counted(one.since, one.until, one.counted)
         end = self.now
@@ -80,7 +84,9 @@ class _Explanation:
                 end = clock.due_at
                 yield from self._ahead(self.time, self.now, clock.due_at)
         elif clock.paused_since is not None:
-            yield Phrase("sla.why.paused_now", {"since": self._at(clock.paused_since), "reason": clock.pause})
+            yield Phrase(
+                "sla.why.paused_now", {"since": self._at(clock.paused_since), "reason": self.holds.name_of(clock.pause)}
+            )
         yield from self._days(clock.started_at, end)
         yield self._result()
 

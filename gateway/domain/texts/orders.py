@@ -1,0 +1,16 @@
+"""Orders: reasons of a hold, codes, priorities, families of orders."""
+
+TEXTS: dict[str, tuple[str, str]] = {
+    "desk.hold_reason": (
+        "{reason!r} is no reason of a hold; write one of: {allowed}; what else there is to say belongs in note",
+        "{reason!r} 不是挂起原因，请填写其一：{allowed}；其他说明写入 note",
+    ),
+    "orders.pause_on": (
+        "{value!r} is no reason of a hold ({known}); write {near}, or add it to desk.hold_reasons",
+        "{value!r} 不是挂起原因（现有 {known}）；请写 {near}，或在 desk.hold_reasons 中添加",
+    ),
+    "orders.hold_mapping": (
+        "{value!r} is no reason of a hold ({known}); write {near}",
+        "{value!r} 不是挂起原因（现有 {known}）；请写 {near}",
+    ),
+}
