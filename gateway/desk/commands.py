@@ -3,14 +3,14 @@
 import msgspec
 
 from gateway.desk import lifecycle
+from gateway.desk.executed_commands import ExecutedCommands, refused
 from gateway.desk.keys import Origin, digest, order_key
 from gateway.desk.order_facts import facts_of
 from gateway.desk.order_writer import OrderWriter
 from gateway.desk.unit_of_work import UnitOfWork
 from gateway.domain.alarm import Thing
-from gateway.domain.errors import CommandError, Conflict, InvariantBroken
+from gateway.domain.errors import Conflict, InvariantBroken
 from gateway.domain.record import Closed, CycleDone, Unlatch
-from gateway.domain.text import localize
 from gateway.domain.workorder import (
     Act,
     Actor,
@@ -29,25 +29,20 @@ from gateway.domain.workorder import (
 _UNLATCH = frozenset({Role.OPERATOR, Role.ENGINEER, Role.SUPERVISOR, Role.ADMIN, Role.INTEGRATOR})
 
 
-def refused(status: int, code: str, **fields: object) -> CommandError:
-    """A refusal in the words of the catalogue."""
-    key = f"desk.{code}"
-    return CommandError(status, code, localize(key, "en", **fields), key=key, fields=fields)
-
-
 class Commands:
     """Each method works in one unit of work and returns the changed row."""
 
     def __init__(self, writer: OrderWriter, tenant: str) -> None:
         self._writer = writer
         self._tenant = tenant
+        self._executed = ExecutedCommands(tenant)
 
     def order(self, work: UnitOfWork, command: Command) -> WorkOrder:
         """One act on one order."""
         found = work.transaction.order_numbered(self._tenant, command.order)
         if found is None:
             raise refused(404, "unknown_order", no=command.order)
-        if self._repeated(work, command.command_id, _content(command)):
+        if self._executed.repeated(work, command.command_id, _content(command)):
             return found
         work.load_orders([found])
         if command.expected_version is not None and command.expected_version != found.version:
@@ -81,7 +76,7 @@ class Commands:
             note=command.note or command.reason,
             occurred_at=command.occurred_at,
         )
-        self._record_command(work, command.command_id, _content(command), after.id)
+        self._executed.record(work, command.command_id, _content(command), after.id)
         return after
 
     def _consequences_of_end(self, work: UnitOfWork, after: WorkOrder, command: Command, raised: bool) -> None:
@@ -126,7 +121,7 @@ class Commands:
     def report(self, work: UnitOfWork, report: FaultReport) -> WorkOrder:
         """A fault reported by a person: joins the open order of its key, or makes one."""
         content = digest("report", report.device, report.component, report.group, report.fault, report.note)
-        done = self._repeated(work, report.command_id, content)
+        done = self._executed.repeated(work, report.command_id, content)
         if done:
             return self._order_of(work, done)
         if not report.group and work.place(report.device) is None:
@@ -134,7 +129,7 @@ class Commands:
         key = order_key(self._tenant, Thing(report.device, report.component, report.group), report.fault)
         work.load((), [(self._tenant, key)], ())
         order = self._writer.report(work, report, self._tenant, key, Origin(f"command-{report.command_id}", work.now))
-        self._record_command(work, report.command_id, content, order.id)
+        self._executed.record(work, report.command_id, content, order.id)
         return order
 
     def unlatch(self, work: UnitOfWork, alarm: str, actor: Actor, command_id: str) -> Alarm:
@@ -144,7 +139,7 @@ class Commands:
         if found is None or found.tenant != self._tenant:
             raise refused(404, "unknown_alarm", alarm=alarm)
         content = digest("unlatch", alarm)
-        if self._repeated(work, command_id, content):
+        if self._executed.repeated(work, command_id, content):
             return found
         if actor.role not in _UNLATCH:
             raise refused(403, "not_allowed", role=actor.role.value, act="unlatch", no=alarm)
@@ -158,7 +153,7 @@ class Commands:
             self._writer.save_version(
                 work, order, "alarm_unlatched", actor, data, Origin(f"command-{command_id}", work.now), alarm=found
             )
-        self._record_command(work, command_id, content, found.order)
+        self._executed.record(work, command_id, content, found.order)
         return found
 
     def _order_of(self, work: UnitOfWork, done: ExecutedCommand) -> WorkOrder:
@@ -166,20 +161,6 @@ class Commands:
         if not rows:
             raise InvariantBroken(f"command {done.id} made order {done.order}, which is gone")
         return rows[0]
-
-    def _repeated(self, work: UnitOfWork, command_id: str, content: str) -> ExecutedCommand | None:
-        if not command_id.strip():
-            raise refused(422, "command_id")
-        done = work.transaction.command(self._tenant, command_id)
-        if done is not None and done.digest != content:
-            fields = {"command": command_id}
-            raise Conflict(
-                "command_reused", ("new_command_id", "same_command"), key="desk.command_reused", fields=fields
-            )
-        return done
-
-    def _record_command(self, work: UnitOfWork, command_id: str, content: str, order: str) -> None:
-        work.changes.commands.append(ExecutedCommand(command_id, self._tenant, content, order, work.now))
 
 
 _COMPLETES = frozenset({Act.RESOLVE, Act.CLOSE})

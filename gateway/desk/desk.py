@@ -76,6 +76,11 @@ class Desk:
         self._commands = Commands(writer, self._tenant)
         self._deadlines = DeskDeadlines(writer, requests, parents)
 
+    @property
+    def writer(self) -> OrderWriter:
+        """Makes and changes orders by the policy in force. In the desk's thread."""
+        return self._writer
+
     def endpoint_test(self, endpoint: str, actor: Actor, now: int) -> OutboxEvent:
         """The event of a test; nothing is queued."""
         return endpoint_test(self._writer.policy, self._tenant, endpoint, actor, now)
@@ -145,7 +150,7 @@ class Desk:
         """Fire up to CHUNK of the deadlines that are due, each once. Call it after the replay at start, then every few
         seconds, and again at once when `fired` is CHUNK: commands and transitions come between."""
         if not self._recounted:  # policies or hours may differ from those that the clocks were counted by
-            recounted = self._run(now, lambda work: self._writer.sla.recount(work, CHUNK))
+            recounted = self.execute(now, lambda work: self._writer.sla.recount(work, CHUNK))
             self._recounted = recounted < CHUNK
             if not self._recounted:
                 return Applied(fired=recounted)
@@ -168,15 +173,15 @@ class Desk:
 
     def command(self, command: Command, now: int) -> WorkOrder:
         """One act on one order; the same command id again returns the order as it is. Raises CommandError."""
-        return self._run(now, lambda work: self._commands.order(work, command))
+        return self.execute(now, lambda work: self._commands.order(work, command))
 
     def report(self, report: FaultReport, now: int) -> WorkOrder:
         """A fault reported by a person: joins the open order of its key or makes one. Raises CommandError."""
-        return self._run(now, lambda work: self._commands.report(work, report))
+        return self.execute(now, lambda work: self._commands.report(work, report))
 
     def unlatch(self, alarm: str, actor: Actor, command_id: str, now: int) -> Alarm:
         """Let a latched alarm clear. Raises CommandError."""
-        return self._run(now, lambda work: self._commands.unlatch(work, alarm, actor, command_id))
+        return self.execute(now, lambda work: self._commands.unlatch(work, alarm, actor, command_id))
 
     def _transact(self, now: int, action: Callable[[UnitOfWork], T]) -> T:
         def inside(transaction: DeskTransaction) -> T:
@@ -192,7 +197,9 @@ class Desk:
             raise InvariantBroken(f"partition {self._partition} belongs to epoch {committed.epoch}, not {self._epoch}")
         return committed
 
-    def _run(self, now: int, action: Callable[[UnitOfWork], T]) -> T:
+    def execute(self, now: int, action: Callable[[UnitOfWork], T]) -> T:
+        """Call `action` in one transaction and write what it changed: for the parts of the desk beside `command`."""
+
         def inside(work: UnitOfWork) -> T:
             result = action(work)
             work.write()
