@@ -15,6 +15,7 @@ from gateway.expected_stores import JOURNAL
 from gateway.lock import FileLock
 from gateway.settings.model import Settings
 from gateway.store import DatabasePlace, hold, tables
+from gateway.store.columns import metadata
 
 MANY: Final = 1_000
 """Rows per statement."""
@@ -67,7 +68,7 @@ def move(settings: Settings, target: DatabaseConfig) -> Moved:
 def _copied(read: Connection, write: Connection, place: DatabasePlace) -> dict[str, int]:
     """Table -> rows. Foreign keys hold at every moment: tables come in their order."""
     write.execute(text("SET LOCAL statement_timeout = 0"))
-    copied = [table for table in tables.metadata.sorted_tables if table is not _OWN]
+    copied = [table for table in metadata.sorted_tables if table is not _OWN]
     for table in copied:
         if write.scalar(select(func.count()).select_from(table)):
             schema = place.config.schema_name

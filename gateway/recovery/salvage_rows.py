@@ -7,9 +7,9 @@ from typing import Any, Final
 
 from pysqlite3 import dbapi2 as sqlite
 
+from gateway.store.columns import metadata
 from gateway.store.database import Database
 from gateway.store.migrate import revisions
-from gateway.store.tables import metadata
 
 MANY: Final = 500
 """Rows per read while no row is damaged."""

@@ -10,7 +10,7 @@ from latin import WORD, left
 
 from gateway.domain.unit_table import ROWS
 from gateway.settings.model import Settings
-from gateway.store.tables import metadata
+from gateway.store.columns import metadata
 
 FILES = {
     "gateway.yaml": """\
