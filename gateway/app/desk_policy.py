@@ -26,6 +26,7 @@ def policy_of(project: Project) -> DeskPolicy:
         callback=f"{api}/v1/callbacks/{_answering(settings)}",
         language=settings.language,
         sla=project.sla,
+        plans=project.desk_files.plans.plans,
         hold_reasons=hold_reasons_of(desk),
     )
 

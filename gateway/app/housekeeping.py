@@ -60,7 +60,7 @@ class Housekeeping:
 
     async def deadlines(self) -> None:
         """Fire the due deadlines of orders and alarms, in pieces: commands and transitions come between them."""
-        while await self._fire_deadlines() == CHUNK:
+        while await self._fire_deadlines() >= CHUNK:
             pass
         await self.pump.pump()  # facts that a full journal refused when they were decided
 

@@ -18,6 +18,7 @@ from gateway.desk.keys import Origin
 from gateway.desk.notice_templates import Templates
 from gateway.desk.order_requests import OrderRequests
 from gateway.desk.order_writer import OrderWriter
+from gateway.desk.plans.schedule import PlanSchedule
 from gateway.desk.policy import DeskPolicy
 from gateway.desk.ports import DeskStore, DeskTransaction
 from gateway.desk.storms_and_batches import StormsAndBatches
@@ -75,6 +76,7 @@ class Desk:
         self._applier = TransitionApplier(writer, requests, self._tenant)
         self._commands = Commands(writer, self._tenant)
         self._deadlines = DeskDeadlines(writer, requests, parents)
+        self._plans = PlanSchedule(writer, self._tenant)
 
     @property
     def writer(self) -> OrderWriter:
@@ -147,14 +149,27 @@ class Desk:
         return work.write()
 
     def tick(self, now: int) -> Applied:
-        """Fire up to CHUNK of the deadlines that are due, each once. Call it after the replay at start, then every few
-        seconds, and again at once when `fired` is CHUNK: commands and transitions come between."""
+        """Fire up to CHUNK of the deadlines that are due, each once; then open planned orders. Call it after the replay
+        at start, then every few seconds, and again at once when `fired` is CHUNK or more: commands and transitions
+        come between."""
         if not self._recounted:  # policies or hours may differ from those that the clocks were counted by
             recounted = self.execute(now, lambda work: self._writer.sla.recount(work, CHUNK))
             self._recounted = recounted < CHUNK
             if not self._recounted:
                 return Applied(fired=recounted)
-        return self._fire(now, tuple(DeadlineReason))
+        if (differing := self.execute(now, lambda work: self._plans.keep_in_step(work, CHUNK))) == CHUNK:
+            return Applied(fired=differing)
+        applied = self._fire(now, tuple(DeadlineReason))
+        if applied.fired < CHUNK:
+            applied.add(self._open_planned(now))
+        return applied
+
+    def _open_planned(self, now: int) -> Applied:
+        def action(work: UnitOfWork) -> Applied:
+            work.applied.fired += self._plans.open_due(work, CHUNK)
+            return work.write()
+
+        return self._transact(now, action)
 
     def _release(self, total: Applied, now: int) -> None:
         """After a done mark, and first of all after a start: a crash may have come between the mark and its orders."""

@@ -4,8 +4,10 @@ from collections.abc import Sequence
 
 import msgspec
 
+from gateway.desk.plans.plan import MaintenancePlan
 from gateway.desk.policy import cause, priority
 from gateway.domain.alarm import Level, OrderPlan
+from gateway.domain.maintenance import PlannedThing
 from gateway.domain.text import Lang, localize
 from gateway.domain.workorder import Alarm, FaultReport, OrderState, Place, WorkOrder
 
@@ -90,6 +92,53 @@ def of_report(
         skill=report.skill,
         sla=report.sla,
         reopen_within=report.reopen_within,
+        related_to=last.no if last else "",
+    )
+
+
+def of_plan(
+    plan: MaintenancePlan,
+    thing: PlannedThing,
+    key: str,
+    *,
+    id_: str,
+    no: str,
+    now: int,
+    last: WorkOrder | None,
+    due: str,
+) -> WorkOrder:
+    """The order of one cycle of a plan; `due` is its day, as text."""
+    grade, reason = priority(plan.order.level)
+    why_en, why_zh = plan.why_en or plan.title_en, plan.why_zh or plan.why_en or plan.title_zh
+    return WorkOrder(
+        id=id_,
+        tenant=thing.tenant,
+        no=no,
+        key=key,
+        type=plan.order.type,
+        fault=plan.order.fault or plan.id,
+        source="plan",
+        title_en=plan.title_en,
+        title_zh=plan.title_zh,
+        why=localize("plans.why", "en", due=due, why=why_en),
+        why_zh=localize("plans.why", "zh", due=due, why=why_zh),
+        device=thing.device,
+        component=0,
+        group=thing.group,
+        state=OrderState.NEW,
+        level=plan.order.level,
+        priority=grade,
+        priority_reason=reason,
+        rule="",
+        alarm="",
+        created_at=now,
+        updated_at=now,
+        first_seen=now,
+        last_seen=now,
+        causes=(plan.id,),
+        skill=plan.order.skill,
+        sla=plan.order.sla,
+        assign=plan.order.assign,
         related_to=last.no if last else "",
     )
 

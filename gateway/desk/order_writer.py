@@ -11,6 +11,7 @@ from gateway.desk.event_publisher import EventPublisher
 from gateway.desk.keys import Origin, stamped_id
 from gateway.desk.order_decision import reopens
 from gateway.desk.order_number import next_order_number
+from gateway.desk.plans.follow import follow_listed, follow_state
 from gateway.desk.policy import milestone
 from gateway.desk.sla.keeper import SlaKeeper
 from gateway.desk.unit_of_work import UnitOfWork
@@ -58,7 +59,7 @@ class OrderWriter:
         """Save a new order that lists these alarms, made for the first of them; returns the alarms with its id."""
         first, *more = alarms
         order = self._with_alarms(work, order, more)
-        order = self._with_alarms(work, order, [child for alarm in alarms for child in self._merged_below(work, alarm)])
+        order = self._with_alarms(work, order, [child for alarm in alarms for child in _merged_below(work, alarm)])
         order = order_fields.with_title(order, first)
         work.put_order(order)
         self.sla.start(work, order)
@@ -90,10 +91,6 @@ class OrderWriter:
             order = msgspec.structs.replace(order, count=order.count + 1, last_seen=last_seen)
         return order
 
-    def _merged_below(self, work: UnitOfWork, alarm: Alarm) -> list[Alarm]:
-        """All alarms merged into this one's episode, and into theirs."""
-        return [inner for child in work.merged(alarm.id) for inner in (child, *self._merged_below(work, child))]
-
     def report(self, work: UnitOfWork, report: FaultReport, tenant: str, key: str, origin: Origin) -> WorkOrder:
         """A person's report: joins the open order, reopens the last one, or makes one."""
         open_, last = work.open_order(tenant, key), work.last_order(tenant, key)
@@ -111,23 +108,29 @@ class OrderWriter:
             return self.reopen(work, again, report.actor, report.note or report.source, origin, last_seen=work.now)
         id_, no = stamped_id(origin, "order", tenant, key), next_order_number(work, self.policy.zone, tenant)
         order = order_fields.of_report(report, tenant, key, id_=id_, no=no, now=work.now, last=last)
+        return self.add(work, order, report.actor, data, origin, note=report.note)
+
+    def add(
+        self, work: UnitOfWork, order: WorkOrder, actor: Actor, data: dict[str, Any], origin: Origin, note: str = ""
+    ) -> WorkOrder:
+        """Save a new order that lists no alarm: row, clocks, audit, event."""
         work.put_order(order)
         self.sla.start(work, order)
-        _record(work, order, "created", report.actor, "", data, origin)
-        self.publisher.order(work, order, "created", origin, actor=report.actor, note=report.note)
+        _record(work, order, "created", actor, "", data, origin)
+        self.publisher.order(work, order, "created", origin, actor=actor, note=note)
         return order
 
     def join(self, work: UnitOfWork, order: WorkOrder, alarms: Sequence[Alarm], origin: Origin) -> list[Alarm]:
         """Add alarms to an open order; an event when level, causes, title or a milestone changed."""
         order = self._with_alarms(work, order, alarms[1:])
-        order = self._with_alarms(work, order, [child for alarm in alarms for child in self._merged_below(work, alarm)])
+        order = self._with_alarms(work, order, [child for alarm in alarms for child in _merged_below(work, alarm)])
         listed = [self.list_alarm(work, order, alarm) for alarm in alarms]
         self.count_recurrence(work, order, listed[0], origin, recurred=True)
         return listed
 
     def reopen_for(self, work: UnitOfWork, last: WorkOrder, alarm: Alarm, origin: Origin, why: str) -> Alarm:
         """Reopen the ended order for an alarm of the same fault."""
-        order = self._with_alarms(work, last, [alarm, *self._merged_below(work, alarm)])
+        order = self._with_alarms(work, last, [alarm, *_merged_below(work, alarm)])
         listed = self.list_alarm(work, last, alarm)
         order = msgspec.structs.replace(
             order_fields.with_title(order, alarm), condition_cleared_at=None, told_cleared=False
@@ -266,6 +269,8 @@ class OrderWriter:
         )
         work.put_order(after)
         self.sla.follow(work, was, after, at)
+        if after.state is not was.state:
+            follow_state(work, self.policy.plans, after, actor, at)
         _record(work, after, kind, actor, was.state.value, data, origin, occurred_at)
         self.publisher.order(
             work, after, kind, origin, alarm=alarm, changed=changed, actor=actor, note=note, escalation=escalation
@@ -279,7 +284,13 @@ class OrderWriter:
         listed = msgspec.structs.replace(alarm, order=order.id)
         work.put_alarm(listed)
         work.changes.links.append(AlarmLink(order.id, order.tenant, alarm.id, work.now))
+        follow_listed(work, self.policy.plans, order, alarm)
         return listed
+
+
+def _merged_below(work: UnitOfWork, alarm: Alarm) -> list[Alarm]:
+    """All alarms merged into this one's episode, and into theirs."""
+    return [inner for child in work.merged(alarm.id) for inner in (child, *_merged_below(work, child))]
 
 
 def _record(

@@ -2,22 +2,22 @@
 
 from collections.abc import Iterable
 
-from gateway.desk.ports import DeskTransaction
+from gateway.desk.ports import PlaceReader
 from gateway.domain.workorder import Alarm, Place, WorkOrder
 
 
 class Places:
     """Places by device, and by the site that a group is."""
 
-    def __init__(self, transaction: DeskTransaction) -> None:
-        self._transaction = transaction
+    def __init__(self, reader: PlaceReader) -> None:
+        self._reader = reader
         self._devices: dict[int, Place | None] = {}
         self._sites: dict[tuple[str, str], Place | None] = {}
 
     def load(self, devices: Iterable[int]) -> None:
         """Read the names of these devices."""
         unknown = sorted(set(devices) - self._devices.keys() - {0})
-        found = self._transaction.places(unknown) if unknown else {}
+        found = self._reader.of_devices(unknown) if unknown else {}
         self._devices.update({device: found.get(device) for device in unknown})
 
     def of_device(self, device: int) -> Place | None:
@@ -31,5 +31,5 @@ class Places:
             return self.of_device(of.device)
         key = (of.tenant, of.group)
         if key not in self._sites:
-            self._sites[key] = self._transaction.sites(of.tenant, [of.group]).get(of.group)
+            self._sites[key] = self._reader.of_sites(of.tenant, [of.group]).get(of.group)
         return self._sites[key]

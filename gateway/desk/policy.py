@@ -5,6 +5,7 @@ from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from gateway.desk.hold_reasons import HoldReasons
+from gateway.desk.plans.plan import NO_PLANS, Plans
 from gateway.desk.sla.policy import NO_POLICIES, SlaPolicies
 from gateway.domain.alarm import Level
 from gateway.domain.duration import DAY, HOUR, MINUTE, from_us, to_us
@@ -32,7 +33,7 @@ class DeskPolicy:
     event reports that a condition came or went, once it has done so a few times. `page` and `callback` are URLs with
     `{no}`, where people see an order and where an OA system answers; "" leaves the link out. `digest_every`: at most so
     often a customer gets a notice of one storm, by `digest_template` ("" = the rule's own). `sla`: policies of the
-    clocks of orders.
+    clocks of orders. `plans`: maintenance plans.
     """
 
     installation: str = "fieldgate"
@@ -46,6 +47,7 @@ class DeskPolicy:
     digest_template: str = ""
     language: Lang = "en"
     sla: SlaPolicies = NO_POLICIES
+    plans: Plans = NO_PLANS
     hold_reasons: HoldReasons = field(default_factory=HoldReasons)
 
     def batch_end(self, every: int, now: int) -> int:

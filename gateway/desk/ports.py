@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol, TypeVar
 
+from gateway.desk.plans.rows import PlanReader
 from gateway.domain.desk_changes import Changes, Position
 from gateway.domain.sla import FiredMilestone, SlaClock
 from gateway.domain.workorder import Alarm, Deadline, DeadlineReason, ExecutedCommand, Place, WorkOrder
@@ -10,8 +11,26 @@ from gateway.domain.workorder import Alarm, Deadline, DeadlineReason, ExecutedCo
 T = TypeVar("T")
 
 
+class PlaceReader(Protocol):
+    """Names of devices and sites, as they may be shown outside."""
+
+    def of_devices(self, devices: Sequence[int]) -> Mapping[int, Place]:
+        """Device id -> its names; unknown devices are missing."""
+
+    def of_sites(self, tenant: str, codes: Sequence[str]) -> Mapping[str, Place]:
+        """Site code -> its names (device 0); codes that are no site are missing."""
+
+
 class DeskTransaction(Protocol):
     """One open transaction with a consistent view; no other writer changes the rows it read. Times µs."""
+
+    @property
+    def places(self) -> PlaceReader:
+        """Names of devices and sites."""
+
+    @property
+    def plans(self) -> PlanReader:
+        """Maintenance plans and the devices that they cover."""
 
     def position(self, partition: int) -> Position | None:
         """The committed cursor of a partition; None = nothing was ever applied."""
@@ -51,12 +70,6 @@ class DeskTransaction(Protocol):
 
     def listed_in(self, order: str) -> list[Alarm]:
         """Every alarm an order lists, oldest first."""
-
-    def places(self, devices: Sequence[int]) -> Mapping[int, Place]:
-        """Device id -> its names; unknown devices are missing."""
-
-    def sites(self, tenant: str, codes: Sequence[str]) -> Mapping[str, Place]:
-        """Site code -> its names (device 0); codes that are no site are missing."""
 
     def merged_under(self, parents: Sequence[str]) -> list[Alarm]:
         """Alarms that are part of the running episodes of these alarms."""

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from gateway.desk.places import Places
+from gateway.desk.plans.rows import PlanRows
 from gateway.desk.ports import DeskTransaction
 from gateway.desk.sla.rows import ClockRows
 from gateway.domain.desk_changes import Applied, Changes
@@ -29,13 +30,14 @@ class UnitOfWork:
         self._raised: dict[str, set[str]] = {}
         self._merged: dict[str, set[str]] = {}
         self._loaded_keys: set[_Key] = set()
-        self.places = Places(transaction)
+        self.places = Places(transaction.places)
         self._notices_sent: dict[str, set[tuple[str, str, int]]] = {}
         self._new_alarms: dict[str, None] = {}
         self._new_orders: dict[str, None] = {}
         self._touched_alarms: dict[str, None] = {}
         self._touched_orders: dict[str, None] = {}
         self._deadlines: dict[tuple[str, str, DeadlineReason], Deadline | None] = {}
+        self.plans = PlanRows(transaction.plans)
         self.clocks = ClockRows(transaction, self._orders, self._new_orders)
 
     # reading
@@ -252,6 +254,7 @@ class UnitOfWork:
         changes.deadlines = [deadline for deadline in self._deadlines.values() if deadline]
         changes.deadlines_dropped = [key for key, deadline in self._deadlines.items() if deadline is None]
         changes.sla = self.clocks.changes()
+        changes.plans = self.plans.changes()
         self.transaction.write(changes, self.now)
         return self.applied
 

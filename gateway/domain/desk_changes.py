@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from gateway.domain.alarm import AlarmChange
 from gateway.domain.created_order import CreatedOrder
+from gateway.domain.maintenance import PlanChanges
 from gateway.domain.notice import Notice, OutboxEvent
 from gateway.domain.record import Fact
 from gateway.domain.sla import SlaChanges
@@ -36,6 +37,7 @@ class Changes:
     deadlines: list[Deadline] = field(default_factory=list)
     deadlines_dropped: list[tuple[str, str, DeadlineReason]] = field(default_factory=list)  # tenant, subject, reason
     sla: SlaChanges = field(default_factory=SlaChanges)
+    plans: PlanChanges = field(default_factory=PlanChanges)
     commands: list[ExecutedCommand] = field(default_factory=list)
     facts: list[tuple[str, Fact]] = field(default_factory=list)  # tenant, fact
     counters: dict[tuple[str, str], int] = field(default_factory=dict)  # (tenant, day) -> last number given

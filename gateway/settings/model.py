@@ -140,6 +140,8 @@ class Settings(Section):
     """Calendar of `active: {days: [workday, holiday]}` in rules. Left out: `cn` in the time zones of mainland China,
     else `none` (Monday to Friday are workdays)."""
     templates: Path | None = None
+    plans: Path = Path("plans")
+    """Maintenance plans, in one file or several."""
     sources: dict[Name, SourceConfig] = Field(default={})
     series: Annotated[tuple[SeriesConfig, ...], BeforeValidator(_several), Field(min_length=1, max_length=8)] = (
         EMBEDDED.config(),

@@ -24,7 +24,8 @@ from gateway.registry import DeclaredInventory, difference
 from gateway.settings.allowed_commands import AllowedCommands, check_allowed, load_commands
 from gateway.settings.calendars import calendar_name, load_calendar
 from gateway.settings.code_tables_and_fences import load_lookups
-from gateway.settings.crosscheck import check_references, check_settings
+from gateway.settings.crosscheck import ProjectFindings, check_references, check_settings
+from gateway.settings.desk_files import DeskFiles, DeskPaths, check_desk_files, load_desk_files
 from gateway.settings.foreign_paths import foreign_paths
 from gateway.settings.inventory import Inventory, load_inventory, zones
 from gateway.settings.model import Settings, anchored
@@ -60,6 +61,7 @@ class Project:
     filled: tuple[Problem, ...] = ()
     commands: AllowedCommands = field(default_factory=AllowedCommands)
     sla: SlaPolicies = NO_POLICIES
+    desk_files: DeskFiles = field(default_factory=DeskFiles)
 
     @property
     def vocabulary(self) -> Mapping[str, Mapping[str, PointSpec]]:
@@ -130,6 +132,13 @@ class ProjectReport:
     places: tuple[Path, ...] = ()
     """All files and folders that were read: a change in one of them requires a new check."""
 
+    def add(self, findings: ProjectFindings, document: Document) -> None:
+        """Findings of the checks across files; what is wrong in the main file at the same place comes first."""
+        named = {p.path for p in document.problems}
+        self.problems += [p for p in findings.problems if p.file != document.file or p.path not in named]
+        self.warnings += findings.warnings
+        self.notes = findings.notes
+
 
 def load_project(path: Path, env: Mapping[str, str] | None = None, *, offline: bool = False) -> Project:
     """Read `gateway.yaml` and every file it names. Raises ConfigError with all problems of all files. `offline` as for
@@ -169,6 +178,7 @@ def inspect_project(
     words, disagreements = vocabulary(plain, {one.profile.id: one.file for one in profiles.values()})
     maps, wrong_maps = _maps(profiles)
     allowed, wrong_forms = load_commands(profiles, {} if settings is None else settings.sources)
+    wrong = [*wrong, *disagreements, *wrong_maps, *wrong_forms]
     inventory = load_inventory(
         files.sites, files.customers, files.devices, {p.id: p for p in plain}, files.zone, profiles_whole=whole
     )
@@ -177,21 +187,19 @@ def inspect_project(
     calendar = load_calendar(files.calendars, files.calendar, str(path), lookups.problems)
     names = Names(words, lookups.codes, lookups.fences, calendar)
     rulebook = load_rulebook(files.rules, names, known) if whole and not lookups.problems else Rulebook()
+    desk_files = load_desk_files(files.desk)
     sla = read_sla(document, settings, files.zone, calendar, files.calendars, templates)
-    found = [*document.problems, *wrong, *disagreements, *wrong_maps, *wrong_forms, *sla.problems]
-    report.problems = [*found, *inventory.problems, *wrong_templates, *lookups.problems, *rulebook.problems]
+    report.problems = [*document.problems, *wrong, *sla.problems, *inventory.problems, *wrong_templates]
+    report.problems += [*lookups.problems, *rulebook.problems, *desk_files.problems]
     report.warnings = [*inventory.warnings, *sla.warnings]
     if settings is not None:
         findings = check_settings(document, settings)
         if whole:  # otherwise points of a profile that did not load would be reported wherever they are used
             check_references(findings, document, settings, profiles, inventory, rulebook, templates, files.templates)
             findings.problems += check_allowed(document, allowed, inventory.devices)
-        named = {p.path for p in document.problems}
-        report.problems += [p for p in findings.problems if p.file != document.file or p.path not in named]
-        report.warnings += findings.warnings
-        report.notes = findings.notes
-    wrong_names = tuple(str(p.fields["path"]) for p in document.problems if p.key == "config.path.windows")
-    report.problems = _sorted([p for p in report.problems if not (wrong_names and p.file.endswith(wrong_names))])
+            findings.problems += check_desk_files(desk_files, settings, inventory, words, rulebook)
+        report.add(findings, document)
+    report.problems = _sorted(_without_wrong_names(report.problems, document))
     report.warnings = _sorted(report.warnings)
     if settings is not None and not report.problems:
         report.project = Project(
@@ -209,8 +217,15 @@ def inspect_project(
             filled,
             allowed,
             sla.policies,
+            desk_files,
         )
     return report
+
+
+def _without_wrong_names(problems: list[Problem], document: Document) -> list[Problem]:
+    """A path of another system is one problem, not a missing file as well."""
+    names = tuple(str(p.fields["path"]) for p in document.problems if p.key == "config.path.windows")
+    return [p for p in problems if not (names and p.file.endswith(names))]
 
 
 def _settings(document: Document) -> Settings | None:
@@ -255,6 +270,7 @@ class _Files:
     codes: Path
     fences: Path
     calendars: Path
+    desk: DeskPaths
     calendar: str
     zone: str
     language: Lang
@@ -282,6 +298,7 @@ class _Files:
             path(tree, "codes") or base / "codes",
             path(tree, "fences") or base / "fences.yaml",
             path(tree, "calendars") or base / "calendars",
+            DeskPaths.of(tree, base),
             calendar_name(tree.get("calendar"), zone),
             zone,
             "en" if tree.get("language") == "en" else "zh",
@@ -291,7 +308,7 @@ class _Files:
         """All locations; `main` names the files."""
         named = (main, self.sites, self.customers, self.devices, self.templates)
         folders = (self.profiles, self.rules, self.codes, self.calendars)
-        return (*(path for path in named if path is not None), self.fences, *folders)
+        return (*(path for path in named if path is not None), self.fences, *folders, *self.desk.places())
 
 
 def _maps(profiles: Mapping[str, LoadedProfile]) -> tuple[dict[str, dict[str, Any]], list[Problem]]:

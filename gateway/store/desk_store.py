@@ -10,12 +10,14 @@ from gateway.domain.attribute_mask import NO_MASK, AttributeMask
 from gateway.domain.desk_changes import Changes, Position
 from gateway.domain.record import encode_body
 from gateway.domain.sla import FiredMilestone, SlaClock
-from gateway.domain.workorder import Alarm, Deadline, DeadlineReason, ExecutedCommand, Place, WorkOrder
-from gateway.store import sla_rows
+from gateway.domain.workorder import Alarm, Deadline, DeadlineReason, ExecutedCommand, WorkOrder
+from gateway.store import plan_rows, sla_rows
 from gateway.store import tables as t
 from gateway.store.clock_step import step_back
 from gateway.store.database import Database, bulk, insert_new, upsert
-from gateway.store.row_mapping import alarm_of, alarm_row, change_row, chunks, order_of, order_row, plain_of, route_of
+from gateway.store.place_rows import PlaceReads
+from gateway.store.plan_rows import PlanReads
+from gateway.store.row_mapping import alarm_of, alarm_row, change_row, chunks, order_of, order_row, plain_of
 
 T = TypeVar("T")
 _IN = 500  # keys per IN list
@@ -39,6 +41,16 @@ class SqlDeskTransaction:
 
     def __init__(self, connection: Connection, mask: AttributeMask = NO_MASK) -> None:
         self._c, self._mask = connection, mask
+
+    @property
+    def places(self) -> PlaceReads:
+        """Names of devices and sites, masked for the outside."""
+        return PlaceReads(self._c, self._mask)
+
+    @property
+    def plans(self) -> PlanReads:
+        """Maintenance plans and the devices that they cover."""
+        return PlanReads(self._c)
 
     def position(self, partition: int) -> Position | None:
         """The committed cursor of a partition, locked for this transaction."""
@@ -131,43 +143,6 @@ class SqlDeskTransaction:
         rows = select(t.alarm).join(t.wo_alarm, x.alarm == t.alarm.c.id).where(x.order == order)
         return [alarm_of(row) for row in self._c.execute(rows.order_by(x.at, x.alarm))]
 
-    def places(self, devices: Sequence[int]) -> Mapping[int, Place]:
-        """Device id -> its names, masked for the outside; unknown devices are missing."""
-        d, s = t.device.c, t.site.c
-        found: dict[int, Place] = {}
-        for chunk in chunks(devices, _IN):
-            rows = (
-                select(
-                    d.id,
-                    d.code,
-                    d.name,
-                    d.kind,
-                    d.site,
-                    func.coalesce(s.name, ""),
-                    d.customer,
-                    func.coalesce(s.area, ""),
-                    d.attrs,
-                    func.coalesce(s.attrs, "{}"),
-                )
-                .outerjoin(t.site, (s.tenant == d.tenant) & (s.code == d.site))
-                .where(d.id.in_(chunk))
-            )
-            for row in self._c.execute(rows):
-                place = Place(*row[:8], route_of(row[8], row[9]))
-                shown = self._mask.text(place.name, msgspec.json.decode(row[8]))
-                found[row[0]] = msgspec.structs.replace(place, name=shown)
-        return found
-
-    def sites(self, tenant: str, codes: Sequence[str]) -> Mapping[str, Place]:
-        """Site code -> its names (device 0); codes that are no site are missing."""
-        s = t.site.c
-        found = {}
-        for chunk in chunks(codes, _IN):
-            rows = select(s.code, s.name, s.area, s.attrs).where(s.tenant == tenant, s.code.in_(chunk))
-            for code, name, area, attrs in self._c.execute(rows):
-                found[code] = Place(0, "", site=code, site_name=name, area=area, route=route_of(attrs))
-        return found
-
     def merged_under(self, parents: Sequence[str]) -> list[Alarm]:
         """Alarms that are part of the running episodes of these alarms."""
         c = t.alarm.c
@@ -252,6 +227,7 @@ class SqlDeskTransaction:
         self._insert(t.delivery, [_shipment(row) for row in _with_urgency(shipments)])
         self._insert(t.notice, [_row(notice) for notice in changes.notices])
         sla_rows.write(self._c, changes.sla)
+        plan_rows.write(self._c, changes.plans)
         _drop_deadlines(self._c, changes.deadlines_dropped)
         upsert(self._c, t.deadline, [_row(deadline) for deadline in changes.deadlines])
         self._insert(t.command, [_row(done) for done in changes.commands])

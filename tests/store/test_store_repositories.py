@@ -163,9 +163,9 @@ def test_places_know_their_area_and_route(registry: SqlRegistryStore, database: 
     lost = msgspec.structs.replace(DEVICE, id=9, code="D9", site="S2", attrs={"note": '"route"'})
     there = msgspec.structs.replace(DEVICE, site="S1", attrs={})
     registry.save(RegistryContents(sites, [], [there, own, lost], []), ())
-    places = database.query(lambda c: SqlDeskTransaction(c).places([7, 8, 9, 10]))
+    places = database.query(lambda c: SqlDeskTransaction(c).places.of_devices([7, 8, 9, 10]))
     assert {i: (p.area, p.route) for i, p in places.items()} == {7: ("east", "R1"), 8: ("east", "7"), 9: ("", "")}
-    (site,) = database.query(lambda c: SqlDeskTransaction(c).sites("default", ["S1", "S9"])).values()
+    (site,) = database.query(lambda c: SqlDeskTransaction(c).places.of_sites("default", ["S1", "S9"])).values()
     assert (site.device, site.site, site.site_name, site.area, site.route) == (0, "S1", "One", "east", "R1")
 
 
