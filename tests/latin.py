@@ -6,7 +6,7 @@ from collections.abc import Set as AbstractSet
 HAN = re.compile(r"[\u3400-\u9fff]")
 WORD = re.compile(r"[A-Za-z][A-Za-z]+")
 CODE = re.compile(
-    r"`[^`]*`|'[^']*'|\[[a-z|]+\]|\[默认：[^\]]*\]|<[^>]*>|--?[a-z][\w-]*|[\w/<>*-]*[/._][\w/.*-]+|\{\{.*?\}\}+|\{[^{}]*\}|\d+[a-z]+"
+    r"`[^`]*`|'[^']*'|\[[a-z|]+\]|\[默认：[^\]]*\]|<[^>]*>|--?[a-z][\w-]*|[\w/<>*-]*[/._][\w/.*-]+|\{\{.*?\}\}+|\{[^{}]*\}|\b[0-9a-f]{64}\b|\d+[a-z]+"
 )
 NAMES = {
     "Fieldgate",

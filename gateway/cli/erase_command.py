@@ -57,12 +57,13 @@ def customer(code: str, config: Path, lang: Lang) -> None:
     if not any(found):
         click.echo(localize("erase.unknown", lang, code=code), err=True)
         sys.exit(1)
-    known, notices, deliveries = found
+    known, notices, deliveries, texts = found
     record = localize("erase.record" if known else "erase.no_record", lang)
-    click.echo(localize("erase.done", lang, code=code, record=record, notices=notices, deliveries=deliveries))
+    fields = {"code": code, "record": record, "notices": notices, "deliveries": deliveries, "texts": texts}
+    click.echo(localize("erase.done", lang, **fields))
 
 
-def _running(settings: "Settings", code: str, lang: Lang) -> tuple[bool, int, int] | None:
+def _running(settings: "Settings", code: str, lang: Lang) -> tuple[bool, int, int, int] | None:
     """Erase through the API of the running gateway; None when none runs."""
     from urllib.parse import quote
 
@@ -90,14 +91,14 @@ def _running(settings: "Settings", code: str, lang: Lang) -> tuple[bool, int, in
     finally:
         database.dispose()
     if answer.status_code == httpx.codes.NOT_FOUND and answer.json().get("code") == "unknown_customer":
-        return False, 0, 0
+        return False, 0, 0, 0
     if not answer.is_success:
         raise StoreError(localize("erase.refused", lang, url=api.address, status=answer.status_code, key=key))
     counts = answer.json()
-    return bool(counts["customer"]), int(counts["notices"]), int(counts["deliveries"])
+    return bool(counts["customer"]), int(counts["notices"]), int(counts["deliveries"]), int(counts["texts"])
 
 
-def _alone(settings: "Settings", code: str) -> tuple[bool, int, int]:
+def _alone(settings: "Settings", code: str) -> tuple[bool, int, int, int]:
     """Erase in the database itself. No gateway runs, so this process is its only writer. Raises StoreError."""
     from gateway.lock import FileLock
     from gateway.store import AuditedAct, DatabasePlace, erase_customer, hold
@@ -105,7 +106,7 @@ def _alone(settings: "Settings", code: str) -> tuple[bool, int, int]:
 
     place = DatabasePlace(settings.data_dir, settings.database)
     if not place.exists():
-        return False, 0, 0
+        return False, 0, 0, 0
     os.umask(0o077)
     lock = FileLock(settings.data_dir / JOURNAL, "erase")
     try:
@@ -121,4 +122,4 @@ def _alone(settings: "Settings", code: str) -> tuple[bool, int, int]:
             database.close()
     finally:
         lock.release()
-    return erased.customer, erased.notices, erased.deliveries
+    return erased.customer, erased.notices, erased.deliveries, erased.texts

@@ -4,6 +4,7 @@ SQL is used only in this folder. Blocking; writes are serialised (one writer con
 """
 
 from gateway.store.audience import CustomerAudience
+from gateway.store.audit_trail import AuditTrail, TrailFilter
 from gateway.store.control_outbox import SqlControlOutbox
 from gateway.store.database import Database
 from gateway.store.delivery_queue import SqlDeliveryQueue
@@ -21,6 +22,7 @@ __all__ = [
     "AlarmFilter",
     "ApiKey",
     "ApiKeys",
+    "AuditTrail",
     "AuditedAct",
     "CustomerAudience",
     "Database",
@@ -40,6 +42,7 @@ __all__ = [
     "SqlDeskStore",
     "SqlDeskTransaction",
     "SqlRegistryStore",
+    "TrailFilter",
     "blank_dead",
     "delete_expired",
     "erase_customer",

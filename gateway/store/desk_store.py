@@ -11,7 +11,7 @@ from gateway.domain.desk_changes import Changes, Position
 from gateway.domain.record import encode_body
 from gateway.domain.sla import FiredMilestone, SlaClock
 from gateway.domain.workorder import Alarm, Deadline, DeadlineReason, ExecutedCommand, WorkOrder
-from gateway.store import plan_rows, sla_rows
+from gateway.store import audit_trail, plan_rows, sla_rows
 from gateway.store import tables as t
 from gateway.store.clock_step import step_back
 from gateway.store.database import Database, bulk, insert_new, upsert
@@ -219,7 +219,7 @@ class SqlDeskTransaction:
         self._insert(t.alarm_change, [change_row(change) for change in changes.alarm_changes])
         self._insert(t.work_order, [order_row(order) for order in changes.orders_new])
         insert_new(self._c, t.wo_alarm, [_row(link) for link in changes.links])
-        self._insert(t.audit, [_row(audit) for audit in changes.audits])
+        audit_trail.append(self._c, changes.audits)
         self._insert(t.outbox, [_row(event) for event in changes.events])
         shipments = [_row(shipment) for shipment in changes.deliveries]
         if shipments:  # what stands before an urgent event of its subject is as urgent: the order there is kept
@@ -286,7 +286,7 @@ _RAISE_URGENCY = (
     )
     .values(level=bindparam("level"))
 )
-_INSERTED = (t.alarm, t.alarm_change, t.work_order, t.audit, t.outbox, t.delivery, t.notice, t.command)
+_INSERTED = (t.alarm, t.alarm_change, t.work_order, t.outbox, t.delivery, t.notice, t.command)
 _INSERT = {
     table.name: insert(table).values({key: bindparam(key) for key in _insert_columns(table)}) for table in _INSERTED
 }

@@ -17,6 +17,7 @@ from gateway.domain.sla import FiredMilestone, SlaClock
 from gateway.domain.workorder import Alarm, AlarmState, Audit, Deadline, OrderState, WorkOrder
 from gateway.store import sla_rows
 from gateway.store import tables as t
+from gateway.store.audit_trail import ENTRY_COLUMNS, entry_of
 from gateway.store.database import Database
 from gateway.store.row_mapping import alarm_of, change_of, order_of, plain_of
 
@@ -174,8 +175,8 @@ class Queries:
     def audit(self, no: str) -> list[Audit]:
         """Every act on an order, in order."""
         o, a = t.work_order.c, t.audit.c
-        rows = select(t.audit).join(t.work_order, o.id == a.order).where(o.tenant == self._tenant, o.no == no)
-        return self._all(rows.order_by(a.seq), lambda row: plain_of(Audit, t.audit, row))
+        rows = select(*ENTRY_COLUMNS).join(t.work_order, o.id == a.order).where(o.tenant == self._tenant, o.no == no)
+        return self._all(rows.order_by(a.seq), entry_of)
 
     def notices(self, no: str) -> list[Notice]:
         """The notices about an order."""

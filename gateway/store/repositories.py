@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from gateway.store.audit_trail import AuditTrail
 from gateway.store.control_outbox import SqlControlOutbox
 from gateway.store.corrections import Corrections
 from gateway.store.database import Database
@@ -21,6 +22,7 @@ class Repositories:
     deliveries: SqlDeliveryQueue
     keys: ApiKeys
     audit: SecurityAudit
+    trail: AuditTrail
     inbox: Inbox
     outbox: SqlControlOutbox
     corrections: Corrections
@@ -35,6 +37,7 @@ class Repositories:
             SqlDeliveryQueue(database, tenant),
             ApiKeys(database, tenant),
             SecurityAudit(database, tenant),
+            AuditTrail(database, tenant),
             Inbox(database, tenant),
             SqlControlOutbox(database),
             Corrections(database, tenant),

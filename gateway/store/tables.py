@@ -52,6 +52,11 @@ def _order_family_columns() -> tuple[Column[Any], ...]:
     )
 
 
+def _chain_columns() -> tuple[Column[Any], ...]:
+    """Columns for the place of a row of the audit in the chain (gateway/domain/audit_chain.py)."""
+    return when("number"), text_("prev_hash"), text_("hash"), text_("digest"), text_("salt")
+
+
 # One row: identity of the database, of the journal that feeds it, and the epoch of the gateway that writes it. For a
 # server, which is locked by this row; a file has its identity in its header, and is locked as a whole.
 installation = Table(
@@ -140,7 +145,11 @@ Index("ix_wo_alarm_alarm", wo_alarm.c.alarm)
 audit = Table(
     "audit", metadata, Column("order_id", Text, ForeignKey(_ORDER), primary_key=True, key="order"), tenant(),
     Column("seq", Integer, primary_key=True, autoincrement=False), text_("type"), text_("actor"), text_("role"),
-    text_("before"), text_("after"), text_("data"), when("at"), when("occurred_at"),
+    text_("before"), text_("after"), text_("data"), when("at"), when("occurred_at"), *_chain_columns(),
+    UniqueConstraint("tenant", "number"),
+)  # fmt: skip
+audit_head = Table(  # the newest row of each chain
+    "audit_head", metadata, tenant(primary_key=True), when("number"), text_("hash"),
 )  # fmt: skip
 command = Table(
     "command", metadata, tenant(primary_key=True), Column("id", Text, primary_key=True), text_("digest"),

@@ -30,6 +30,7 @@ MATRIX = [
     ("GET", "/v1/keys", {Role.ADMIN}), ("POST", "/v1/keys", {Role.ADMIN}),
     ("POST", "/v1/endpoints/nobody/test", {Role.SUPERVISOR, Role.ADMIN}),
     ("DELETE", "/v1/keys/nobody", {Role.ADMIN}), ("GET", "/v1/audit", {Role.ADMIN}),
+    ("GET", "/v1/audit/orders", {Role.ADMIN}),
     ("DELETE", "/v1/customers/nobody", {Role.ADMIN}),
     ("GET", "/v1/abnormal-readings", EVERYBODY),
     ("POST", "/v1/corrections", CHIEFS), ("GET", "/v1/corrections", EVERYBODY),

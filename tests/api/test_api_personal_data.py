@@ -118,7 +118,7 @@ async def test_a_customer_is_erased_by_the_api(with_message: World) -> None:
     leased = with_message.app.stores.sql.deliveries.lease("me", NOW + DAY, NOW + 2 * DAY, 1, "sms")
     with_message.app.stores.sql.deliveries.settle(leased[0], Settled("dead", "no", excerpt=PHONE), NOW)
     answer = await with_message.ask("DELETE", "/v1/customers/C1")
-    assert answer.json() == {"customer": True, "notices": 2, "deliveries": 2, "listed": True}
+    assert answer.json() == {"customer": True, "notices": 2, "deliveries": 2, "texts": 0, "listed": True}
     assert bodies(with_message.app.stores.sql.database) == []
     assert with_message.app.stores.registry.contents().customers == ()
     problem(await with_message.ask("DELETE", "/v1/customers/C1"), 404, "unknown_customer")
@@ -150,7 +150,7 @@ async def test_a_customer_is_erased_by_the_command(tmp_path: Path) -> None:
     assert code == 0, said
     assert said == (
         "customer C1 is erased: name, phone number and attributes; texts of 1 notice(s); 1 message(s) with their "
-        "attempts\n"
+        "attempts; 0 text(s) in the audit of orders\n"
     )
     assert set(phones(tmp_path / "var")) == set(), "not in pages that were freed either"
     code, said = erase("zh")

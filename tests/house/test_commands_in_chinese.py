@@ -201,6 +201,13 @@ PLAYS: dict[str, tuple[tuple[str, int], ...]] = {
         ("{tmp}/none.tar {tmp}/d", 2), ("{tmp}/message.json {tmp}/d", 2), ("{tmp}/copy {tmp}/list.json", 2),
         ("{tmp}/changed {tmp}/d", 2),
     ),
+    "audit verify": (
+        ("-c {home}", 0), ("-c {live}", 0), ("--backup {tmp}/copy.tar -c {home}", 0),
+        ("--backup {tmp}/copy -c {live}", 0), ("--noted 1:x -c {home}", 2),
+        (f"--noted 9:{'0' * 64} -c {{home}}", 1), (f"--noted 1:{'0' * 64} -c {{home}}", 1),
+        ("-c {new}", 2), ("-c {broken}", 2), ("--backup {tmp}/none.tar -c {home}", 2),
+        ("--backup {tmp}/message.json -c {home}", 2),
+    ),
     "recover": (("-c {home}", 0), ("-c {damaged}", 1), ("-c {live}", 2), ("-c {new}", 2)),
     "run": (
         ("-c {broken}", 2), ("-c {tmp}/none.yaml", 2), ("-c {live}", 1), ("-c {taken}", 2), ("-c {no_data}", 1),

@@ -14,18 +14,20 @@ router = APIRouter(prefix="/v1", tags=["customers"])
 
 
 class ErasedView(ResponseModel):
-    """Counts of what was removed. `listed`: the customer list that this gateway started with still names them, so
-    the next start adds them again unless the list is changed."""
+    """Counts of what was removed; `texts`: texts in the audit of orders that named them. `listed`: the customer list
+    that this gateway started with still names them, so the next start adds them again unless the list is changed."""
 
     customer: bool
     notices: int
     deliveries: int
+    texts: int
     listed: bool
 
 
 @router.delete("/customers/{code}")
 async def erase(context: Gateway, principal: KeyKeeper, code: Annotated[str, Path(max_length=120)]) -> ErasedView:
-    """Erase the customer's record, the notices to them, and their messages in the queue, sent or not."""
+    """Erase the customer's record, the notices to them, their messages in the queue, sent or not, and texts in the
+    audit of orders that name them."""
     entry = principal.audited(context.clock.now(), "customer.erase", code)
 
     def work() -> tuple[Erased, bool]:
@@ -38,4 +40,10 @@ async def erase(context: Gateway, principal: KeyKeeper, code: Annotated[str, Pat
     if not erased:
         raise refused(404, "unknown_customer")
     await pump(context)
-    return ErasedView(customer=erased.customer, notices=erased.notices, deliveries=erased.deliveries, listed=listed)
+    return ErasedView(
+        customer=erased.customer,
+        notices=erased.notices,
+        deliveries=erased.deliveries,
+        texts=erased.texts,
+        listed=listed,
+    )

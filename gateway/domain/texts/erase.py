@@ -9,8 +9,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     "erase.record": ("name, phone number and attributes", "姓名、电话和属性"),
     "erase.no_record": ("no record of them was left", "已无客户资料"),
     "erase.done": (
-        "customer {code} is erased: {record}; texts of {notices} notice(s); {deliveries} message(s) with their attempts",
-        "客户 {code} 已清除：{record}；{notices} 条通知的文字；{deliveries} 条消息及其发送记录",
+        "customer {code} is erased: {record}; texts of {notices} notice(s); {deliveries} message(s) with their attempts; {texts} text(s) in the audit of orders",
+        "客户 {code} 已清除：{record}；{notices} 条通知的文字；{deliveries} 条消息及其发送记录；工单审计记录中的 {texts} 处文字",
     ),
     "erase.refused": (
         "the running gateway at {url} refused it ({status}); the admin key is read from {key}",
