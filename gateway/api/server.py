@@ -36,6 +36,7 @@ from gateway.api.routes import (
     journal,
     keys,
     meter_exchanges,
+    offline_commands,
     orders,
     reload,
     schemas,
@@ -47,8 +48,8 @@ from gateway.domain.error_reasons import reason
 from gateway.domain.errors import ConfigError, Problem
 
 ROUTERS = (
-    health, device_commands, devices, history, alarms, orders, deliveries, journal, unused, keys, audit, customers,
-    texts, callbacks, reload, schemas, tail, abnormal, corrections, meter_exchanges,
+    health, device_commands, devices, history, alarms, orders, offline_commands, deliveries, journal, unused, keys,
+    audit, customers, texts, callbacks, reload, schemas, tail, abnormal, corrections, meter_exchanges,
 )  # fmt: skip
 HEALTH_BOUNDS = Bounds(total=64, per_address=32, max_body=1024)
 log = structlog.get_logger()

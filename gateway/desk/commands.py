@@ -37,6 +37,10 @@ class Commands:
         self._tenant = tenant
         self._executed = ExecutedCommands(tenant)
 
+    def content(self, command: Command) -> str:
+        """Digest of what a command does: the same id with another one is no repeat."""
+        return _content(command)
+
     def order(self, work: UnitOfWork, command: Command) -> WorkOrder:
         """One act on one order."""
         found = work.transaction.order_numbered(self._tenant, command.order)

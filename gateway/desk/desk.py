@@ -16,6 +16,7 @@ from gateway.desk.event_publisher import EventPublisher
 from gateway.desk.events import endpoint_test
 from gateway.desk.keys import Origin
 from gateway.desk.notice_templates import Templates
+from gateway.desk.offline_commands import OFFLINE_CHUNK, OfflineCommands
 from gateway.desk.order_requests import OrderRequests
 from gateway.desk.order_writer import OrderWriter
 from gateway.desk.plans.schedule import PlanSchedule
@@ -27,6 +28,7 @@ from gateway.domain.alarm import Transition
 from gateway.domain.desk_changes import Applied, Position
 from gateway.domain.errors import InvariantBroken
 from gateway.domain.notice import EndpointRoute, OutboxEvent
+from gateway.domain.offline_command import CommandResult, in_order
 from gateway.domain.record import Fact, ImportMark
 from gateway.domain.workorder import Actor, Alarm, Command, DeadlineReason, FaultReport, WorkOrder
 from gateway.ports import Audience
@@ -75,6 +77,7 @@ class Desk:
         self._store, self._writer, self._recounted = store, writer, False
         self._applier = TransitionApplier(writer, requests, self._tenant)
         self._commands = Commands(writer, self._tenant)
+        self._offline = OfflineCommands(self._commands, self._tenant)
         self._deadlines = DeskDeadlines(writer, requests, parents)
         self._plans = PlanSchedule(writer, self._tenant)
 
@@ -189,6 +192,19 @@ class Desk:
     def command(self, command: Command, now: int) -> WorkOrder:
         """One act on one order; the same command id again returns the order as it is. Raises CommandError."""
         return self.execute(now, lambda work: self._commands.order(work, command))
+
+    def commands(self, commands: Sequence[Command], now: int) -> list[CommandResult]:
+        """Commands that were made offline, each carried out or refused by itself, by the time at which they happened;
+        the results are in the order of `commands`. Again, they have the same results. Raises StoreError: send all
+        again."""
+        contents = [self._commands.content(command) for command in commands]
+        order = in_order(commands, contents, now)
+        found: dict[int, CommandResult] = {}
+        for start in range(0, len(order), OFFLINE_CHUNK):
+            part = order[start : start + OFFLINE_CHUNK]
+            results = self._transact(now, partial(self._offline.run, commands=[commands[index] for index in part]))
+            found.update(zip(part, results, strict=True))
+        return [found[index] for index in range(len(commands))]
 
     def report(self, report: FaultReport, now: int) -> WorkOrder:
         """A fault reported by a person: joins the open order of its key or makes one. Raises CommandError."""

@@ -5,6 +5,7 @@ from typing import Protocol, TypeVar
 
 from gateway.desk.plans.rows import PlanReader
 from gateway.domain.desk_changes import Changes, Position
+from gateway.domain.offline_command import RefusedCommand
 from gateway.domain.sla import FiredMilestone, SlaClock
 from gateway.domain.workorder import Alarm, Deadline, DeadlineReason, ExecutedCommand, Place, WorkOrder
 
@@ -104,6 +105,9 @@ class DeskTransaction(Protocol):
 
     def command(self, tenant: str, command: str) -> ExecutedCommand | None:
         """The command of this id, when it was carried out before."""
+
+    def refused_command(self, tenant: str, command: str) -> RefusedCommand | None:
+        """The refusal of the command of this id, when it was refused before."""
 
     def write(self, changes: Changes, now: int) -> None:
         """Write all changes of the transaction."""

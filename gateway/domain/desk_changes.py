@@ -6,6 +6,7 @@ from gateway.domain.alarm import AlarmChange
 from gateway.domain.created_order import CreatedOrder
 from gateway.domain.maintenance import PlanChanges
 from gateway.domain.notice import Notice, OutboxEvent
+from gateway.domain.offline_command import RefusedCommand
 from gateway.domain.record import Fact
 from gateway.domain.sla import SlaChanges
 from gateway.domain.workorder import (
@@ -39,6 +40,7 @@ class Changes:
     sla: SlaChanges = field(default_factory=SlaChanges)
     plans: PlanChanges = field(default_factory=PlanChanges)
     commands: list[ExecutedCommand] = field(default_factory=list)
+    refusals: list[RefusedCommand] = field(default_factory=list)
     facts: list[tuple[str, Fact]] = field(default_factory=list)  # tenant, fact
     counters: dict[tuple[str, str], int] = field(default_factory=dict)  # (tenant, day) -> last number given
 

@@ -8,10 +8,11 @@ from sqlalchemy import Connection, Table, Update, bindparam, delete, func, inser
 
 from gateway.domain.attribute_mask import NO_MASK, AttributeMask
 from gateway.domain.desk_changes import Changes, Position
+from gateway.domain.offline_command import RefusedCommand
 from gateway.domain.record import encode_body
 from gateway.domain.sla import FiredMilestone, SlaClock
 from gateway.domain.workorder import Alarm, Deadline, DeadlineReason, ExecutedCommand, WorkOrder
-from gateway.store import audit_trail, plan_rows, sla_rows
+from gateway.store import audit_trail, plan_rows, refused_rows, sla_rows
 from gateway.store import tables as t
 from gateway.store.clock_step import step_back
 from gateway.store.database import Database, bulk, insert_new, upsert
@@ -210,6 +211,10 @@ class SqlDeskTransaction:
         row = self._c.execute(select(t.command).where(c.tenant == tenant, c.id == command)).one_or_none()
         return plain_of(ExecutedCommand, t.command, row) if row else None
 
+    def refused_command(self, tenant: str, command: str) -> RefusedCommand | None:
+        """The refusal of the command of this id, when it was refused before."""
+        return refused_rows.read(self._c, tenant, command)
+
     def write(self, changes: Changes, now: int) -> None:
         """Write all changes, in an order that never breaks a unique key on the way."""
         ended = sorted(changes.orders_changed, key=lambda order: order.closed_at is None)
@@ -231,6 +236,7 @@ class SqlDeskTransaction:
         _drop_deadlines(self._c, changes.deadlines_dropped)
         upsert(self._c, t.deadline, [_row(deadline) for deadline in changes.deadlines])
         self._insert(t.command, [_row(done) for done in changes.commands])
+        refused_rows.write(self._c, changes.refusals)
         facts = [{"tenant": tenant, "fact": encode_body(fact), "created_at": now} for tenant, fact in changes.facts]
         if facts:
             self._c.execute(insert(t.control_outbox), facts)

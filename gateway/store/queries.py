@@ -138,6 +138,11 @@ class Queries:
         found = self._all(select(t.work_order).where(c.tenant == self._tenant, c.no == no), order_of)
         return found[0] if found else None
 
+    def orders_numbered(self, numbers: Sequence[str]) -> list[WorkOrder]:
+        """The orders with these numbers, at most MAX_PAGE; unknown ones are missing."""
+        c = t.work_order.c
+        return self._all(select(t.work_order).where(c.tenant == self._tenant, c.no.in_(numbers[:MAX_PAGE])), order_of)
+
     def orders(self, want: OrderFilter = OrderFilter(), limit: int = 50, after: str = "") -> Page[WorkOrder]:
         """Page of orders, newest first."""
         c, d = t.work_order.c, t.device.c

@@ -7,6 +7,7 @@ from sqlalchemy import Connection, delete, exists, not_, select
 from gateway.domain.duration import DAY
 from gateway.store import tables as t
 from gateway.store.database import Database
+from gateway.store.refused_tables import refused_command
 
 AUDIT: Final = 400 * DAY
 """Additional time for which the security audit is kept."""
@@ -14,8 +15,8 @@ AUDIT: Final = 400 * DAY
 
 def delete_expired(database: Database, before: int) -> int:
     """Delete rows older than `before` (µs): ended alarms that no order lists (shadow mode, rules without orders),
-    ids of commands, callbacks, carried out or parked, revoked API keys; `AUDIT` before that, rows of the security
-    audit. Returns the number of rows deleted."""
+    ids of commands that were carried out or refused, callbacks, carried out or parked, revoked API keys; `AUDIT`
+    before that, rows of the security audit. Returns the number of rows deleted."""
 
     def work(c: Connection) -> int:
         listed = exists().where(t.wo_alarm.c.alarm == t.alarm.c.id)
@@ -24,6 +25,7 @@ def delete_expired(database: Database, before: int) -> int:
         statements = (
             delete(t.alarm).where(t.alarm.c.cleared_at < before, not_(listed)),
             delete(t.command).where(t.command.c.at < before),
+            delete(refused_command).where(refused_command.c.at < before),
             delete(t.inbox).where(t.inbox.c.received_at < before),
             delete(t.security_audit).where(t.security_audit.c.at < before - AUDIT),
             delete(t.api_key).where(t.api_key.c.revoked_at < before),

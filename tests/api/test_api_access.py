@@ -23,6 +23,7 @@ MATRIX = [
     ("GET", "/v1/work-orders", EVERYBODY), ("GET", "/v1/work-orders/WO-1", EVERYBODY),
     ("GET", "/v1/work-orders/WO-1/clocks", EVERYBODY),
     ("POST", "/v1/work-orders", WORKERS), ("POST", "/v1/work-orders/WO-1/commands", WORKERS),
+    ("POST", "/v1/work-orders/commands", WORKERS),
     ("GET", "/v1/events", EVERYBODY), ("GET", "/v1/deliveries", OPERATORS),
     ("GET", "/v1/deliveries/1/attempts", OPERATORS), ("POST", "/v1/deliveries/1/redeliver", CHIEFS),
     ("GET", "/v1/endpoints", OPERATORS), ("POST", "/v1/endpoints/oa/enable", CHIEFS),

@@ -130,6 +130,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "log.order_made": ("work order {no} ({severity}): {title}, {where}", "工单 {no}（{severity}）：{title}，{where}"),
     "log.more_orders_made": ("{count} more work orders within a minute", "一分钟内另有 {count} 张工单"),
     "log.order_reported": ("{actor} reported a fault: work order {no}", "{actor} 报修：工单 {no}"),
+    "log.offline_commands": ("{actor} sent {count} commands made offline; {refused} refused", "{actor} 补传 {count} 条离线命令，{refused} 条被拒绝"),
     "log.history_judged": ("stored history was judged for a rule: {readings} readings", "已为规则补判历史数据：{readings} 条读数"),
     "log.history_could_not_be_judged": ("stored history could not be judged for a rule: {reason}", "未能为规则补判历史数据：{reason}"),
     "log.too_much_history_for_a_second_look": ("too much stored history to judge the past again; earlier decisions stay", "历史数据过多，无法重新判断过去，保持原样"),
