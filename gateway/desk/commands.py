@@ -11,6 +11,7 @@ from gateway.desk.unit_of_work import UnitOfWork
 from gateway.domain.alarm import Thing
 from gateway.domain.errors import Conflict, InvariantBroken
 from gateway.domain.record import Closed, CycleDone, Unlatch
+from gateway.domain.text import TextKey
 from gateway.domain.workorder import (
     Act,
     Actor,
@@ -146,7 +147,7 @@ class Commands:
         if self._executed.repeated(work, command_id, content):
             return found
         if actor.role not in _UNLATCH:
-            raise refused(403, "not_allowed", role=actor.role.value, act="unlatch", no=alarm)
+            raise refused(403, "not_allowed", role=actor.role.value, act=TextKey("desk.act.unlatch"), no=alarm)
         if found.state is not AlarmState.RAISED:
             raise Conflict("not_raised", ("read_alarm",), key="desk.not_raised", fields={"alarm": alarm})
         fact = Unlatch(found.rule, found.device, found.component, actor.id, found.group, found.identity)

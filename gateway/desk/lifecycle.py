@@ -87,6 +87,32 @@ def _child_ended(s: MoveContext) -> Refusal | None:
     return _no_open_children(s) if s.order.hold_reason == WAITING_CHILD else None
 
 
+def _stops_done(s: MoveContext) -> Refusal | None:
+    fields = {"no": s.order.no, "count": s.facts.open_stops}
+    return Refusal(409, "desk.open_stops", fields) if s.facts.open_stops else None
+
+
+def _recheck_result(s: MoveContext) -> Refusal | None:
+    return Refusal(409, "desk.recheck_missing", {"no": s.facts.hazard}) if s.facts.recheck_missing else None
+
+
+def _chain_ended(s: MoveContext) -> Refusal | None:
+    """Inspection and rectification end after their hazards; a recheck is not cancelled while its hazard is open."""
+    facts, act = s.facts, s.command.act
+    if facts.open_hazards:
+        return Refusal(409, "desk.open_hazards", {"no": s.order.no, "count": facts.open_hazards})
+    recheck_closes = s.order.type == RECHECK and act is Act.CLOSE
+    if facts.hazard and not facts.hazard_ended and not recheck_closes:
+        return Refusal(409, "desk.hazard_open", {"no": s.order.no, "hazard": facts.hazard})
+    return None
+
+
+def _chain_open(s: MoveContext) -> Refusal | None:
+    if not s.facts.hazard or not s.facts.hazard_ended:
+        return None
+    return Refusal(409, "desk.hazard_over", {"no": s.order.no, "hazard": s.facts.hazard})
+
+
 def _hold_reason(s: MoveContext) -> Refusal | None:
     reasons = s.policy.hold_reasons
     code = reasons.code_of(s.command.reason)
@@ -129,6 +155,7 @@ def _resumed(order: WorkOrder) -> OrderState:
     return OrderState(order.held_from) if order.held_from else S.IN_PROGRESS
 
 
+RECHECK = "recheck"  # type of the order that checks a rectified hazard
 OPEN = frozenset({S.NEW, S.ASSIGNED, S.ACCEPTED, S.IN_PROGRESS, S.ON_HOLD})
 MOVES: tuple[Move, ...] = (
     Move(Act.ASSIGN, OPEN, _to(S.ASSIGNED), DESK, (_needs("assignee"),)),
@@ -140,12 +167,13 @@ MOVES: tuple[Move, ...] = (
     _hold_reason)),
     Move(Act.RESUME, frozenset({S.ON_HOLD}), _resumed, FIELD, (_is_assignee, _child_ended)),
     Move(Act.RESOLVE, frozenset({S.IN_PROGRESS}), _to(S.RESOLVED), FIELD, (_is_assignee, _needs("fault", "cause",
-    "remedy"), _no_open_children)),
-    Move(Act.CLOSE, frozenset({S.RESOLVED}), _to(S.CLOSED), DESK, (_reason_under_alarm, _no_open_children)),
+    "remedy"), _no_open_children, _stops_done, _recheck_result)),
+    Move(Act.CLOSE, frozenset({S.RESOLVED}), _to(S.CLOSED), DESK, (_reason_under_alarm, _no_open_children,
+    _chain_ended)),
     # the desk itself ends what nobody has accepted: the fault went away, or was taken back
     Move(Act.CLOSE, frozenset({S.NEW, S.ASSIGNED}), _to(S.CLOSED), frozenset({R.SYSTEM})),
-    Move(Act.CANCEL, OPEN, _to(S.CANCELLED), DESK, (_cancel_reason, _no_open_children)),
-    Move(Act.REOPEN, frozenset({S.RESOLVED, S.CLOSED}), _reopened, DESK, (_needs("reason"),)),
+    Move(Act.CANCEL, OPEN, _to(S.CANCELLED), DESK, (_cancel_reason, _no_open_children, _chain_ended)),
+    Move(Act.REOPEN, frozenset({S.RESOLVED, S.CLOSED}), _reopened, DESK, (_needs("reason"), _chain_open)),
     Move(Act.COMMENT, frozenset(S), lambda order: order.state, ANY_ROLE, (_needs("note"),)),
 )  # fmt: skip
 EVENT = {

@@ -7,6 +7,7 @@ import msgspec
 from gateway.desk.plans.plan import MaintenancePlan
 from gateway.desk.policy import cause, priority
 from gateway.domain.alarm import Level, OrderPlan
+from gateway.domain.hazard import Hazard
 from gateway.domain.maintenance import PlannedThing
 from gateway.domain.text import Lang, localize
 from gateway.domain.workorder import Alarm, FaultReport, OrderState, Place, WorkOrder
@@ -140,6 +141,55 @@ def of_plan(
         sla=plan.order.sla,
         assign=plan.order.assign,
         related_to=last.no if last else "",
+    )
+
+
+def of_hazard(
+    hazard: Hazard,
+    part: str,
+    cause: WorkOrder,
+    key: str,
+    *,
+    id_: str,
+    no: str,
+    now: int,
+    related_to: str,
+    assign: str = "",
+    skill: str = "",
+    sla: str = "",
+) -> WorkOrder:
+    """The rectification or the recheck (`part`) of a hazard, which `cause` (inspection, rectification) led to."""
+    grade, reason = priority(hazard.level)
+    return WorkOrder(
+        id=id_,
+        tenant=hazard.tenant,
+        no=no,
+        key=key,
+        type=part,
+        fault=hazard.code,
+        source="hazard",
+        title_en=localize(f"hazards.{part}", "en", title=hazard.title_en),
+        title_zh=localize(f"hazards.{part}", "zh", title=hazard.title_zh),
+        why=localize("hazards.why", "en", hazard=hazard.no, no=related_to),
+        why_zh=localize("hazards.why", "zh", hazard=hazard.no, no=related_to),
+        device=hazard.device,
+        component=0,
+        group="" if hazard.device else cause.group,
+        state=OrderState.NEW,
+        level=hazard.level,
+        priority=grade,
+        priority_reason=reason,
+        rule="",
+        alarm="",
+        created_at=now,
+        updated_at=now,
+        first_seen=hazard.found_at,
+        last_seen=now,
+        causes=(hazard.no,),
+        skill=skill,
+        sla=sla,
+        assign=assign,
+        related_to=related_to,
     )
 
 

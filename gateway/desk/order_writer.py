@@ -8,6 +8,7 @@ import orjson
 
 from gateway.desk import lifecycle, order_fields
 from gateway.desk.event_publisher import EventPublisher
+from gateway.desk.hazards.chain import follow_hazards
 from gateway.desk.keys import Origin, stamped_id
 from gateway.desk.order_decision import reopens
 from gateway.desk.order_number import next_order_number
@@ -271,6 +272,7 @@ class OrderWriter:
         self.sla.follow(work, was, after, at)
         if after.state is not was.state:
             follow_state(work, self.policy.plans, after, actor, at)
+            follow_hazards(self, work, after, actor)
         _record(work, after, kind, actor, was.state.value, data, origin, occurred_at)
         self.publisher.order(
             work, after, kind, origin, alarm=alarm, changed=changed, actor=actor, note=note, escalation=escalation

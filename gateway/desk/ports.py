@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol, TypeVar
 
+from gateway.desk.hazards.rows import HazardReader
 from gateway.desk.plans.rows import PlanReader
 from gateway.domain.desk_changes import Changes, Position
 from gateway.domain.offline_command import RefusedCommand
@@ -28,6 +29,10 @@ class DeskTransaction(Protocol):
     @property
     def places(self) -> PlaceReader:
         """Names of devices and sites."""
+
+    @property
+    def hazards(self) -> HazardReader:
+        """Hazards found on inspections."""
 
     @property
     def plans(self) -> PlanReader:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
+from gateway.desk.hazards.rows import HazardRows
 from gateway.desk.places import Places
 from gateway.desk.plans.rows import PlanRows
 from gateway.desk.ports import DeskTransaction
@@ -38,6 +39,7 @@ class UnitOfWork:
         self._touched_orders: dict[str, None] = {}
         self._deadlines: dict[tuple[str, str, DeadlineReason], Deadline | None] = {}
         self.plans = PlanRows(transaction.plans)
+        self.hazards = HazardRows(transaction.hazards)
         self.clocks = ClockRows(transaction, self._orders, self._new_orders)
 
     # reading
@@ -255,6 +257,7 @@ class UnitOfWork:
         changes.deadlines_dropped = [key for key, deadline in self._deadlines.items() if deadline is None]
         changes.sla = self.clocks.changes()
         changes.plans = self.plans.changes()
+        changes.hazards = self.hazards.changes()
         self.transaction.write(changes, self.now)
         return self.applied
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from gateway.domain.alarm import AlarmChange
 from gateway.domain.created_order import CreatedOrder
+from gateway.domain.hazard import HazardChanges
 from gateway.domain.maintenance import PlanChanges
 from gateway.domain.notice import Notice, OutboxEvent
 from gateway.domain.offline_command import RefusedCommand
@@ -39,6 +40,7 @@ class Changes:
     deadlines_dropped: list[tuple[str, str, DeadlineReason]] = field(default_factory=list)  # tenant, subject, reason
     sla: SlaChanges = field(default_factory=SlaChanges)
     plans: PlanChanges = field(default_factory=PlanChanges)
+    hazards: HazardChanges = field(default_factory=HazardChanges)
     commands: list[ExecutedCommand] = field(default_factory=list)
     refusals: list[RefusedCommand] = field(default_factory=list)
     facts: list[tuple[str, Fact]] = field(default_factory=list)  # tenant, fact

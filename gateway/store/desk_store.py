@@ -12,10 +12,11 @@ from gateway.domain.offline_command import RefusedCommand
 from gateway.domain.record import encode_body
 from gateway.domain.sla import FiredMilestone, SlaClock
 from gateway.domain.workorder import Alarm, Deadline, DeadlineReason, ExecutedCommand, WorkOrder
-from gateway.store import audit_trail, plan_rows, refused_rows, sla_rows
+from gateway.store import audit_trail, hazard_rows, plan_rows, refused_rows, sla_rows
 from gateway.store import tables as t
 from gateway.store.clock_step import step_back
 from gateway.store.database import Database, bulk, insert_new, upsert
+from gateway.store.hazard_rows import HazardReads
 from gateway.store.place_rows import PlaceReads
 from gateway.store.plan_rows import PlanReads
 from gateway.store.row_mapping import alarm_of, alarm_row, change_row, chunks, order_of, order_row, plain_of
@@ -47,6 +48,11 @@ class SqlDeskTransaction:
     def places(self) -> PlaceReads:
         """Names of devices and sites, masked for the outside."""
         return PlaceReads(self._c, self._mask)
+
+    @property
+    def hazards(self) -> HazardReads:
+        """Hazards found on inspections."""
+        return HazardReads(self._c)
 
     @property
     def plans(self) -> PlanReads:
@@ -233,6 +239,7 @@ class SqlDeskTransaction:
         self._insert(t.notice, [_row(notice) for notice in changes.notices])
         sla_rows.write(self._c, changes.sla)
         plan_rows.write(self._c, changes.plans)
+        hazard_rows.write(self._c, changes.hazards)
         _drop_deadlines(self._c, changes.deadlines_dropped)
         upsert(self._c, t.deadline, [_row(deadline) for deadline in changes.deadlines])
         self._insert(t.command, [_row(done) for done in changes.commands])

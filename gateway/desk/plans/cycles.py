@@ -54,6 +54,18 @@ def opening(plan: MaintenancePlan, thing: PlannedThing, now: int, *, is_open: bo
     return Opening(reached[-1], (), reached[:-1], after)
 
 
+def skipped(plan: MaintenancePlan, thing: PlannedThing, due: int) -> PlannedThing:
+    """The thing with the date after `due`; basis `completed` counts as if the work had been done then."""
+    dates = plan.dates
+    start = None if dates is None else start_of(dates, thing.start)
+    if dates is None or start is None:
+        return timed(thing, plan, None)
+    zone = ZoneInfo(thing.zone)
+    if dates.basis is Basis.COMPLETED:
+        return timed(thing, plan, date_after_work(dates, zone, due))
+    return timed(thing, plan, next_date(dates, start, zone, due))
+
+
 def counted(plan: MaintenancePlan, thing: PlannedThing, now: int, *, is_open: bool) -> PlannedThing:
     """The thing with its dates counted anew: it is new, or the plan was edited. No date lies before `now`, unless the
     work was done so long ago."""

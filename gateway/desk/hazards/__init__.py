@@ -1,0 +1,1 @@
+"""Inspection, hazard, rectification, recheck: a chain that cannot be closed in the middle."""
