@@ -31,6 +31,7 @@ from gateway.api.routes import (
     deliveries,
     device_commands,
     devices,
+    hazards,
     health,
     history,
     journal,
@@ -38,6 +39,7 @@ from gateway.api.routes import (
     meter_exchanges,
     offline_commands,
     orders,
+    plans,
     reload,
     schemas,
     tail,
@@ -49,7 +51,8 @@ from gateway.domain.errors import ConfigError, Problem
 
 ROUTERS = (
     health, device_commands, devices, history, alarms, orders, offline_commands, deliveries, journal, unused, keys,
-    audit, customers, texts, callbacks, reload, schemas, tail, abnormal, corrections, meter_exchanges,
+    audit, customers, texts, callbacks, reload, schemas, tail, abnormal, corrections, meter_exchanges, plans,
+    hazards,
 )  # fmt: skip
 HEALTH_BOUNDS = Bounds(total=64, per_address=32, max_body=1024)
 log = structlog.get_logger()

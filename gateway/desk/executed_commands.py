@@ -12,6 +12,11 @@ def refused(status: int, code: str, **fields: object) -> CommandError:
     return CommandError(status, code, localize(key, "en", **fields), key=key, fields=fields)
 
 
+def conflicting(code: str, **fields: object) -> Conflict:
+    """409 in the words of the catalogue; what is possible stands in the order."""
+    return Conflict(code, ("read_order",), key=f"desk.{code}", fields=fields)
+
+
 class ExecutedCommands:
     """The commands of one tenant. Every part of the desk that executes commands of people asks here first."""
 

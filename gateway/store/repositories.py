@@ -9,6 +9,7 @@ from gateway.store.database import Database
 from gateway.store.delivery_queue import SqlDeliveryQueue
 from gateway.store.device_command_store import SqlDeviceCommands
 from gateway.store.keys_and_callbacks import ApiKeys, Inbox
+from gateway.store.plan_queries import PlanQueries
 from gateway.store.queries import Queries
 from gateway.store.security_audit import SecurityAudit
 
@@ -27,6 +28,7 @@ class Repositories:
     outbox: SqlControlOutbox
     corrections: Corrections
     device_commands: SqlDeviceCommands
+    plans: PlanQueries
 
     @classmethod
     def of(cls, database: Database, tenant: str) -> "Repositories":
@@ -42,4 +44,5 @@ class Repositories:
             SqlControlOutbox(database),
             Corrections(database, tenant),
             SqlDeviceCommands(database, tenant),
+            PlanQueries(database, tenant),
         )

@@ -7,7 +7,7 @@ from desk_kit import BOSS, World
 from plan_kit import at, cycles, day, monthly, orders, states, things, tick, use
 
 from gateway.desk.plans import Basis
-from gateway.desk.plans.commands import PlanCommands
+from gateway.desk.plans.commands import PlanAct, PlanCommands
 from gateway.domain.errors import CommandError
 from gateway.domain.maintenance import PlanScope, StopState
 from gateway.domain.workorder import Act, Actor, OrderState, Role
@@ -20,23 +20,12 @@ def planner(world: World) -> PlanCommands:
 
 
 def skip(world: World, command: str, when: str, reason: str = "closed for works", device: int = 101) -> None:
-    call = partial(
-        planner(world).skip, plan="care", device=device, group="", reason=reason, actor=BOSS, command_id=command
-    )
+    call = partial(planner(world).skip, act=PlanAct("care", device, "", reason, BOSS, command))
     world.desk.execute(at(when), call)
 
 
 def postpone(world: World, until: str, command: str = "p1", reason: str = "no access") -> None:
-    call = partial(
-        planner(world).postpone,
-        plan="care",
-        device=101,
-        group="",
-        until=at(until),
-        reason=reason,
-        actor=BOSS,
-        command_id=command,
-    )
+    call = partial(planner(world).postpone, act=PlanAct("care", 101, "", reason, BOSS, command), until=at(until))
     world.desk.execute(at("2026-12-01 13:00"), call)
 
 

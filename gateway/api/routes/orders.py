@@ -159,7 +159,7 @@ async def list_orders(
 @router.get("/{no}")
 async def read_order(context: Gateway, principal: Reader, no: OrderNo, response: Response) -> OrderDetail:
     """An order with its alarms, audit and notices."""
-    order = await _find(context, principal, no)
+    order = await find_order(context, principal, no)
     queries = context.sql.queries
 
     def work() -> tuple[Any, Any, Any]:
@@ -204,7 +204,7 @@ async def read_order(context: Gateway, principal: Reader, no: OrderNo, response:
 @router.get("/{no}/clocks")
 async def read_clocks(context: Gateway, principal: Reader, no: OrderNo) -> list[ClockReasons]:
     """The SLA clocks of an order with their milestones, and why something is due then."""
-    return await reasons_of(context, await _find(context, principal, no))
+    return await reasons_of(context, await find_order(context, principal, no))
 
 
 @router.post("", status_code=status.HTTP_201_CREATED)
@@ -260,7 +260,7 @@ async def act(
     now = context.clock.now()
     if body.occurred_at is not None and body.occurred_at > now + AHEAD:
         raise refused(422, "future")
-    await _find(context, principal, no)
+    await find_order(context, principal, no)
     command = Command(
         no,
         body.act,
@@ -303,7 +303,8 @@ def _version(etag: str) -> int:
     return int(match[1])
 
 
-async def _find(context: Context, principal: Principal, no: str) -> WorkOrder:
+async def find_order(context: Context, principal: Principal, no: str) -> WorkOrder:
+    """The order that the caller may see. Raises CommandError 404."""
     order = await asyncio.to_thread(context.sql.queries.order, no)
     if order is None or not _visible(context, principal, order):
         raise refused(404, "unknown_order")

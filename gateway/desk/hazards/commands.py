@@ -3,7 +3,7 @@
 import msgspec
 
 from gateway.desk import order_fields
-from gateway.desk.executed_commands import ExecutedCommands, refused
+from gateway.desk.executed_commands import ExecutedCommands, conflicting, refused
 from gateway.desk.hazards.chain import RECTIFICATION, end_order, hazard_key
 from gateway.desk.keys import Origin, digest, stamped_id
 from gateway.desk.lifecycle import conflict
@@ -83,11 +83,11 @@ class HazardCommands:
         if self._executed.repeated(work, command_id, content):
             return hazard
         if hazard.state is not HazardState.RECHECKING:
-            raise refused(409, "hazard_not_rechecking", no=no)
+            raise conflicting("hazard_not_rechecking", no=no)
         work.load_orders(work.transaction.orders([hazard.recheck]))
         order = work.order(hazard.recheck)
         if order is None or order.state is not OrderState.IN_PROGRESS:
-            raise refused(409, "recheck_not_started", no=order.no if order else no)
+            raise conflicting("recheck_not_started", no=order.no if order else no)
         self._only(actor, order, _MAY_RECORD, "recheck_hazard")
         if not passed and not note.strip():
             raise refused(422, "recheck_note", no=no)
@@ -110,7 +110,7 @@ class HazardCommands:
         if not reason.strip():
             raise refused(422, "withdraw_reason", no=no)
         if hazard.state.ended:
-            raise refused(409, "hazard_ended", no=no)
+            raise conflicting("hazard_ended", no=no)
         recheck, ended = hazard.recheck, HazardState.WITHDRAWN
         hazard = msgspec.structs.replace(
             hazard, state=ended, reason=reason, ended_at=work.now, ended_by=actor.id, passed=None

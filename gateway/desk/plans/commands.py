@@ -1,14 +1,16 @@
 """Acts of people on plans: skip or postpone a date, record a stop of a round. Each in one transaction of the desk."""
 
+from dataclasses import dataclass
 from typing import NoReturn
 
 import msgspec
 
-from gateway.desk.executed_commands import ExecutedCommands, refused
+from gateway.desk.executed_commands import ExecutedCommands, conflicting, refused
 from gateway.desk.keys import Origin, digest
 from gateway.desk.order_writer import OrderWriter
 from gateway.desk.plans.cycles import skipped, timed
 from gateway.desk.plans.plan import MaintenancePlan
+from gateway.desk.plans.rows import key_of
 from gateway.desk.unit_of_work import UnitOfWork
 from gateway.domain.duration import iso
 from gateway.domain.maintenance import CycleState, PlanCycle, PlannedThing, PlanStop, StopState
@@ -19,6 +21,18 @@ _PLANNERS = frozenset({Role.OPERATOR, Role.SUPERVISOR, Role.ADMIN})
 _ON_SITE = frozenset({Role.ENGINEER, Role.SUPERVISOR, Role.ADMIN, Role.INTEGRATOR})
 
 
+@dataclass(frozen=True, slots=True)
+class PlanAct:
+    """What `actor` does with the next date of a thing of `plan`: a device (id), or a route (`group`)."""
+
+    plan: str
+    device: int
+    group: str
+    reason: str
+    actor: Actor
+    command_id: str
+
+
 class PlanCommands:
     """Of one tenant. Every method raises CommandError for what cannot be done now."""
 
@@ -26,55 +40,41 @@ class PlanCommands:
         self._writer, self._tenant = writer, tenant
         self._executed = ExecutedCommands(tenant)
 
-    def skip(
-        self, work: UnitOfWork, plan: str, device: int, group: str, reason: str, actor: Actor, command_id: str
-    ) -> PlannedThing:
+    def skip(self, work: UnitOfWork, act: PlanAct) -> PlannedThing:
         """Leave out the next date of a thing; the one after it is next."""
-        content = digest("skip plan", plan, device, group, reason)
-        thing, known, due = self._dated(work, plan, device, group)
-        if self._executed.repeated(work, command_id, content):
+        content = digest("skip plan", act.plan, act.device, act.group, act.reason)
+        thing, known, due = self._dated(work, act)
+        if self._executed.repeated(work, act.command_id, content):
             return thing
-        self._may(actor, _PLANNERS, "skip_plan", plan)
+        self._may(act.actor, _PLANNERS, "skip_plan", act.plan)
         if due is None:
             self._no_date(thing)
-        if not reason.strip():
+        if not act.reason.strip():
             raise refused(422, "plan_reason")
         own = str(due if thing.moved_from is None else thing.moved_from)
-        cycle = PlanCycle(
-            self._tenant, plan, device, group, own, CycleState.SKIPPED, due, work.now, "", None, actor.id, reason
-        )
+        cycle = PlanCycle(*key_of(thing), own, CycleState.SKIPPED, due, work.now, by=act.actor.id, note=act.reason)
         work.plans.put_cycle(cycle)
         after = skipped(known, thing, due)
         work.plans.put_thing(after)
-        self._executed.record(work, command_id, content, "")
+        self._executed.record(work, act.command_id, content, "")
         return after
 
-    def postpone(
-        self,
-        work: UnitOfWork,
-        plan: str,
-        device: int,
-        group: str,
-        until: int,
-        reason: str,
-        actor: Actor,
-        command_id: str,
-    ) -> PlannedThing:
+    def postpone(self, work: UnitOfWork, act: PlanAct, until: int) -> PlannedThing:
         """Move the next date of a thing to `until` µs; those after it stay where they are."""
-        content = digest("postpone plan", plan, device, group, until, reason)
-        thing, known, due = self._dated(work, plan, device, group)
-        if self._executed.repeated(work, command_id, content):
+        content = digest("postpone plan", act.plan, act.device, act.group, until, act.reason)
+        thing, known, due = self._dated(work, act)
+        if self._executed.repeated(work, act.command_id, content):
             return thing
-        self._may(actor, _PLANNERS, "postpone_plan", plan)
+        self._may(act.actor, _PLANNERS, "postpone_plan", act.plan)
         if due is None:
             self._no_date(thing)
-        if not reason.strip():
+        if not act.reason.strip():
             raise refused(422, "plan_reason")
         if until <= max(due, work.now):
             raise refused(422, "postpone_until", until=iso(until), due=iso(due))
         after = timed(thing, known, until, due if thing.moved_from is None else thing.moved_from)
         work.plans.put_thing(after)
-        self._executed.record(work, command_id, content, "")
+        self._executed.record(work, act.command_id, content, "")
         return after
 
     def stop(
@@ -92,7 +92,7 @@ class PlanCommands:
         if actor.role is Role.ENGINEER and order.assignee != actor.id:
             raise refused(403, "not_assignee", no=no, actor=actor.id)
         if order.state.ended:
-            raise refused(409, "round_ended", no=no)
+            raise conflicting("round_ended", no=no)
         if state is StopState.SKIPPED and not note.strip():
             raise refused(422, "plan_reason")
         stop = msgspec.structs.replace(stop, state=state, note=note, by=actor.id, at=work.now)
@@ -103,17 +103,15 @@ class PlanCommands:
         self._executed.record(work, command_id, content, order.id)
         return stop
 
-    def _dated(
-        self, work: UnitOfWork, plan: str, device: int, group: str
-    ) -> tuple[PlannedThing, MaintenancePlan, int | None]:
-        thing = work.plans.thing((self._tenant, plan, device, group))
-        known = self._writer.policy.plans.by_id.get(plan)
+    def _dated(self, work: UnitOfWork, act: PlanAct) -> tuple[PlannedThing, MaintenancePlan, int | None]:
+        thing = work.plans.thing((self._tenant, act.plan, act.device, act.group))
+        known = self._writer.policy.plans.by_id.get(act.plan)
         if thing is None or known is None:
-            raise refused(404, "unknown_plan", plan=plan, thing=group or device)
+            raise refused(404, "unknown_plan", plan=act.plan, thing=act.group or act.device)
         return thing, known, thing.due_at
 
     def _no_date(self, thing: PlannedThing) -> NoReturn:
-        raise refused(409, "no_date", plan=thing.plan, thing=thing.group or thing.device)
+        raise conflicting("no_date", plan=thing.plan, thing=thing.group or thing.device)
 
     def _order(self, work: UnitOfWork, no: str) -> WorkOrder:
         found = work.transaction.order_numbered(self._tenant, no)
