@@ -23,8 +23,8 @@ def _print_figures(figures: dict[str, Any], report: Path | None) -> None:
     click.echo(text)
 
 
-def _with_broker(measure: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """Figures of a benchmark that starts a mosquitto. Raises ClickException when mosquitto is not installed."""
+def _with_server(measure: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """Figures of a benchmark that starts a mosquitto or a PostgreSQL. Raises ClickException when it is not there."""
     try:
         return measure()
     except FileNotFoundError as error:
@@ -55,7 +55,7 @@ def ingest(qos: int, seconds: float, devices: int, protocol: str, report: Path |
     """
     from gateway.cli.bench.ingest import measure
 
-    _print_figures(_with_broker(lambda: measure(qos, seconds, devices, protocol)), report)
+    _print_figures(_with_server(lambda: measure(qos, seconds, devices, protocol)), report)
 
 
 @command.command("http")
@@ -108,7 +108,7 @@ def outage(outage: float, rate: float, devices: int, report: Path | None) -> Non
     """
     from gateway.cli.bench.outage import measure
 
-    _print_figures(_with_broker(lambda: measure(outage, rate, devices)), report)
+    _print_figures(_with_server(lambda: measure(outage, rate, devices)), report)
 
 
 @command.command("rules")
@@ -145,7 +145,7 @@ def restart(devices: int, report: Path | None) -> None:
     """
     from gateway.cli.bench.restart import measure
 
-    _print_figures(_with_broker(lambda: measure(devices)), report)
+    _print_figures(_with_server(lambda: measure(devices)), report)
 
 
 @command.command("backtest")
@@ -174,6 +174,21 @@ def stores(seconds: float, report: Path | None) -> None:
     from gateway.cli.bench.stores import measure
 
     _print_figures(measure(seconds), report)
+
+
+@command.command("desk")
+@click.option("--seconds", type=click.FloatRange(0.1, 3600), default=12.0, show_default=True, help="Time of the desk.")
+@click.option("--database", type=click.Choice(["sqlite", "postgresql"]), default="sqlite", show_default=True)
+@REPORT
+def desk(seconds: float, database: str, report: Path | None) -> None:
+    """Orders a second from alarms over 30,000 devices, each with clocks, audit, event and delivery, in transactions
+    that are on disk; then 5,000 alarms at once, and commands of people one by one. PostgreSQL needs its programs here.
+
+    Example: fieldgate bench desk --database postgresql --report desk.json
+    """
+    from gateway.cli.bench.desk import measure
+
+    _print_figures(_with_server(lambda: measure(database, seconds)), report)
 
 
 @command.command("delivery")
@@ -206,7 +221,7 @@ def idle(seconds: float, report: Path | None) -> None:
     """
     from gateway.cli.bench.idle import measure
 
-    _print_figures(_with_broker(lambda: measure(seconds)), report)
+    _print_figures(_with_server(lambda: measure(seconds)), report)
 
 
 @command.command("api")

@@ -16,7 +16,7 @@ class Places:
 
     def load(self, devices: Iterable[int]) -> None:
         """Read the names of these devices."""
-        unknown = sorted(set(devices) - self._devices.keys() - {0})
+        unknown = sorted({device for device in devices if device and device not in self._devices})
         found = self._reader.of_devices(unknown) if unknown else {}
         self._devices.update({device: found.get(device) for device in unknown})
 

@@ -29,6 +29,7 @@ class UnitOfWork:
         self._open_orders: dict[_Key, str] = {}
         self._last_orders: dict[_Key, str] = {}
         self._raised: dict[str, set[str]] = {}
+        self._unread: set[str] = set()  # orders whose raised alarms are to be read
         self._merged: dict[str, set[str]] = {}
         self._loaded_keys: set[_Key] = set()
         self.places = Places(transaction.places)
@@ -70,7 +71,8 @@ class UnitOfWork:
         """Load alarms and the orders they are listed in."""
         missing = [i for i in ids if i not in self._alarms]
         self._keep_alarms(self.transaction.alarms(missing) if missing else ())
-        missing_orders = {a.order for i in ids if (a := self._alarms.get(i)) and a.order} - self._orders.keys()
+        named = (a.order for i in ids if (a := self._alarms.get(i)) and a.order)
+        missing_orders = {order for order in named if order not in self._orders}
         self._keep_orders(self.transaction.orders(sorted(missing_orders)) if missing_orders else ())
         self._load_raised()
 
@@ -101,11 +103,13 @@ class UnitOfWork:
         for order in orders:
             if order.id not in self._orders:
                 self._orders[order.id] = order
+                self._unread.add(order.id)
                 if order.closed_at is None:
                     self._open_orders[order.tenant, order.key] = order.id
 
     def _load_raised(self) -> None:
-        unknown = sorted(self._orders.keys() - self._raised.keys())
+        unknown = sorted(order for order in self._unread if order not in self._raised)
+        self._unread.clear()
         if unknown:
             found = self.transaction.raised_of(unknown)
             self._raised.update({order: set(found.get(order, ())) for order in unknown})

@@ -1,10 +1,10 @@
 """The desk's rows inside one transaction: bulk reads by key, one bulk write (the port of gateway/desk/ports.py)."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import msgspec
-from sqlalchemy import Connection, Table, Update, bindparam, delete, func, insert, select, update
+from sqlalchemy import Column, ColumnElement, Connection, Table, Update, bindparam, delete, func, insert, select, update
 
 from gateway.domain.attribute_mask import NO_MASK, AttributeMask
 from gateway.domain.desk_changes import Changes, Position
@@ -17,6 +17,7 @@ from gateway.store import tables as t
 from gateway.store.clock_step import step_back
 from gateway.store.database import Database, bulk, insert_new, upsert
 from gateway.store.hazard_rows import HazardReads
+from gateway.store.key_lists import among, rows_of
 from gateway.store.place_rows import PlaceReads
 from gateway.store.plan_rows import PlanReads
 from gateway.store.row_mapping import alarm_of, alarm_row, change_row, chunks, order_of, order_row, plain_of
@@ -74,43 +75,35 @@ class SqlDeskTransaction:
     def open_alarms(self, tenant: str, keys: Sequence[str]) -> list[Alarm]:
         """The raised episodes of these alarm keys."""
         c = t.alarm.c
-        return self._many(t.alarm, alarm_of, keys, lambda k: (c.tenant == tenant, c.key.in_(k), c.cleared_at.is_(None)))
+        return self._many(t.alarm, alarm_of, c.key, keys, c.tenant == tenant, c.cleared_at.is_(None))
 
     def episodes(self, tenant: str, key: str, raised_at: int) -> list[Alarm]:
         """The episodes of an alarm key that were raised at `raised_at` µs."""
         c = t.alarm.c
-        return self._many(
-            t.alarm, alarm_of, [key], lambda k: (c.tenant == tenant, c.key.in_(k), c.raised_at == raised_at)
-        )
+        return self._many(t.alarm, alarm_of, c.key, [key], c.tenant == tenant, c.raised_at == raised_at)
 
     def alarms(self, ids: Sequence[str]) -> list[Alarm]:
         """Alarms by id."""
-        return self._many(t.alarm, alarm_of, ids, lambda k: (t.alarm.c.id.in_(k),))
+        return self._many(t.alarm, alarm_of, t.alarm.c.id, ids)
 
     def orders(self, ids: Sequence[str]) -> list[WorkOrder]:
         """Orders by id."""
-        return self._many(t.work_order, order_of, ids, lambda k: (t.work_order.c.id.in_(k),))
+        return self._many(t.work_order, order_of, t.work_order.c.id, ids)
 
     def open_orders(self, tenant: str, keys: Sequence[str]) -> list[WorkOrder]:
         """The orders of these order keys that have not ended."""
         c = t.work_order.c
-        return self._many(
-            t.work_order, order_of, keys, lambda k: (c.tenant == tenant, c.key.in_(k), c.closed_at.is_(None))
-        )
+        return self._many(t.work_order, order_of, c.key, keys, c.tenant == tenant, c.closed_at.is_(None))
 
     def last_orders(self, tenant: str, keys: Sequence[str]) -> list[WorkOrder]:
         """Of each of these order keys, the order that ended last."""
         c = t.work_order.c
         found: list[WorkOrder] = []
+        inner = t.work_order.alias()
+        newest = select(func.max(inner.c.closed_at)).where(inner.c.tenant == tenant, inner.c.key == c.key)
+        rows = select(t.work_order).where(c.tenant == tenant, c.closed_at == newest.scalar_subquery())
         for chunk in chunks(keys, _IN):
-            last = (
-                select(c.key, func.max(c.closed_at).label("closed"))
-                .where(c.tenant == tenant, c.key.in_(chunk))
-                .group_by(c.key)
-                .subquery()
-            )
-            rows = select(t.work_order).join(last, (c.key == last.c.key) & (c.closed_at == last.c.closed))
-            found.extend(order_of(row) for row in self._c.execute(rows.where(c.tenant == tenant)))
+            found.extend(order_of(row) for row in rows_of(self._c, rows, c.key, chunk))
         return found
 
     def order_numbered(self, tenant: str, no: str) -> WorkOrder | None:
@@ -139,7 +132,7 @@ class SqlDeskTransaction:
         c = t.alarm.c
         found: dict[str, list[str]] = {}
         for chunk in chunks(orders, _IN):
-            rows = select(c.order, c.id).where(c.order.in_(chunk), c.cleared_at.is_(None)).order_by(c.id)
+            rows = select(c.order, c.id).where(among(c.order, chunk), c.cleared_at.is_(None)).order_by(c.id)
             for order, alarm in self._c.execute(rows):
                 found.setdefault(order, []).append(alarm)
         return found
@@ -153,8 +146,7 @@ class SqlDeskTransaction:
     def merged_under(self, parents: Sequence[str]) -> list[Alarm]:
         """Alarms that are part of the running episodes of these alarms."""
         c = t.alarm.c
-        open_ = (c.cleared_at.is_(None), c.parent != "")
-        return self._many(t.alarm, alarm_of, parents, lambda k: (*open_, c.parent.in_(k)))
+        return self._many(t.alarm, alarm_of, c.parent, parents, c.cleared_at.is_(None), c.parent != "")
 
     def counter(self, tenant: str, day: str) -> int:
         """The last order number of a day, 0 when there is none; locked."""
@@ -171,7 +163,7 @@ class SqlDeskTransaction:
         c = t.notice.c
         found: set[tuple[str, str, str, int]] = set()
         for chunk in chunks(subjects, _IN):
-            rows = select(c.subject, c.recipient, c.template, c.n).where(c.tenant == tenant, c.subject.in_(chunk))
+            rows = select(c.subject, c.recipient, c.template, c.n).where(c.tenant == tenant, among(c.subject, chunk))
             found.update((row[0], row[1], row[2], row[3]) for row in self._c.execute(rows))
         return found
 
@@ -262,13 +254,14 @@ class SqlDeskTransaction:
         self,
         table: Table,
         make: Callable[[Any], T],
+        column: Column[str],
         keys: Sequence[str],
-        where: Callable[[Sequence[str]], Iterable[Any]],
+        *conditions: ColumnElement[bool],
     ) -> list[T]:
         found: list[T] = []
         for chunk in chunks(keys, _IN):
-            rows = select(table).where(*where(chunk)).with_for_update()
-            found.extend(make(row) for row in self._c.execute(rows))
+            rows = select(table).where(*conditions).with_for_update()
+            found.extend(make(row) for row in rows_of(self._c, rows, column, chunk))
         return found
 
 

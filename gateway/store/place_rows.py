@@ -8,6 +8,7 @@ from sqlalchemy import Connection, func, select
 from gateway.domain.attribute_mask import AttributeMask
 from gateway.domain.workorder import Place
 from gateway.store import tables as t
+from gateway.store.key_lists import among
 from gateway.store.row_mapping import chunks, route_of
 
 _IN = 500  # keys per IN list
@@ -38,7 +39,7 @@ class PlaceReads:
                     func.coalesce(s.attrs, "{}"),
                 )
                 .outerjoin(t.site, (s.tenant == d.tenant) & (s.code == d.site))
-                .where(d.id.in_(chunk))
+                .where(among(d.id, chunk))
             )
             for row in self._c.execute(rows):
                 place = Place(*row[:8], route_of(row[8], row[9]))
@@ -51,7 +52,7 @@ class PlaceReads:
         s = t.site.c
         found = {}
         for chunk in chunks(codes, _IN):
-            rows = select(s.code, s.name, s.area, s.attrs).where(s.tenant == tenant, s.code.in_(chunk))
+            rows = select(s.code, s.name, s.area, s.attrs).where(s.tenant == tenant, among(s.code, chunk))
             for code, name, area, attrs in self._c.execute(rows):
                 found[code] = Place(0, "", site=code, site_name=name, area=area, route=route_of(attrs))
         return found

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Row, bindparam, insert, or_, select, update
 from gateway.domain.sla import ClockKind, FiredMilestone, SlaChanges, SlaClock, Stretch
 from gateway.store import tables as t
 from gateway.store.database import bulk
+from gateway.store.key_lists import among
 from gateway.store.row_mapping import chunks, columns, json_text, plain_of
 
 _IN = 500  # keys per IN list
@@ -34,7 +35,7 @@ def clocks(connection: Connection, orders: Sequence[str]) -> list[SlaClock]:
     """The clocks of these orders, in the order of their kinds' life."""
     found: list[SlaClock] = []
     for chunk in chunks(orders, _IN):
-        rows = select(t.sla_clock).where(t.sla_clock.c.order.in_(chunk))
+        rows = select(t.sla_clock).where(among(t.sla_clock.c.order, chunk))
         found.extend(clock_of(row) for row in connection.execute(rows))
     kinds = list(ClockKind)
     return sorted(found, key=lambda clock: (clock.order, kinds.index(clock.kind)))
@@ -44,7 +45,7 @@ def fired_milestones(connection: Connection, orders: Sequence[str]) -> list[Fire
     """The milestones of these orders that were reached, in order."""
     c, found = t.sla_milestone.c, list[FiredMilestone]()
     for chunk in chunks(orders, _IN):
-        rows = select(t.sla_milestone).where(c.order.in_(chunk)).order_by(c.order, c.due_at, c.kind, c.name)
+        rows = select(t.sla_milestone).where(among(c.order, chunk)).order_by(c.order, c.due_at, c.kind, c.name)
         found.extend(plain_of(FiredMilestone, t.sla_milestone, row) for row in connection.execute(rows))
     return found
 

@@ -38,7 +38,7 @@ SPOKEN = {path for path in LEAVES if path != "version" and not path.startswith("
 # {command: ((arguments, exit status), …)}; {home} was imported and is stopped, {new} never ran, {live} runs
 PLAYS: dict[str, tuple[tuple[str, int], ...]] = {
     "version": (("", 0),),
-    **{f"bench {name}": (("--seconds x", 2),) for name in ("ingest", "http", "modbus", "rules", "api", "idle")},
+    **{f"bench {name}": (("--seconds x", 2),) for name in ("ingest", "http", "modbus", "rules", "api", "idle", "desk")},
     "bench backtest": (("--readings x", 2),),
     "bench stores": (("--seconds x", 2),),
     "bench outage": (("--outage x", 2),),

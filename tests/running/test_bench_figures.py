@@ -5,7 +5,7 @@ import os
 import pytest
 
 from gateway.adapters import SERIES
-from gateway.cli.bench import stores
+from gateway.cli.bench import desk, stores
 from gateway.cli.bench.ingest import Slice, _figures
 from gateway.cli.bench.machine import against, cpu_seconds, reference, rss_mb
 from gateway.domain.reading import Batch
@@ -54,3 +54,12 @@ def test_a_store_without_a_server_has_no_figure(monkeypatch: pytest.MonkeyPatch)
     figures = stores.measure(0.01)
     assert figures.pop("duckdb_rows_s") > 0
     assert set(figures.values()) == {None}
+
+
+def test_the_desk_is_measured_and_every_alarm_makes_its_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"DEVICES": 40, "SITES": 4, "BURST": 60, "CHUNK": 20, "COMMANDS": 5}.items():
+        monkeypatch.setattr(desk, name, value)
+    figures = desk.measure("sqlite", 0.01)
+    assert (figures["database"], figures["burst"], figures["orders"] % 20) == ("sqlite", 60, 0)
+    assert min(figures["orders_s"], figures["commands_s"], figures["burst_seconds"]) > 0
+    assert len({(one.thing, one.rule) for one in map(desk.raised, range(1, 400))}) == 399

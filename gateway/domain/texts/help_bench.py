@@ -51,6 +51,11 @@ _PARAGRAPHS = (
         "`ratio` is to one vectorised comparison per rule over the same batches: compare builds by it.",
         "`ratio` 是与同样批次上每条规则一次向量比较的比值，可用于比较不同版本。",
     ),
+    (
+        "Orders a second from alarms over 30,000 devices, each with clocks, audit, event and delivery, in transactions that are on disk; then 5,000 alarms at once, and commands of people one by one. PostgreSQL needs its programs here.",
+        "由 30000 台设备的告警每秒建单数，每张工单含时限、审计、事件和推送，事务均已落盘；然后是 5000 条告警突发，以及逐条执行的人工命令。PostgreSQL 需要本机装有其程序。",
+    ),
+    ("Time of the desk.", "工单台的运行时间。"),
 )  # fmt: skip
 
 TEXTS: dict[str, tuple[str, str]] = {f"help.{pair[0]}": pair for pair in _PARAGRAPHS}
