@@ -27,6 +27,7 @@ def policy_of(project: Project) -> DeskPolicy:
         language=settings.language,
         sla=project.sla,
         plans=project.desk_files.plans.plans,
+        priorities=desk.priority.build(),
         hold_reasons=hold_reasons_of(desk),
     )
 

@@ -169,16 +169,22 @@ class Commands:
 
 
 _COMPLETES = frozenset({Act.RESOLVE, Act.CLOSE})
-_RECORDED_FIELDS = ("assignee", "reason", "fault", "cause", "remedy", "note")
+_RECORDED_FIELDS = ("assignee", "reason", "fault", "cause", "remedy", "note", "urgency")
 
 
 def _content(command: Command) -> str:
-    reading = () if command.reading is None else (command.reading,)  # what was digested without one stays a repeat
-    return digest(
-        "command", command.order, command.act.value, *(getattr(command, name) for name in _RECORDED_FIELDS), *reading
-    )
+    texts = [getattr(command, name) for name in _RECORDED_FIELDS if name != "urgency"]
+    later = (command.reading, command.urgency or None)  # what was digested without one stays a repeat
+    given = [one for one in later if one is not None]
+    return digest("command", command.order, command.act.value, *texts, *given)
 
 
 def _changed(before: WorkOrder, after: WorkOrder) -> tuple[str, ...]:
-    names = (("state", "state"), ("assignee", "assignee"), ("hold_reason", "holdReason"), ("fault_found", "resolution"))
+    names = (
+        ("state", "state"),
+        ("assignee", "assignee"),
+        ("hold_reason", "holdReason"),
+        ("fault_found", "resolution"),
+        ("urgency", "urgency"),
+    )
     return tuple(word for name, word in names if getattr(before, name) != getattr(after, name))

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field
 
 from gateway.desk.hold_reasons import HoldReasons
-from gateway.desk.order_config import Code, TextConfig
+from gateway.desk.order_config import Code, PriorityConfig, TextConfig
 from gateway.desk.sla.config import HoursConfig, SlaPolicyConfig
 from gateway.domain.duration import HOUR, MINUTE
 from gateway.domain.language_values import InBothLanguages
@@ -39,6 +39,8 @@ class DeskConfig(Section):
     audiences: dict[str, str | tuple[str, ...]] = Field(default={"customer": "customer", "site": "site"})
     """`then.notice.audience` -> `customer` (of the device), `site` (all customers of its site, or of a group's sites),
     `area` (all customers of all sites of its area), or customer codes."""
+    priority: PriorityConfig = PriorityConfig()
+    """Priority of an order by level, urgency and customer."""
     hold_reasons: dict[Code, TextConfig] | None = None
     """Reasons of a hold by code, instead of those that are there. `other` and `waiting_child` are always there."""
     recheck_after: Duration = Field(default=HOUR, ge=MINUTE)

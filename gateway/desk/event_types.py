@@ -197,6 +197,8 @@ class EventWorkOrder(EventObject, kw_only=True):
     version: int
     state: OrderState
     priority: str
+    priority_reason: EventText
+    urgency: str
     level: LevelWord
     type: str
     source: str

@@ -146,6 +146,8 @@ def _order(policy: DeskPolicy, order: WorkOrder, alarm: Alarm | None, place: Pla
         "version": order.version,
         "state": order.state.value,
         "priority": order.priority,
+        "priorityReason": {"en": order.priority_reason, "zh": order.priority_reason_zh or order.priority_reason},
+        "urgency": order.urgency,
         "level": order.level.word,
         "type": order.type,
         "source": order.source,

@@ -11,6 +11,7 @@ import msgspec
 
 from gateway.desk.hold_reasons import OTHER, WAITING_CHILD
 from gateway.desk.policy import DeskPolicy
+from gateway.desk.priorities import URGENCIES, is_urgency
 from gateway.domain.errors import CommandError, Conflict
 from gateway.domain.order_facts import NO_FACTS, OrderFacts
 from gateway.domain.text import TextKey, TextList, localize
@@ -122,6 +123,12 @@ def _hold_reason(s: MoveContext) -> Refusal | None:
     return _needs("note")(s) if code == OTHER else None
 
 
+def _urgency(s: MoveContext) -> Refusal | None:
+    if is_urgency(s.command.urgency):
+        return None
+    return Refusal(422, "desk.urgency", {"written": s.command.urgency, "allowed": ", ".join(URGENCIES)})
+
+
 def _cancel_reason(s: MoveContext) -> Refusal | None:
     if s.command.reason not in CANCEL_REASONS - {"withdrawn"} and s.command.actor.role is not R.SYSTEM:
         allowed = ", ".join(sorted(CANCEL_REASONS - {"withdrawn"}))
@@ -175,11 +182,12 @@ MOVES: tuple[Move, ...] = (
     Move(Act.CANCEL, OPEN, _to(S.CANCELLED), DESK, (_cancel_reason, _no_open_children, _chain_ended)),
     Move(Act.REOPEN, frozenset({S.RESOLVED, S.CLOSED}), _reopened, DESK, (_needs("reason"), _chain_open)),
     Move(Act.COMMENT, frozenset(S), lambda order: order.state, ANY_ROLE, (_needs("note"),)),
+    Move(Act.SET_URGENCY, OPEN, lambda order: order.state, DESK, (_urgency, _needs("reason"))),
 )  # fmt: skip
 EVENT = {
     Act.ASSIGN: "assigned", Act.ACCEPT: "accepted", Act.REJECT: "rejected", Act.ARRIVE: "arrived", Act.START:
     "started", Act.HOLD: "held", Act.RESUME: "resumed", Act.RESOLVE: "resolved", Act.CLOSE: "closed", Act.CANCEL:
-    "cancelled", Act.REOPEN: "reopened", Act.COMMENT: "comment_added",
+    "cancelled", Act.REOPEN: "reopened", Act.COMMENT: "comment_added", Act.SET_URGENCY: "updated",
 }  # fmt: skip
 
 
@@ -263,6 +271,8 @@ def _after(situation: MoveContext, to: OrderState) -> WorkOrder:
             changes |= {"hold_reason": "", "held_from": ""}
         case Act.RESOLVE:
             changes |= {"fault_found": command.fault, "cause": command.cause, "remedy": command.remedy}
+        case Act.SET_URGENCY:
+            changes |= {"urgency": command.urgency}
         case Act.CLOSE | Act.CANCEL:
             changes |= {"close_reason": command.reason}
         case Act.REOPEN:

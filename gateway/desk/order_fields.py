@@ -1,11 +1,12 @@
-"""Fields of a new order, and its title and causes while alarms join and end. Pure."""
+"""Fields of a new order, and its title and causes while alarms join and end. Pure. The priority comes later."""
 
 from collections.abc import Sequence
 
 import msgspec
 
 from gateway.desk.plans.plan import MaintenancePlan
-from gateway.desk.policy import cause, priority
+from gateway.desk.policy import cause
+from gateway.desk.priorities import URGENCIES
 from gateway.domain.alarm import Level, OrderPlan
 from gateway.domain.hazard import Hazard
 from gateway.domain.maintenance import PlannedThing
@@ -23,7 +24,6 @@ def of_alarm(
     alarm: Alarm, plan: OrderPlan, key: str, *, id_: str, no: str, now: int, last: WorkOrder | None
 ) -> WorkOrder:
     """The order of one fault."""
-    grade, why = priority(alarm.peak)
     order = WorkOrder(
         id=id_,
         tenant=alarm.tenant,
@@ -41,8 +41,8 @@ def of_alarm(
         group=alarm.group,
         state=OrderState.NEW,
         level=alarm.peak,
-        priority=grade,
-        priority_reason=why,
+        priority="",
+        priority_reason="",
         rule=alarm.rule,
         alarm=alarm.id,
         created_at=now,
@@ -63,7 +63,6 @@ def of_report(
     report: FaultReport, tenant: str, key: str, *, id_: str, no: str, now: int, last: WorkOrder | None
 ) -> WorkOrder:
     """The order of a fault that a person reported."""
-    grade, why = priority(report.level)
     return WorkOrder(
         id=id_,
         tenant=tenant,
@@ -81,8 +80,8 @@ def of_report(
         group=report.group,
         state=OrderState.NEW,
         level=report.level,
-        priority=grade,
-        priority_reason=why,
+        priority="",
+        priority_reason="",
         rule="",
         alarm="",
         created_at=now,
@@ -92,6 +91,7 @@ def of_report(
         causes=(report.source,),
         skill=report.skill,
         sla=report.sla,
+        urgency=report.urgency,
         reopen_within=report.reopen_within,
         related_to=last.no if last else "",
     )
@@ -109,7 +109,6 @@ def of_plan(
     due: str,
 ) -> WorkOrder:
     """The order of one cycle of a plan; `due` is its day, as text."""
-    grade, reason = priority(plan.order.level)
     why_en, why_zh = plan.why_en or plan.title_en, plan.why_zh or plan.why_en or plan.title_zh
     return WorkOrder(
         id=id_,
@@ -128,8 +127,8 @@ def of_plan(
         group=thing.group,
         state=OrderState.NEW,
         level=plan.order.level,
-        priority=grade,
-        priority_reason=reason,
+        priority="",
+        priority_reason="",
         rule="",
         alarm="",
         created_at=now,
@@ -159,7 +158,6 @@ def of_hazard(
     sla: str = "",
 ) -> WorkOrder:
     """The rectification or the recheck (`part`) of a hazard, which `cause` (inspection, rectification) led to."""
-    grade, reason = priority(hazard.level)
     return WorkOrder(
         id=id_,
         tenant=hazard.tenant,
@@ -177,8 +175,8 @@ def of_hazard(
         group="" if hazard.device else cause.group,
         state=OrderState.NEW,
         level=hazard.level,
-        priority=grade,
-        priority_reason=reason,
+        priority="",
+        priority_reason="",
         rule="",
         alarm="",
         created_at=now,
@@ -251,8 +249,14 @@ def with_level(order: WorkOrder, level: Level) -> tuple[WorkOrder, tuple[str, ..
     """The order with at least this level, and the names of the changed fields."""
     if level <= order.level:
         return order, ()
-    grade, why = priority(level)
-    return msgspec.structs.replace(order, level=level, priority=grade, priority_reason=why), ("level", "priority")
+    return msgspec.structs.replace(order, level=level), ("level", "priority")
+
+
+def with_urgency(order: WorkOrder, urgency: str) -> WorkOrder:
+    """The order with at least this urgency."""
+    if URGENCIES.index(urgency) <= URGENCIES.index(order.urgency):
+        return order
+    return msgspec.structs.replace(order, urgency=urgency)
 
 
 def cause_name(order: WorkOrder, alarm: Alarm, place: Place | None) -> str:

@@ -61,7 +61,7 @@ class OrderWriter:
         first, *more = alarms
         order = self._with_alarms(work, order, more)
         order = self._with_alarms(work, order, [child for alarm in alarms for child in _merged_below(work, alarm)])
-        order = order_fields.with_title(order, first)
+        order = self._ranked(work, order_fields.with_title(order, first))
         work.put_order(order)
         self.sla.start(work, order)
         listed = [self.list_alarm(work, order, alarm) for alarm in alarms]
@@ -69,18 +69,7 @@ class OrderWriter:
         data = {"alarm": first.id, "related_to": order.related_to, "why": why, "note": note}
         _record(work, order, "created", SYSTEM, "", data, origin)
         self.publisher.order(work, order, "created", origin, alarm=listed[0], actor=SYSTEM, note=note)
-        place = work.place_of(order)
-        made = CreatedOrder(
-            order.no,
-            origin.id,
-            first.raised_at,
-            first.received_at,
-            first.decided_at,
-            InBothLanguages(order.title_en, order.title_zh),
-            place.code if place else order.group,
-            order.level,
-        )
-        work.applied.created.append(made)
+        work.applied.created.append(_created(work, order, first, origin))
         return listed
 
     def _with_alarms(self, work: UnitOfWork, order: WorkOrder, alarms: Sequence[Alarm]) -> WorkOrder:
@@ -98,7 +87,7 @@ class OrderWriter:
         data = {"source": report.source, "note": report.note}
         if open_ is not None:
             order, changed = order_fields.with_level(open_, report.level)
-            order = order_fields.with_causes(order, [report.source])
+            order = order_fields.with_urgency(order_fields.with_causes(order, [report.source]), report.urgency)
             order = msgspec.structs.replace(order, count=order.count + 1, last_seen=work.now)
             return self.save_version(
                 work, order, "updated", report.actor, data, origin, changed=("reports", *changed), note=report.note
@@ -115,6 +104,7 @@ class OrderWriter:
         self, work: UnitOfWork, order: WorkOrder, actor: Actor, data: dict[str, Any], origin: Origin, note: str = ""
     ) -> WorkOrder:
         """Save a new order that lists no alarm: row, clocks, audit, event."""
+        order = self._ranked(work, order)
         work.put_order(order)
         self.sla.start(work, order)
         _record(work, order, "created", actor, "", data, origin)
@@ -264,7 +254,7 @@ class OrderWriter:
         first."""
         at = min(occurred_at or work.now, work.now)
         was = self.sla.catch_up(work, before or work.order(after.id) or after, at, self.save_version)
-        after = lifecycle.stamped(was, after, work.now)
+        after = self.policy.ranked(lifecycle.stamped(was, after, work.now))
         after = msgspec.structs.replace(
             after, version=was.version + 1, updated_at=work.now, told_cleared=after.condition_cleared_at is not None
         )
@@ -278,6 +268,10 @@ class OrderWriter:
             work, after, kind, origin, alarm=alarm, changed=changed, actor=actor, note=note, escalation=escalation
         )
         return after
+
+    def _ranked(self, work: UnitOfWork, order: WorkOrder) -> WorkOrder:
+        place = work.place_of(order)
+        return self.policy.ranked(order, place.customer_level if place else 0)
 
     def list_alarm(self, work: UnitOfWork, order: WorkOrder, alarm: Alarm) -> Alarm:
         """The order lists the alarm, and all that is part of its episode, from now on."""
@@ -293,6 +287,20 @@ class OrderWriter:
 def _merged_below(work: UnitOfWork, alarm: Alarm) -> list[Alarm]:
     """All alarms merged into this one's episode, and into theirs."""
     return [inner for child in work.merged(alarm.id) for inner in (child, *_merged_below(work, child))]
+
+
+def _created(work: UnitOfWork, order: WorkOrder, first: Alarm, origin: Origin) -> CreatedOrder:
+    place = work.place_of(order)
+    return CreatedOrder(
+        order.no,
+        origin.id,
+        first.raised_at,
+        first.received_at,
+        first.decided_at,
+        InBothLanguages(order.title_en, order.title_zh),
+        place.code if place else order.group,
+        order.level,
+    )
 
 
 def _record(

@@ -6,13 +6,13 @@ from zoneinfo import ZoneInfo
 
 from gateway.desk.hold_reasons import HoldReasons
 from gateway.desk.plans.plan import NO_PLANS, Plans
+from gateway.desk.priorities import PriorityMatrix, ranked
 from gateway.desk.sla.policy import NO_POLICIES, SlaPolicies
 from gateway.domain.alarm import Level
 from gateway.domain.duration import DAY, HOUR, MINUTE, from_us, to_us
 from gateway.domain.text import Lang
 from gateway.domain.workorder import Alarm, OrderState, WorkOrder
 
-_PRIORITY = {Level.CRITICAL: "P1", Level.MAJOR: "P2", Level.MINOR: "P3", Level.NOTICE: "P4"}
 _FIRST, _AT = date(1970, 1, 5), time(8)  # batches end on days counted from a Monday, at 08:00
 
 
@@ -49,6 +49,7 @@ class DeskPolicy:
     sla: SlaPolicies = NO_POLICIES
     plans: Plans = NO_PLANS
     hold_reasons: HoldReasons = field(default_factory=HoldReasons)
+    priorities: PriorityMatrix = field(default_factory=PriorityMatrix)
 
     def batch_end(self, every: int, now: int) -> int:
         """µs: when the batch period of length `every` that runs at `now` ends: for all orders and gateways of a zone
@@ -62,6 +63,11 @@ class DeskPolicy:
         ends = (first + timedelta(days=(period + n) * days) for n in range(3))  # local: 08:00 stays 08:00
         return next(end for end in map(to_us, ends) if end > now)
 
+    def ranked(self, order: WorkOrder, customer_level: int | None = None) -> WorkOrder:
+        """The order with the priority that it has now. `customer_level` None = the one that it has."""
+        safety = self.types.get(order.type, OrderType()).safety
+        return ranked(self.priorities, order, safety=safety, customer_level=customer_level)
+
     def auto_closes(self, order: WorkOrder) -> bool:
         """True when the desk may close this order after its condition ended: never critical, safety, or a report."""
         kind = self.types.get(order.type, OrderType())
@@ -72,11 +78,6 @@ class DeskPolicy:
             and order.source in {"alarm", "storm", "batch"}
             and order.state in {OrderState.NEW, OrderState.ASSIGNED}
         )
-
-
-def priority(level: Level) -> tuple[str, str]:
-    """P1 to P4, and why."""
-    return _PRIORITY[level], f"level {level.word}"
 
 
 def milestone(count: int) -> bool:

@@ -72,13 +72,15 @@ class Act(StrEnum):
     CANCEL = "cancel"
     REOPEN = "reopen"
     COMMENT = "comment"
+    SET_URGENCY = "set_urgency"
 
 
 class Command(Struct, frozen=True):
     """One act on the order `order` (its number). The same `command_id` again changes nothing.
 
     `expected_version` None = whatever it is now; `occurred_at` µs = when it happened in the field (0 = now).
-    `reading`: the counter (canonical unit) at which maintenance was done; of a resolve or a close.
+    `reading`: the counter (canonical unit) at which maintenance was done; of a resolve or a close. `urgency`: low,
+    normal or urgent; of `set_urgency`.
     """
 
     order: str
@@ -94,6 +96,7 @@ class Command(Struct, frozen=True):
     remedy: str = ""
     note: str = ""
     reading: float | None = None
+    urgency: str = ""
 
 
 class FaultReport(Struct, frozen=True):
@@ -114,6 +117,7 @@ class FaultReport(Struct, frozen=True):
     skill: str = ""
     sla: str = ""
     reopen_within: int = 0
+    urgency: str = "normal"
 
 
 class Alarm(Struct, frozen=True):
@@ -331,3 +335,4 @@ class Place(Struct, frozen=True):
     customer: str = ""
     area: str = ""
     route: str = ""
+    customer_level: int = 0

@@ -146,6 +146,7 @@ def check_references(
         found.add(document, adapter.check_with(_of_type(settings, kind), checked))
     _kept(found, settings, profiles)
     _audiences(found, document, settings, inventory)
+    _priorities(found, document, settings)
     _hold_mappings(found, document, settings)
     check_rules(found, document, settings, rulebook, templates, template_file)
     _look_back(found, profiles, rulebook)
@@ -222,6 +223,17 @@ def _hold_mappings(found: ProjectFindings, document: Document, settings: Setting
                 fields = {"value": code, "near": near, "known": ", ".join(reasons.choices())}
                 here = ("endpoints", endpoint, "hold_reasons", written)
                 found.problems.append(document.problem(here, "orders.hold_mapping", **fields))
+
+
+def _priorities(found: ProjectFindings, document: Document, settings: Settings) -> None:
+    """Types of orders in the lines of the priority matrix."""
+    types = settings.desk.order_types
+    for number, row in enumerate(settings.desk.priority.rows):
+        for index, kind in enumerate(row.type):
+            if kind not in types:
+                fields = {"value": kind, "known": ", ".join(types) or "-"}
+                place: Place = ("desk", "priority", "rows", number, "type", index)
+                found.problems.append(document.problem(place, "sla.type", **fields))
 
 
 def check_rules(

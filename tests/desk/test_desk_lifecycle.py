@@ -29,6 +29,7 @@ FULL: dict[str, Any] = {
     "cause": "fan",
     "remedy": "replaced",
     "note": "seen",
+    "urgency": "urgent",
 }
 ENGINEER = Actor("zhang", Role.ENGINEER)
 
@@ -48,7 +49,7 @@ TABLE = {
     ("resolved", "reopen"): "in_progress", ("closed", "reopen"): "assigned",
 } | {(s, "cancel"): "cancelled" for s in ("new", "assigned", "accepted", "in_progress", "on_hold")} | {
     (s.value, "comment"): s.value for s in OrderState
-}  # fmt: skip
+} | {(s, "set_urgency"): s for s in ("new", "assigned", "accepted", "in_progress", "on_hold")}  # fmt: skip
 
 
 BOSS_ADMIN = Actor("root", Role.ADMIN)
@@ -247,7 +248,7 @@ def test_a_report_joins_the_open_order_and_is_never_closed_by_the_desk(world: Wo
 
 def test_what_the_console_may_offer(world: World) -> None:
     world.apply(transition(1))
-    assert set(legal(world.order(), BOSS)) == {Act.ASSIGN, Act.CANCEL, Act.COMMENT}
+    assert set(legal(world.order(), BOSS)) == {Act.ASSIGN, Act.CANCEL, Act.COMMENT, Act.SET_URGENCY}
     world.act(world.order().no, Act.ASSIGN, assignee="zhang")
     assert set(legal(world.order(), ENGINEER)) == {Act.ACCEPT, Act.REJECT, Act.COMMENT}
     assert set(legal(world.order(), Actor("wang", Role.ENGINEER))) == {Act.COMMENT}

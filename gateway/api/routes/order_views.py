@@ -29,6 +29,9 @@ class OrderView(ResponseModel):
     level: LevelWord
     priority: str
     priority_reason: str
+    priority_reason_zh: str
+    urgency: str
+    customer_level: int
     title: TitleView
     why: str
     why_zh: str
@@ -70,6 +73,9 @@ def order_view(context: Context, order: WorkOrder, clocks: Mapping[str, list[Clo
         level=level_word(order.level),
         priority=order.priority,
         priority_reason=order.priority_reason,
+        priority_reason_zh=order.priority_reason_zh or order.priority_reason,
+        urgency=order.urgency,
+        customer_level=order.customer_level,
         title=TitleView(en=order.title_en, zh=order.title_zh),
         why=order.why,
         why_zh=order.why_zh,

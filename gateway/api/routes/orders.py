@@ -97,6 +97,7 @@ class ReportIn(RequestModel):
     source: Literal["customer", "api", "oa"] = "api"
     note: Text = ""
     skill: Line = ""
+    urgency: Literal["low", "normal", "urgent"] = "normal"
 
 
 class CommandIn(RequestModel):
@@ -115,6 +116,7 @@ class CommandIn(RequestModel):
     remedy: Text = ""
     note: Text = ""
     reading: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
+    urgency: Literal["", "low", "normal", "urgent"] = ""
 
 
 @router.get("")
@@ -234,6 +236,7 @@ async def report(
         "oa" if principal.key.role is Role.INTEGRATOR else body.source,
         body.note,
         body.skill,
+        urgency=body.urgency,
     )
     order = await in_desk(context, partial(context.desk.report, fault, context.clock.now()))
     context.relay.notify()
@@ -275,6 +278,7 @@ async def act(
         body.remedy,
         body.note,
         body.reading,
+        body.urgency,
     )
     order = await carry_out(context, command, now)
     response.headers["etag"] = f'"{order.version}"'

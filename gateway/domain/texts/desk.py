@@ -5,6 +5,7 @@ _ACTS = {
     "arrive": ("arrive", "到场签到"), "start": ("start", "开始处理"), "hold": ("hold", "挂起"),
     "resume": ("resume", "继续处理"), "resolve": ("resolve", "完成处理"), "close": ("close", "关闭"), "cancel": ("cancel", "取消"),
     "reopen": ("reopen", "重开"), "comment": ("comment", "备注"),
+    "set_urgency": ("set the urgency", "调整紧急程度"),
 }  # fmt: skip
 TEXTS: dict[str, tuple[str, str]] = {
     **{f"desk.act.{act}": pair for act, pair in _ACTS.items()},

@@ -1,6 +1,13 @@
 """Orders: reasons of a hold, codes, priorities, families of orders."""
 
 TEXTS: dict[str, tuple[str, str]] = {
+    "priority.level": ("level {level}", "级别{level}"),
+    "priority.urgency.urgent": ("urgent", "紧急"),
+    "priority.urgency.low": ("not urgent", "不紧急"),
+    "priority.customer": ("customer of level {level}", "{level} 级客户"),
+    "priority.row": ("line {row} of desk.priority", "desk.priority 第 {row} 行"),
+    "priority.safety": ("safety: at least {least}", "安全类：不低于 {least}"),
+    "desk.urgency": ("{written!r} is no urgency; write one of: {allowed}", "{written!r} 不是紧急程度，请填写其一：{allowed}"),
     "desk.hold_reason": (
         "{reason!r} is no reason of a hold; write one of: {allowed}; what else there is to say belongs in note",
         "{reason!r} 不是挂起原因，请填写其一：{allowed}；其他说明写入 note",
