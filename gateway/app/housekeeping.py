@@ -56,6 +56,7 @@ class Housekeeping:
         scheduler.every(10, "release", self.release)
         scheduler.every(60, "plausible", self.save_plausibility)
         scheduler.every(600, "house", self.delete_old)
+        scheduler.every(600, "statistics", self.refresh_statistics)
         scheduler.start()
 
     async def deadlines(self) -> None:
@@ -86,6 +87,10 @@ class Housekeeping:
         if seq and not file.is_saved(seq):
             encoded = file.encoded(self.intake.plausibility, seq)
             await self.threads.desk(lambda: file.save(encoded, seq))
+
+    async def refresh_statistics(self) -> None:
+        """Keep the plans of queries right while tables grow."""
+        await self.threads.desk(self.stores.sql.database.refresh_statistics)
 
     async def delete_old(self) -> None:
         """Delete rows that are too old. While the clock may be set far ahead by mistake, nothing is deleted."""

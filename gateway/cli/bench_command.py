@@ -179,16 +179,20 @@ def stores(seconds: float, report: Path | None) -> None:
 @command.command("desk")
 @click.option("--seconds", type=click.FloatRange(0.1, 3600), default=12.0, show_default=True, help="Time of the desk.")
 @click.option("--database", type=click.Choice(["sqlite", "postgresql"]), default="sqlite", show_default=True)
+@click.option("--lists", is_flag=True, help="Instead: 100,000 orders, and the time of each list and count.")
 @REPORT
-def desk(seconds: float, database: str, report: Path | None) -> None:
+def desk(seconds: float, database: str, lists: bool, report: Path | None) -> None:
     """Orders a second from alarms over 30,000 devices, each with clocks, audit, event and delivery, in transactions
     that are on disk; then 5,000 alarms at once, and commands of people one by one. PostgreSQL needs its programs here.
 
     Example: fieldgate bench desk --database postgresql --report desk.json
     """
-    from gateway.cli.bench.desk import measure
+    from gateway.cli.bench import desk as orders
+    from gateway.cli.bench import desk_lists
 
-    _print_figures(_with_server(lambda: measure(database, seconds)), report)
+    _print_figures(
+        _with_server(lambda: desk_lists.measure(database) if lists else orders.measure(database, seconds)), report
+    )
 
 
 @command.command("delivery")

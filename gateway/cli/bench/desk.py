@@ -142,7 +142,7 @@ def raised(seq: int) -> Transition:
     )
 
 
-class _Load:
+class Load:
     """Raises alarms in chunks; `took` s is the time of the desk alone."""
 
     def __init__(self, desk: Desk) -> None:
@@ -179,13 +179,13 @@ def measure(kind: str, seconds: float) -> dict[str, Any]:
     """Figures on one database. Raises RuntimeError when an alarm did not make its order."""
     with TemporaryDirectory() as scratch, database_of(kind, Path(scratch)) as database:
         desk = desk_on(database, Path(scratch))
-        _Load(desk).chunk(1)  # statements are compiled
-        load = _Load(desk)
+        Load(desk).chunk(1)  # statements are compiled
+        load = Load(desk)
         load.seq = 1
         while load.took < seconds:
             load.chunk()
         made, took = load.seq - 1, load.took
-        burst = _Load(desk)
+        burst = Load(desk)
         burst.seq = load.seq
         for _ in range(0, BURST, CHUNK):
             burst.chunk()

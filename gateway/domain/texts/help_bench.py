@@ -55,6 +55,10 @@ _PARAGRAPHS = (
         "Orders a second from alarms over 30,000 devices, each with clocks, audit, event and delivery, in transactions that are on disk; then 5,000 alarms at once, and commands of people one by one. PostgreSQL needs its programs here.",
         "由 30000 台设备的告警每秒建单数，每张工单含时限、审计、事件和推送，事务均已落盘；然后是 5000 条告警突发，以及逐条执行的人工命令。PostgreSQL 需要本机装有其程序。",
     ),
+    (
+        "Instead: 100,000 orders, and the time of each list and count.",
+        "改为测量：10 万张工单时，各列表和计数的用时。",
+    ),
     ("Time of the desk.", "工单台的运行时间。"),
 )  # fmt: skip
 
