@@ -19,6 +19,7 @@ def policy_of(project: Project) -> DeskPolicy:
         zone=ZoneInfo(settings.timezone),
         recheck_after=desk.recheck_after,
         tell_after=desk.tell_after,
+        close_after=desk.close_after,
         digest_every=desk.digest_every,
         digest_template=desk.digest_template,
         types={name: OrderType(kind.auto_close, kind.safety) for name, kind in desk.order_types.items()},

@@ -50,6 +50,7 @@ class Commands:
         if self._executed.repeated(work, command.command_id, _content(command)):
             return found
         work.load_orders([found])
+        found = work.order(found.id) or found  # as changed in this transaction
         if command.expected_version is not None and command.expected_version != found.version:
             numbers = {"version": found.version, "expected": command.expected_version}
             raise lifecycle.conflict(found, command.actor, "stale", numbers)

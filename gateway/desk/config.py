@@ -49,6 +49,8 @@ class DeskConfig(Section):
     """Least time between two notices to a customer about one storm."""
     digest_template: str = ""
     """Template of that notice; empty = that of the rule."""
+    close_after: Duration = Field(default=72 * HOUR, ge=0)
+    """Time after which a resolved order is closed if nobody objects, never one of safety. `0s`: by people only."""
     tell_after: Duration = Field(default=10 * MINUTE, ge=MINUTE)
     """Least time between two events about a condition that keeps clearing and coming back."""
 

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from gateway.desk.closing import close_unopposed
+from gateway.desk.commands import Commands
 from gateway.desk.keys import Origin
 from gateway.desk.order_requests import OrderRequests
 from gateway.desk.order_writer import OrderWriter
@@ -26,10 +28,13 @@ _OF_ALARMS = {DeadlineReason.REMIND, DeadlineReason.DIGEST}
 class DeskDeadlines:
     """Decides nothing about time but "now"; a late tick fires each row once, in order."""
 
-    def __init__(self, writer: OrderWriter, requests: OrderRequests, parents: StormsAndBatches) -> None:
+    def __init__(
+        self, writer: OrderWriter, requests: OrderRequests, parents: StormsAndBatches, commands: Commands
+    ) -> None:
         self._writer = writer
         self._requests = requests
         self._parents = parents
+        self._commands = commands
 
     def fire(self, work: UnitOfWork, limit: int, reasons: Sequence[DeadlineReason] = tuple(DeadlineReason)) -> int:
         """Fire up to `limit` due deadlines; returns how many there were."""
@@ -53,6 +58,8 @@ class DeskDeadlines:
                     self._report_condition(work, deadline, origin)
                 case DeadlineReason.SLA if order := work.order(deadline.subject):
                     self._writer.sla.due(work, order, self._writer.save_version)
+                case DeadlineReason.CLOSE if order := work.order(deadline.subject):
+                    close_unopposed(work, self._writer.policy, order, self._commands.order)
                 case DeadlineReason.REMIND:
                     self._remind(work, deadline)
                 case _:

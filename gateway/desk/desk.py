@@ -78,7 +78,7 @@ class Desk:
         self._applier = TransitionApplier(writer, requests, self._tenant)
         self._commands = Commands(writer, self._tenant)
         self._offline = OfflineCommands(self._commands, self._tenant)
-        self._deadlines = DeskDeadlines(writer, requests, parents)
+        self._deadlines = DeskDeadlines(writer, requests, parents, self._commands)
         self._plans = PlanSchedule(writer, self._tenant)
 
     @property

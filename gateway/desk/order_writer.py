@@ -7,6 +7,7 @@ import msgspec
 import orjson
 
 from gateway.desk import lifecycle, order_fields
+from gateway.desk.closing import follow_resolved
 from gateway.desk.event_publisher import EventPublisher
 from gateway.desk.hazards.chain import follow_hazards
 from gateway.desk.keys import Origin, stamped_id
@@ -263,6 +264,7 @@ class OrderWriter:
         if after.state is not was.state:
             follow_state(work, self.policy.plans, after, actor, at)
             follow_hazards(self, work, after, actor)
+            follow_resolved(work, self.policy, after)
         _record(work, after, kind, actor, was.state.value, data, origin, occurred_at)
         self.publisher.order(
             work, after, kind, origin, alarm=alarm, changed=changed, actor=actor, note=note, escalation=escalation

@@ -30,10 +30,11 @@ class DeskPolicy:
     `language`. Durations µs.
 
     `recheck_after`: when an order closed under a raised alarm is checked again. `tell_after`: at most so often an
-    event reports that a condition came or went, once it has done so a few times. `page` and `callback` are URLs with
-    `{no}`, where people see an order and where an OA system answers; "" leaves the link out. `digest_every`: at most so
-    often a customer gets a notice of one storm, by `digest_template` ("" = the rule's own). `sla`: policies of the
-    clocks of orders. `plans`: maintenance plans.
+    event reports that a condition came or went, once it has done so a few times. `close_after`: when a resolved
+    order is closed, 0 = never. `page` and `callback` are URLs with `{no}`, where people see an order and where an
+    OA system answers; "" leaves the link out. `digest_every`: at most so often a customer gets a notice of one
+    storm, by `digest_template` ("" = the rule's own). `sla`: policies of the clocks of orders. `plans`: maintenance
+    plans.
     """
 
     installation: str = "fieldgate"
@@ -41,6 +42,7 @@ class DeskPolicy:
     types: dict[str, OrderType] = field(default_factory=dict)
     recheck_after: int = HOUR
     tell_after: int = 10 * MINUTE
+    close_after: int = 72 * HOUR
     page: str = ""
     callback: str = ""
     digest_every: int = 10 * MINUTE
@@ -67,6 +69,10 @@ class DeskPolicy:
         """The order with the priority that it has now. `customer_level` None = the one that it has."""
         safety = self.types.get(order.type, OrderType()).safety
         return ranked(self.priorities, order, safety=safety, customer_level=customer_level)
+
+    def closes_resolved(self, order: WorkOrder) -> bool:
+        """True when the desk closes this order some time after it was resolved: never one of safety."""
+        return self.close_after > 0 and not self.types.get(order.type, OrderType()).safety
 
     def auto_closes(self, order: WorkOrder) -> bool:
         """True when the desk may close this order after its condition ended: never critical, safety, or a report."""

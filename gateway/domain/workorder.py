@@ -287,6 +287,7 @@ class DeadlineReason(StrEnum):
     BATCH = "batch"  # the order, until the batch of its area or route is put together
     DIGEST = "digest"  # the notice of an alarm in a storm, until the next digest
     SLA = "sla"  # the next milestone of the clocks of an order
+    CLOSE = "close"  # a resolved order that nobody objects to
     CONDITION_CHANGE = "tell"  # the next event about a condition that comes and goes
 
 
