@@ -33,7 +33,7 @@ test-fast: $(VENV)/.dev  ## tests without servers, for the inner loop, under 30 
 	$(BIN)/python -m pytest -n auto -m "not fault and not server" --ignore=tests/rules_language/test_rule_examples.py $(FAST) $(PYTEST)
 
 test-deep: $(VENV)/.dev  ## properties with ten times the examples, never the same
-	HYPOTHESIS_PROFILE=deep CI= $(RUN_TESTS) -m "not slow_fault" $(addprefix tests/,rules_engine rules_language intake mqtt lint) $(PYTEST)
+	HYPOTHESIS_PROFILE=deep CI= $(RUN_TESTS) -m "not slow_fault" $(addprefix tests/,rules_engine rules_language intake mqtt lint desk) $(PYTEST)
 
 test-faults: $(VENV)/.dev  ## the long variants of faults and attacks
 	$(RUN_TESTS) -m slow_fault tests/fault tests/hostile tests/series $(PYTEST)

@@ -4,6 +4,7 @@ from contextlib import suppress
 from typing import Any
 
 import postgres_kit
+from depth import examples
 from desk_kit import BOSS, NOW, World, new_world, transition
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -123,7 +124,7 @@ def accounted(world: World, alarm: Alarm, alarms: dict[str, Alarm]) -> None:
     assert len({a.key for a in seen}) == len(seen)
 
 
-@settings(max_examples=25, deadline=None, derandomize=True)
+@settings(max_examples=examples(10), deadline=None, derandomize=True)
 @given(steps)
 def test_every_alarm_is_accounted_for(story: list[Any]) -> None:
     accounted_for(story, "sqlite")

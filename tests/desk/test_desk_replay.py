@@ -4,6 +4,7 @@ from typing import Any
 
 import postgres_kit
 import pytest
+from depth import examples
 from desk_kit import NOW, World, new_world, transition
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -102,7 +103,7 @@ def feed(world: World, transitions: list[Transition], facts: list[tuple[int, Fac
     world.desk.apply(part, cursor, [f for f in facts if start < f[0] <= cursor], NOW + 2 * HOUR)
 
 
-@settings(max_examples=25, deadline=None, derandomize=True)
+@settings(max_examples=examples(15), deadline=None, derandomize=True)
 @given(stories, st.data())
 def test_any_cut_any_repeat_any_crash_gives_the_same_rows(story: list[object], data: st.DataObject) -> None:
     same_rows(story, data, "sqlite")

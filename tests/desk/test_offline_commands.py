@@ -4,6 +4,7 @@ from typing import Any
 
 import postgres_kit
 import pytest
+from depth import examples
 from desk_kit import NOW, World, new_world, transition
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -150,7 +151,7 @@ def same_state(story: list[tuple[Act, int, int, int | None]], data: st.DataObjec
         assert events[0] == events[1]
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=examples(10), deadline=None)
 @given(made, st.data())
 def test_duplicates_and_any_order_give_the_same_state(
     story: list[tuple[Act, int, int, int | None]], data: st.DataObject

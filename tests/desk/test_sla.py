@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 import postgres_kit
 import pytest
+from depth import examples
 from desk_kit import BOSS, NOW, World, new_world, transition
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -255,7 +256,7 @@ def test_without_policies_orders_have_no_clocks(tmp_path: Path) -> None:
     world.database.close()
 
 
-@settings(max_examples=25)
+@settings(max_examples=examples(10))
 @given(
     st.lists(st.tuples(st.sampled_from(["hold", "resume", "tick", "restart"]), st.integers(1, 7 * HOUR)), max_size=12)
 )
