@@ -80,6 +80,13 @@ rules:
     until: 9m
     expect: [{at: 3m, is: raised}, {at: 6m, is: cleared}]
 """,
+    "plans/care.yaml": """\
+care:
+  title: {en: Quarterly service, zh: 季度保养}
+  for: {kinds: [charger]}
+  repeat: {rrule: FREQ=MONTHLY;INTERVAL=3, from: 2026-01-05}
+  order: {type: repair}
+""",
     "sites.csv": "code,name,timezone\nS1,城北站,Asia/Shanghai\n",
     "customers.csv": "code,name,phone\nC2,李,13800000002\n",
     "devices.csv": (

@@ -130,6 +130,9 @@ PLAYS: dict[str, tuple[tuple[str, int], ...]] = {
         ("none -c {broken}", 2),
     ),
     "sla why": (("{order} -c {live}", 0), ("WO-1 -c {live}", 1), ("{order} -c {home}", 2)),
+    "plans list": (("-c {live}", 0), ("-c {home}", 2)),
+    "plans dates": (("care -c {live}", 0), ("none -c {live}", 1), ("care -c {home}", 2)),
+    "plans coverage": (("care -c {live}", 0), ("none -c {live} --by site", 1), ("care -c {home}", 2)),
     "devices unknown": (("-c {live}", 0), ("-c {home}", 0), ("-c {new}", 0)),
     "try": (
         ("c/CH-1 {tmp}/message.json -c {home}", 0), ("c/CH-1 {tmp}/message.json -c {home} --retain", 0),

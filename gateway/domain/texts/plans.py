@@ -43,4 +43,26 @@ TEXTS: dict[str, tuple[str, str]] = {
         "{value!r} 从 28 日以后起算，会跳过小月；若为月末，请写 FREQ=MONTHLY;BYMONTHDAY=-1",
     ),
     "plans.rrule.none": ("{value!r} has no date; write a later UNTIL, or remove it", "{value!r} 没有任何日期；请把 UNTIL 写晚一些或删除"),
+    "plans.cli.none": ("there are no plans: write plans/*.yaml (docs/plans.md)", "没有计划：请在 plans/*.yaml 中编写（见 docs/plans.md）"),
+    "plans.cli.of_dates": (
+        "{id}: {title}. {things} covered, {open} open, {overdue} overdue, next {due}",
+        "{id}：{title}。覆盖 {things}，未完成 {open}，已逾期 {overdue}，下一次 {due}",
+    ),
+    "plans.cli.of_rule": (
+        "{id}: {title}. counted by rule {rule}; {open} open, {overdue} overdue",
+        "{id}：{title}。由规则 {rule} 计数；未完成 {open}，已逾期 {overdue}",
+    ),
+    "plans.cli.no_date": ("none", "无"),
+    "plans.cli.undated": (
+        "{count} have no next date: their order is open, or they lack the attribute of the first day",
+        "{count} 个没有下一次日期：工单未完成，或缺少起始日期属性",
+    ),
+    "plans.cli.moved": ("{due} (postponed from {was})", "{due}（原为 {was}，已推迟）"),
+    "plans.cli.no_start": ("no first day", "缺少起始日期"),
+    "plans.cli.after_order": ("after the open order", "待未完成工单完成后确定"),
+    "plans.cli.coverage": (
+        "{of}: {share} done. {due} planned: {done} done, {open} open ({overdue} overdue), {missed} missed; {skipped} skipped",
+        "{of}：完成率 {share}。计划 {due}：完成 {done}，未完成 {open}（其中逾期 {overdue}），错过 {missed}；跳过 {skipped}",
+    ),
+    "plans.cli.nothing": ("no planned date was reached in this time", "此期间没有到期的计划"),
 }
