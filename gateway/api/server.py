@@ -38,6 +38,7 @@ from gateway.api.routes import (
     keys,
     meter_exchanges,
     offline_commands,
+    order_codes,
     orders,
     plans,
     reload,
@@ -52,6 +53,7 @@ from gateway.domain.errors import ConfigError, Problem
 ROUTERS = (
     health, device_commands, devices, history, alarms, orders, offline_commands, deliveries, journal, unused, keys,
     audit, customers, texts, callbacks, reload, schemas, tail, abnormal, corrections, meter_exchanges, plans,
+    order_codes,
     hazards,
 )  # fmt: skip
 HEALTH_BOUNDS = Bounds(total=64, per_address=32, max_body=1024)

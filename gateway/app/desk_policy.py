@@ -4,6 +4,7 @@ from zoneinfo import ZoneInfo
 
 from gateway.adapters import ENDPOINTS
 from gateway.desk.config import hold_reasons_of
+from gateway.desk.order_codes import OrderCodes
 from gateway.desk.policy import DeskPolicy, OrderType
 from gateway.settings.model import Settings
 from gateway.settings.project import Project
@@ -28,6 +29,7 @@ def policy_of(project: Project) -> DeskPolicy:
         language=settings.language,
         sla=project.sla,
         plans=project.desk_files.plans.plans,
+        codes=OrderCodes.of(project.desk_files.order_codes.codes, strict=desk.codes == "known"),
         priorities=desk.priority.build(),
         hold_reasons=hold_reasons_of(desk),
     )

@@ -1,6 +1,6 @@
 """`desk:` of the settings."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
@@ -39,6 +39,8 @@ class DeskConfig(Section):
     audiences: dict[str, str | tuple[str, ...]] = Field(default={"customer": "customer", "site": "site"})
     """`then.notice.audience` -> `customer` (of the device), `site` (all customers of its site, or of a group's sites),
     `area` (all customers of all sites of its area), or customer codes."""
+    codes: Literal["free", "known"] = "free"
+    """`known`: a resolve takes fault, cause and remedy of `order_codes` alone. `free`: any text as well."""
     priority: PriorityConfig = PriorityConfig()
     """Priority of an order by level, urgency and customer."""
     hold_reasons: dict[Code, TextConfig] | None = None

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from gateway.desk.hold_reasons import OTHER, WAITING_CHILD
+from gateway.desk.order_codes import CodeKind
 from gateway.desk.policy import DeskPolicy
 from gateway.desk.priorities import URGENCIES, is_urgency
 from gateway.domain.errors import CommandError, Conflict
@@ -86,6 +87,21 @@ def _no_open_children(s: MoveContext) -> Refusal | None:
 
 def _child_ended(s: MoveContext) -> Refusal | None:
     return _no_open_children(s) if s.order.hold_reason == WAITING_CHILD else None
+
+
+def _known_codes(s: MoveContext) -> Refusal | None:
+    """Fault, cause and remedy of the firm's list, where only those are taken."""
+    codes = s.policy.codes
+    for kind in CodeKind:
+        written = str(getattr(s.command, kind.value))
+        if codes.refuses(kind, written):
+            fields = {
+                "written": written,
+                "kind": TextKey(f"word.code.{kind.value}"),
+                "write": codes.suggestion(kind, written),
+            }
+            return Refusal(422, "desk.unknown_code", fields)
+    return None
 
 
 def _stops_done(s: MoveContext) -> Refusal | None:
@@ -174,7 +190,7 @@ MOVES: tuple[Move, ...] = (
     _hold_reason)),
     Move(Act.RESUME, frozenset({S.ON_HOLD}), _resumed, FIELD, (_is_assignee, _child_ended)),
     Move(Act.RESOLVE, frozenset({S.IN_PROGRESS}), _to(S.RESOLVED), FIELD, (_is_assignee, _needs("fault", "cause",
-    "remedy"), _no_open_children, _stops_done, _recheck_result)),
+    "remedy"), _known_codes, _no_open_children, _stops_done, _recheck_result)),
     Move(Act.CLOSE, frozenset({S.RESOLVED}), _to(S.CLOSED), DESK, (_reason_under_alarm, _no_open_children,
     _chain_ended)),
     # the desk itself ends what nobody has accepted: the fault went away, or was taken back
@@ -270,7 +286,12 @@ def _after(situation: MoveContext, to: OrderState) -> WorkOrder:
         case Act.RESUME:
             changes |= {"hold_reason": "", "held_from": ""}
         case Act.RESOLVE:
-            changes |= {"fault_found": command.fault, "cause": command.cause, "remedy": command.remedy}
+            codes = situation.policy.codes
+            changes |= {
+                "fault_found": codes.canonical(CodeKind.FAULT, command.fault),
+                "cause": codes.canonical(CodeKind.CAUSE, command.cause),
+                "remedy": codes.canonical(CodeKind.REMEDY, command.remedy),
+            }
         case Act.SET_URGENCY:
             changes |= {"urgency": command.urgency}
         case Act.CLOSE | Act.CANCEL:

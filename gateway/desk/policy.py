@@ -5,6 +5,7 @@ from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from gateway.desk.hold_reasons import HoldReasons
+from gateway.desk.order_codes import NO_CODES, OrderCodes
 from gateway.desk.plans.plan import NO_PLANS, Plans
 from gateway.desk.priorities import PriorityMatrix, ranked
 from gateway.desk.sla.policy import NO_POLICIES, SlaPolicies
@@ -51,6 +52,7 @@ class DeskPolicy:
     sla: SlaPolicies = NO_POLICIES
     plans: Plans = NO_PLANS
     hold_reasons: HoldReasons = field(default_factory=HoldReasons)
+    codes: OrderCodes = NO_CODES
     priorities: PriorityMatrix = field(default_factory=PriorityMatrix)
 
     def batch_end(self, every: int, now: int) -> int:

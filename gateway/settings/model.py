@@ -140,6 +140,8 @@ class Settings(Section):
     """Calendar of `active: {days: [workday, holiday]}` in rules. Left out: `cn` in the time zones of mainland China,
     else `none` (Monday to Friday are workdays)."""
     templates: Path | None = None
+    order_codes: Path = Path("order_codes.yaml")
+    """Faults, causes and remedies that orders are resolved with."""
     plans: Path = Path("plans")
     """Maintenance plans, in one file or several."""
     sources: dict[Name, SourceConfig] = Field(default={})

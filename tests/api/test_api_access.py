@@ -24,7 +24,7 @@ MATRIX = [
     ("GET", "/v1/work-orders/WO-1/clocks", EVERYBODY),
     ("POST", "/v1/work-orders", WORKERS), ("POST", "/v1/work-orders/WO-1/commands", WORKERS),
     ("POST", "/v1/work-orders/commands", WORKERS),
-    ("GET", "/v1/plans", EVERYBODY), ("GET", "/v1/plans/none/things", EVERYBODY),
+    ("GET", "/v1/order-codes", EVERYBODY), ("GET", "/v1/plans", EVERYBODY), ("GET", "/v1/plans/none/things", EVERYBODY),
     ("GET", "/v1/plans/none/forecast", EVERYBODY), ("GET", "/v1/plans/none/cycles", EVERYBODY),
     ("GET", "/v1/plans/none/coverage", EVERYBODY), ("POST", "/v1/plans/none/skip", WORKERS),
     ("POST", "/v1/plans/none/postpone", WORKERS), ("GET", "/v1/hazards", EVERYBODY),

@@ -127,3 +127,26 @@ async def test_a_key_of_one_site_sees_its_own(planned: World) -> None:
     assert counts["things"] == len(own) < everything or len(sites) == 1
     body = {"route": "R1", "reason": "x", "command_id": "r"}
     problem(await planned.ask("POST", "/v1/plans/care/skip", None, headers=headers, json=body), 404, "unknown_device")
+
+
+async def test_the_list_of_codes(tmp_path: Path) -> None:
+    text = "E07: {kind: fault, name: {en: Too hot, zh: 过温}, knowledge: {en: Look at the fan., zh: 检查风扇。}}\n"
+    text += "C01: {kind: cause, name: {en: Worn contact, zh: 触点磨损}}\n"
+    (tmp_path / "order_codes.yaml").write_text(text, "utf-8")
+    world = World(tmp_path)
+    assert [one["code"] for one in await world.get("/v1/order-codes", Role.VIEWER)] == ["E07", "C01"]
+    assert [one["code"] for one in await world.get("/v1/order-codes?kind=cause")] == ["C01"]
+    world.raise_alarm()
+    [order] = (await world.get("/v1/work-orders"))["items"]
+    found = await world.get(f"/v1/work-orders/{order['no']}")
+    assert found["known_fault"]["knowledge"]["zh"] == "检查风扇。"
+    for act, fields in (
+        ("assign", {"assignee": "engineer"}),
+        ("accept", {}),
+        ("start", {}),
+        ("resolve", {"fault": "E07-过温", "cause": "loose", "remedy": "fixed"}),
+    ):
+        assert (await world.act(order["no"], act, **fields)).status_code == 200
+    resolution = (await world.get(f"/v1/work-orders/{order['no']}"))["resolution"]
+    assert (resolution["fault"], resolution["fault_name"]["en"]) == ("E07", "Too hot")
+    assert resolution["cause_name"] == {"en": "loose", "zh": "loose"}

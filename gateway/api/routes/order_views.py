@@ -6,15 +6,20 @@ from gateway.api.context import Context
 from gateway.api.routes.alarms import PlaceView, TitleView, place_view
 from gateway.api.routes.clocks import ClockView, clocks_of
 from gateway.api.values import Instant, LevelWord, ResponseModel, level_word
+from gateway.desk.order_codes import CodeKind, OrderCodes
 from gateway.domain.workorder import OrderState, WorkOrder
 
 
 class ResolutionView(ResponseModel):
-    """Fault, cause and remedy as reported."""
+    """Fault, cause and remedy as reported: codes of the firm's list with their names, or texts (then the names are
+    the same text)."""
 
     fault: str
     cause: str
     remedy: str
+    fault_name: TitleView
+    cause_name: TitleView
+    remedy_name: TitleView
 
 
 class OrderView(ResponseModel):
@@ -90,7 +95,7 @@ def order_view(context: Context, order: WorkOrder, clocks: Mapping[str, list[Clo
         hold_reason=order.hold_reason,
         hold_reason_name=TitleView(en=held.english, zh=held.chinese),
         close_reason=order.close_reason,
-        resolution=ResolutionView(fault=order.fault_found, cause=order.cause, remedy=order.remedy),
+        resolution=_resolution(context.settings.desk.codes, order),
         created_at=order.created_at,
         updated_at=order.updated_at,
         first_seen_at=order.first_seen,
@@ -108,3 +113,19 @@ def order_view(context: Context, order: WorkOrder, clocks: Mapping[str, list[Clo
 async def viewed(context: Context, order: WorkOrder) -> OrderView:
     """`order` with its clocks as they stand now."""
     return order_view(context, order, await clocks_of(context, [order]))
+
+
+def _resolution(codes: OrderCodes, order: WorkOrder) -> ResolutionView:
+    written = {CodeKind.FAULT: order.fault_found, CodeKind.CAUSE: order.cause, CodeKind.REMEDY: order.remedy}
+    names = {}
+    for kind, text in written.items():
+        found = codes.find(kind, text)
+        names[kind] = TitleView(en=found.name.english, zh=found.name.chinese) if found else TitleView(en=text, zh=text)
+    return ResolutionView(
+        fault=order.fault_found,
+        cause=order.cause,
+        remedy=order.remedy,
+        fault_name=names[CodeKind.FAULT],
+        cause_name=names[CodeKind.CAUSE],
+        remedy_name=names[CodeKind.REMEDY],
+    )

@@ -14,6 +14,7 @@ from gateway.api.access import Permission, Principal, Reader, Reporter, Worker
 from gateway.api.context import Context, Gateway, in_desk
 from gateway.api.routes.alarms import AlarmView, alarm_view, device_id, pump
 from gateway.api.routes.clocks import ClockReasons, clocks_of, reasons_of
+from gateway.api.routes.order_codes import OrderCodeView, code_view
 from gateway.api.routes.order_views import OrderView, order_view, viewed
 from gateway.api.values import (
     MAX_INT,
@@ -32,6 +33,7 @@ from gateway.api.values import (
     refused,
 )
 from gateway.desk import lifecycle
+from gateway.desk.order_codes import CodeKind
 from gateway.domain.alarm import Level
 from gateway.domain.duration import MINUTE
 from gateway.domain.notice import NoticeState
@@ -75,12 +77,14 @@ class NoticeView(ResponseModel):
 
 
 class OrderDetail(OrderView):
-    """An order with alarms, audit and notices. `acts`: what the caller may do now."""
+    """An order with alarms, audit and notices. `acts`: what the caller may do now. `known_fault`: what the firm's list
+    of codes has about the order's fault, null = nothing."""
 
     alarms: list[AlarmView]
     audit: list[AuditView]
     notices: list[NoticeView]
     acts: list[Act]
+    known_fault: OrderCodeView | None
 
 
 class ReportIn(RequestModel):
@@ -168,6 +172,7 @@ async def read_order(context: Gateway, principal: Reader, no: OrderNo, response:
         return queries.alarms_of(no), queries.audit(no), queries.notices(no)
 
     alarms, audit, notices = await asyncio.to_thread(work)
+    known = context.settings.desk.codes.find(CodeKind.FAULT, order.fault)
     response.headers["etag"] = f'"{order.version}"'
     return OrderDetail(
         **dict(await viewed(context, order)),
@@ -200,6 +205,7 @@ async def read_order(context: Gateway, principal: Reader, no: OrderNo, response:
             for n in notices
         ],
         acts=list(lifecycle.legal(order, principal.actor)) if principal.may(Permission.ACT) else [],
+        known_fault=code_view(known) if known else None,
     )
 
 

@@ -8,6 +8,13 @@ TEXTS: dict[str, tuple[str, str]] = {
     "priority.row": ("line {row} of desk.priority", "desk.priority 第 {row} 行"),
     "priority.safety": ("safety: at least {least}", "安全类：不低于 {least}"),
     "desk.no_objection": ("nobody objected: closed by the desk", "无人提出异议，系统自动关闭"),
+    "word.code.fault": ("fault", "故障"),
+    "word.code.cause": ("cause", "原因"),
+    "word.code.remedy": ("remedy", "处理措施"),
+    "desk.unknown_code": (
+        "{written!r} is no {kind} of the list; write for example: {write}",
+        "{written!r} 不在{kind}代码表中，可填写：{write}",
+    ),
     "desk.urgency": ("{written!r} is no urgency; write one of: {allowed}", "{written!r} 不是紧急程度，请填写其一：{allowed}"),
     "desk.hold_reason": (
         "{reason!r} is no reason of a hold; write one of: {allowed}; what else there is to say belongs in note",
