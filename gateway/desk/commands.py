@@ -5,6 +5,7 @@ import msgspec
 from gateway.desk import lifecycle
 from gateway.desk.executed_commands import ExecutedCommands, refused
 from gateway.desk.keys import Origin, digest, order_key
+from gateway.desk.merging import merge
 from gateway.desk.order_facts import facts_of
 from gateway.desk.order_writer import OrderWriter
 from gateway.desk.unit_of_work import UnitOfWork
@@ -64,6 +65,8 @@ class Commands:
             raise lifecycle.refuse(after, found, command.actor)
         if command.act is Act.RESOLVE or command.reading is not None:
             self._completed(work, found, command)
+        if command.act is Act.MERGE:
+            merge(work, self._writer, found, command)
         if after.state.ended and not found.state.ended:
             self._consequences_of_end(work, after, command, bool(raised))
         elif command.act is Act.REOPEN and found.closed_at is not None:
@@ -170,12 +173,13 @@ class Commands:
 
 
 _COMPLETES = frozenset({Act.RESOLVE, Act.CLOSE})
-_RECORDED_FIELDS = ("assignee", "reason", "fault", "cause", "remedy", "note", "urgency")
+_RECORDED_FIELDS = ("assignee", "reason", "fault", "cause", "remedy", "note", "urgency", "into")
 
 
 def _content(command: Command) -> str:
-    texts = [getattr(command, name) for name in _RECORDED_FIELDS if name != "urgency"]
-    later = (command.reading, command.urgency or None)  # what was digested without one stays a repeat
+    texts = [getattr(command, name) for name in _RECORDED_FIELDS if name not in {"urgency", "into"}]
+    # what was digested without one stays a repeat
+    later = (command.reading, command.urgency or None, command.into or None)
     given = [one for one in later if one is not None]
     return digest("command", command.order, command.act.value, *texts, *given)
 
@@ -187,5 +191,6 @@ def _changed(before: WorkOrder, after: WorkOrder) -> tuple[str, ...]:
         ("hold_reason", "holdReason"),
         ("fault_found", "resolution"),
         ("urgency", "urgency"),
+        ("merged_into", "mergedInto"),
     )
     return tuple(word for name, word in names if getattr(before, name) != getattr(after, name))

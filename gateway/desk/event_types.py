@@ -222,6 +222,7 @@ class EventWorkOrder(EventObject, kw_only=True):
     closed_at: Time | None
     reopen_count: int
     related_to: str
+    merged_into: str
     hold_reason: str
     hold_reason_name: EventText
     close_reason: str

@@ -169,6 +169,7 @@ def _order(policy: DeskPolicy, order: WorkOrder, alarm: Alarm | None, place: Pla
         "closedAt": _maybe(order.closed_at),
         "reopenCount": order.reopen_count,
         "relatedTo": order.related_to,
+        "mergedInto": order.merged_into,
         "holdReason": order.hold_reason,
         "holdReasonName": _both(policy.hold_reasons.name_of(order.hold_reason)),
         "closeReason": order.close_reason,

@@ -196,6 +196,7 @@ MOVES: tuple[Move, ...] = (
     # the desk itself ends what nobody has accepted: the fault went away, or was taken back
     Move(Act.CLOSE, frozenset({S.NEW, S.ASSIGNED}), _to(S.CLOSED), frozenset({R.SYSTEM})),
     Move(Act.CANCEL, OPEN, _to(S.CANCELLED), DESK, (_cancel_reason, _no_open_children, _chain_ended)),
+    Move(Act.MERGE, OPEN, _to(S.CANCELLED), DESK, (_needs("into"), _no_open_children, _chain_ended)),
     Move(Act.REOPEN, frozenset({S.RESOLVED, S.CLOSED}), _reopened, DESK, (_needs("reason"), _chain_open)),
     Move(Act.COMMENT, frozenset(S), lambda order: order.state, ANY_ROLE, (_needs("note"),)),
     Move(Act.SET_URGENCY, OPEN, lambda order: order.state, DESK, (_urgency, _needs("reason"))),
@@ -203,7 +204,7 @@ MOVES: tuple[Move, ...] = (
 EVENT = {
     Act.ASSIGN: "assigned", Act.ACCEPT: "accepted", Act.REJECT: "rejected", Act.ARRIVE: "arrived", Act.START:
     "started", Act.HOLD: "held", Act.RESUME: "resumed", Act.RESOLVE: "resolved", Act.CLOSE: "closed", Act.CANCEL:
-    "cancelled", Act.REOPEN: "reopened", Act.COMMENT: "comment_added", Act.SET_URGENCY: "updated",
+    "cancelled", Act.MERGE: "merged", Act.REOPEN: "reopened", Act.COMMENT: "comment_added", Act.SET_URGENCY: "updated",
 }  # fmt: skip
 
 
@@ -296,6 +297,8 @@ def _after(situation: MoveContext, to: OrderState) -> WorkOrder:
             changes |= {"urgency": command.urgency}
         case Act.CLOSE | Act.CANCEL:
             changes |= {"close_reason": command.reason}
+        case Act.MERGE:
+            changes |= {"close_reason": "merged", "merged_into": command.into}
         case Act.REOPEN:
             changes |= {
                 "reopen_count": order.reopen_count + 1,

@@ -6,7 +6,7 @@ from gateway.domain.maintenance import StopState
 from gateway.domain.order_facts import NO_FACTS, OrderFacts
 from gateway.domain.workorder import Act, WorkOrder
 
-_GUARDED_ACTS = frozenset({Act.RESOLVE, Act.CLOSE, Act.CANCEL, Act.RESUME, Act.REOPEN})
+_GUARDED_ACTS = frozenset({Act.RESOLVE, Act.CLOSE, Act.CANCEL, Act.RESUME, Act.REOPEN, Act.MERGE})
 
 
 def facts_of(work: UnitOfWork, order: WorkOrder, act: Act) -> OrderFacts:

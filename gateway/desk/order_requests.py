@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import msgspec
 
 from gateway.desk.keys import Origin, order_key
+from gateway.desk.merging import merged_into
 from gateway.desk.order_decision import Decision, OrderContext, Verdict, deadline_reasons, decide
 from gateway.desk.order_writer import OrderWriter
 from gateway.desk.storms_and_batches import StormsAndBatches
@@ -71,6 +72,7 @@ class OrderRequests:
     ) -> tuple[Decision, WorkOrder | None, WorkOrder | None]:
         plan = alarm.plan.order
         open_, last = work.orders_of_key(alarm.tenant, key_of(alarm, plan)) if plan and alarm.counts else (None, None)
+        open_ = open_ or merged_into(work, last)
         batch_at = self._parents.batch_at(plan, work.now)
         return decide(OrderContext(alarm, work.now, open_, last, waived, batch_at, self._language)), open_, last
 

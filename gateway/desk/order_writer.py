@@ -11,6 +11,7 @@ from gateway.desk.closing import follow_resolved
 from gateway.desk.event_publisher import EventPublisher
 from gateway.desk.hazards.chain import follow_hazards
 from gateway.desk.keys import Origin, stamped_id
+from gateway.desk.merging import merged_into
 from gateway.desk.order_decision import reopens
 from gateway.desk.order_number import next_order_number
 from gateway.desk.plans.follow import follow_listed, follow_state
@@ -85,6 +86,7 @@ class OrderWriter:
     def report(self, work: UnitOfWork, report: FaultReport, tenant: str, key: str, origin: Origin) -> WorkOrder:
         """A person's report: joins the open order, reopens the last one, or makes one."""
         open_, last = work.open_order(tenant, key), work.last_order(tenant, key)
+        open_ = open_ or merged_into(work, last)
         data = {"source": report.source, "note": report.note}
         if open_ is not None:
             order, changed = order_fields.with_level(open_, report.level)

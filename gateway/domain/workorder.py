@@ -70,6 +70,7 @@ class Act(StrEnum):
     RESOLVE = "resolve"
     CLOSE = "close"
     CANCEL = "cancel"
+    MERGE = "merge"
     REOPEN = "reopen"
     COMMENT = "comment"
     SET_URGENCY = "set_urgency"
@@ -80,7 +81,7 @@ class Command(Struct, frozen=True):
 
     `expected_version` None = whatever it is now; `occurred_at` µs = when it happened in the field (0 = now).
     `reading`: the counter (canonical unit) at which maintenance was done; of a resolve or a close. `urgency`: low,
-    normal or urgent; of `set_urgency`.
+    normal or urgent; of `set_urgency`. `into`: number of the order that a merge joins.
     """
 
     order: str
@@ -97,6 +98,7 @@ class Command(Struct, frozen=True):
     note: str = ""
     reading: float | None = None
     urgency: str = ""
+    into: str = ""
 
 
 class FaultReport(Struct, frozen=True):

@@ -20,15 +20,17 @@ async def test_an_illegal_move_names_the_acts_of_the_caller(world: World) -> Non
     no = await _order(world)
     path = f"/v1/work-orders/{no}/commands"
     english = problem(await world.act(no, "start"), 409, "illegal_move")
-    assert [one["act"] for one in english["possible"]] == ["assign", "cancel", "comment", "set_urgency"]
+    assert [one["act"] for one in english["possible"]] == ["assign", "cancel", "merge", "comment", "set_urgency"]
     assert english["detail"].endswith(
-        "is new: start is not possible now; possible: assign, cancel, comment, set the urgency"
+        "is new: start is not possible now; possible: assign, cancel, merge, comment, set the urgency"
     )
     body = {"command_id": "z", "act": "start"}
     answer = await world.ask("POST", path, headers={"accept-language": "zh-CN"}, json=body)
     chinese = problem(answer, 409, "illegal_move")
-    assert chinese["detail"] == f"工单 {no} 处于“新建”状态，现在不能开始处理；可以：派单、取消、备注、调整紧急程度"
-    assert [one["text"] for one in chinese["possible"]] == ["派单", "取消", "备注", "调整紧急程度"]
+    assert (
+        chinese["detail"] == f"工单 {no} 处于“新建”状态，现在不能开始处理；可以：派单、取消、合并、备注、调整紧急程度"
+    )
+    assert [one["text"] for one in chinese["possible"]] == ["派单", "取消", "合并", "备注", "调整紧急程度"]
     engineer = problem(await world.act(no, "resume", Role.ENGINEER), 409, "illegal_move")
     assert [one["act"] for one in engineer["possible"]] == ["comment"]
 

@@ -94,6 +94,12 @@ async def lives(world: World) -> None:
     world.raise_alarm(30, "D3", fault="E09")
     world.raise_alarm(31, "D3", fault="E09", change=Change.WITHDRAWN)
     world.raise_alarm(40, "D1", fault="E11")
+    told |= {"fault": "smell", "command_id": "r2"}
+    smell = (await world.ask("POST", "/v1/work-orders", json=told)).json()["no"]
+    assert (await world.act(smell, "merge", into="WO-0")).status_code == 404
+    told |= {"fault": "smoke", "command_id": "r3"}
+    target = (await world.ask("POST", "/v1/work-orders", json=told)).json()["no"]
+    assert (await world.act(smell, "merge", into=target)).json()["merged_into"] == target
     parent = Parent("hot", Thing(world.id("D1"), 1))
     told = replace(transition(42, Change.MERGED, device=world.id("D2"), fault="E12"), parent=parent)
     world.app.desk.apply([told], 42, (), NOW + 42 * SECOND)

@@ -30,7 +30,9 @@ FULL: dict[str, Any] = {
     "remedy": "replaced",
     "note": "seen",
     "urgency": "urgent",
+    "into": "WO-2",
 }
+ALONE = [act for act in Act if act is not Act.MERGE]  # acts that need no other order
 ENGINEER = Actor("zhang", Role.ENGINEER)
 
 
@@ -49,7 +51,8 @@ TABLE = {
     ("resolved", "reopen"): "in_progress", ("closed", "reopen"): "assigned",
 } | {(s, "cancel"): "cancelled" for s in ("new", "assigned", "accepted", "in_progress", "on_hold")} | {
     (s.value, "comment"): s.value for s in OrderState
-} | {(s, "set_urgency"): s for s in ("new", "assigned", "accepted", "in_progress", "on_hold")}  # fmt: skip
+} | {(s, "merge"): "cancelled" for s in ("new", "assigned", "accepted", "in_progress", "on_hold")} | {
+    (s, "set_urgency"): s for s in ("new", "assigned", "accepted", "in_progress", "on_hold")}  # fmt: skip
 
 
 BOSS_ADMIN = Actor("root", Role.ADMIN)
@@ -248,7 +251,7 @@ def test_a_report_joins_the_open_order_and_is_never_closed_by_the_desk(world: Wo
 
 def test_what_the_console_may_offer(world: World) -> None:
     world.apply(transition(1))
-    assert set(legal(world.order(), BOSS)) == {Act.ASSIGN, Act.CANCEL, Act.COMMENT, Act.SET_URGENCY}
+    assert set(legal(world.order(), BOSS)) == {Act.ASSIGN, Act.CANCEL, Act.MERGE, Act.COMMENT, Act.SET_URGENCY}
     world.act(world.order().no, Act.ASSIGN, assignee="zhang")
     assert set(legal(world.order(), ENGINEER)) == {Act.ACCEPT, Act.REJECT, Act.COMMENT}
     assert set(legal(world.order(), Actor("wang", Role.ENGINEER))) == {Act.COMMENT}
@@ -302,7 +305,11 @@ class Life(RuleBasedStateMachine):
         device, name = sorted(self.raised)[pick % len(self.raised)]
         self.change(device, name, change, Level.CRITICAL if change is Change.LEVEL_UP else Level.MINOR)
 
-    @rule(pick=st.integers(0, 9), act=st.sampled_from(Act), role=st.sampled_from(Role))
+    @rule(
+        pick=st.integers(0, 9),
+        act=st.sampled_from(ALONE),
+        role=st.sampled_from(Role),
+    )
     def do(self, pick: int, act: Act, role: Role) -> None:
         orders = self.world.queries.orders().items
         order = orders[pick % len(orders)]
@@ -318,6 +325,22 @@ class Life(RuleBasedStateMachine):
                 self.world.desk.command(command, self.now)
         else:
             assert self.world.desk.command(command, self.now).version == order.version + 1
+
+    @rule(pick=st.integers(0, 9), other=st.integers(0, 9))
+    def merge(self, pick: int, other: int) -> None:
+        orders = self.world.queries.orders().items
+        order, target = orders[pick % len(orders)], orders[other % len(orders)]
+        ended = {OrderState.RESOLVED, OrderState.CLOSED, OrderState.CANCELLED}
+        self.now += MINUTE
+        command = Command(order.no, Act.MERGE, BOSS, f"c{self.now}", into=target.no)
+        if order.id == target.id or order.state in ended or target.state in ended:
+            with pytest.raises(CommandError):
+                self.world.desk.command(command, self.now)
+            return
+        mine = {a.id for a in self.world.queries.alarms_of(order.no)}
+        for _ in range(2):  # every command arrives twice
+            assert self.world.desk.command(command, self.now).merged_into == target.no
+        assert mine <= {a.id for a in self.world.queries.alarms_of(target.no)}
 
     def blocked(self, order: WorkOrder) -> bool:
         return any(o.key == order.key for o in self.world.queries.orders(OrderFilter(open=True)).items)

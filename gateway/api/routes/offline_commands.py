@@ -1,6 +1,7 @@
 """Commands that an app made without a connection, sent together."""
 
 import asyncio
+from collections.abc import Iterable
 from functools import partial
 from typing import Annotated, Any
 
@@ -84,8 +85,8 @@ async def act_on_many(context: Gateway, principal: Worker, body: OfflineBatchIn,
             commands[index] = read
         else:
             results[index] = _view(index, str(item.get("command_id", ""))[:200], str(item.get("order", ""))[:60], read)
-    orders = await asyncio.to_thread(_orders, context, principal, {one.order for one in commands.values()})
-    for index in [index for index, one in commands.items() if one.order not in orders]:
+    orders = await asyncio.to_thread(_orders, context, principal, _named(commands.values()))
+    for index in [index for index, one in commands.items() if not _named([one]) <= orders.keys()]:
         one = commands.pop(index)
         problem = problems.of_command(refused(404, "unknown_order"), lang)
         results[index] = _view(index, one.command_id, one.order, problem)
@@ -126,6 +127,11 @@ def _orders(context: Context, principal: Principal, numbers: set[str]) -> dict[s
     found = context.sql.queries.orders_numbered(sorted(numbers))
     device = context.registry.device_by_id
     return {order.no: order for order in found if principal.sees(device(order.device), order.group)}
+
+
+def _named(commands: Iterable[Command]) -> set[str]:
+    """The numbers of orders in these commands."""
+    return {no for one in commands for no in (one.order, one.into) if no}
 
 
 def _view(index: int, command_id: str, order: str, problem: dict[str, Any] | None) -> OfflineResult:

@@ -48,6 +48,7 @@ class OrderView(ResponseModel):
     causes: tuple[str, ...]
     reopen_count: int
     related_to: str
+    merged_into: str
     hold_reason: str
     hold_reason_name: TitleView
     close_reason: str
@@ -92,6 +93,7 @@ def order_view(context: Context, order: WorkOrder, clocks: Mapping[str, list[Clo
         causes=order.causes,
         reopen_count=order.reopen_count,
         related_to=order.related_to,
+        merged_into=order.merged_into,
         hold_reason=order.hold_reason,
         hold_reason_name=TitleView(en=held.english, zh=held.chinese),
         close_reason=order.close_reason,

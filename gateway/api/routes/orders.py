@@ -107,7 +107,8 @@ class ReportIn(RequestModel):
 class CommandIn(RequestModel):
     """One act. `occurred_at`: when it happened in the field, if it is reported later; of a resolve, when the work
     was done: plans count from it. `reading`: the counter at which maintenance was done, in its canonical unit
-    (resolve, close): the next one is due from there; without it, from its newest reading."""
+    (resolve, close): the next one is due from there; without it, from its newest reading. `into`: the open order that
+    a merge joins."""
 
     command_id: CommandId | None = None
     act: Act
@@ -121,6 +122,7 @@ class CommandIn(RequestModel):
     note: Text = ""
     reading: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
     urgency: Literal["", "low", "normal", "urgent"] = ""
+    into: Annotated[str, Field(max_length=60)] = ""
 
 
 @router.get("")
@@ -270,6 +272,8 @@ async def act(
     if body.occurred_at is not None and body.occurred_at > now + AHEAD:
         raise refused(422, "future")
     await find_order(context, principal, no)
+    if body.into:
+        await find_order(context, principal, body.into)
     command = Command(
         no,
         body.act,
@@ -285,6 +289,7 @@ async def act(
         body.note,
         body.reading,
         body.urgency,
+        body.into,
     )
     order = await carry_out(context, command, now)
     response.headers["etag"] = f'"{order.version}"'

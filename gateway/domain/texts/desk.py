@@ -4,7 +4,7 @@ _ACTS = {
     "assign": ("assign", "派单"), "accept": ("accept", "接单"), "reject": ("reject", "退单"),
     "arrive": ("arrive", "到场签到"), "start": ("start", "开始处理"), "hold": ("hold", "挂起"),
     "resume": ("resume", "继续处理"), "resolve": ("resolve", "完成处理"), "close": ("close", "关闭"), "cancel": ("cancel", "取消"),
-    "reopen": ("reopen", "重开"), "comment": ("comment", "备注"),
+    "merge": ("merge", "合并"), "reopen": ("reopen", "重开"), "comment": ("comment", "备注"),
     "set_urgency": ("set the urgency", "调整紧急程度"),
 }  # fmt: skip
 TEXTS: dict[str, tuple[str, str]] = {

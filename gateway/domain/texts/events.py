@@ -15,6 +15,7 @@ _ORDERS = {
     "resolved": ("Work is done: `resolution`", "处理完成，见 `resolution`"),
     "closed": ("The order is closed: `closeReason`", "工单已关闭，见 `closeReason`"),
     "cancelled": ("The order is cancelled: `closeReason`", "工单已取消，见 `closeReason`"),
+    "merged": ("It goes on in another order: `mergedInto`", "已并入其他工单，见 `mergedInto`"),
     "reopened": ("The fault is back, or was not mended: the order goes on", "故障复发或未修好，工单重开"),
     "comment_added": ("Somebody said something: `note`", "新增备注，见 `note`"),
     "escalated": ("A milestone of a clock was reached: `escalation`", "到达时限节点，升级上报，见 `escalation`"),

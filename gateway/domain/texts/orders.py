@@ -28,4 +28,17 @@ TEXTS: dict[str, tuple[str, str]] = {
         "{value!r} is no reason of a hold ({known}); write {near}",
         "{value!r} 不是挂起原因（现有 {known}）；请写 {near}",
     ),
+    "desk.merge_self": ("order {no} cannot be merged into itself", "工单 {no} 不能与自身合并"),
+    "desk.merge_target": (
+        "order {no} cannot be merged into {into}: that order is done already; possible: {possible}",
+        "工单 {no} 不能并入 {into}：该工单已处理完毕；可以：{possible}",
+    ),
+    "desk.merge_kind": (
+        "order {no} is the work of a plan, a storm or a batch: it cannot be merged; possible: {possible}",
+        "工单 {no} 属于维保计划、告警风暴或批量工单，不能合并；可以：{possible}",
+    ),
+    "desk.merge_safety": (
+        "order {no} is one of safety, order {into} is not: merge them the other way round; possible: {possible}",
+        "工单 {no} 为安全类，工单 {into} 不是；请反向合并；可以：{possible}",
+    ),
 }

@@ -50,6 +50,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "word.event.resolved": ("resolved", "处理完成"),
     "word.event.closed": ("closed", "关闭"),
     "word.event.cancelled": ("cancelled", "取消"),
+    "word.event.merged": ("merged", "合并"),
     "word.event.reopened": ("reopened", "重开"),
     "word.event.comment_added": ("comment added", "添加备注"),
     "word.event.escalated": ("escalated", "升级上报"),
