@@ -24,7 +24,7 @@ install: $(VENV)/.run  ## the program into .venv
 demo: $(VENV)/.run  ## an invented fleet for a minute: brokers, devices, alarms, orders, webhooks
 	$(BIN)/fieldgate demo --for 60s --seed 7 $(DEMO)
 
-test: $(VENV)/.dev  ## all tests on real servers, about four minutes on two cores
+test: $(VENV)/.dev  ## all tests on real servers, about twenty minutes on two cores
 	$(RUN_TESTS) -m "not slow_fault" $(PYTEST)
 
 FAST = $(addprefix tests/,domain house registry modbus mqtt settings rules_language) $(wildcard $(addprefix tests/rules_engine/test_,\
