@@ -257,6 +257,11 @@ def takes_every_template(_: object, __: str) -> bool:
     return True
 
 
+def no_sign(_: object) -> str:
+    """For an endpoint that puts nothing in front of a notice: returns ""."""
+    return ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndpointAdapter(Generic[C]):
     """Adapter of a kind of receiver. `payload`: `event` receives the events of orders and alarms (CloudEvents),
@@ -273,6 +278,8 @@ class EndpointAdapter(Generic[C]):
     """(name, configuration, main file); connects to nothing."""
     takes_template: Callable[[C, str], bool] = takes_every_template
     """True if notices of the template with this name can be sent."""
+    sign: Callable[[C], str] = no_sign
+    """The name that this receiver puts in front of the text of each notice; "" = none."""
     verify: Callable[[C, Mapping[str, str], bytes, int, int], str] | None = None
     """(configuration, headers, body, now, tolerance; both seconds) -> id of a signed callback. None = this receiver
     makes no callbacks. Raises ValueError (its reason), OSError."""

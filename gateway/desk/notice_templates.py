@@ -49,11 +49,18 @@ class Rendered:
 SAMPLE: dict[str, object] = {
     "no": "WO-20260101-00001", "title": "Connector over temperature", "why": "", "level": "major",
     "sentence": "Connector temperature 91.5 °C, above 85 °C for 2 minutes", "fault": "E07",
-    "device": "DC120-0007", "device_name": "", "component": 2, "group": "", "site": "HZ-003", "site_name": "",
+    "device": "DC120-0007", "device_name": "Bay 7", "component": 2, "group": "",
+    "site": "HZ-003", "site_name": "North Station",
     "customer": "C1", "point": "gun_temp", "value": 91.5, "unit": "degC", "at": "2026-01-01 08:00", "n": 1, "count": 1,
     "note": "resolution is overdue: the target of 4 h was reached at 2026-01-01 12:00",
 }  # fmt: skip
 """Values of all fields that a template may use."""
+SAMPLE_ZH: dict[str, object] = {
+    "title": "枪线温度过高", "site_name": "城北充电站", "device_name": "7 号桩",
+    "sentence": "枪线温度 91.5 °C，高于 85 °C 已持续 2 分钟",
+    "note": "解决已超时：4 小时的时限于 2026-01-01 12:00 到期",
+}  # fmt: skip
+"""Those that are sentences and names, in Chinese."""
 
 
 class _Sandbox(SandboxedEnvironment):

@@ -130,6 +130,13 @@ PLAYS: dict[str, tuple[tuple[str, int], ...]] = {
         ("none -c {broken}", 2),
     ),
     "sla why": (("{order} -c {live}", 0), ("WO-1 -c {live}", 1), ("{order} -c {home}", 2)),
+    "notices preview": (
+        ("--in zh --value no=WO-7 -c {library}", 0),
+        ("charger_overtemp --in zh --value component=3 --value no=WO-7 --sign 充电 -c {library}", 0),
+        ("charger_overtmp -c {library}", 2), ("charger_overtemp --value nothing=1 -c {library}", 2),
+        ("charger_overtemp --value componnt=1 -c {library}", 2),
+        ("charger_overtemp --value component -c {library}", 2), ("-c {broken}", 2),
+    ),
     "plans list": (("-c {live}", 0), ("-c {home}", 2)),
     "plans dates": (("care -c {live}", 0), ("none -c {live}", 1), ("care -c {home}", 2)),
     "plans coverage": (("care -c {live}", 0), ("none -c {live} --by site", 1), ("care -c {home}", 2)),

@@ -28,6 +28,11 @@ def _takes_template(config: SmsConfig, name: str) -> bool:
     return not known or name in {key.split(".", 1)[0] for key in known} | set(known)
 
 
+def _sign(config: SmsConfig) -> str:
+    """The approved name."""
+    return config.sign
+
+
 ADAPTER = EndpointAdapter(
     name="sms",
     config=SmsConfig,
@@ -36,4 +41,5 @@ ADAPTER = EndpointAdapter(
     events=lambda _: ("notice.*",),
     check=_check,
     takes_template=_takes_template,
+    sign=_sign,
 )
